@@ -1,0 +1,1 @@
+//! Load generators and benchmarks, also for operators sizing a machine.

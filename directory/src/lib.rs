@@ -1,0 +1,1 @@
+//! Who is who: agencies, units, people, mailboxes, roles, sign-in, provisioning.

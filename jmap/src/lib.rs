@@ -1,0 +1,1 @@
+//! Mail read by modern clients and by our own web page.

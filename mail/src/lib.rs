@@ -1,0 +1,25 @@
+//! Words that every room of the house uses: addresses, agency codes, ids, moments in time, secrets, and a
+//! message read once into a shape that never has to be parsed again.
+//!
+//! This room depends on nothing of ours, opens nothing, asks nobody for the time and draws no randomness:
+//! [`Clock`] and [`Chance`] arrive as guests. Whoever holds one of its words holds something that was checked
+//! when it was made (parse, don't check).
+
+mod address;
+mod agency;
+mod guest;
+mod id;
+pub mod message;
+mod secret;
+pub mod text;
+mod time;
+
+pub use address::{BadAddress, Domain, EmailAddress, LocalPart};
+pub use agency::{AgencyCode, BadAgencyCode};
+pub use guest::{Chance, Clock};
+pub use id::{
+    AccountId, AgencyId, AuditId, BadId, BlobId, DeliveryId, DocumentId, EmailId, IdentityId, MailboxId,
+    ModSeq, OutboxId, OwnerId, SubmissionId, ThreadId, Uid, UidValidity, UnitId,
+};
+pub use secret::Secret;
+pub use time::{BadTimestamp, Timestamp, VIETNAM};

@@ -1,0 +1,82 @@
+//! Vietnamese text: the one folding used for searching, sorting addresses and comparing names.
+//!
+//! Engines fold differently (`đ` does not decompose), so the folding is ours and happens once, before anything
+//! reaches a database.
+
+use unicode_normalization::UnicodeNormalization;
+
+/// The folded form: NFD, combining marks dropped, `đ`/`Đ` (and the look-alike `Ð`, U+00D0) turned to `d`, lower
+/// case. Both tone placements (`hòa`, `hoà`) fold to the same text.
+///
+/// ```
+/// assert_eq!(mail::text::fold("Đường Hoà Bình, NGHỆ AN"), "duong hoa binh, nghe an");
+/// ```
+pub fn fold(text: &str) -> String {
+    text.nfd()
+        .filter(|c| !unicode_normalization::char::is_combining_mark(*c))
+        .flat_map(|c| match c {
+            'đ' | 'Đ' | 'ð' | 'Ð' => 'd'.to_lowercase(),
+            other => other.to_lowercase(),
+        })
+        .collect()
+}
+
+/// The exact form of a text: NFC, lower case, marks kept (TCVN 6909:2001, RULES M4).
+pub fn exact(text: &str) -> String {
+    text.nfc().flat_map(char::to_lowercase).collect()
+}
+
+/// NFC, as displayed names and stored text are kept (TCVN 6909:2001, RULES M4).
+pub fn nfc(text: &str) -> String {
+    text.nfc().collect()
+}
+
+/// The longest prefix of `text` that is at most `bytes_max` long and ends between characters.
+pub fn clip(text: &str, bytes_max: usize) -> &str {
+    if text.len() <= bytes_max {
+        return text;
+    }
+    let mut end = bytes_max;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[rustfmt::skip]
+    fn m3_folding_table() {
+        let rows = [
+            ("ă â ê ô ơ ư đ Đ", "a a e o o u d d"),
+            ("Nguyễn Thị Ánh Tuyết", "nguyen thi anh tuyet"),
+            ("hòa hoà hòa", "hoa hoa hoa"),       // the last one is NFD
+            ("Ðà Nẵng", "da nang"),                 // U+00D0, common in older text
+            ("TRƯỜNG SA", "truong sa"),
+            ("05/QĐ-UBND", "05/qd-ubnd"),
+        ];
+        for (text, folded) in rows {
+            assert_eq!(fold(text), folded, "{text}");
+        }
+    }
+
+    #[test]
+    fn clipping_never_cuts_a_letter() {
+        for n in 0..=12 {
+            assert!("đường".starts_with(clip("đường", n)));
+        }
+        assert_eq!(clip("đường", 1), "");
+        assert_eq!(clip("đường", 2), "đ");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn folding_twice_is_folding_once(text in "\\PC{0,40}") {
+            let once = fold(&text);
+            proptest::prop_assert_eq!(fold(&once), once);
+        }
+    }
+}

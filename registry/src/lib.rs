@@ -1,0 +1,1 @@
+//! Documents exchanged between agencies, and the evidence of it.

@@ -1,0 +1,1 @@
+//! Memory: one transaction; mailboxes, blobs, outbox, ledger, people, audit, changes.

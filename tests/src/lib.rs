@@ -1,0 +1,1 @@
+//! Stories across rooms, interoperability with real software, tidy.
