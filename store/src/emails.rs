@@ -3,12 +3,12 @@
 use mail::message::Facts;
 use mail::{AccountId, BlobId, EmailId, MailboxId, ModSeq, ThreadId, Timestamp, Uid};
 
+use crate::Tx;
 use crate::accounts::words;
 use crate::blobs::Sealed;
 use crate::error::{Error, Result};
 use crate::mailboxes::ThreadShape;
 use crate::sql::{Row, Sql, values};
-use crate::Tx;
 
 /// A message to add.
 #[derive(Clone, Debug)]
@@ -135,7 +135,8 @@ fn keywords_text(keywords: &[String]) -> Result<String> {
     let fits = sorted.len() <= KEYWORDS_MAX
         && sorted.iter().all(|k| {
             matches!(k.len(), 1..=255)
-                && k.bytes().all(|b| b.is_ascii_graphic() && !b"(){]%*\"\\".contains(&b) && !b.is_ascii_uppercase())
+                && k.bytes()
+                    .all(|b| b.is_ascii_graphic() && !b"(){]%*\"\\".contains(&b) && !b.is_ascii_uppercase())
         });
     if !fits {
         return Err(Error::Refused("a keyword is not valid"));
@@ -187,8 +188,9 @@ impl Tx {
             self.ask_quota(account_id).await?;
         }
         self.put_blob(&new.blob, now).await?;
-        let (thread_id, is_new) =
-            self.thread_for(account_id, &new.facts.thread_message_ids(), &new.facts.subject, modseq, now).await?;
+        let (thread_id, is_new) = self
+            .thread_for(account_id, &new.facts.thread_message_ids(), &new.facts.subject, modseq, now)
+            .await?;
         let before = match is_new {
             true => ThreadShape::default(),
             false => self.thread_shape(account_id, thread_id).await?,
@@ -561,7 +563,8 @@ fn first_changes(all: &[(i64, i64, bool, [u8; 16])], since: i64, now: i64, limit
     let has_more = all.len() > limit;
     if has_more {
         let cut_at = all[end].0;
-        let before_cut = all[..end].iter().rposition(|(modseq, ..)| *modseq < cut_at).map_or(0, |last| last + 1);
+        let before_cut =
+            all[..end].iter().rposition(|(modseq, ..)| *modseq < cut_at).map_or(0, |last| last + 1);
         end = match before_cut {
             0 => all.iter().position(|(modseq, ..)| *modseq > cut_at).unwrap_or(all.len()),
             cut => cut,
@@ -622,11 +625,17 @@ fn query_text(query: &EmailQuery) -> (&'static str, &'static str) {
     }
     match (query.in_mailbox.is_some(), query.collapse_threads, query.oldest_first) {
         (true, false, false) => (
-            concat!(in_mailbox!("SELECT e.email_id"), "ORDER BY p.received_at DESC, p.email_id DESC LIMIT $6 OFFSET $7"),
+            concat!(
+                in_mailbox!("SELECT e.email_id"),
+                "ORDER BY p.received_at DESC, p.email_id DESC LIMIT $6 OFFSET $7"
+            ),
             in_mailbox!("SELECT COUNT(*)"),
         ),
         (true, false, true) => (
-            concat!(in_mailbox!("SELECT e.email_id"), "ORDER BY p.received_at, p.email_id LIMIT $6 OFFSET $7"),
+            concat!(
+                in_mailbox!("SELECT e.email_id"),
+                "ORDER BY p.received_at, p.email_id LIMIT $6 OFFSET $7"
+            ),
             in_mailbox!("SELECT COUNT(*)"),
         ),
         (true, true, false) => (
@@ -648,7 +657,10 @@ fn query_text(query: &EmailQuery) -> (&'static str, &'static str) {
             in_mailbox!("SELECT COUNT(DISTINCT p.thread_id)"),
         ),
         (false, false, false) => (
-            concat!(anywhere!("SELECT e.email_id"), "ORDER BY e.received_at DESC, e.email_id DESC LIMIT $6 OFFSET $7"),
+            concat!(
+                anywhere!("SELECT e.email_id"),
+                "ORDER BY e.received_at DESC, e.email_id DESC LIMIT $6 OFFSET $7"
+            ),
             anywhere!("SELECT COUNT(*)"),
         ),
         (false, false, true) => (

@@ -60,12 +60,12 @@ stories! {
     async fn units_domains_routes_and_signers(house: House) {
         let unit = Unit { unit_id: UnitId::from_bytes([1; 16]), agency_id: agency_id(1), parent_id: None, code: "vp".into(), name: "Văn phòng".into() };
         let signer = SignerCertificate { agency_id: agency_id(1), fingerprint: [3; 32], role: SignerRole::Seal, holder: "Sở X".into(), account_id: None };
-        write!(house, |tx| {
-            tx.put_unit(&unit, NOW).await?;
+        write!(house, unit, signer, |tx| {
+            tx.put_unit(unit, NOW).await?;
             tx.put_domain(&"a.gov.vn".parse().unwrap(), Some(agency_id(1)), NOW).await?;
             tx.put_route("*", "127.0.0.1:25").await?;
             tx.put_route("b.vn", "127.0.0.1:2525").await?;
-            tx.put_signer(&signer, NOW).await?
+            tx.put_signer(signer, NOW).await?
         })
         .unwrap();
         assert_eq!(read!(house, |tx| tx.unit_by_code(agency_id(1), "vp").await?).unwrap().name, "Văn phòng");
