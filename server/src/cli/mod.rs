@@ -4,6 +4,7 @@
 mod config;
 mod serve;
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -51,7 +52,10 @@ pub(crate) fn run() -> ExitCode {
 /// Starts the log as the configuration wants it.
 pub(crate) fn start_log(config: &Config) -> anyhow::Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_new(&config.log.level)?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     let started = match config.log.format.as_str() {
         "json" => log.json().try_init(),
         _ => log.with_target(false).try_init(),
