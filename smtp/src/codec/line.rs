@@ -108,8 +108,10 @@ impl Input {
 mod tests {
     use super::*;
 
+    type Lines = Vec<Result<String, Error>>;
+
     /// All lines of `text` up to the first that ends the conversation.
-    fn lines(chunks: &[&[u8]]) -> Vec<Result<String, Error>> {
+    fn lines(chunks: &[&[u8]]) -> Lines {
         let mut input = Input::default();
         let mut out = Vec::new();
         for chunk in chunks {
@@ -129,7 +131,7 @@ mod tests {
     #[rustfmt::skip]
     fn rfc_5321_section_2_3_8_line_ends() {
         let ok = |s: &str| Ok(s.to_owned());
-        let rows: [(&[u8], Vec<Result<String, Error>>); 9] = [
+        let rows: [(&[u8], Lines); 9] = [
             (b"NOOP\r\nQUIT\r\n",         vec![ok("NOOP"), ok("QUIT")]),
             (b"NOOP\r\nQUI",              vec![ok("NOOP")]),
             (b"\r\n",                     vec![ok("")]),

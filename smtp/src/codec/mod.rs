@@ -14,4 +14,5 @@ pub use command::{Command, Mail, Mechanism};
 pub use dot::{DotDecoder, DotEncoder, Fed, WrongText};
 pub use line::Input;
 pub use reply::Reply;
+pub(crate) use reply::plain;
 pub use status::{BadStatus, Status};

@@ -110,9 +110,23 @@ fn clean(line: &str) -> String {
     clipped.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// ASCII for clients that read nothing else: Vietnamese loses its marks, other letters become `?`.
-fn plain(line: &str) -> String {
-    mail::text::fold(line).chars().map(|c| if c.is_ascii() { c } else { '?' }).collect()
+/// ASCII for clients that read nothing else: Vietnamese letters lose their marks, other letters become `?`.
+pub(crate) fn plain(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    for c in line.chars() {
+        if c.is_ascii() {
+            out.push(c);
+            continue;
+        }
+        let letter = mail::text::fold(c.encode_utf8(&mut [0; 4]));
+        match letter.is_ascii() {
+            true if c.is_uppercase() => out.push_str(&letter.to_ascii_uppercase()),
+            true => out.push_str(&letter), // nothing at all for a mark of its own
+            false if matches!(c, '–' | '—') => out.push('-'),
+            false => out.push('?'),
+        }
+    }
+    out
 }
 
 #[cfg(test)]
@@ -127,10 +141,10 @@ mod tests {
 
     #[test]
     fn every_line_carries_code_and_status() {
-        let reply = Reply::new(550, Some(Status::of(5, 7, 1)), ["Không được", "Not allowed"]);
-        assert_eq!(wire(&reply, true), "550-5.7.1 Không được\r\n550 5.7.1 Not allowed\r\n");
-        assert_eq!(wire(&reply, false), "550-5.7.1 khong duoc\r\n550 5.7.1 Not allowed\r\n");
-        assert_eq!(reply.to_string(), "550 5.7.1 Không được Not allowed");
+        let reply = Reply::new(550, Some(Status::of(5, 7, 1)), ["Không được – Đ1.2", "Not allowed"]);
+        assert_eq!(wire(&reply, true), "550-5.7.1 Không được – Đ1.2\r\n550 5.7.1 Not allowed\r\n");
+        assert_eq!(wire(&reply, false), "550-5.7.1 Khong duoc - D1.2\r\n550 5.7.1 Not allowed\r\n");
+        assert_eq!(reply.to_string(), "550 5.7.1 Không được – Đ1.2 Not allowed");
     }
 
     #[test]
