@@ -284,7 +284,8 @@ impl Session {
         }
         let deadline = self.deadline?;
         // A clock that was asked for too early is harmless and asks again; so patience that only grows is not announced each time.
-        let known = self.announced.is_some_and(|at| at > self.now && at <= deadline);
+        // A deadline already passed is announced once too: it is `time_passed` that acts on it.
+        let known = self.announced.is_some_and(|at| at == deadline || (at > self.now && at < deadline));
         (!known).then(|| {
             self.announced = Some(deadline);
             Ask::WakeAt(deadline)

@@ -32,12 +32,12 @@ impl Session {
         }
         let endless = *bytes > bytes_max.saturating_add(self.limits.drain_bytes_max);
         self.input.consume(fed.consumed);
-        if fed.ended {
-            self.text_ended();
-        } else if endless {
+        if endless {
             let recipients = receiving.recipients.list.len();
             self.answer_all(recipients, &table::TOO_LARGE.reply());
             self.close();
+        } else if fed.ended {
+            self.text_ended();
         }
         true
     }

@@ -318,7 +318,7 @@ impl Session {
             return (!std::mem::replace(&mut self.closed, true)).then_some(Ask::Close);
         }
         let deadline = self.deadline?;
-        let known = self.announced.is_some_and(|at| at > self.now && at <= deadline);
+        let known = self.announced.is_some_and(|at| at == deadline || (at > self.now && at < deadline));
         (!known).then(|| {
             self.announced = Some(deadline);
             Ask::WakeAt(deadline)
