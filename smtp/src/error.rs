@@ -103,9 +103,9 @@ impl Error {
         }
     }
 
-    /// Whether the same thing may go well later.
+    /// Whether the same thing may go well later. A host that turns us away says nothing final about the mail, whatever its code.
     pub fn worth_retrying(&self) -> bool {
-        self.to_reply().is_transient()
+        matches!(self, Self::Unwelcome(_) | Self::AuthRefused(_)) || self.to_reply().is_transient()
     }
 
     /// Whether the conversation is over: nothing that follows can be trusted to mean what the peer meant.
@@ -146,6 +146,28 @@ impl Error {
             Self::NoTls => table::PEER_WITHOUT_TLS.reply(),
             Self::NoAuth => table::PEER_WITHOUT_AUTH.reply(),
             Self::Unwelcome(reply) | Self::AuthRefused(reply) => reply.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whose_turn_it_is() {
+        let no = || Reply::new(554, None, ["no"]);
+        let rows = [
+            (Error::BareLf, Whose::Peer, false),
+            (Error::UnknownParameter, Whose::Peer, false),
+            (Error::AnswerOutOfTurn, Whose::Ours, true),
+            (Error::Silence, Whose::Network, true),
+            (Error::NoTls, Whose::Peer, true),
+            (Error::Unwelcome(no()), Whose::Peer, true),
+            (Error::AuthRefused(no()), Whose::Peer, true),
+        ];
+        for (error, whose, again) in rows {
+            assert_eq!((error.whose(), error.worth_retrying()), (whose, again), "{error}");
         }
     }
 }
