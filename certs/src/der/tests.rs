@@ -1,0 +1,1 @@
+//! Tables for the reader and writer.
