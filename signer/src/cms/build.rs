@@ -4,7 +4,8 @@ use crate::asn1;
 use crate::message::{Code, Reason};
 use certs::der::{Oid, Tag, Writer};
 use certs::keys::Scheme;
-use certs::{Certificate, Digest};
+use certs::Certificate;
+use certs::algorithm::Digest;
 
 /// What is known before signing.
 pub(crate) struct Parts {

@@ -8,7 +8,8 @@ pub(crate) use build::{Parts, Ready};
 pub use read::{Binding, SignedData, Signer, SignerId, read};
 
 use crate::message::{Code, Reason};
-use certs::{Certificate, Digest};
+use certs::Certificate;
+use certs::algorithm::Digest;
 
 /// A digest over several pieces, without joining them.
 pub(crate) fn digest_pieces(digest: Digest, pieces: &[&[u8]]) -> Vec<u8> {

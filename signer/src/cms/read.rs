@@ -4,7 +4,8 @@ use crate::asn1::{self, algorithm_oid, broken, members};
 use crate::limits::Limits;
 use crate::message::{Code, Reason};
 use certs::der::{Element, Oid, Reader, Tag};
-use certs::{Certificate, Digest, SignatureAlgorithm};
+use certs::Certificate;
+use certs::algorithm::{Digest, SignatureAlgorithm};
 
 /// A signed message, taken apart.
 #[derive(Clone, Debug)]
