@@ -18,6 +18,7 @@ pub mod der;
 mod error;
 mod extensions;
 mod fingerprint;
+pub mod issue;
 pub mod keys;
 mod limits;
 mod name;

@@ -6,6 +6,7 @@ mod crl;
 mod ocsp;
 
 pub use crl::{Crl, RevokedEntry};
+pub(crate) use ocsp::write_nonce;
 pub use ocsp::{CertId, OcspRequest, OcspResponse, OcspStatus, ResponderId, SingleResponse};
 
 use crate::Fingerprint;
