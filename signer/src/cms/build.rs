@@ -14,6 +14,8 @@ pub(crate) struct Parts {
     certificates: Vec<Certificate>,
     scheme: Scheme,
     signed_bytes: Vec<u8>,
+    /// Certificates go along.
+    with_certificates: bool,
 }
 
 /// A signature value in its place; a timestamp over the value may still be added.
@@ -49,7 +51,7 @@ impl Parts {
         ];
         attributes.extend(time.map(|t| attribute(asn1::SIGNING_TIME, &|w| w.time(t))));
         let signed_bytes = Writer::build(|w| w.set_of(attributes));
-        Ok(Self { content_type, content, certificates, scheme, signed_bytes })
+        Ok(Self { content_type, content, certificates, scheme, signed_bytes, with_certificates: true })
     }
 
     /// What the key signs.
@@ -79,6 +81,12 @@ fn signing_certificate(w: &mut Writer, signer: &Certificate) {
 }
 
 impl Ready {
+    /// A timestamp carries certificates only when the request asked for them (RFC 3161 §2.4.1 certReq).
+    pub(crate) fn with_certificates(mut self, wanted: bool) -> Self {
+        self.parts.with_certificates = wanted;
+        self
+    }
+
     /// What a signature timestamp is over.
     pub(crate) fn signature(&self) -> &[u8] {
         &self.signature
@@ -107,7 +115,9 @@ impl Ready {
                         let mut ders: Vec<&[u8]> = parts.certificates.iter().map(Certificate::der).collect();
                         ders.sort_unstable();
                         ders.dedup();
-                        w.constructed(Tag::context(0), |w| ders.iter().for_each(|der| w.raw(der)));
+                        if parts.with_certificates {
+                            w.constructed(Tag::context(0), |w| ders.iter().for_each(|der| w.raw(der)));
+                        }
                         w.constructed(Tag::SET, |w| self.signer_info(w, &digest_algorithm, token));
                     });
                 });
