@@ -21,7 +21,8 @@ mod verified;
 
 pub use format::Format;
 pub use judge::{
-    Arrival, Class, Evidence, Integrity, Judged, LegalValue, Policy, Report, Role, SignatureReport, Verdict, judge,
+    Arrival, Class, Evidence, Integrity, Judged, LegalValue, Policy, Report, Role, SignatureReport, Verdict,
+    judge,
 };
 pub use limits::Limits;
 pub use message::{Code, Reason};

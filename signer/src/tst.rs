@@ -85,8 +85,11 @@ impl Request {
     /// Reads a request.
     pub fn from_der(bytes: &[u8]) -> Result<Self, Failure> {
         let bad = |_| Failure::BadDataFormat;
-        let mut fields =
-            Reader::der(bytes).only().and_then(|e| e.of(Tag::SEQUENCE)).and_then(|e| e.children()).map_err(bad)?;
+        let mut fields = Reader::der(bytes)
+            .only()
+            .and_then(|e| e.of(Tag::SEQUENCE))
+            .and_then(|e| e.children())
+            .map_err(bad)?;
         if fields.expect(Tag::INTEGER).and_then(|e| e.small()).map_err(bad)? != 1 {
             return Err(Failure::BadDataFormat);
         }
@@ -98,7 +101,8 @@ impl Request {
         let policy = fields.optional(Tag::OID).map_err(bad)?.map(|e| e.oid()).transpose().map_err(bad)?;
         let nonce = fields.optional(Tag::INTEGER).map_err(bad)?;
         let nonce = nonce.map(|e| e.unsigned().map(<[u8]>::to_vec)).transpose().map_err(bad)?;
-        let wants = fields.optional(Tag::BOOLEAN).map_err(bad)?.map(|e| e.boolean()).transpose().map_err(bad)?;
+        let wants =
+            fields.optional(Tag::BOOLEAN).map_err(bad)?.map(|e| e.boolean()).transpose().map_err(bad)?;
         // Extensions are all unknown to us, and §2.4.1 wants unknown ones refused.
         if !fields.is_empty() {
             return Err(Failure::BadRequest);
@@ -202,8 +206,11 @@ fn response(status: i64, failure: Option<Failure>, token: Option<&[u8]>) -> Vec<
 ///
 /// Errors: refused, damaged, or an answer to something else.
 pub fn read_response(bytes: &[u8], request: &Request, limits: &Limits) -> Result<Vec<u8>, Reason> {
-    let mut fields =
-        Reader::ber(bytes).only().and_then(|e| e.of(Tag::SEQUENCE)).and_then(|e| e.children()).map_err(broken)?;
+    let mut fields = Reader::ber(bytes)
+        .only()
+        .and_then(|e| e.of(Tag::SEQUENCE))
+        .and_then(|e| e.children())
+        .map_err(broken)?;
     let status = members(&fields.expect(Tag::SEQUENCE).map_err(broken)?, 3)?;
     let status = status.first().ok_or(Reason::new(Code::CmsSyntax))?.small().map_err(broken)?;
     if !(0..=1).contains(&status) {
@@ -212,7 +219,8 @@ pub fn read_response(bytes: &[u8], request: &Request, limits: &Limits) -> Result
     let token = fields.expect(Tag::SEQUENCE).map_err(broken)?.whole().to_vec();
     fields.finish().map_err(broken)?;
     let read = Token::read(&token, limits)?;
-    let same = read.digest == request.digest && read.imprint == request.imprint && read.nonce == request.nonce;
+    let same =
+        read.digest == request.digest && read.imprint == request.imprint && read.nonce == request.nonce;
     match same {
         true => Ok(token),
         false => Err(Reason::new(Code::TimestampImprint)),
@@ -265,8 +273,11 @@ impl Token {
             return Err(Reason::new(Code::CmsContentType));
         }
         let content = cms.content.clone().ok_or(Reason::new(Code::CmsContentType))?;
-        let mut fields =
-            Reader::ber(&content).only().and_then(|e| e.of(Tag::SEQUENCE)).and_then(|e| e.children()).map_err(broken)?;
+        let mut fields = Reader::ber(&content)
+            .only()
+            .and_then(|e| e.of(Tag::SEQUENCE))
+            .and_then(|e| e.children())
+            .map_err(broken)?;
         fields.expect(Tag::INTEGER).map_err(broken)?;
         let policy = fields.expect(Tag::OID).and_then(|e| e.oid()).map_err(broken)?;
         let (digest, imprint) = read_imprint(&fields.expect(Tag::SEQUENCE).map_err(broken)?)?;
@@ -308,7 +319,10 @@ impl Token {
     ) -> TokenVerdict {
         let at_hand = self.certificates.iter().chain(&evidence.certificates);
         let Some(signer) = self.cms.find_signer(at_hand) else {
-            return TokenVerdict::Invalid(Reason::of(Code::TimestampInvalid, "authority's certificate missing"));
+            return TokenVerdict::Invalid(Reason::of(
+                Code::TimestampInvalid,
+                "authority's certificate missing",
+            ));
         };
         if let Err(reason) = self.check(&signer, now, certificate_limits) {
             return TokenVerdict::Invalid(Reason::of(Code::TimestampInvalid, reason.code));

@@ -2,10 +2,10 @@
 
 use crate::asn1;
 use crate::message::{Code, Reason};
-use certs::der::{Oid, Tag, Writer};
-use certs::keys::Scheme;
 use certs::Certificate;
 use certs::algorithm::Digest;
+use certs::der::{Oid, Tag, Writer};
+use certs::keys::Scheme;
 
 /// What is known before signing.
 pub(crate) struct Parts {

@@ -3,9 +3,9 @@
 use crate::asn1::{self, algorithm_oid, broken, members};
 use crate::limits::Limits;
 use crate::message::{Code, Reason};
-use certs::der::{Element, Oid, Reader, Tag};
 use certs::Certificate;
 use certs::algorithm::{Digest, SignatureAlgorithm};
+use certs::der::{Element, Oid, Reader, Tag};
 
 /// A signed message, taken apart.
 #[derive(Clone, Debug)]
@@ -186,7 +186,9 @@ fn content(info: &Element<'_>) -> Result<(Oid, Option<Vec<u8>>), Reason> {
 fn other_revocation(choice: &Element<'_>) -> Result<Option<Vec<u8>>, Reason> {
     let fields = members(choice, 2)?;
     match fields.as_slice() {
-        [kind, answer] if kind.oid().is_ok_and(|oid| oid == asn1::RI_OCSP) => Ok(Some(answer.whole().to_vec())),
+        [kind, answer] if kind.oid().is_ok_and(|oid| oid == asn1::RI_OCSP) => {
+            Ok(Some(answer.whole().to_vec()))
+        }
         _ => Ok(None),
     }
 }
@@ -261,11 +263,12 @@ fn signed_attributes(
         }
         found.push((kind, values));
     }
-    let single = |kind: Oid, what: &str| match found.iter().find(|(k, _)| *k == kind).map(|(_, v)| v.as_slice()) {
-        None => Ok(None),
-        Some([value]) => Ok(Some(*value)),
-        Some(_) => Err(wrong(what)),
-    };
+    let single =
+        |kind: Oid, what: &str| match found.iter().find(|(k, _)| *k == kind).map(|(_, v)| v.as_slice()) {
+            None => Ok(None),
+            Some([value]) => Ok(Some(*value)),
+            Some(_) => Err(wrong(what)),
+        };
     let content_type = single(asn1::CONTENT_TYPE, "content-type")?.ok_or(wrong("content-type"))?;
     let message_digest = single(asn1::MESSAGE_DIGEST, "message-digest")?.ok_or(wrong("message-digest"))?;
     let message_digest = message_digest.of(Tag::OCTET_STRING).and_then(|e| e.octets()).map_err(broken)?;

@@ -32,7 +32,8 @@ pub enum LegalValue {
 /// signature good too, and arrival through the exchange.
 pub fn legal_value(report: &Report, arrival: Arrival) -> LegalValue {
     let place = |role: Role| {
-        let mut good = report.signatures.iter().enumerate().filter(move |(_, s)| s.role == role && s.class.is_good());
+        let mut good =
+            report.signatures.iter().enumerate().filter(move |(_, s)| s.role == role && s.class.is_good());
         (good.clone().next().map(|(i, _)| i), good.next_back().map(|(i, _)| i))
     };
     let (leader, _) = place(Role::Leader);

@@ -132,7 +132,12 @@ pub fn judge(bytes: Arc<[u8]>, policy: &Policy, evidence: &Evidence, now: Timest
         Ok(facts) => {
             let judgements = signature::judge_all(&bytes, &facts, policy, evidence, now);
             summarise(&mut report, &judgements);
-            signed_end = facts.signatures.iter().filter_map(|s| s.signature.as_ref().ok()).map(pdf::Signature::end).max();
+            signed_end = facts
+                .signatures
+                .iter()
+                .filter_map(|s| s.signature.as_ref().ok())
+                .map(pdf::Signature::end)
+                .max();
             report.empty_fields = facts.empty_fields;
             for judgement in judgements {
                 lacks.extend(judgement.lacks);
@@ -147,7 +152,11 @@ pub fn judge(bytes: Arc<[u8]>, policy: &Policy, evidence: &Evidence, now: Timest
 fn unreadable(report: &mut Report, reason: Reason) {
     let cannot_tell = matches!(
         reason.code,
-        Code::FormatUnsupported | Code::FormatUnknown | Code::FileTooLarge | Code::Budget | Code::PdfEncrypted
+        Code::FormatUnsupported
+            | Code::FormatUnknown
+            | Code::FileTooLarge
+            | Code::Budget
+            | Code::PdfEncrypted
     );
     report.verdict = if cannot_tell { Verdict::Indeterminate } else { Verdict::Invalid };
     report.class = Class::Invalid(reason.code);

@@ -24,7 +24,10 @@ impl Serialize for Reason {
 }
 
 /// RFC 3339 with Vietnam's offset (RULES R51).
-pub(crate) fn vietnam<S: serde::Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn vietnam<S: serde::Serializer>(
+    time: &Option<Timestamp>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     time.map(Timestamp::to_rfc3339_vietnam).serialize(serializer)
 }
 
@@ -109,11 +112,9 @@ impl From<&Lack> for Missing {
     fn from(lack: &Lack) -> Self {
         match lack {
             Lack::Issuer { of, urls } => Self::Issuer { of: of.sha256(), urls: urls.clone() },
-            Lack::Revocation { of, crl_urls, ocsp_urls, .. } => Self::Revocation {
-                of: of.sha256(),
-                crl_urls: crl_urls.clone(),
-                ocsp_urls: ocsp_urls.clone(),
-            },
+            Lack::Revocation { of, crl_urls, ocsp_urls, .. } => {
+                Self::Revocation { of: of.sha256(), crl_urls: crl_urls.clone(), ocsp_urls: ocsp_urls.clone() }
+            }
         }
     }
 }

@@ -8,9 +8,9 @@ use crate::cms::{self, SignedData};
 use crate::message::{Code, Reason};
 use crate::pdf::{Coverage, Facts, Kind, Signature, Signed, SubFilter};
 use crate::tst::{Token, TokenVerdict, parse_certificates};
+use certs::Certificate;
 use certs::path::{self, Defect, Evidence, Lack, PathVerdict, Question};
 use certs::trust::Purpose;
-use certs::Certificate;
 use mail::Timestamp;
 
 /// A report and what it lacks.
@@ -52,7 +52,8 @@ fn check_order(judgements: &mut [Judgement]) {
     let mut latest: Option<i64> = None;
     for judgement in judgements {
         let report = &mut judgement.report;
-        let own = report.time.filter(|_| report.time_source == TimeSource::Timestamp && report.class.is_good());
+        let own =
+            report.time.filter(|_| report.time_source == TimeSource::Timestamp && report.class.is_good());
         let Some(own) = own.map(Timestamp::secs) else { continue };
         if latest.is_some_and(|before| own + ORDER_TOLERANCE < before) {
             report.indication = Indication::Indeterminate;
@@ -325,7 +326,12 @@ impl<'a> Work<'a> {
         for bytes in &data.signer.timestamps {
             let token = match Token::read(bytes, &self.policy.limits) {
                 Ok(token) => token,
-                Err(reason) => return failed(SubIndication::FormatFailure, Reason::of(Code::TimestampInvalid, reason.code)),
+                Err(reason) => {
+                    return failed(
+                        SubIndication::FormatFailure,
+                        Reason::of(Code::TimestampInvalid, reason.code),
+                    );
+                }
             };
             if !token.is_over(&[&data.signer.signature]) {
                 return failed(SubIndication::HashFailure, Reason::new(Code::TimestampImprint));
@@ -443,7 +449,9 @@ impl<'a> Work<'a> {
     fn record(&mut self, path: &path::Path) {
         for status in path.statuses() {
             if let Some(source) = status.source {
-                self.report.evidence.push(EvidenceReport { certificate: status.certificate.sha256(), source });
+                self.report
+                    .evidence
+                    .push(EvidenceReport { certificate: status.certificate.sha256(), source });
             }
         }
     }

@@ -32,7 +32,6 @@ pub enum Change {
 /// The result of looking at one update.
 #[derive(Clone, Debug)]
 pub(crate) struct Examined {
-    pub(crate) section: usize,
     pub(crate) changes: Vec<Change>,
     /// Something that is not allowed after a signature.
     pub(crate) fault: Option<Reason>,
@@ -57,13 +56,38 @@ pub(crate) fn examine(
         seen_before: HashMap::new(),
     };
     let fault = revision::accounted(after, update).and_then(|()| comparison.run()).err();
-    Examined { section: update.section, changes: comparison.changes, fault }
+    Examined { changes: comparison.changes, fault }
 }
 
 /// Keys a new signature field or its widget may have: nothing that acts (`A`, `AA`) and nothing that hides (`OC`).
 const FIELD_KEYS: &[&[u8]] = &[
-    b"Type", b"Subtype", b"FT", b"T", b"TU", b"TM", b"Ff", b"V", b"Kids", b"Parent", b"Rect", b"F", b"P",
-    b"AP", b"AS", b"MK", b"BS", b"Border", b"DA", b"DR", b"M", b"NM", b"Lock", b"SV", b"Q", b"H", b"C",
+    b"Type",
+    b"Subtype",
+    b"FT",
+    b"T",
+    b"TU",
+    b"TM",
+    b"Ff",
+    b"V",
+    b"Kids",
+    b"Parent",
+    b"Rect",
+    b"F",
+    b"P",
+    b"AP",
+    b"AS",
+    b"MK",
+    b"BS",
+    b"Border",
+    b"DA",
+    b"DR",
+    b"M",
+    b"NM",
+    b"Lock",
+    b"SV",
+    b"Q",
+    b"H",
+    b"C",
     b"Contents",
 ];
 
@@ -72,7 +96,17 @@ const FILLED_KEYS: &[&[u8]] = &[b"V", b"AP", b"F", b"M", b"AS", b"Type"];
 
 /// Trailer keys that may differ: all about the file's bookkeeping.
 const TRAILER_KEYS: &[&[u8]] = &[
-    b"Size", b"Prev", b"XRefStm", b"ID", b"Info", b"Type", b"W", b"Index", b"Filter", b"DecodeParms", b"Length",
+    b"Size",
+    b"Prev",
+    b"XRefStm",
+    b"ID",
+    b"Info",
+    b"Type",
+    b"W",
+    b"Index",
+    b"Filter",
+    b"DecodeParms",
+    b"Length",
 ];
 
 struct Comparison<'v, 'f> {
@@ -125,11 +159,7 @@ impl Comparison<'_, '_> {
                 Ok(old) => self.after.same(&self.after.load(number)?.object, &old.object),
                 Err(_) => false,
             };
-            let generation = |view: &View<'_>| match view.entry(number) {
-                Entry::At { generation, .. } => generation,
-                _ => 0,
-            };
-            if !same || generation(self.before) != generation(self.after) {
+            if !same || self.before.generation(number) != self.after.generation(number) {
                 self.changed.insert(number);
             }
         }
@@ -369,8 +399,11 @@ impl Comparison<'_, '_> {
         for kid in self.after.array_at(field, b"Kids")? {
             let kid = kid.reference().ok_or(fault(Code::ChangedForm, id.number))?;
             let loaded = self.after.load(kid.number)?;
-            let Object::Dict(widget) = &*loaded.object else { return Err(fault(Code::ChangedForm, kid.number)) };
-            if !self.is_new(kid.number)? || widget.has(b"T") || widget.get(b"Parent").reference() != Some(id) {
+            let Object::Dict(widget) = &*loaded.object else {
+                return Err(fault(Code::ChangedForm, kid.number));
+            };
+            if !self.is_new(kid.number)? || widget.has(b"T") || widget.get(b"Parent").reference() != Some(id)
+            {
                 return Err(fault(Code::ChangedForm, kid.number));
             }
             self.field_keys(kid, widget)?;
@@ -444,7 +477,8 @@ impl Comparison<'_, '_> {
             let (Object::Dict(old), Object::Dict(new)) = (&*old, &*new) else {
                 return Err(fault(Code::ChangedForm, id.number));
             };
-            only_differ_in(old, new, &[b"AP", b"F", b"M", b"AS"]).ok_or(fault(Code::ChangedForm, id.number))?;
+            only_differ_in(old, new, &[b"AP", b"F", b"M", b"AS"])
+                .ok_or(fault(Code::ChangedForm, id.number))?;
             self.explained.insert(id.number);
             self.explain_new(new.get(b"AP"))?;
         }

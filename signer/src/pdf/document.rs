@@ -130,6 +130,14 @@ impl<'f> View<'f> {
         self.map.get(&number).copied().unwrap_or(Entry::Free)
     }
 
+    /// The generation a reference to this number must name.
+    pub(crate) fn generation(&self, number: u32) -> u16 {
+        match self.entry(number) {
+            Entry::At { generation, .. } => generation,
+            _ => 0,
+        }
+    }
+
     /// The highest object number in use or reserved.
     pub(crate) fn highest(&self) -> u32 {
         self.map.keys().copied().max().unwrap_or(0)
@@ -156,7 +164,9 @@ impl<'f> View<'f> {
                 let id = ObjectId { number, generation };
                 let read = parser.indirect(Some(id), &|id| self.length(id));
                 let skipped = match &read {
-                    Ok(Indirect { object: Object::Stream(Stream { data: Some(data), .. }), .. }) => data.len(),
+                    Ok(Indirect { object: Object::Stream(Stream { data: Some(data), .. }), .. }) => {
+                        data.len()
+                    }
                     _ => 0,
                 };
                 self.file.charge(parser.pos().saturating_sub(offset).saturating_sub(skipped))?;
@@ -243,11 +253,7 @@ impl<'f> View<'f> {
     pub(crate) fn resolve(&self, object: &Object) -> Result<Rc<Object>, Reason> {
         let Object::Ref(id) = object else { return Ok(Rc::new(object.clone())) };
         let loaded = self.load(id.number)?;
-        let live = match self.entry(id.number) {
-            Entry::At { generation, .. } => generation == id.generation,
-            Entry::Inside { .. } => id.generation == 0,
-            Entry::Free => false,
-        };
+        let live = self.entry(id.number) != Entry::Free && self.generation(id.number) == id.generation;
         match (&*loaded.object, live) {
             (Object::Ref(_), true) => Err(Reason::of(Code::PdfObject, format_args!("object {id}"))),
             (_, true) => Ok(loaded.object),

@@ -60,7 +60,8 @@ fn predict(data: Vec<u8>, parms: &Dict) -> Result<Vec<u8>, Reason> {
     if one(b"Colors", 1) != 1 || one(b"BitsPerComponent", 8) != 8 {
         return Err(bad());
     }
-    let columns = usize::try_from(one(b"Columns", 1)).ok().filter(|c| (1..=4096).contains(c)).ok_or_else(bad)?;
+    let columns =
+        usize::try_from(one(b"Columns", 1)).ok().filter(|c| (1..=4096).contains(c)).ok_or_else(bad)?;
     let mut above = vec![0u8; columns];
     let mut out = Vec::with_capacity(data.len());
     for row in data.chunks(columns + 1) {

@@ -91,7 +91,9 @@ mod tests {
     #[test]
     fn a_new_date_is_harmless_a_new_title_is_not() {
         let packet = |date: &str, title: &str| {
-            format!("<x:xmpmeta><rdf:Description rdf:about='' xmp:ModifyDate=\"{date}\"><dc:title><rdf:li xml:lang='vi'>{title}</rdf:li></dc:title></rdf:Description></x:xmpmeta>")
+            format!(
+                "<x:xmpmeta><rdf:Description rdf:about='' xmp:ModifyDate=\"{date}\"><dc:title><rdf:li xml:lang='vi'>{title}</rdf:li></dc:title></rdf:Description></x:xmpmeta>"
+            )
         };
         let old = packet("2026-01-01", "Quyết định");
         let rows = [

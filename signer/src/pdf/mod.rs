@@ -17,11 +17,13 @@ mod write;
 mod xref;
 
 pub use changes::Change;
+pub(crate) use changes::pages as page_numbers;
+pub(crate) use document::{File, View};
 pub use dss::Store;
 pub use object::{Dict, Object, ObjectId, Stream, Text, text_string};
+pub(crate) use signature::fields as signature_fields;
 pub use signature::{Found, Kind, Lock, Signature, SubFilter};
-pub(crate) use document::{File, View};
-pub(crate) use write::{Update as PendingUpdate, escape_text, serialize};
+pub(crate) use write::{Update as PendingUpdate, escape_text};
 
 use crate::limits::Limits;
 use crate::message::{Code, Reason};
@@ -77,7 +79,8 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<Facts, Reason> {
     let mut examined = HashMap::new();
     let mut signatures = Vec::new();
     for Found { field, signature, .. } in found {
-        let mut signed = Signed { field, signature, coverage: Coverage::None, changes: Vec::new(), fault: None };
+        let mut signed =
+            Signed { field, signature, coverage: Coverage::None, changes: Vec::new(), fault: None };
         if let Ok(signature) = &signed.signature {
             match later(&file, signature, &good, &mut examined) {
                 Ok(updates) => {

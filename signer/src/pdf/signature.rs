@@ -46,7 +46,8 @@ impl Lock {
     /// Whether a field of this full name is locked.
     pub fn holds(&self, name: &str) -> bool {
         let under = |list: &Vec<String>| {
-            list.iter().any(|n| name == n || name.strip_prefix(n.as_str()).is_some_and(|r| r.starts_with('.')))
+            list.iter()
+                .any(|n| name == n || name.strip_prefix(n.as_str()).is_some_and(|r| r.starts_with('.')))
         };
         match self {
             Self::All => true,

@@ -46,7 +46,9 @@ fn serialize_name(name: &[u8], out: &mut Vec<u8>) {
     out.push(b'/');
     for byte in name {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'+' | b':' | b'*' => out.push(*byte),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'+' | b':' | b'*' => {
+                out.push(*byte)
+            }
             other => out.extend_from_slice(format!("#{other:02X}").as_bytes()),
         }
     }
@@ -212,7 +214,9 @@ impl<'v, 'f> Update<'v, 'f> {
         for (first, count) in Self::runs(all.keys().copied()) {
             index.push_str(&format!("{first} {count} "));
         }
-        out.extend_from_slice(format!("{id} obj\n<</Type/XRef/W[1 8 2]/Index[{}]", index.trim_end()).as_bytes());
+        out.extend_from_slice(
+            format!("{id} obj\n<</Type/XRef/W[1 8 2]/Index[{}]", index.trim_end()).as_bytes(),
+        );
         out.extend_from_slice(trailer);
         // Writing to a vector cannot fail.
         let _ = write!(out, "/Length {}>>\nstream\n", rows.len());

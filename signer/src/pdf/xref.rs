@@ -189,14 +189,7 @@ fn table(parser: &mut Parser<'_>, offset: usize, limits: &Limits) -> Result<Sect
         }
     }
     let Object::Dict(trailer) = parser.object()? else { return Err(bad(parser.pos())) };
-    Ok(Section {
-        offset,
-        span: offset..parser.pos(),
-        entries,
-        trailer,
-        stream_number: None,
-        hybrid: false,
-    })
+    Ok(Section { offset, span: offset..parser.pos(), entries, trailer, stream_number: None, hybrid: false })
 }
 
 /// A cross-reference stream (§7.5.8).
