@@ -53,7 +53,7 @@ impl Request {
     /// A request over a digest, with the caller's random nonce; certificates are asked for.
     pub fn new(digest: Digest, imprint: Vec<u8>, nonce: u64) -> Self {
         let bytes = nonce.to_be_bytes();
-        let lead = bytes.iter().take_while(|b| **b == 0).count().min(7);
+        let lead = bytes.iter().take_while(|b| **b == 0).count();
         let nonce = bytes.get(lead..).unwrap_or_default().to_vec();
         Self { digest, imprint, policy: None, nonce: Some(nonce), wants_certificates: true }
     }
