@@ -13,6 +13,7 @@ use crate::extensions::{
 };
 use crate::keys::PublicKey;
 use crate::name::{GeneralName, Name};
+use crate::verified::Verified;
 use crate::{Fingerprint, Limits, oids};
 
 /// A serial number: the INTEGER's contents as they stand. Equal means the same bytes.
@@ -75,6 +76,7 @@ struct Facts {
     algorithm: SignatureAlgorithm,
     signature: Vec<u8>,
     extensions: Extensions,
+    verified: Verified,
 }
 
 impl Certificate {
@@ -141,6 +143,7 @@ impl Certificate {
             algorithm: SignatureAlgorithm::from_element(&outer_algorithm)?,
             signature,
             extensions,
+            verified: Verified::default(),
         }))))
     }
 
@@ -398,7 +401,8 @@ impl Certificate {
 
     /// Checks this certificate's signature with a key. Errors: [`Error::BadSignature`], [`Error::Unsupported`].
     pub fn verify_signature(&self, issuer: &PublicKey) -> Result<(), Error> {
-        self.signature_algorithm().verify(issuer, self.tbs(), self.signature())
+        let check = || self.signature_algorithm().verify(issuer, self.tbs(), self.signature());
+        self.0.verified.by(issuer, check)
     }
 }
 

@@ -3,7 +3,13 @@
 //! [`judge`] is a pure function of the leaf, the evidence somebody gathered, the trust store and the question. It
 //! never fetches: what it lacks it names.
 
+pub(crate) mod budget;
+mod build;
+mod names;
+mod policy;
+mod purpose;
 mod question;
+mod validate;
 mod verdict;
 
 pub use question::{PeerName, Profile, Question, Revocation};
@@ -38,6 +44,9 @@ pub fn judge(
     question: &Question,
     limits: &Limits,
 ) -> PathVerdict {
-    let _ = (evidence, trust, question, limits);
-    PathVerdict::Undecided { lacks: vec![Lack::Issuer { of: leaf.clone(), urls: leaf.issuer_urls() }] }
+    // Whatever is wrong with the leaf itself, no evidence will mend.
+    if let Err(defect) = validate::leaf(leaf, question) {
+        return PathVerdict::Invalid(Reason { defect, certificate: leaf.clone(), depth: 0 });
+    }
+    build::Search::new(evidence, trust, question, limits).run(leaf)
 }

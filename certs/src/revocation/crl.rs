@@ -12,6 +12,7 @@ use crate::error::{Error, reading};
 use crate::extensions::{AuthorityKeyId, distribution_point_name, read_one};
 use crate::keys::PublicKey;
 use crate::name::{GeneralName, Name};
+use crate::verified::Verified;
 use crate::{Fingerprint, Limits, oids};
 
 /// Levels of nesting in a CRL entry are few; the reader of one entry starts at its own bytes.
@@ -61,6 +62,7 @@ struct Facts {
     keeps_expired_since: Option<i64>,
     /// Starts of the entries in `der`, ordered by serial number.
     entries: Vec<u32>,
+    verified: Verified,
 }
 
 impl Crl {
@@ -121,6 +123,7 @@ impl Crl {
             unreadable: false,
             keeps_expired_since: None,
             entries: Vec::new(),
+            verified: Verified::default(),
         };
         if let Some(list) = fields.optional(Tag::SEQUENCE)? {
             facts.index(list.children()?)?;
@@ -221,7 +224,7 @@ impl Crl {
     /// Checks the CRL's signature with a key.
     pub fn verify_signature(&self, issuer: &PublicKey) -> Result<(), Error> {
         let tbs = self.0.der.get(self.0.tbs.clone()).unwrap_or_default();
-        self.0.algorithm.verify(issuer, tbs, &self.0.signature)
+        self.0.verified.by(issuer, || self.0.algorithm.verify(issuer, tbs, &self.0.signature))
     }
 }
 

@@ -3,9 +3,11 @@
 //! Judged from what somebody supplies; nothing is fetched here.
 
 mod crl;
+mod judge;
 mod ocsp;
 
 pub use crl::{Crl, RevokedEntry};
+pub(crate) use judge::{Asked, Finding, look_up};
 pub(crate) use ocsp::write_nonce;
 pub use ocsp::{CertId, OcspRequest, OcspResponse, OcspStatus, ResponderId, SingleResponse};
 

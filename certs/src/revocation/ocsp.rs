@@ -11,6 +11,7 @@ use crate::error::{Error, reading};
 use crate::extensions::read_one;
 use crate::keys::PublicKey;
 use crate::name::Name;
+use crate::verified::Verified;
 use crate::{Fingerprint, Limits, oids};
 
 /// Answers read from one response, or questions from one request. Usual is one; stapled chains carry a few.
@@ -270,6 +271,7 @@ struct Facts {
     algorithm: SignatureAlgorithm,
     signature: Vec<u8>,
     certificates: Vec<Certificate>,
+    verified: Verified,
 }
 
 impl OcspResponse {
@@ -353,6 +355,7 @@ impl OcspResponse {
             algorithm,
             signature,
             certificates,
+            verified: Verified::default(),
         })))
     }
 
@@ -397,7 +400,7 @@ impl OcspResponse {
 
     /// Checks the response's signature with a key.
     pub fn verify_signature(&self, key: &PublicKey) -> Result<(), Error> {
-        self.0.algorithm.verify(key, &self.0.tbs, &self.0.signature)
+        self.0.verified.by(key, || self.0.algorithm.verify(key, &self.0.tbs, &self.0.signature))
     }
 }
 
