@@ -21,7 +21,8 @@ fn d23_leader_then_agency_then_evidence_each_an_update() {
     let file = world.complete();
     assert!(file.starts_with(&original), "the original bytes stay");
     let facts = pdf::read(&file, &Limits::default()).unwrap();
-    let rows: Vec<_> = facts.signatures.iter().map(|s| (s.field.as_str(), s.coverage, s.fault.clone())).collect();
+    let rows: Vec<_> =
+        facts.signatures.iter().map(|s| (s.field.as_str(), s.coverage, s.fault.clone())).collect();
     assert_eq!(
         rows,
         [("ChuKySo1", Coverage::WholeRevision, None), ("ChuKySo2", Coverage::WholeRevision, None)]
@@ -238,12 +239,14 @@ fn a_visible_signature_with_a_vietnamese_reason() {
         rectangle: [300.0, 100.0, 500.0, 160.0],
         lines: vec!["Nguyễn Văn A".to_owned(), "22/11/2026 08:00:00 +07:00".to_owned()],
     });
-    let file =
-        make::sign(&blank(), &signing, world.leader.key(), |_| Ok(None), &Limits::default()).unwrap();
+    let file = make::sign(&blank(), &signing, world.leader.key(), |_| Ok(None), &Limits::default()).unwrap();
     let judged = world.judge(&file, &world.evidence(NOON), NOON + 60);
     assert_eq!(judged.class(), Class::ValidNoTimestamp, "{}", line(&judged));
     let signature = &judged.report().signatures[0];
-    assert_eq!((signature.field.as_str(), signature.stated_reason.as_deref()), ("Lãnh đạo", Some("Phê duyệt")));
+    assert_eq!(
+        (signature.field.as_str(), signature.stated_reason.as_deref()),
+        ("Lãnh đạo", Some("Phê duyệt"))
+    );
 }
 
 #[test]
