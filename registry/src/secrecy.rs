@@ -102,10 +102,14 @@ pub fn in_package(package: &Package, limits: &Limits) -> Option<Hit> {
                 .map(|attachment| attachment.name.as_str())
                 .chain(document.manifest.iter().map(|reference| reference.name.as_str()))
                 .collect();
-            let texts = [document.subject.as_str(), document.content.as_str()];
+            let mut texts = vec![document.subject.as_str(), document.content.as_str()];
+            texts.extend(document.attachments.iter().map(|attachment| attachment.description.as_str()));
+            // The one field of the package that could hold a degree; all its other words are ordinary (RULES 2.6).
+            let security = Some(document.other_info.sphere_of_promulgation.as_str());
+            let security = security.filter(|sphere| in_line(sphere).is_some());
             let number = document.code.full();
             let item = Item {
-                security: None,
+                security,
                 notation: Some(&number),
                 subject: Some(&document.subject),
                 file_names: &names,
@@ -195,11 +199,12 @@ fn in_subject(subject: &str) -> Option<Degree> {
         let (inside, _) = opened.split_once([']', ')', '}', '>', '»', '】'])?;
         return in_line(inside);
     }
-    // Without brackets only in capitals and before a separator: "Mật độ dân số" is no mark.
-    let (head, _) = rest.split_once([':', '-', '–', '—', '|'])?;
-    let head = head.trim();
+    // Without brackets only in capitals and before a separator: "Mật độ dân số" is no mark, nor is "MAT-LAB".
+    let (head, tail) = rest.split_once([':', '-', '–', '—', '|'])?;
     let capitals = !head.chars().any(char::is_lowercase);
-    degree_of(head).filter(|_| capitals)
+    let dash = rest.get(head.len()..).is_some_and(|at| at.starts_with(['-', '–', '—']));
+    let apart = !dash || head.ends_with(char::is_whitespace) || tail.starts_with(char::is_whitespace);
+    degree_of(head.trim()).filter(|_| capitals && apart)
 }
 
 /// The degree a text consists of, marks present or missing but not contradicting, blanks of any width, letters spaced

@@ -14,3 +14,6 @@ pub mod call;
 pub mod hash;
 mod json;
 pub mod send;
+
+#[cfg(test)]
+mod tests;

@@ -18,8 +18,8 @@ pub enum Package {
 }
 
 impl Package {
-    /// The sender.
-    pub fn from(&self) -> &Party {
+    /// Who sends it.
+    pub fn sender(&self) -> &Party {
         match self {
             Self::Document(document) => &document.from,
             Self::Status(status) => &status.from,

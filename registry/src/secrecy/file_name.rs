@@ -40,15 +40,31 @@ fn words(stem: &str) -> Vec<&str> {
 
 fn higher(stem: &str) -> Option<Degree> {
     let words = words(stem);
-    let joined = words.iter().find_map(|word| degree_of(word).filter(|degree| *degree > Degree::Secret));
-    joined.or_else(|| {
-        words.windows(2).find_map(|pair| match pair {
-            [first, second] => {
-                degree_of(&format!("{first} {second}")).filter(|degree| *degree > Degree::Secret)
-            }
-            _ => None,
-        })
-    })
+    for (i, word) in words.iter().enumerate() {
+        if let Some(degree) = degree_of(word).filter(|degree| is_believed(*degree, word, word)) {
+            return Some(degree);
+        }
+        let Some(second) = words.get(i + 1) else { continue };
+        // "Danh mục bí mật nhà nước độ Tối mật" speaks of the degree and bears none.
+        let spoken_of =
+            i.checked_sub(1).and_then(|at| words.get(at)).is_some_and(|w| mail::text::fold(w) == "do");
+        let pair = format!("{word} {second}");
+        if let Some(degree) =
+            degree_of(&pair).filter(|degree| !spoken_of && is_believed(*degree, &pair, second))
+        {
+            return Some(degree);
+        }
+    }
+    None
+}
+
+/// `toi-mat` without marks and in small letters is as likely "tôi mất"; `tuyet-mat` is nothing else.
+fn is_believed(degree: Degree, text: &str, last_word: &str) -> bool {
+    match degree {
+        Degree::UtmostSecret => true,
+        Degree::TopSecret => !text.is_ascii() || last_word.chars().any(char::is_uppercase),
+        Degree::Secret | Degree::Unnamed => false,
+    }
 }
 
 fn lowest(stem: &str) -> Option<Degree> {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::super::text::trimmed;
 use super::super::xml::NAMESPACE;
 use super::{Unwritable, check_value};
 
@@ -49,13 +50,13 @@ impl Xml {
         self.close("edXML:edXMLEnvelope");
     }
 
-    /// An element with a text; an empty one when there is none (RULES E7).
+    /// An element with a text, its lines ended by LF; an empty element when there is none (RULES E7).
     pub(super) fn leaf(&mut self, name: &'static str, value: &str) -> Result<(), Unwritable> {
-        let value = value.trim();
-        check_value(name.strip_prefix("edXML:").unwrap_or(name), value)?;
+        let value = trimmed(value);
+        check_value(name.strip_prefix("edXML:").unwrap_or(name), &value)?;
         match value.is_empty() {
             true => self.line(&format!("<{name}/>")),
-            false => self.line(&format!("<{name}>{}</{name}>", escaped(value))),
+            false => self.line(&format!("<{name}>{}</{name}>", escaped(&value))),
         }
         Ok(())
     }
@@ -91,9 +92,9 @@ impl Xml {
     }
 }
 
-/// Text between tags. A carriage return would be read as a line feed (XML 1.0 §2.11), so it goes as a reference.
+/// Text between tags.
 fn escaped(value: &str) -> Cow<'_, str> {
-    if !value.contains(['&', '<', '>', '\r']) {
+    if !value.contains(['&', '<', '>']) {
         return Cow::Borrowed(value);
     }
     let mut out = String::with_capacity(value.len() + 16);
@@ -102,7 +103,6 @@ fn escaped(value: &str) -> Cow<'_, str> {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
-            '\r' => out.push_str("&#13;"),
             c => out.push(c),
         }
     }
