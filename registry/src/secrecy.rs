@@ -210,24 +210,24 @@ fn in_subject(subject: &str) -> Option<Degree> {
 /// The degree a text consists of, marks present or missing but not contradicting, blanks of any width, letters spaced
 /// or not.
 fn degree_of(text: &str) -> Option<Degree> {
-    let letters = || text.nfd().filter(|c| !c.is_whitespace() && *c != '\u{AD}' && *c != '\u{200B}');
-    // The longest degree has nine letters and at most four marks; nothing longer is worth comparing.
-    if letters().count() > 16 {
+    let letters = || text.chars().filter(|c| !c.is_whitespace() && !matches!(c, '\u{AD}' | '\u{200B}'));
+    // The longest degree has eight letters with at most four marks of their own; nothing longer is worth comparing.
+    if letters().take(17).count() > 16 {
         return None;
     }
+    let joined: String = letters().collect();
     let degrees =
-        [("mật", Degree::Secret), ("tối mật", Degree::TopSecret), ("tuyệt mật", Degree::UtmostSecret)];
-    let found: Vec<char> = letters().flat_map(char::to_lowercase).collect();
-    let degree = degrees.iter().find(|(word, _)| is_word(&found, word)).map(|(_, degree)| *degree)?;
+        [("mật", Degree::Secret), ("tốimật", Degree::TopSecret), ("tuyệtmật", Degree::UtmostSecret)];
+    let degree = degrees.iter().find(|(word, _)| is_word(&joined, word)).map(|(_, degree)| *degree)?;
     // "Tố imật" is nothing; words may be split into letters, but not elsewhere.
     has_word_breaks(text, degree).then_some(degree)
 }
 
-/// Letters equal, and the marks on each letter a subset of the word's.
-fn is_word(found: &[char], word: &str) -> bool {
-    let clusters = |chars: &[char]| {
+/// Whether a word is `word`: letters equal but for case, and the marks on each letter a subset of the other's.
+fn is_word(found: &str, word: &str) -> bool {
+    let clusters = |text: &str| {
         let mut list: Vec<(char, Vec<char>)> = Vec::new();
-        for &c in chars {
+        for c in text.nfd().flat_map(char::to_lowercase) {
             match list.last_mut() {
                 Some((_, marks)) if is_combining_mark(c) => marks.push(c),
                 _ => list.push((c, Vec::new())),
@@ -235,11 +235,11 @@ fn is_word(found: &[char], word: &str) -> bool {
         }
         list
     };
-    let expected: Vec<char> = word.nfd().filter(|c| !c.is_whitespace()).collect();
-    let (found, expected) = (clusters(found), clusters(&expected));
+    let (found, expected) = (clusters(found), clusters(word));
     found.len() == expected.len()
         && found.iter().zip(&expected).all(|((letter, marks), (same, allowed))| {
-            letter == same && marks.iter().all(|mark| allowed.contains(mark))
+            let same_letter = letter == same || (*letter == 'd' && *same == 'đ');
+            same_letter && marks.iter().all(|mark| allowed.contains(mark))
         })
 }
 

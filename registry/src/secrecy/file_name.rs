@@ -4,20 +4,43 @@
 //! two higher degrees are two words that hardly ever meet otherwise; the lowest is believed only in capitals or with
 //! its marks, standing as a part of its own, and not beside a word it usually belongs to.
 
-use super::{Degree, degree_of};
+use super::{Degree, degree_of, is_word};
 
-/// Words that make an ordinary word of a following `mật`: bảo mật, bí mật, cơ mật, túi mật, đường mật…
+/// Words that make an ordinary word of a following `mật`: bảo mật, bí mật, cơ mật, túi mật. Their marks may be
+/// missing, not different: `THÔNG BÁO_MẬT` bears a mark.
 const BEFORE: &[&str] = &[
-    "bao", "bi", "co", "tui", "duong", "soi", "viem", "dich", "ong", "ruou", "than", "kin", "an", "noi",
-    "chim", "ngot", "gau", "mia", "muoi", "che", "nuoc", "hu", "khong",
+    "bảo",
+    "bí",
+    "cơ",
+    "túi",
+    "đường",
+    "sỏi",
+    "viêm",
+    "dịch",
+    "ong",
+    "rượu",
+    "thân",
+    "kín",
+    "gấu",
+    "mía",
+    "giải",
+    // And before mặt, mắt and mất, for names that lost their marks.
+    "bề",
+    "tiền",
+    "gặp",
+    "rửa",
+    "vắng",
+    "đầu",
+    "đôi",
+    "kính",
+    "ra",
+    "khuôn",
+    "có",
 ];
 
-/// Words that make an ordinary word of a preceding `mật`: mật khẩu, mật mã, mật độ, mật ong, mật thiết…
-const AFTER: &[&str] = &[
-    "khau", "ma", "do", "ong", "thiet", "thu", "vu", "dam", "phuc", "nghi", "ngot", "gau", "mia", "tau",
-    "lenh", "hieu", "chi", "bao", "tich", "hoa", "duong", "hoi", "dan", "ngu", "tong", "giao", "danh", "cao",
-    "tham", "dien",
-];
+/// Words that make an ordinary word of a preceding `mật`: mật khẩu, mật mã, mật độ, mật ong.
+const AFTER: &[&str] =
+    &["khẩu", "mã", "độ", "ong", "thiết", "vụ", "đàm", "nghị", "ngọt", "gấu", "mía", "lệnh", "hiệu", "thám"];
 
 /// The degree a file's name is marked with.
 pub(super) fn degree(name: &str) -> Option<Degree> {
@@ -69,23 +92,19 @@ fn is_believed(degree: Degree, text: &str, last_word: &str) -> bool {
 
 fn lowest(stem: &str) -> Option<Degree> {
     let words = words(stem);
-    let folded: Vec<String> = words.iter().map(|word| mail::text::fold(word)).collect();
-    let neighbour =
-        |at: Option<usize>| at.and_then(|at| folded.get(at)).map(String::as_str).unwrap_or_default();
-    for (i, word) in words.iter().enumerate() {
-        let capitals = !word.chars().any(char::is_lowercase);
+    let is_friend = |at: Option<usize>, friends: &[&str]| {
+        let word = at.and_then(|at| words.get(at));
+        word.is_some_and(|word| friends.iter().any(|friend| is_word(word, friend)))
+    };
+    words.iter().enumerate().find_map(|(i, word)| {
         let marked = !word.is_ascii();
-        let stands_alone =
-            !BEFORE.contains(&neighbour(i.checked_sub(1))) && !AFTER.contains(&neighbour(i.checked_add(1)));
-        if degree_of(word) == Some(Degree::Secret)
-            && (capitals || marked)
-            && stands_alone
-            && is_a_part(stem, word)
-        {
-            return Some(Degree::Secret);
-        }
-    }
-    None
+        // `MAT` without marks before another word is as likely MẶT BẰNG.
+        let before_word = words.get(i + 1).is_some_and(|next| next.chars().all(char::is_alphabetic));
+        let written_as_a_mark = marked || !word.chars().any(char::is_lowercase) && !before_word;
+        let alone = !is_friend(i.checked_sub(1), BEFORE) && !is_friend(i.checked_add(1), AFTER);
+        let hit = is_word(word, "mật") && written_as_a_mark && alone && is_a_part(stem, word);
+        hit.then_some(Degree::Secret)
+    })
 }
 
 /// Whether the word is a part of its own between `_`, `-`, `.`, `+` or the ends, not a word in a row of words.

@@ -150,6 +150,7 @@ fn t2_r9_marks_in_fields_notations_subjects_and_names_hit() {
         ("05-QĐ-UBND_MẬT.pdf", Secret), ("MAT_05.pdf", Secret), ("cv-mật.docx", Secret), ("Báo cáo [mật].pdf", Secret), ("bao cao (MAT).pdf", Secret),
         ("TOI-MAT.pdf", TopSecret), ("bao cao tối mật 2026.pdf", TopSecret), ("Bao cao Toi Mat.pdf", TopSecret), ("ToiMat.pdf", TopSecret), ("05_tuyệt_mật.pdf", UtmostSecret),
         ("TUYETMAT.PDF", UtmostSecret), ("BC.MẬT.signed.pdf", Secret),
+        ("MẬT_BÁO CÁO.pdf", Secret), ("THÔNG BÁO_MẬT.pdf", Secret), ("05-QD-UBND-MAT.pdf", Secret), ("MẬT - Kế hoạch A.docx", Secret),
     ] {
         let hit = check(&Item { file_names: &["a.pdf", name], ..Item::default() }, &limits);
         assert_eq!(hit, Some(Hit { detector: Detector::FileName, degree }), "{name}");
