@@ -4,6 +4,7 @@
 //! * [`call`] – what is asked: call names, and the parameters of each call and no others
 //! * [`send`] – the body of `sendEdoc`: which of its bytes are the package
 //! * [`hash`] – the client's thin hexadecimal
+//! * [`delivery`] – who may send, where a package goes, what an acknowledgement changes
 //! * [`answer`] – how answers look, refusals too
 //!
 //! The handlers between [`call::Call`] and [`answer::Answer`] are functions over `store` verbs and plain data.
@@ -11,6 +12,7 @@
 pub mod answer;
 pub mod auth;
 pub mod call;
+pub mod delivery;
 pub mod hash;
 mod json;
 pub mod send;
