@@ -19,3 +19,6 @@ pub mod send;
 
 #[cfg(test)]
 mod tests;
+
+pub use answer::Answer;
+pub use call::Call;

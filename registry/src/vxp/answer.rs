@@ -328,6 +328,13 @@ pub fn refused(name: Option<Name>, error: &Error) -> Answer {
         Some(Name::Send) => json(object.text("DocId", ""), false),
         // A path that names no call might have been meant as any.
         None => json(object.text("DocId", ""), false),
+        Some(
+            Name::AgenciesList
+            | Name::AgenciesListQd20
+            | Name::SynchronizeUnit
+            | Name::ReceivedList
+            | Name::SentList,
+        ) => list(object),
         Some(_) => json(object, true),
     }
 }

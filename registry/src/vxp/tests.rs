@@ -233,6 +233,8 @@ fn vxp_3_1_every_refusal_of_every_call() {
                 continue;
             }
             assert_eq!(answer.status, 200);
+            let is_list = matches!(name, Some(name) if format!("{name:?}").contains("List") || name == Name::SynchronizeUnit);
+            assert_eq!(answer.headers.contains(&("Connection", "close".to_owned())), is_list, "{name:?}");
             assert!(answer.body.is_ascii() && answer.body.starts_with(b"{"));
             let json: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
             assert_eq!(
