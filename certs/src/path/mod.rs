@@ -11,6 +11,7 @@ mod purpose;
 mod question;
 mod validate;
 mod verdict;
+mod words;
 
 pub use question::{PeerName, Profile, Question, Revocation};
 pub use verdict::{CertificateStatus, Defect, Lack, Path, PathVerdict, Reason, Standing, Weakness};
