@@ -7,11 +7,14 @@ fn only(bytes: &[u8], rules: Rules) -> Result<Element<'_>> {
     Reader::new(bytes, rules, DEFAULT_DEPTH).only()
 }
 
+/// Content length, or what is wrong.
+type Length = std::result::Result<usize, Problem>;
+
 #[test]
 fn headers_x690_8_1() {
     use Problem::{BadLength, BadTag, Trailing, Truncated};
     #[rustfmt::skip]
-    let rows: [(&str, &[u8], std::result::Result<usize, Problem>, std::result::Result<usize, Problem>); 19] = [
+    let rows: [(&str, &[u8], Length, Length); 19] = [
         // what                    bytes                                       DER: content length  BER
         ("empty string",           &[0x04, 0x00],                              Ok(0),               Ok(0)),
         ("short",                  &[0x04, 0x01, 7],                           Ok(1),               Ok(1)),

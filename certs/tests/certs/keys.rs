@@ -100,6 +100,16 @@ fn keys_print_nothing_of_themselves() {
     assert_eq!(key.kind(), KeyKind::Ed25519);
 }
 
+/// One key serves every connection and worker.
+#[test]
+fn keys_and_certificates_are_shared_between_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Key>();
+    shared::<certs::Certificate>();
+    shared::<certs::path::Evidence>();
+    shared::<certs::path::PathVerdict>();
+}
+
 #[test]
 fn a_key_and_a_strangers_certificate_do_not_go_together() {
     let world = World::plain();

@@ -39,6 +39,8 @@ fn time_and_form() -> Vec<Row> {
         ("unknown critical in authority", World::ca(|d| d.extension(unknown, true, vec![5, 0])), "unknown-critical", Some(true)),
         ("unknown, not critical", World::leaf(|d| d.extension(unknown, false, vec![5, 0])), "valid", Some(true)),
         ("damaged key usage", World::leaf(|d| d.extension(oids::KEY_USAGE, true, vec![5, 0])), "unreadable", Some(true)),
+        ("damaged help", World::leaf(|d| d.extension(oids::AUTHORITY_INFO_ACCESS, false, vec![1, 2])), "valid", None),
+        ("damaged help, strict", World::leaf(|d| d.extension(oids::AUTHORITY_INFO_ACCESS, false, vec![1, 2])).asking(|q| q.profile = Profile::Strict), "unreadable", None),
         ("extension twice", World::leaf(|d| d.duplicate(oids::KEY_USAGE)), "unreadable", Some(true)),
         ("sha-1 reported", World::leaf(|d| d.signed_with(SignatureAlgorithm::Ecdsa(Digest::Sha1))), "valid", None),
         ("sha-1 refused", World::leaf(|d| d.signed_with(SignatureAlgorithm::Ecdsa(Digest::Sha1))).asking(|q| q.refuse_weak = true), "weak", None),
@@ -302,12 +304,15 @@ fn the_profile_is_reported_when_lenient_and_refused_when_strict() {
         ("name-constraints-malformed",    constrained(vec![dns(".example.vn")], vec![])),
     ];
     for (code, world) in rows {
+        let profile = if code.starts_with("tls-") { Profile::StrictWeb } else { Profile::Strict };
         let path = world.judge().path().cloned().unwrap_or_else(|| panic!("{code}: {:?}", world.judge()));
         assert!(path.departures().iter().any(|(_, d)| d.code == code), "{code}: {:?}", path.departures());
-        let strict = world.asking(|q| q.profile = Profile::Strict);
+        let strict = world.asking(|q| q.profile = profile);
         assert_eq!(strict.word(), "profile", "{code}");
     }
-    assert_eq!(World::plain().asking(|q| q.profile = Profile::Strict).word(), "valid");
+    assert_eq!(World::plain().asking(|q| q.profile = Profile::StrictWeb).word(), "valid");
+    let bare = World::leaf(|d| d.without(oids::EXTENDED_KEY_USAGE)).asking(|q| q.profile = Profile::Strict);
+    assert_eq!(bare.word(), "valid", "RFC 5280 §4.2.1.12 asks for no extended key usage");
 }
 
 #[test]

@@ -164,6 +164,10 @@ fn pem_files_are_read_with_everything_people_put_in_them() {
     );
     let all = Certificate::all_from_pem(mixed.as_bytes(), &Limits::default()).unwrap();
     assert_eq!(all, [world.leaf.clone(), world.ca.certificate().clone()]);
+    assert_eq!(
+        Certificate::all_from_file(world.leaf.der(), &Limits::default()),
+        Ok(vec![world.leaf.clone()])
+    );
     assert!(Certificate::from_pem(b"nothing").is_err());
     assert!(Certificate::from_pem(leaf.replace("END CERTIFICATE", "END OTHER").as_bytes()).is_err());
     assert!(Certificate::from_pem(leaf.split("-----END").next().unwrap().as_bytes()).is_err());

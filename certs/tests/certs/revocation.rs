@@ -58,10 +58,8 @@ fn crls_at_a_moment_d5_d34() {
         ("another one listed", with_crl(NOW - DAY, &[revoked(4, NOW - 9, Superseded), revoked(2, NOW - 9, Superseded)]), "valid", Some(true)),
         ("revoked before", with_crl(NOW - DAY, &[revoked(4, NOW - 9, Superseded), revoked(3, NOW - 9, Superseded)]), "revoked", Some(true)),
         ("revoked this very second", with_crl(NOW - DAY, &[revoked(3, NOW, Superseded)]), "revoked", Some(true)),
-        // OpenSSL takes a listed certificate as revoked whatever the date.
-        ("D34 revoked after", with_crl(NOW - DAY, &[revoked(3, NOW + 1, Superseded)]), "valid", Some(false)),
+        ("listed already, with a date to come", with_crl(NOW - DAY, &[revoked(3, NOW + 1, Superseded)]), "revoked", Some(true)),
         ("suspect before, revoked after", with_crl(NOW - DAY, &[suspect(NOW - 1, NOW + 1)]), "revoked", Some(true)),
-        ("suspect after", with_crl(NOW - DAY, &[suspect(NOW + 1, NOW + 2)]), "valid", Some(false)),
         ("suspended", with_crl(NOW - DAY, &[revoked(3, NOW - 9, CertificateHold)]), "revoked", Some(true)),
         ("taken off the list", with_crl(NOW - DAY, &[revoked(3, NOW - 9, RemoveFromCrl)]), "valid", Some(true)),
         ("D10 no list", required(), "lacks-revocation", Some(true)),
@@ -103,6 +101,13 @@ fn old_signatures_are_judged_with_younger_evidence_d34() {
     };
     let before = revoked(3, NOW - DAY, RevocationReason::KeyCompromise);
     let after = revoked(3, NOW + DAY, RevocationReason::KeyCompromise);
+    let suspect = |since: i64| {
+        let mut entry = after.clone();
+        entry.facts.invalid_since = Some(since);
+        entry
+    };
+    assert_eq!(judged(&[suspect(NOW + 1)]).word(), "valid");
+    assert_eq!(judged(&[suspect(NOW - 1)]).word(), "revoked", "the key was lost before");
     assert_eq!(judged(&[]).word(), "valid");
     assert_eq!(judged(&[before]).word(), "revoked");
     let world = judged(&[after]);
@@ -240,7 +245,8 @@ fn ocsp_at_a_moment() {
         ("good", answered(|_| ()), Ok("valid")),
         ("good, named with SHA-256", answered(|a| *a = good(&World::plain(), Digest::Sha256)), Ok("valid")),
         ("revoked before", answered(|a| a.status = facts(NOW - 9)), Ok("revoked")),
-        ("D34 revoked after", answered(|a| a.status = facts(NOW + 1)), Ok("valid")),
+        ("said already, with a date to come", answered(|a| a.status = facts(NOW + 1)), Ok("revoked")),
+        ("D34 revoked after", answered(|a| (a.status, a.this_update, a.next_update) = (facts(NOW + 1), NOW + 2, None)).asking(|q| q.now = Some(NOW + DAY)), Ok("valid")),
         ("unknown", answered(|a| a.status = OcspStatus::Unknown), Err(Shortfall::Unknown)),
         ("about another", answered(|a| *a = good(&other, Digest::Sha1)), Ok("lacks-revocation")),
         ("too old", answered(|a| a.next_update = Some(NOW - 1)), Err(Shortfall::Stale)),
@@ -375,6 +381,20 @@ fn openssl_speaks_the_same_ocsp() {
     // It also warns that the times are past: it knows only its own clock for those.
     assert!(said.contains("Response verify OK") && said.contains("revoked\n"), "{said}");
     assert!(said.contains("keyCompromise"), "{said}");
+}
+
+/// Some authorities list a certificate twice; strict readers do not use such a list.
+#[test]
+fn a_certificate_listed_twice() {
+    let entry = revoked(9, NOW - 9, RevocationReason::Superseded);
+    let world = with_crl(NOW - DAY, &[entry.clone(), entry]);
+    assert_eq!(world.word(), "valid");
+    assert_eq!(shortfalls(&world.asking(|q| q.profile = certs::path::Profile::Strict)), [Shortfall::Damaged]);
+    let twice = [
+        revoked(3, NOW - 9, RevocationReason::Superseded),
+        revoked(3, NOW - 99, RevocationReason::CertificateHold),
+    ];
+    assert_eq!(with_crl(NOW - DAY, &twice).word(), "revoked");
 }
 
 #[test]

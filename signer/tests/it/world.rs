@@ -4,9 +4,7 @@
 use certs::algorithm::Digest;
 use certs::issue::{self, Authority, CrlDraft, Draft, OcspAnswer, OcspDraft, Subject, Validity};
 use certs::keys::{Key, Scheme, Size};
-use certs::revocation::{
-    CertId, Crl, OcspResponse, OcspStatus, RevocationFacts, RevocationReason, RevokedEntry,
-};
+use certs::revocation::{CertId, Crl, OcspResponse, OcspStatus, RevocationFacts, RevocationReason, RevokedEntry};
 use certs::trust::{Anchor, Hierarchy, Purpose, TrustStore};
 use certs::{Certificate, Serial};
 use mail::Timestamp;
@@ -15,25 +13,25 @@ use signer::{Evidence, Judged, Limits, Policy, judge, tst};
 use std::sync::OnceLock;
 
 /// 2026-11-22T01:00:00Z: the day the tests play on.
-pub const NOON: i64 = 1_795_309_200;
+pub(crate) const NOON: i64 = 1_795_309_200;
 /// One day in seconds.
-pub const DAY: i64 = 86_400;
+pub(crate) const DAY: i64 = 86_400;
 /// One year in seconds.
-pub const YEAR: i64 = 365 * DAY;
+pub(crate) const YEAR: i64 = 365 * DAY;
 
-pub struct World {
-    pub root: Authority,
-    pub ca: Authority,
-    pub leader: Authority,
-    pub seal: Authority,
-    pub tsa: Authority,
-    pub responder: Authority,
+pub(crate) struct World {
+    pub(crate) root: Authority,
+    pub(crate) ca: Authority,
+    pub(crate) leader: Authority,
+    pub(crate) seal: Authority,
+    pub(crate) tsa: Authority,
+    pub(crate) responder: Authority,
     /// Signs well, but its root is nobody's friend.
-    pub stranger_root: Authority,
-    pub stranger: Authority,
+    pub(crate) stranger_root: Authority,
+    pub(crate) stranger: Authority,
 }
 
-pub fn at(secs: i64) -> Timestamp {
+pub(crate) fn at(secs: i64) -> Timestamp {
     Timestamp::from_secs(secs)
 }
 
@@ -48,7 +46,7 @@ fn subject(name: &str, uid: Option<&str>) -> certs::Name {
 }
 
 impl World {
-    pub fn get() -> &'static World {
+    pub(crate) fn get() -> &'static World {
         static WORLD: OnceLock<World> = OnceLock::new();
         WORLD.get_or_init(World::new)
     }
@@ -113,22 +111,21 @@ impl World {
     }
 
     /// Trusts the root for documents and timestamps.
-    pub fn policy(&self) -> Policy {
+    pub(crate) fn policy(&self) -> Policy {
         let mut trust = TrustStore::new();
         let root = self.root.certificate();
         let purposes = [Purpose::Document, Purpose::Timestamp];
-        let anchor =
-            Anchor::new(root.clone(), root.sha256(), &purposes, Hierarchy::PublicService, "thử nghiệm");
+        let anchor = Anchor::new(root.clone(), root.sha256(), &purposes, Hierarchy::PublicService, "thử nghiệm");
         trust.add(anchor.unwrap());
         Policy { trust, hierarchy: Some(Hierarchy::PublicService), ..Policy::default() }
     }
 
-    pub fn chain(&self, of: &Authority) -> Vec<Certificate> {
+    pub(crate) fn chain(&self, of: &Authority) -> Vec<Certificate> {
         vec![of.certificate().clone(), self.ca.certificate().clone()]
     }
 
     /// Lists of both authorities, issued at `time` and good for a week, with these certificates revoked.
-    pub fn crls(&self, time: i64, revoked: &[(&Authority, i64)]) -> Vec<Crl> {
+    pub(crate) fn crls(&self, time: i64, revoked: &[(&Authority, i64)]) -> Vec<Crl> {
         let mut draft = CrlDraft::new(time, Some(time + 7 * DAY), 1);
         for (who, when) in revoked {
             let facts = RevocationFacts {
@@ -143,7 +140,7 @@ impl World {
     }
 
     /// An OCSP answer about one of the authority's certificates.
-    pub fn ocsp(&self, who: &Authority, status: OcspStatus, time: i64) -> OcspResponse {
+    pub(crate) fn ocsp(&self, who: &Authority, status: OcspStatus, time: i64) -> OcspResponse {
         let id = CertId::new(who.certificate(), self.ca.certificate(), Digest::Sha1);
         OcspDraft::new(time)
             .answer(OcspAnswer { id, status, this_update: time, next_update: Some(time + DAY) })
@@ -152,16 +149,12 @@ impl World {
     }
 
     /// Everything known good at a moment.
-    pub fn evidence(&self, time: i64) -> Evidence {
-        Evidence {
-            certificates: vec![self.ca.certificate().clone()],
-            crls: self.crls(time, &[]),
-            ocsp: vec![],
-        }
+    pub(crate) fn evidence(&self, time: i64) -> Evidence {
+        Evidence { certificates: vec![self.ca.certificate().clone()], crls: self.crls(time, &[]), ocsp: vec![] }
     }
 
     /// What the timestamp authority answers at a moment.
-    pub fn token(&self, request: &tst::Request, time: i64) -> Vec<u8> {
+    pub(crate) fn token(&self, request: &tst::Request, time: i64) -> Vec<u8> {
         let certificates = self.chain(&self.tsa);
         let authority = tst::Authority {
             key: self.tsa.key(),
@@ -172,39 +165,39 @@ impl World {
         tst::read_response(&answer, request, &Limits::default()).unwrap()
     }
 
-    pub fn signing(&self, who: &Authority, time: i64) -> Signing {
+    pub(crate) fn signing(&self, who: &Authority, time: i64) -> Signing {
         Signing::new(self.chain(who), Scheme::usual(who.key().kind()).unwrap(), at(time))
     }
 
     /// Signs with a timestamp.
-    pub fn sign(&self, pdf: &[u8], who: &Authority, time: i64) -> Vec<u8> {
+    pub(crate) fn sign(&self, pdf: &[u8], who: &Authority, time: i64) -> Vec<u8> {
         let stamp = |s: &make::Stamped| Ok(Some(self.token(&s.timestamp_request(99), time)));
         make::sign(pdf, &self.signing(who, time), who.key(), stamp, &Limits::default()).unwrap()
     }
 
     /// Signs without one.
-    pub fn sign_untimed(&self, pdf: &[u8], who: &Authority, time: i64) -> Vec<u8> {
+    pub(crate) fn sign_untimed(&self, pdf: &[u8], who: &Authority, time: i64) -> Vec<u8> {
         make::sign(pdf, &self.signing(who, time), who.key(), |_| Ok(None), &Limits::default()).unwrap()
     }
 
     /// A document signed by the leader, then by the agency, with evidence archived: what leaves a good house.
-    pub fn complete(&self) -> Vec<u8> {
+    pub(crate) fn complete(&self) -> Vec<u8> {
         let signed = self.sign(&blank(), &self.leader, NOON);
         let sealed = self.sign(&signed, &self.seal, NOON + 60);
         make::add_evidence(&sealed, &self.evidence(NOON + 120), &Limits::default()).unwrap()
     }
 
-    pub fn judge(&self, pdf: &[u8], evidence: &Evidence, now: i64) -> Judged {
+    pub(crate) fn judge(&self, pdf: &[u8], evidence: &Evidence, now: i64) -> Judged {
         judge(pdf.into(), &self.policy(), evidence, at(now))
     }
 }
 
-pub fn blank() -> Vec<u8> {
+pub(crate) fn blank() -> Vec<u8> {
     make::blank_pdf("Quyết định số 1", &["QUYẾT ĐỊNH", "Điều 1. Thử nghiệm."])
 }
 
 /// A judgement in one line.
-pub fn line(judged: &Judged) -> String {
+pub(crate) fn line(judged: &Judged) -> String {
     let report = judged.report();
     let each: Vec<String> = report
         .signatures
