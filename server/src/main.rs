@@ -3,6 +3,7 @@
 
 mod cli;
 mod config;
+mod demo;
 mod house;
 mod http;
 mod listen;

@@ -70,7 +70,7 @@ impl Paper {
     pub fn flipped(&self) -> Self {
         let mut bytes = std::fs::read(&self.path).expect("a paper");
         // A digit of the page's size: still a PDF, no longer what was signed.
-        let at = find(&bytes, b"MediaBox").expect("a page") + 16;
+        let at = find(&bytes, b"MediaBox").expect("a page") + 15;
         bytes[at] ^= 1;
         let path = self.path.with_extension("flipped.pdf");
         std::fs::write(&path, bytes).expect("a file");
