@@ -6,10 +6,12 @@ mod config;
 mod demo;
 mod house;
 mod http;
+mod jmap;
 mod listen;
 mod metrics;
 mod sequencer;
 mod serve;
+mod sign_in;
 mod tls;
 mod windows;
 
