@@ -31,7 +31,7 @@ fn replace(file: &[u8], from: &str, to: &str) -> Vec<u8> {
 /// An update as an editor would append it. `trailer` stands beside `/Size` and `/Prev`.
 fn update(file: &[u8], objects: &[(u32, &str)], trailer: &str) -> Vec<u8> {
     let start = find(file, "startxref");
-    let text = std::str::from_utf8(&file[start..]).unwrap();
+    let text = String::from_utf8_lossy(&file[start..]);
     let previous: usize = text.split_whitespace().nth(1).unwrap().parse().unwrap();
     let mut out = file.to_vec();
     let mut table = String::from("xref\n");
@@ -331,6 +331,32 @@ fn loops_and_traps_are_refused_quickly() {
         assert!(codes.any(|r| r.code == code), "{what}: {}", line(&judged));
         assert_ne!(judged.verdict(), Verdict::Valid, "{what}");
     }
+}
+
+/// An update in the two ways of writing at once (ISO 32000-1 §7.5.8.4): a table for old readers, a stream with
+/// another object 4 for new ones.
+fn hybrid(file: &[u8]) -> Vec<u8> {
+    let mut out = file.to_vec();
+    let hidden = out.len();
+    out.extend_from_slice(format!("4 0 obj\n{STREAM}\nendobj\n").as_bytes());
+    let stream = out.len();
+    let row = [&[1], &u32::try_from(hidden).unwrap().to_be_bytes()[..], &[0]].concat();
+    out.extend_from_slice(b"30 0 obj\n<</Type/XRef/Size 99/W[1 4 1]/Index[4 1]/Length 6>>\nstream\n");
+    out.extend_from_slice(&row);
+    out.extend_from_slice(b"\nendstream\nendobj\n");
+    let trailer = format!("{ROOT}/XRefStm {stream}");
+    // The helper looks for the last `startxref`, which is still the old one.
+    update(&out, &[(20, "null")], &trailer)
+}
+
+#[test]
+fn hybrid_files_may_be_signed_but_no_hybrid_may_follow() {
+    let world = World::get();
+    let base = hybrid(&blank());
+    let signed_base = world.sign_untimed(&base, &world.leader, NOON);
+    assert_eq!(judged(&signed_base).class(), Class::ValidNoTimestamp, "{}", line(&judged(&signed_base)));
+    let after = judged(&hybrid(&signed()));
+    assert_eq!(after.class(), Class::Invalid(Code::PdfRevision), "{}", line(&after));
 }
 
 #[test]
