@@ -3,6 +3,7 @@
 
 mod config;
 mod demo;
+mod provision;
 mod serve;
 
 use std::io::IsTerminal;
@@ -31,6 +32,21 @@ enum Command {
     Serve(serve::Serve),
     /// Make a demonstration, or paper to try it with.
     Demo(demo::DemoArguments),
+    /// Agencies.
+    #[command(subcommand)]
+    Agency(provision::AgencyCommand),
+    /// Mail domains.
+    #[command(subcommand)]
+    Domain(provision::DomainCommand),
+    /// Mailbox accounts.
+    #[command(subcommand)]
+    Account(provision::AccountCommand),
+    /// Systems of the exchange.
+    #[command(subcommand)]
+    System(provision::SystemCommand),
+    /// Fixed places for outgoing mail.
+    #[command(subcommand)]
+    Route(provision::RouteCommand),
     /// Print or check the configuration.
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -45,6 +61,11 @@ pub(crate) fn run() -> ExitCode {
     let outcome = match arguments.command {
         Command::Serve(command) => command.run(&arguments.config),
         Command::Demo(command) => command.run(),
+        Command::Agency(command) => command.run(&arguments.config),
+        Command::Domain(command) => command.run(&arguments.config),
+        Command::Account(command) => command.run(&arguments.config),
+        Command::System(command) => command.run(&arguments.config),
+        Command::Route(command) => command.run(&arguments.config),
         Command::Config(command) => command.run(&arguments.config),
     };
     outcome.unwrap_or_else(|error| {
