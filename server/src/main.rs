@@ -3,12 +3,15 @@
 
 mod cli;
 mod config;
+mod demo;
 mod house;
 mod http;
+mod jmap;
 mod listen;
 mod metrics;
 mod sequencer;
 mod serve;
+mod sign_in;
 mod tls;
 mod windows;
 

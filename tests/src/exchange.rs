@@ -85,6 +85,14 @@ impl Exchange {
         self.post("sendEdoc", &parameters, body).await
     }
 
+    /// As [`Exchange::send`]; `None` when the other side is gone.
+    pub async fn try_send(&self, from: &str, file: &[u8]) -> Option<Answer> {
+        let hash = thin_hex(digest::digest(&digest::SHA256, file).as_ref());
+        let parameters = [("from", from), ("messagetype", "edoc"), ("hash-file", hash.as_str())];
+        let bytes = self.try_post("sendEdoc", &parameters, file.to_vec()).await?;
+        serde_json::from_slice(&bytes).ok().map(Answer)
+    }
+
     /// What waits for this system.
     pub async fn received(&self, message_type: &str) -> Vec<Value> {
         let parameters = [("servicetype", "eDoc"), ("messagetype", message_type)];
@@ -94,6 +102,16 @@ impl Exchange {
     }
 
     async fn post(&self, name: &str, parameters: &[(&str, &str)], body: Vec<u8>) -> Answer {
+        let bytes = self.try_post(name, parameters, body).await.expect("an answer");
+        assert!(bytes.is_ascii(), "{name}: answers are ASCII");
+        let value: Value = serde_json::from_slice(&bytes).expect("a JSON object");
+        for member in ["status", "ErrorCode", "ErrorDesc"] {
+            assert!(value[member].is_string(), "{name} lacks {member}: {value}");
+        }
+        Answer(value)
+    }
+
+    async fn try_post(&self, name: &str, parameters: &[(&str, &str)], body: Vec<u8>) -> Option<Vec<u8>> {
         let content_type = if body.is_empty() { "application/json" } else { "application/octet-stream" };
         let mut signed = vec![("systemid", self.system_id.as_str())];
         signed.extend(parameters);
@@ -118,16 +136,10 @@ impl Exchange {
             .body(body)
             .send()
             .await
-            .expect("an answer");
+            .ok()?;
         // Refusals too come with 200 (VXP 0 rule 1).
         assert_eq!(response.status(), 200, "{name}");
-        let bytes = response.bytes().await.expect("a body");
-        assert!(bytes.is_ascii(), "{name}: answers are ASCII");
-        let value: Value = serde_json::from_slice(&bytes).expect("a JSON object");
-        for member in ["status", "ErrorCode", "ErrorDesc"] {
-            assert!(value[member].is_string(), "{name} lacks {member}: {value}");
-        }
-        Answer(value)
+        Some(response.bytes().await.ok()?.to_vec())
     }
 }
 

@@ -102,6 +102,25 @@ impl Jmap {
         get["list"].as_array().cloned().unwrap_or_default()
     }
 
+    /// The subjects of all messages in a mailbox.
+    pub async fn all_subjects(&self, role: &str) -> Vec<String> {
+        let mailbox = self.mailbox(role).await;
+        let mut subjects = Vec::new();
+        loop {
+            let page =
+                json!({ "filter": { "inMailbox": mailbox }, "position": subjects.len(), "limit": 200 });
+            let query = self.call("Email/query", page).await;
+            let get = self.call("Email/get", json!({ "ids": query["ids"], "properties": ["subject"] })).await;
+            let list = get["list"].as_array().cloned().unwrap_or_default();
+            if list.is_empty() {
+                return subjects;
+            }
+            subjects.extend(
+                list.iter().map(|message| message["subject"].as_str().unwrap_or_default().to_owned()),
+            );
+        }
+    }
+
     /// Waits, by the push channel, until a message arrives whose subject holds `words`; answers it.
     pub async fn wait_for(&self, words: &str) -> Value {
         let url = self.session["eventSourceUrl"]

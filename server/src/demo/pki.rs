@@ -168,6 +168,18 @@ impl Maker<'_> {
         Ok(certificate)
     }
 
+    /// A signer under a root that nobody here trusts, for trying out what a refusal looks like.
+    pub(super) fn make_stranger(&self) -> anyhow::Result<()> {
+        let root_key = Key::generate(Size::Rsa2048)?;
+        let root_name = self.name("RootCA lạ")?;
+        let root = issue::root(&root_name, root_key.public(), self.serial(), self.validity(5)).self_signed(&root_key)?;
+        let root = Authority::new(root, root_key)?;
+        let key = Key::generate(Size::Rsa2048)?;
+        let subject = Subject::vietnamese("NƠI LẠ", "Nguyễn Văn Giám").name()?;
+        let draft = issue::leader(&subject, key.public(), self.serial(), self.validity(3), "giamnv@noi-la.test");
+        self.certify("foreign", &key, draft, &root, &[root.certificate()]).map(drop)
+    }
+
     /// Gives a leader or an agency a certificate.
     pub(super) fn make_holder(&self, holder: &Holder<'_>) -> anyhow::Result<Certificate> {
         let ca = self.files.authority("ca")?;

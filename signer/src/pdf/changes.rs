@@ -3,6 +3,7 @@
 //! object that changed must be explained by one of these, and must not also be seen from anywhere else.
 
 use super::document::View;
+use super::graph::{pages, seen};
 use super::metadata;
 use super::object::{Dict, Object, ObjectId, text_string};
 use super::revision::{self, Update};
@@ -198,32 +199,26 @@ impl Comparison<'_, '_> {
 
     /// `evidence`: objects only seen from the evidence store may also change in place.
     fn explain_from(&mut self, root: &Object, evidence: bool) -> Checked {
-        let mut stack = vec![root.clone()];
+        let mut stack = vec![root.links()];
         let mut visited = HashSet::new();
         let mut steps = 0usize;
-        while let Some(object) = stack.pop() {
-            steps += 1;
+        while let Some(links) = stack.pop() {
+            steps = steps.saturating_add(links.steps);
             if steps > self.after.file.limits.steps {
                 return Err(Reason::of(Code::Budget, "graph"));
             }
-            match &object {
-                Object::Ref(id) if visited.insert(id.number) => {
-                    let own = evidence && !self.seen_before.contains_key(&id.number);
-                    if own || self.is_new(id.number)? {
-                        self.explained.insert(id.number);
-                        stack.push((*self.after.load(id.number)?.object).clone());
-                    }
+            if links.ambiguous {
+                return Err(Reason::of(Code::ChangedAfter, "a duplicate key"));
+            }
+            for id in links.to {
+                if !visited.insert(id.number) {
+                    continue;
                 }
-                Object::Array(items) => stack.extend(items.iter().cloned()),
-                Object::Dict(_) | Object::Stream(_) => {
-                    if let Some(dict) = object.dict() {
-                        if dict.ambiguous {
-                            return Err(Reason::of(Code::ChangedAfter, "a duplicate key"));
-                        }
-                        stack.extend(dict.iter().map(|(_, v)| v.clone()));
-                    }
+                let own = evidence && !self.seen_before.contains_key(&id.number);
+                if own || self.is_new(id.number)? {
+                    self.explained.insert(id.number);
+                    stack.push(self.after.load(id.number)?.object.links());
                 }
-                _ => {}
             }
         }
         Ok(())
@@ -276,22 +271,21 @@ impl Comparison<'_, '_> {
 
     /// Whether anything reachable from here, staying in the evidence store, changed.
     fn touches(&self, root: &Object) -> Result<bool, Reason> {
-        let mut stack = vec![(root.clone(), 0usize)];
+        let mut stack = vec![root.links()];
         let mut visited = HashSet::new();
-        while let Some((object, depth)) = stack.pop() {
-            if visited.len() > self.after.file.limits.steps || depth > self.after.file.limits.depth {
+        let mut steps = 0usize;
+        while let Some(links) = stack.pop() {
+            steps = steps.saturating_add(links.steps);
+            if steps > self.after.file.limits.steps {
                 return Err(Reason::of(Code::Budget, "graph"));
             }
-            match &object {
-                Object::Ref(id) if visited.insert(id.number) => {
-                    if self.changed.contains(&id.number) {
-                        return Ok(true);
-                    }
-                    stack.push(((*self.after.load(id.number)?.object).clone(), depth + 1));
+            for id in links.to {
+                if self.changed.contains(&id.number) {
+                    return Ok(true);
                 }
-                Object::Array(items) => stack.extend(items.iter().map(|i| (i.clone(), depth + 1))),
-                Object::Dict(dict) => stack.extend(dict.iter().map(|(_, v)| (v.clone(), depth + 1))),
-                _ => {}
+                if visited.insert(id.number) {
+                    stack.push(self.after.load(id.number)?.object.links());
+                }
             }
         }
         Ok(false)
@@ -557,63 +551,4 @@ fn only_differ_in(old: &Dict, new: &Dict, keys: &[&[u8]]) -> Option<()> {
         new = new.with(key, Object::Null);
     }
     (old == new).then_some(())
-}
-
-/// Every number referred to from the catalog and how often, evidence and metadata left out. What a reference
-/// points to need not exist: a reference left open is a hole a later update could fill.
-fn seen(view: &View<'_>) -> Result<HashMap<u32, u32>, Reason> {
-    let (root, catalog) = view.catalog()?;
-    let mut counts = HashMap::from([(root.number, 1u32)]);
-    let mut stack: Vec<Object> = catalog
-        .iter()
-        .filter(|(key, _)| !matches!(*key, b"DSS" | b"Metadata"))
-        .map(|(_, v)| v.clone())
-        .collect();
-    let mut steps = 0usize;
-    while let Some(object) = stack.pop() {
-        steps += 1;
-        if steps > view.file.limits.steps {
-            return Err(Reason::of(Code::Budget, "graph"));
-        }
-        match &object {
-            Object::Ref(id) => {
-                let count = counts.entry(id.number).or_insert(0);
-                *count = count.saturating_add(1);
-                if *count == 1 {
-                    match view.load(id.number) {
-                        Ok(loaded) => stack.push((*loaded.object).clone()),
-                        Err(reason) if reason.code == Code::Budget => return Err(reason),
-                        // What a damaged object refers to is unknown, so nothing may be added afterwards.
-                        Err(_) => return Err(fault(Code::PdfObject, id.number)),
-                    }
-                }
-            }
-            Object::Array(items) => stack.extend(items.iter().cloned()),
-            Object::Dict(_) | Object::Stream(_) => {
-                stack.extend(object.dict().into_iter().flat_map(Dict::iter).map(|(_, v)| v.clone()));
-            }
-            _ => {}
-        }
-    }
-    Ok(counts)
-}
-
-/// The numbers of all pages.
-pub(crate) fn pages(view: &View<'_>, catalog: &Dict) -> Result<Vec<u32>, Reason> {
-    let mut stack = vec![catalog.get(b"Pages").clone()];
-    let mut visited = HashSet::new();
-    let mut found = Vec::new();
-    while let Some(object) = stack.pop() {
-        let Some(id) = object.reference() else { continue };
-        if !visited.insert(id.number) || found.len() > view.file.limits.pages {
-            return Err(Reason::of(Code::Budget, "pages"));
-        }
-        let node = view.resolve(&object)?;
-        let Some(dict) = node.dict() else { continue };
-        match dict.has(b"Kids") {
-            true => stack.extend(view.array_at(dict, b"Kids")?.into_iter().rev()),
-            false => found.push(id.number),
-        }
-    }
-    Ok(found)
 }

@@ -8,6 +8,7 @@ mod changes;
 mod document;
 mod dss;
 mod filter;
+mod graph;
 mod metadata;
 mod object;
 mod parse;
@@ -17,9 +18,9 @@ mod write;
 mod xref;
 
 pub use changes::Change;
-pub(crate) use changes::pages as page_numbers;
 pub(crate) use document::{File, View};
 pub use dss::Store;
+pub(crate) use graph::pages as page_numbers;
 pub use object::{Dict, Object, ObjectId, Stream, Text, text_string};
 pub(crate) use signature::fields as signature_fields;
 pub use signature::{Found, Kind, Lock, Signature, SubFilter};

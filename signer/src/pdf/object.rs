@@ -154,7 +154,38 @@ impl PartialEq for Stream {
     }
 }
 
+/// What an object refers to directly.
+#[derive(Debug, Default)]
+pub(crate) struct Links {
+    /// The objects referred to, as often as they are.
+    pub(crate) to: Vec<ObjectId>,
+    /// A dictionary in it has a key twice.
+    pub(crate) ambiguous: bool,
+    /// Values looked at.
+    pub(crate) steps: usize,
+}
+
 impl Object {
+    /// Every reference inside, without following any.
+    pub(crate) fn links(&self) -> Links {
+        let mut links = Links::default();
+        let mut stack = vec![self];
+        while let Some(object) = stack.pop() {
+            links.steps += 1;
+            match object {
+                Self::Ref(id) => links.to.push(*id),
+                Self::Array(items) => stack.extend(items),
+                Self::Dict(_) | Self::Stream(_) => {
+                    let dict = object.dict();
+                    links.ambiguous |= dict.is_some_and(|d| d.ambiguous);
+                    stack.extend(dict.into_iter().flat_map(Dict::iter).map(|(_, value)| value));
+                }
+                _ => {}
+            }
+        }
+        links
+    }
+
     /// The dictionary of a dictionary or a stream.
     pub fn dict(&self) -> Option<&Dict> {
         match self {
