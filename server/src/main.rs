@@ -6,13 +6,14 @@ mod config;
 mod demo;
 mod house;
 mod http;
-mod jmap;
+// mod jmap;
 mod listen;
 mod metrics;
 mod sequencer;
 mod serve;
 mod sign_in;
 mod tls;
+mod trust;
 mod windows;
 
 use std::process::ExitCode;
