@@ -106,6 +106,7 @@ fn router(house: Arc<House>, has_tls: bool) -> anyhow::Result<Router> {
         router = router.route("/metrics", get(metrics));
     }
     let mut router = router.with_state(house.clone());
+    router = router.merge(crate::exchange::routes(house.clone())?);
     if crate::demo::exists(&house.config.house.data) {
         router = router.merge(crate::demo::routes(house)?);
     }

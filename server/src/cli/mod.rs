@@ -3,6 +3,8 @@
 
 mod config;
 mod demo;
+mod package;
+mod receipt;
 mod serve;
 
 use std::io::IsTerminal;
@@ -31,6 +33,11 @@ enum Command {
     Serve(serve::Serve),
     /// Make a demonstration, or paper to try it with.
     Demo(demo::DemoArguments),
+    /// Pack files as an edXML document, or write a status.
+    Package(Box<package::Package>),
+    /// Get, show or check the receipt of a document.
+    #[command(subcommand)]
+    Receipt(receipt::ReceiptCommand),
     /// Print or check the configuration.
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -45,6 +52,8 @@ pub(crate) fn run() -> ExitCode {
     let outcome = match arguments.command {
         Command::Serve(command) => command.run(&arguments.config),
         Command::Demo(command) => command.run(),
+        Command::Package(command) => command.run(&arguments.config),
+        Command::Receipt(command) => command.run(&arguments.config),
         Command::Config(command) => command.run(&arguments.config),
     };
     outcome.unwrap_or_else(|error| {
