@@ -4,6 +4,8 @@
 mod config;
 mod demo;
 mod provision;
+mod package;
+mod receipt;
 mod serve;
 
 use std::io::IsTerminal;
@@ -47,6 +49,11 @@ enum Command {
     /// Fixed places for outgoing mail.
     #[command(subcommand)]
     Route(provision::RouteCommand),
+    /// Pack files as an edXML document, or write a status.
+    Package(Box<package::Package>),
+    /// Get, show or check the receipt of a document.
+    #[command(subcommand)]
+    Receipt(receipt::ReceiptCommand),
     /// Print or check the configuration.
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -66,6 +73,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Account(command) => command.run(&arguments.config),
         Command::System(command) => command.run(&arguments.config),
         Command::Route(command) => command.run(&arguments.config),
+        Command::Package(command) => command.run(&arguments.config),
+        Command::Receipt(command) => command.run(&arguments.config),
         Command::Config(command) => command.run(&arguments.config),
     };
     outcome.unwrap_or_else(|error| {
