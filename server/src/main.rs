@@ -6,11 +6,15 @@ mod config;
 mod house;
 mod http;
 mod listen;
+mod mail_in;
+mod mail_out;
 mod metrics;
 mod sequencer;
 mod serve;
 mod tls;
+mod where_to;
 mod windows;
+mod wire;
 
 use std::process::ExitCode;
 

@@ -67,19 +67,21 @@ fn the_sender_hears_of_a_delay_once() {
     mail.recipients = first.remaining;
     let second = planned(&mail, Verdict::Deferred(reply(451)), false, false, late * 2);
     // The fate is there; nobody wants to hear it.
-    assert!(crate::dsn::build(&crate::dsn::Facts {
-        host: &"mx.a.gov.vn".parse().unwrap(),
-        id: "r1",
-        now: Timestamp::from_secs(0),
-        reverse_path: &reverse_path(&mail),
-        envelope_id: None,
-        ret: None,
-        received_at: mail.received_at,
-        message: b"",
-        fates: &second.fates,
-        returned_bytes_max: 1000,
-    })
-    .is_none());
+    assert!(
+        crate::dsn::build(&crate::dsn::Facts {
+            host: &"mx.a.gov.vn".parse().unwrap(),
+            id: "r1",
+            now: Timestamp::from_secs(0),
+            reverse_path: &reverse_path(&mail),
+            envelope_id: None,
+            ret: None,
+            received_at: mail.received_at,
+            message: b"",
+            fates: &second.fates,
+            returned_bytes_max: 1000,
+        })
+        .is_none()
+    );
 }
 
 #[test]
@@ -91,8 +93,15 @@ fn each_recipient_has_a_fate_of_its_own_and_a_missing_verdict_is_a_deferral() {
         peer_reports: true,
     };
     let schedule = Schedule::mail();
-    let case =
-        Case { schedule: &schedule, mail: &mail, attempts: 1, attempt: &attempt, here: false, now: mail.received_at, jitter: 0 };
+    let case = Case {
+        schedule: &schedule,
+        mail: &mail,
+        attempts: 1,
+        attempt: &attempt,
+        here: false,
+        now: mail.received_at,
+        jitter: 0,
+    };
     let plan = case.plan();
     assert_eq!(plan.tally, Tally { delivered: 1, deferred: 1, refused: 1 });
     assert_eq!(plan.remaining[0].address, "c@b.vn".parse().unwrap());

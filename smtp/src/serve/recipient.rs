@@ -97,7 +97,8 @@ async fn keeper(tx: &mut Tx, domain: &Domain) -> Result<Option<Account>, Refusal
     let domains = tx.domains().await?;
     let own = domains.iter().filter(|(name, _)| name == domain);
     let other = domains.iter().filter(|(name, _)| name != domain);
-    let agencies: Vec<AgencyId> = own.chain(other).take(DOMAINS_MAX).filter_map(|(_, agency)| *agency).collect();
+    let agencies: Vec<AgencyId> =
+        own.chain(other).take(DOMAINS_MAX).filter_map(|(_, agency)| *agency).collect();
     for agency in agencies {
         if let Some(admin) = tx.accounts_with_role(agency, store::Role::Admin, 1).await?.pop() {
             return Ok(Some(admin));
