@@ -159,16 +159,21 @@ impl Certificate {
     /// All certificates of a PEM text, in order; other blocks are skipped. The first bad certificate is the error.
     pub fn all_from_pem(text: &[u8], limits: &Limits) -> Result<Vec<Certificate>, Error> {
         let mut found = Vec::new();
-        for (label, der) in crate::pem::blocks(text)? {
-            if !matches!(label.as_str(), "CERTIFICATE" | "X509 CERTIFICATE") {
-                continue;
-            }
+        for der in crate::pem::blocks(text, &["CERTIFICATE", "X509 CERTIFICATE"])? {
             if found.len() == limits.certificates {
                 return Err(Error::TooLarge { what: "PEM file", limit: limits.certificates });
             }
             found.push(Self::from_der_within(&der, limits)?);
         }
         Ok(found)
+    }
+
+    /// All certificates of a file: PEM blocks, or one in DER.
+    pub fn all_from_file(bytes: &[u8], limits: &Limits) -> Result<Vec<Certificate>, Error> {
+        if bytes.first() == Some(&0x30) {
+            return Ok(vec![Self::from_der_within(bytes, limits)?]);
+        }
+        Self::all_from_pem(bytes, limits)
     }
 
     /// One PEM block.

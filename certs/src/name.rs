@@ -39,6 +39,8 @@ impl Attribute {
 pub struct Name {
     der: Vec<u8>,
     attributes: Vec<Attribute>,
+    /// What equality compares, made once: see [`canonical`].
+    canonical: Vec<u8>,
 }
 
 impl Name {
@@ -65,7 +67,8 @@ impl Name {
             }
             rdn += 1;
         }
-        Ok(Name { der: element.whole().to_vec(), attributes })
+        let canonical = canonical(attributes.iter());
+        Ok(Name { der: element.whole().to_vec(), attributes, canonical })
     }
 
     fn attribute(fields: &mut Reader<'_>, rdn: usize) -> der::Result<Attribute> {
@@ -139,19 +142,23 @@ impl Name {
     /// This name lies in the subtree of `base`: its first RDNs equal those of `base` (RFC 5280 §4.2.1.10).
     pub fn is_within(&self, base: &Name) -> bool {
         let count = base.attributes.last().map_or(0, |last| last.rdn + 1);
-        let own: Vec<_> = self.attributes.iter().filter(|a| a.rdn < count).collect();
-        own.len() == base.attributes.len() && same(own.into_iter(), base.attributes.iter())
+        canonical(self.attributes.iter().filter(|a| a.rdn < count)) == base.canonical
     }
 }
 
-/// Equal RDN by RDN; within one RDN the order does not matter (it is a SET).
-fn same<'a>(left: impl Iterator<Item = &'a Attribute>, right: impl Iterator<Item = &'a Attribute>) -> bool {
-    fn sorted<'a>(attributes: impl Iterator<Item = &'a Attribute>) -> Vec<(usize, Oid, &'a [u8])> {
-        let mut keys: Vec<_> = attributes.map(|a| (a.rdn, a.kind, a.key.as_slice())).collect();
-        keys.sort();
-        keys
+/// The same bytes for equal names. Within one RDN the order of attributes does not matter (it is a SET); lengths go
+/// before contents, so that no two different names can run together.
+fn canonical<'a>(attributes: impl Iterator<Item = &'a Attribute>) -> Vec<u8> {
+    let mut sorted: Vec<_> = attributes.map(|a| (a.rdn, a.kind, a.key.as_slice())).collect();
+    sorted.sort();
+    let mut bytes = Vec::new();
+    for (rdn, kind, key) in sorted {
+        for part in [&rdn.to_be_bytes()[..], kind.content(), key] {
+            bytes.extend_from_slice(&part.len().to_be_bytes());
+            bytes.extend_from_slice(part);
+        }
     }
-    sorted(left) == sorted(right)
+    bytes
 }
 
 /// Case and white space folded away, RFC 4518 as far as certificates need it.
@@ -168,7 +175,7 @@ fn fold(text: &str) -> String {
 
 impl PartialEq for Name {
     fn eq(&self, other: &Name) -> bool {
-        self.der == other.der || same(self.attributes.iter(), other.attributes.iter())
+        self.canonical == other.canonical
     }
 }
 

@@ -111,6 +111,8 @@ oids! {
     MICROSOFT_DOCUMENT_SIGNING = [1, 3, 6, 1, 4, 1, 311, 10, 3, 12];
     /// Adobe authentic documents trust
     ADOBE_DOCUMENT_SIGNING = [1, 2, 840, 113583, 1, 1, 5];
+    /// Precertificate signing, RFC 6962 §3.1
+    PRECERTIFICATE_SIGNING = [1, 3, 6, 1, 4, 1, 11129, 2, 4, 4];
     /// Microsoft smart card logon
     SMARTCARD_LOGON = [1, 3, 6, 1, 4, 1, 311, 20, 2, 2];
 

@@ -8,28 +8,25 @@ use crate::Error;
 /// Blocks read from one file; a bundle of all public roots has about 150.
 const MAX_BLOCKS: usize = 4096;
 
-/// All blocks in order: label and contents. Text between blocks is skipped, as are blocks with headers
-/// (`Proc-Type:` of old encrypted keys, which only [`crate::keys`] opens).
-pub(crate) fn blocks(text: &[u8]) -> Result<Vec<(String, Vec<u8>)>, Error> {
+/// The contents of all blocks with these labels, in order. Everything else is skipped without being copied, because
+/// people keep private keys in the same file.
+pub(crate) fn blocks(text: &[u8], labels: &[&str]) -> Result<Vec<Vec<u8>>, Error> {
     let malformed = |why| Error::Malformed { what: "PEM file", why };
     let mut found = Vec::new();
-    let mut open: Option<(String, Vec<u8>)> = None;
+    let mut open: Option<(&[u8], Vec<u8>)> = None;
     for line in text.split(|&byte| byte == b'\n') {
         let line = line.trim_ascii();
         if let Some(label) = marker(line, b"-----BEGIN ") {
-            open = Some((label, Vec::new()));
+            open = labels.iter().any(|wanted| wanted.as_bytes() == label).then(|| (label, Vec::new()));
         } else if let Some(label) = marker(line, b"-----END ") {
             let Some((begin, body)) = open.take() else { continue };
             if begin != label {
                 return Err(malformed("BEGIN and END do not match"));
             }
-            if body.contains(&b':') {
-                continue;
-            }
             if found.len() == MAX_BLOCKS {
                 return Err(Error::TooLarge { what: "PEM file", limit: MAX_BLOCKS });
             }
-            found.push((label, STANDARD.decode(&body).map_err(|_| malformed("not base64"))?));
+            found.push(STANDARD.decode(&body).map_err(|_| malformed("not base64"))?);
         } else if let Some((_, body)) = &mut open {
             body.extend_from_slice(line);
         }
@@ -37,9 +34,8 @@ pub(crate) fn blocks(text: &[u8]) -> Result<Vec<(String, Vec<u8>)>, Error> {
     if open.is_some() { Err(malformed("END is missing")) } else { Ok(found) }
 }
 
-fn marker(line: &[u8], start: &[u8]) -> Option<String> {
-    let label = line.strip_prefix(start)?.strip_suffix(b"-----")?;
-    String::from_utf8(label.to_vec()).ok()
+fn marker<'t>(line: &'t [u8], start: &[u8]) -> Option<&'t [u8]> {
+    line.strip_prefix(start)?.strip_suffix(b"-----")
 }
 
 /// One block.

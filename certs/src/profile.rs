@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::certificate::Certificate;
 use crate::name::GeneralName;
 use crate::oids;
+use crate::path::{Profile, Question};
 use crate::trust::Purpose;
 
 /// A rule of the profile that the issuer did not keep.
@@ -111,10 +112,27 @@ const TLS_RULES: &[Rule] = &[
     ("tls-usage-missing", "a server's extKeyUsage says serverAuth (BR §7.1.2.7.10)", |c, role| {
         role == Role::Leaf && !c.extended_key_usage().is_some_and(|list| list.contains(&oids::SERVER_AUTH))
     }),
-    ("tls-usage-any", "anyExtendedKeyUsage is not used (BR §7.1.2.7.10)", |c, role| {
-        let any = |list: &[crate::der::Oid]| list.contains(&oids::ANY_EXTENDED_KEY_USAGE);
-        role == Role::Leaf && c.extended_key_usage().is_some_and(any)
-    }),
+    (
+        "tls-usage-other",
+        "a server's extKeyUsage says nothing else but clientAuth (BR §7.1.2.7.10)",
+        |c, role| {
+            let listed = c.extended_key_usage().unwrap_or_default();
+            let forbidden = [
+                oids::ANY_EXTENDED_KEY_USAGE,
+                oids::CODE_SIGNING,
+                oids::EMAIL_PROTECTION,
+                oids::TIME_STAMPING,
+                oids::OCSP_SIGNING,
+                oids::PRECERTIFICATE_SIGNING,
+            ];
+            role == Role::Leaf && listed.iter().any(|usage| forbidden.contains(usage))
+        },
+    ),
+    (
+        "tls-names-critical",
+        "subjectAltName is critical only when the subject is empty (BR §7.1.2.7.12)",
+        |c, role| role == Role::Leaf && c.is_critical(oids::SUBJECT_ALT_NAME) && !c.subject().is_empty(),
+    ),
     ("tls-usage-critical", "extKeyUsage is not critical (BR §7.1.2.7.6)", |c, role| {
         role == Role::Leaf && c.is_critical(oids::EXTENDED_KEY_USAGE)
     }),
@@ -130,8 +148,9 @@ const TLS_RULES: &[Rule] = &[
 ];
 
 /// All rules this certificate breaks in this role.
-pub(crate) fn departures(certificate: &Certificate, role: Role, purpose: Purpose) -> Vec<Departure> {
-    let tls = if purpose == Purpose::Tls { TLS_RULES } else { &[] };
+pub(crate) fn departures(certificate: &Certificate, role: Role, question: &Question) -> Vec<Departure> {
+    let web = question.purpose == Purpose::Tls && question.profile != Profile::Strict;
+    let tls = if web { TLS_RULES } else { &[] };
     let broken = RULES.iter().chain(tls).filter(|(_, _, breaks)| breaks(certificate, role));
     broken.map(|&(code, rule, _)| Departure { code, rule }).collect()
 }
@@ -145,7 +164,7 @@ fn is_malformed(name: &GeneralName) -> bool {
         GeneralName::Dns(name) => {
             name.is_empty() || name.starts_with('.') || name.contains(char::is_whitespace)
         }
-        GeneralName::Email(name) => !name.contains('@'),
+        GeneralName::Email(name) => name.split('@').count() != 2,
         GeneralName::Uri(name) => !name.contains(':'),
         GeneralName::IpBytes(_) => true,
         GeneralName::Ip(_) | GeneralName::Directory(_) | GeneralName::Other(..) => false,

@@ -23,6 +23,10 @@ pub(crate) struct House {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) chance: Arc<dyn Chance>,
     pub(crate) metrics: Arc<Metrics>,
+    /// Our name, as others see it.
+    pub(crate) host: mail::Domain,
+    /// Judges who is at the door.
+    pub(crate) sign_in: directory::sign_in::SignIn,
     /// Asked for a stop: doors close, workers finish what they hold.
     pub(crate) stop: CancellationToken,
     /// Everything that has to finish before the program ends.
@@ -55,8 +59,12 @@ impl House {
         let writer = TaskTracker::new();
         writer.spawn(worker.run());
         writer.close();
+        let host = config.house.hostname.parse().context("house.hostname is not a host name")?;
+        let sign_in = directory::sign_in::SignIn::new(directory::Limits::default(), &*chance);
         Ok(Arc::new(Self {
             config,
+            host,
+            sign_in,
             store,
             clock,
             chance,

@@ -3,14 +3,17 @@
 
 mod cli;
 mod config;
+mod demo;
 mod house;
 mod http;
+mod jmap;
 mod listen;
 mod mail_in;
 mod mail_out;
 mod metrics;
 mod sequencer;
 mod serve;
+mod sign_in;
 mod tls;
 mod where_to;
 mod windows;

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use super::budget::{Budget, Exhausted};
 use super::validate::{self, Findings};
 use super::{
-    CertificateStatus, Defect, Evidence, Lack, Path, PathVerdict, Question, Reason, Revocation, Standing,
+    CertificateStatus, Defect, Evidence, Lack, Path, PathVerdict, Profile, Question, Reason, Revocation,
+    Standing,
 };
 use crate::certificate::Certificate;
 use crate::revocation::{Asked, Finding, look_up};
@@ -153,8 +154,7 @@ impl<'a> Search<'a> {
         candidate: &Certificate,
     ) -> Result<bool, Stop> {
         let depth = chain.len();
-        let usable =
-            validate::standing(candidate, self.question.at).and(validate::authority(candidate, false));
+        let usable = validate::standing(candidate, self.question).and(validate::authority(candidate, false));
         if !self.signed_by(top, candidate, depth - 1)? {
             return Ok(false);
         }
@@ -287,6 +287,7 @@ impl<'a> Search<'a> {
         let asked = Asked {
             at: self.question.at,
             now: self.question.now(),
+            strict: self.question.profile != Profile::Lenient,
             evidence: self.evidence,
             limits: self.limits,
         };

@@ -11,6 +11,7 @@ mod purpose;
 mod question;
 mod validate;
 mod verdict;
+mod words;
 
 pub use question::{PeerName, Profile, Question, Revocation};
 pub use verdict::{CertificateStatus, Defect, Lack, Path, PathVerdict, Reason, Standing, Weakness};
@@ -30,6 +31,15 @@ pub struct Evidence {
     pub crls: Vec<Crl>,
     /// OCSP responses.
     pub ocsp: Vec<OcspResponse>,
+}
+
+impl Evidence {
+    /// Adds what somebody else has, such as what the server fetched for the lacks of an earlier verdict.
+    pub fn extend(&mut self, more: Evidence) {
+        self.certificates.extend(more.certificates);
+        self.crls.extend(more.crls);
+        self.ocsp.extend(more.ocsp);
+    }
 }
 
 /// Judges whether `leaf` is good for what the question asks, at the moment it asks about.

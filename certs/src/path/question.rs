@@ -32,8 +32,10 @@ pub enum Revocation {
 pub enum Profile {
     /// Only what the validation algorithm of §6 needs. Departures are reported in the path.
     Lenient,
-    /// Departures make a path invalid, as TLS clients do.
+    /// Departures from RFC 5280 make a path invalid.
     Strict,
+    /// So do departures from the CA/Browser Forum's rules for TLS servers.
+    StrictWeb,
 }
 
 /// The question put to [`super::judge`].

@@ -9,6 +9,7 @@ use super::{Defect, Profile, Question, Reason, Weakness};
 use crate::Limits;
 use crate::certificate::Certificate;
 use crate::der::Oid;
+use crate::oids;
 use crate::profile::{Departure, Role, departures};
 use crate::trust::Anchor;
 
@@ -21,20 +22,26 @@ pub(super) struct Findings {
 
 /// Checks that need no path: whatever is wrong here, no evidence will mend.
 pub(super) fn leaf(leaf: &Certificate, question: &Question) -> Result<(), Defect> {
-    standing(leaf, question.at)?;
+    standing(leaf, question)?;
     purpose::leaf(leaf, question.purpose)?;
     if question.names.iter().all(|name| names::peer(leaf, name)) { Ok(()) } else { Err(Defect::NameMismatch) }
 }
 
 /// Time and extensions: what every certificate of a path must satisfy, the anchor included.
-pub(super) fn standing(certificate: &Certificate, at: i64) -> Result<(), Defect> {
+pub(super) fn standing(certificate: &Certificate, question: &Question) -> Result<(), Defect> {
+    let at = question.at;
     if at < certificate.not_before() {
         return Err(Defect::NotYetValid(certificate.not_before()));
     }
     if at > certificate.not_after() {
         return Err(Defect::Expired(certificate.not_after()));
     }
-    if let Some(&unread) = certificate.unreadable_extensions().first() {
+    // Where evidence may be found is help, not a rule: damaged help is no help, and still no harm.
+    let harmless = |id: &&Oid| {
+        let hint = matches!(**id, oids::AUTHORITY_INFO_ACCESS | oids::CRL_DISTRIBUTION_POINTS);
+        hint && question.profile == Profile::Lenient && !certificate.is_critical(**id)
+    };
+    if let Some(&unread) = certificate.unreadable_extensions().iter().find(|id| !harmless(id)) {
         return Err(Defect::Unreadable(unread));
     }
     if let Some(&unknown) = certificate.unknown_critical_extensions().first() {
@@ -84,7 +91,7 @@ pub(super) fn path(
     let mut policies = Policies::new(question, chain.len(), limits.policy_nodes);
     for (depth, certificate) in chain.iter().enumerate().rev() {
         let fail = |defect| blame(depth, certificate)(defect);
-        standing(certificate, question.at).map_err(fail)?;
+        standing(certificate, question).map_err(fail)?;
         // §6.1.3: a self-issued intermediate is exempt from name constraints.
         if depth == 0 || !certificate.is_self_issued() {
             let allowed = constraints.allow(certificate, budget).map_err(|_| fail(Defect::Budget))?;
@@ -122,7 +129,7 @@ pub(super) fn path(
 /// The anchor's own limits are obeyed too, as RFC 5937 recommends and OpenSSL does.
 fn anchor_itself(anchor: &Anchor, question: &Question) -> Result<(), Defect> {
     let certificate = anchor.certificate();
-    standing(certificate, question.at)?;
+    standing(certificate, question)?;
     authority(certificate, true)?;
     purpose::allows(certificate, question.purpose)
 }
@@ -162,8 +169,8 @@ fn all_departures(
     let top = (chain.first() != Some(anchor)).then_some((anchor, Role::Anchor, chain.len()));
     let mut found = Vec::new();
     for (certificate, role, depth) in roles.chain(top) {
-        for departure in departures(certificate, role, question.purpose) {
-            if question.profile == Profile::Strict {
+        for departure in departures(certificate, role, question) {
+            if question.profile != Profile::Lenient {
                 let certificate = certificate.clone();
                 return Err(Reason { defect: Defect::Profile(departure), certificate, depth });
             }

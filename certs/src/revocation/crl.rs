@@ -58,6 +58,7 @@ struct Facts {
     delta: bool,
     unknown_critical: bool,
     unreadable: bool,
+    duplicates: bool,
     /// X.509 expiredCertsOnCRL: entries stay after the certificate's expiry, since this moment.
     keeps_expired_since: Option<i64>,
     /// Starts of the entries in `der`, ordered by serial number.
@@ -80,12 +81,7 @@ impl Crl {
         if bytes.first() == Some(&0x30) {
             return Ok(vec![Self::from_der(bytes, limits)?]);
         }
-        let blocks = crate::pem::blocks(bytes)?;
-        blocks
-            .iter()
-            .filter(|(label, _)| label == "X509 CRL")
-            .map(|(_, der)| Self::from_der(der, limits))
-            .collect()
+        crate::pem::blocks(bytes, &["X509 CRL"])?.iter().map(|der| Self::from_der(der, limits)).collect()
     }
 
     fn parse(bytes: &[u8]) -> der::Result<Result<Crl, Error>> {
@@ -121,6 +117,7 @@ impl Crl {
             delta: false,
             unknown_critical: false,
             unreadable: false,
+            duplicates: false,
             keeps_expired_since: None,
             entries: Vec::new(),
             verified: Verified::default(),
@@ -195,6 +192,10 @@ impl Crl {
         self.0.unreadable
     }
 
+    pub(crate) fn has_duplicates(&self) -> bool {
+        self.0.duplicates
+    }
+
     pub(crate) fn keeps_expired_since(&self) -> Option<i64> {
         self.0.keeps_expired_since
     }
@@ -209,7 +210,7 @@ impl Crl {
         self.0.entries.is_empty()
     }
 
-    /// The entry for a serial number of this CRL's issuer. The latest, should there be several.
+    /// The entry for a serial number of this CRL's issuer. Should there be several, the one that counts earliest.
     pub fn find(&self, serial: &Serial) -> Option<RevokedEntry> {
         let facts = &*self.0;
         let key = |&start: &u32| {
@@ -218,7 +219,7 @@ impl Crl {
         let wanted = serial.content();
         let first = facts.entries.partition_point(|start| key(start).as_slice() < wanted);
         let same = facts.entries.get(first..)?.iter().map_while(|&start| facts.entry_at(start).ok());
-        same.take_while(|entry| entry.serial == *serial).max_by_key(|entry| entry.facts.revoked_at)
+        same.take_while(|entry| entry.serial == *serial).min_by_key(|entry| entry.facts.effective_at())
     }
 
     /// Checks the CRL's signature with a key.
@@ -239,6 +240,7 @@ impl Facts {
             found.push((entry.serial, start as u32));
         }
         found.sort();
+        self.duplicates = !found.is_sorted_by(|left, right| left.0 < right.0);
         self.entries = found.into_iter().map(|(_, start)| start).collect();
         Ok(())
     }

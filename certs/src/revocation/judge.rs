@@ -15,6 +15,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) at: i64,
     /// The moment of judging, never before `at`.
     pub(crate) now: i64,
+    /// Lists that break their own standard are not used at all.
+    pub(crate) strict: bool,
     pub(crate) evidence: &'a Evidence,
     pub(crate) limits: &'a Limits,
 }
@@ -63,7 +65,7 @@ pub(crate) fn look_up(
         }
         let statement = match piece {
             Piece::Ocsp(response, answer) => ocsp(response, answer, issuer, asked, budget),
-            Piece::Crl(crl) => self::crl(crl, certificate, issuer, budget),
+            Piece::Crl(crl) => self::crl(crl, certificate, issuer, asked.strict, budget),
         };
         match statement.and_then(|statement| weigh(&statement, certificate, asked)) {
             Ok(revoked @ Finding::Revoked(_)) => return revoked,
@@ -94,7 +96,8 @@ fn weigh(statement: &Statement, certificate: &Certificate, asked: &Asked<'_>) ->
         if facts.reason == RevocationReason::RemoveFromCrl {
             return if stale { Err(Shortfall::Stale) } else { Ok(Finding::Good(statement.source)) };
         }
-        if facts.effective_at() > asked.at {
+        // Whoever is on a list issued by the moment judged is revoked at it, whatever date the list gives.
+        if facts.effective_at() > asked.at && statement.this_update > asked.at {
             return Ok(Finding::RevokedLater(facts, statement.source));
         }
         // Revocation is for ever, however old the statement; only a suspension may have ended since.
@@ -127,6 +130,7 @@ fn crl(
     crl: &Crl,
     certificate: &Certificate,
     issuer: &Certificate,
+    strict: bool,
     budget: &mut Budget,
 ) -> Result<Statement, Shortfall> {
     if crl.issuer() != issuer.subject() || crl.is_indirect() {
@@ -135,7 +139,7 @@ fn crl(
     if crl.is_delta() {
         return Err(Shortfall::Delta);
     }
-    if crl.is_unreadable() {
+    if crl.is_unreadable() || (strict && crl.has_duplicates()) {
         return Err(Shortfall::Damaged);
     }
     if crl.has_unknown_critical() {
@@ -267,7 +271,7 @@ fn delegated(
         return Ok(());
     }
     for list in asked.evidence.crls.iter().filter(|crl| concerns(crl, delegate)) {
-        let Ok(statement) = crl(list, delegate, issuer, budget) else { continue };
+        let Ok(statement) = crl(list, delegate, issuer, asked.strict, budget) else { continue };
         let moment = Asked { at: produced, now: asked.now.max(produced), ..*asked };
         if matches!(weigh(&statement, delegate, &moment), Ok(Finding::Revoked(_))) {
             return Err(Shortfall::SignerNotAllowed);

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout)] // a command answers on standard output
 
 mod config;
+mod demo;
 mod serve;
 
 use std::io::IsTerminal;
@@ -28,6 +29,8 @@ struct Arguments {
 enum Command {
     /// Open the doors and work until told to stop.
     Serve(serve::Serve),
+    /// Make a demonstration, or paper to try it with.
+    Demo(demo::DemoArguments),
     /// Print or check the configuration.
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -41,6 +44,7 @@ pub(crate) fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
         Command::Serve(command) => command.run(&arguments.config),
+        Command::Demo(command) => command.run(),
         Command::Config(command) => command.run(&arguments.config),
     };
     outcome.unwrap_or_else(|error| {
