@@ -5,9 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
-use mail::{Domain, Timestamp};
-use smtp::codec::table;
+use directory::Said;
+use directory::sign_in::Refusal as SignInRefusal;
+use mail::Timestamp;
+use smtp::codec::{Reply, table};
 use smtp::receive::{Answer, Ask, Credentials, Facts, Role, Session};
 use smtp::retry::Schedule;
 use smtp::serve::{Desk, Refusal};
@@ -19,6 +20,7 @@ use crate::house::House;
 use crate::listen::{Bounds, Doorway};
 use crate::metrics::Outcome;
 use crate::serve::Opened;
+use crate::sign_in::sign_in;
 use crate::tls;
 use crate::wire::Wire;
 
@@ -50,16 +52,11 @@ pub(crate) fn limits(house: &House) -> Limits {
     }
 }
 
-/// Our own name.
-pub(crate) fn host(house: &House) -> anyhow::Result<Domain> {
-    house.config.house.hostname.parse().context("house.hostname is not a host name")
-}
-
 /// The verbs of the store for mail, as configured.
-pub(crate) fn desk(house: &House) -> anyhow::Result<Desk> {
+pub(crate) fn desk(house: &House) -> Desk {
     let patience = Duration::from_secs(house.config.mail.give_up_hours.saturating_mul(3_600));
     let schedule = Schedule::mail().giving_up_after(patience);
-    Ok(Desk::new(house.store.clone(), host(house)?, limits(house), schedule))
+    Desk::new(house.store.clone(), house.host.clone(), limits(house), schedule)
 }
 
 /// Sets the mail doors to work.
@@ -75,8 +72,7 @@ pub(crate) fn start(house: &Arc<House>, opened: Vec<Opened>) -> anyhow::Result<(
         };
         let server = Server {
             house: house.clone(),
-            desk: desk(house)?,
-            host: host(house)?,
+            desk: desk(house),
             limits: limits(house),
             tls: tls.clone(),
             role,
@@ -113,7 +109,6 @@ fn acceptor(house: &House, is_needed: bool) -> anyhow::Result<Option<TlsAcceptor
 struct Server {
     house: Arc<House>,
     desk: Desk,
-    host: Domain,
     limits: Limits,
     tls: Option<TlsAcceptor>,
     role: Role,
@@ -133,7 +128,7 @@ impl Server {
         }
         let ip = peer.ip().to_canonical();
         let facts = Facts {
-            host: self.host.clone(),
+            host: self.house.host.clone(),
             session_id: draw_id(&self.house),
             client: Client {
                 ip,
@@ -291,14 +286,41 @@ fn permitted(outcome: Result<(), Refusal>) -> Answer {
 }
 
 /// What the client hears; the store's trouble goes to the log.
-fn told(refusal: &Refusal) -> smtp::codec::Reply {
+fn told(refusal: &Refusal) -> Reply {
     if let Some(error) = refusal.trouble() {
         tracing::warn!("mail was not taken: {error}");
     }
     refusal.to_reply()
 }
 
-/// Who signs in. The answer names the account by its id.
-async fn authenticate(_house: &Arc<House>, _credentials: Credentials, _peer: IpAddr) -> Answer {
-    Answer::Refused(table::AUTH_UNAVAILABLE.reply())
+/// Who signs in. The answer names the account by its id. Nobody acts for somebody else here: a delegate signs in as
+/// themselves and sends as what is theirs.
+async fn authenticate(house: &House, credentials: Credentials, peer: IpAddr) -> Answer {
+    let Credentials { identity, acting_for, password, .. } = credentials;
+    if acting_for.is_some_and(|other| !other.eq_ignore_ascii_case(&identity)) {
+        return Answer::Refused(table::BAD_CREDENTIALS.reply());
+    }
+    match sign_in(house, &identity, password, peer).await {
+        // This door cannot offer to change it (RULES M25).
+        Ok(person) if person.must_change_password() => Answer::Refused(table::PASSWORD_MUST_CHANGE.reply()),
+        Ok(person) => Answer::SignedIn(person.account_id().to_string()),
+        Err(refusal) => Answer::Refused(not_signed_in(&refusal)),
+    }
+}
+
+/// The one place where a refused sign-in becomes a reply (RFC 4954 §6; the statuses are RFC 5248's).
+fn not_signed_in(refusal: &SignInRefusal) -> Reply {
+    let (code, status) = match refusal {
+        SignInRefusal::Wrong => return table::BAD_CREDENTIALS.reply(),
+        SignInRefusal::Busy => return table::AUTH_UNAVAILABLE.reply(),
+        SignInRefusal::Store(error) => {
+            tracing::warn!("signing in failed in the store: {error}");
+            return table::AUTH_UNAVAILABLE.reply();
+        }
+        SignInRefusal::Disabled(_) => (525, "5.7.13"),
+        SignInRefusal::OneTimeExpired => (535, "5.7.8"),
+        SignInRefusal::LockedUntil(_) => (454, "4.7.0"),
+    };
+    let said = refusal.said();
+    Reply::new(code, status.parse().ok(), [said.vi, said.en])
 }

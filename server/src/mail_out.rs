@@ -62,7 +62,7 @@ pub(crate) fn start(house: &Arc<House>) -> anyhow::Result<()> {
     for kind in [OutboxKind::Mail, OutboxKind::Local] {
         let carrier = Carrier {
             house: house.clone(),
-            desk: mail_in::desk(house)?,
+            desk: mail_in::desk(house),
             finder: Finder::new(house.clone()),
             limits: mail_in::limits(house),
             name: house.config.house.hostname.parse()?,

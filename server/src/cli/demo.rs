@@ -44,7 +44,10 @@ impl DemoArguments {
             None => {
                 let wanted = Wanted { data: self.data, database: self.database, free_ports: self.free_ports };
                 if demo::exists(&wanted.data) {
-                    println!("{}: đã có bản trình diễn / the demonstration is there already", wanted.data.display());
+                    println!(
+                        "{}: đã có bản trình diễn / the demonstration is there already",
+                        wanted.data.display()
+                    );
                 } else {
                     super::runtime()?.block_on(demo::make(&wanted))?;
                     println!("{}: đã tạo bản trình diễn / the demonstration is made", wanted.data.display());

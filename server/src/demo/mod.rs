@@ -181,8 +181,13 @@ async fn fill(house: &House) -> anyhow::Result<Demo> {
     let now = house.now();
     let files = Files::in_data(&house.config.house.data);
     let base_url = format!("http://{}", house.config.listen.http[0]);
-    let maker =
-        Maker { files: &files, chance: &*house.chance, now: now.secs(), base_url: &base_url, province: PROVINCE };
+    let maker = Maker {
+        files: &files,
+        chance: &*house.chance,
+        now: now.secs(),
+        base_url: &base_url,
+        province: PROVINCE,
+    };
     let tls = (house.config.tls_certificate(), house.config.tls_key());
     maker.make_authorities(&house.config.house.hostname, (&tls.0, &tls.1))?;
     maker.make_stranger()?;
@@ -239,7 +244,8 @@ async fn add_agency(house: &House, agency: &Agency, demo: &mut Demo, now: Timest
             must_change_password: false,
         };
         let policy = directory::address::AddressPolicy::default();
-        directory::accounts::add_account(&house.store, &policy, &account, "demo", now, &*house.chance).await?;
+        directory::accounts::add_account(&house.store, &policy, &account, "demo", now, &*house.chance)
+            .await?;
         demo.accounts.push(DemoAccount {
             address: account.address,
             password: password.expose_secret().clone(),
@@ -252,7 +258,12 @@ async fn add_agency(house: &House, agency: &Agency, demo: &mut Demo, now: Timest
 }
 
 /// Certificates of an agency's leader and of its seal, registered as its signers (RULES D25).
-async fn add_signers(house: &House, maker: &Maker<'_>, agency: &Agency, now: Timestamp) -> anyhow::Result<()> {
+async fn add_signers(
+    house: &House,
+    maker: &Maker<'_>,
+    agency: &Agency,
+    now: Timestamp,
+) -> anyhow::Result<()> {
     let number = agency.number;
     let leader_file = format!("leader{number}");
     let leader = Holder {
@@ -281,7 +292,8 @@ async fn add_signers(house: &House, maker: &Maker<'_>, agency: &Agency, now: Tim
             .write("register a signer", input, |tx, (code, fingerprint, is_seal, holder, now)| {
                 Box::pin(async move {
                     let code = code.parse().map_err(|_| store::Error::Refused("an agency code"))?;
-                    let agency = tx.agency_by_code(&code).await?.ok_or(store::Error::NotFound("the agency"))?;
+                    let agency =
+                        tx.agency_by_code(&code).await?.ok_or(store::Error::NotFound("the agency"))?;
                     let signer = SignerCertificate {
                         agency_id: agency.agency_id,
                         fingerprint: *fingerprint,
@@ -319,7 +331,11 @@ pub(crate) fn greeting(demo: &Demo, config: &Config, data: &Path) -> String {
         first(&listen.http),
     );
     for account in &demo.accounts {
-        let _ = writeln!(out, "  {:<28} {}   {} ({})", account.address, account.password, account.name, account.agency);
+        let _ = writeln!(
+            out,
+            "  {:<28} {}   {} ({})",
+            account.address, account.password, account.name, account.agency
+        );
     }
     let _ = writeln!(out, "\nHệ thống / systems");
     for system in &demo.systems {

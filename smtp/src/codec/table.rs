@@ -120,6 +120,8 @@ table! {
     AUTH_REQUIRED = refusal(530, (5, 7, 0), "Phải đăng nhập trước khi gửi thư", "Authentication required");
     /// RFC 4954 §6 `535`.
     BAD_CREDENTIALS = refusal(535, (5, 7, 8), "Tên đăng nhập hoặc mật khẩu không đúng", "Authentication credentials invalid");
+    /// RULES M25: a password that was handed out opens nothing before it is changed.
+    PASSWORD_MUST_CHANGE = refusal(535, (5, 7, 8), "Phải đổi mật khẩu được cấp trên trang web trước khi dùng thư", "Change the password you were given on the web page first");
     /// RFC 4954 §6 `538`; RULES M35.
     ENCRYPTION_NEEDED = refusal(538, (5, 7, 11), "Chỉ được đăng nhập qua kết nối mã hóa", "Encryption required for authentication");
     /// RFC 3463 §3.2 X.1.1.
