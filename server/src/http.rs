@@ -105,9 +105,9 @@ fn router(house: Arc<House>, has_tls: bool) -> anyhow::Result<Router> {
         // Numbers for the operator stay on the machine: the door without TLS is a loopback door (R57).
         router = router.route("/metrics", get(metrics));
     }
-    router = router.merge(crate::jmap::routes(house.clone()));
+    let mut router = router.with_state(house.clone());
     if crate::demo::exists(&house.config.house.data) {
-        router = router.merge(crate::demo::routes(house.clone())?);
+        router = router.merge(crate::demo::routes(house)?);
     }
     let fixed = |name, value| SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value));
     Ok(router
@@ -118,8 +118,7 @@ fn router(house: Arc<House>, has_tls: bool) -> anyhow::Result<Router> {
         .layer(fixed(header::REFERRER_POLICY, "no-referrer"))
         .layer(fixed(header::X_FRAME_OPTIONS, "DENY"))
         .layer(fixed(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"))
-        .layer(CatchPanicLayer::new())
-        .with_state(house))
+        .layer(CatchPanicLayer::new()))
 }
 
 /// An error as RFC 9457 has it, with a sentence in Vietnamese and English.
