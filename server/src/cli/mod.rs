@@ -3,8 +3,8 @@
 
 mod config;
 mod demo;
-mod provision;
 mod package;
+mod provision;
 mod receipt;
 mod serve;
 
