@@ -26,8 +26,8 @@ use crate::sign_in::sign_in;
 use crate::tls;
 use crate::wire::Wire;
 
-/// Octets read at a time: a full window of pipelined commands, or a good piece of text.
-const READ_BYTES: usize = 16 * 1024;
+/// Octets read at a time: a full window of pipelined commands, or a good piece of text; and half of what an idle connection costs.
+const READ_BYTES: usize = 8 * 1024;
 /// A handshake that takes longer is nobody we know.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
