@@ -259,7 +259,11 @@ impl Tx {
 
     /// An account by its id.
     pub async fn account(&mut self, account_id: AccountId) -> Result<Option<Account>> {
-        self.row(select_account!("account_id = $1"), values![&account_id]).await?.as_ref().map(account).transpose()
+        self.row(select_account!("account_id = $1"), values![&account_id])
+            .await?
+            .as_ref()
+            .map(account)
+            .transpose()
     }
 
     /// An account by an address that leads to it now.

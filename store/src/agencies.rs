@@ -181,11 +181,8 @@ impl Tx {
     /// [`Error::Conflict`] when one of its codes is in use.
     pub async fn add_agency(&mut self, new: &NewAgency, now: Timestamp) -> Result<()> {
         let NewAgency { agency_id, names, valid_from } = new;
-        self.exec(
-            "INSERT INTO agency (agency_id, created_at) VALUES ($1, $2)",
-            values![agency_id, now],
-        )
-        .await?;
+        self.exec("INSERT INTO agency (agency_id, created_at) VALUES ($1, $2)", values![agency_id, now])
+            .await?;
         self.exec(
             "INSERT INTO agency_version (agency_id, valid_from, recorded_at, code, name, mail, parent_id, state, decision) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, 'active', $8)",
@@ -247,7 +244,11 @@ impl Tx {
 
     /// An agency by its id.
     pub async fn agency(&mut self, agency_id: AgencyId) -> Result<Option<Agency>> {
-        self.row(select_agency!("AND v.agency_id = $1"), values![&agency_id]).await?.as_ref().map(agency).transpose()
+        self.row(select_agency!("AND v.agency_id = $1"), values![&agency_id])
+            .await?
+            .as_ref()
+            .map(agency)
+            .transpose()
     }
 
     /// All agencies, by code. The register is small beside everything else (111,000 nationwide) and read seldom.

@@ -109,11 +109,7 @@ impl Tx {
     }
 
     /// The newest rows of an owner, newest first, `limit` at most.
-    pub async fn audit_trail(
-        &mut self,
-        owner: impl Into<OwnerId>,
-        limit: usize,
-    ) -> Result<Vec<AuditEntry>> {
+    pub async fn audit_trail(&mut self, owner: impl Into<OwnerId>, limit: usize) -> Result<Vec<AuditEntry>> {
         let owner = owner.into();
         let limit = i64::try_from(limit).map_err(|_| Error::Refused("limit is too large"))?;
         let rows = self

@@ -114,7 +114,9 @@ fn decompress(mut plain: Vec<u8>, size: u64) -> Result<Vec<u8>> {
             plain.remove(0);
             Ok(plain)
         }
-        Some(&ZSTD) => zstd::bulk::decompress(&plain[1..], size).map_err(|_| Error::Damaged("a blob does not unpack")),
+        Some(&ZSTD) => {
+            zstd::bulk::decompress(&plain[1..], size).map_err(|_| Error::Damaged("a blob does not unpack"))
+        }
         _ => Err(Error::Damaged("a blob of unknown make")),
     }
 }
@@ -162,7 +164,11 @@ impl Store {
             Some(sealed)
         } else {
             let path = object_path(name.owner, blob_id, name.number);
-            self.shared.objects.put(&path, sealed.into()).await.map_err(|e| Error::Unavailable(e.to_string()))?;
+            self.shared
+                .objects
+                .put(&path, sealed.into())
+                .await
+                .map_err(|e| Error::Unavailable(e.to_string()))?;
             None
         };
         Ok(Sealed { owner: name.owner, blob_id, key_no: name.number, new_key, size, stored_size, inline })
@@ -181,8 +187,7 @@ impl Store {
         self.write("make a data key", (name, now), |tx, (name, now)| {
             Box::pin(async move {
                 let chance = tx.shared.chance.clone();
-                let wrapped =
-                    tx.shared.keyring.wrap(&DataKey::draw(&*chance), &key_context(*name), &*chance);
+                let wrapped = tx.shared.keyring.wrap(&DataKey::draw(&*chance), &key_context(*name), &*chance);
                 tx.exec(
                     "INSERT INTO data_key (owner_id, key_no, wrapped, created_at) VALUES ($1, $2, $3, $4) \
                      ON CONFLICT (owner_id, key_no) DO NOTHING",
@@ -272,8 +277,10 @@ impl Tx {
             )
             .await?
             .ok_or(Error::Internal("an insert answered nothing".to_owned()))?;
-        if row.int(0)? > 1 {
-            return row.int(1);
+        // A blob that is only held has no references and its bytes all the same.
+        let kept_key = row.int(1)?;
+        if row.int(0)? > 1 || kept_key != *key_no {
+            return Ok(kept_key);
         }
         if let Some(wrapped) = &sealed.new_key {
             self.exec(
@@ -284,7 +291,8 @@ impl Tx {
         }
         if let Some(bytes) = &sealed.inline {
             self.exec(
-                "INSERT INTO blob_bytes (owner_id, blob_id, sealed) VALUES ($1, $2, $3)",
+                "INSERT INTO blob_bytes (owner_id, blob_id, sealed) VALUES ($1, $2, $3) \
+                 ON CONFLICT (owner_id, blob_id) DO NOTHING",
                 values![owner, blob_id, bytes],
             )
             .await?;

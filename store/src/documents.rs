@@ -699,7 +699,8 @@ impl Store {
                         .map(|row| row.opt_bytes(0))
                         .transpose()?
                         .flatten();
-                    let (Some(grant), Some(blob)) = (grant, tx.blob(found.sender_id, found.blob_id).await?) else {
+                    let (Some(grant), Some(blob)) = (grant, tx.blob(found.sender_id, found.blob_id).await?)
+                    else {
                         return Ok(None);
                     };
                     let key = tx.shared.keyring.unwrap(&grant, &grant_context(found.delivery_id))?;

@@ -41,7 +41,9 @@ impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         match &error {
             sqlx::Error::Database(db) if db.is_unique_violation() => Self::Conflict(db.message().to_owned()),
-            sqlx::Error::Database(db) if db.is_foreign_key_violation() => Self::NotFound("what a row refers to"),
+            sqlx::Error::Database(db) if db.is_foreign_key_violation() => {
+                Self::NotFound("what a row refers to")
+            }
             // SQLITE_CONSTRAINT of other kinds and PostgreSQL's class 22/23/42 are our own mistakes.
             sqlx::Error::Database(db)
                 if db.is_check_violation()

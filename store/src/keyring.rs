@@ -84,7 +84,8 @@ impl Keyring {
     pub(crate) fn unwrap(&self, wrapped: &[u8], context: &[u8]) -> Result<DataKey> {
         let bytes = open_with(&self.wrap, wrapped.to_vec(), context)
             .ok_or(Error::Damaged("a data key does not open: wrong master key?"))?;
-        let bytes: [u8; 32] = bytes.try_into().map_err(|_| Error::Damaged("a data key has a wrong length"))?;
+        let bytes: [u8; 32] =
+            bytes.try_into().map_err(|_| Error::Damaged("a data key has a wrong length"))?;
         Ok(DataKey(Secret::new(bytes)))
     }
 
@@ -111,7 +112,8 @@ impl DataKey {
 
     /// Opens what [`DataKey::seal`] sealed.
     pub(crate) fn open(&self, sealed: Vec<u8>, context: &[u8]) -> Result<Vec<u8>> {
-        open_with(&gcm(self.0.expose_secret()), sealed, context).ok_or(Error::Damaged("a sealed blob does not open"))
+        open_with(&gcm(self.0.expose_secret()), sealed, context)
+            .ok_or(Error::Damaged("a sealed blob does not open"))
     }
 }
 

@@ -52,8 +52,8 @@ pub use agencies::{
 pub use audit::{Audit, AuditEntry};
 pub use blobs::{Blob, Sealed, Upload};
 pub use documents::{
-    Delivery, DeliveryFilter, DeliveryState, Document, DocumentKind, NewDelivery, NewDocument, NewStatus, SentRow,
-    StatusEntry,
+    Delivery, DeliveryFilter, DeliveryState, Document, DocumentKind, NewDelivery, NewDocument, NewStatus,
+    SentRow, StatusEntry,
 };
 pub use emails::{Changes, Changing, Email, EmailQuery, NewEmail, Placed};
 pub use engine::{Tx, Verb};

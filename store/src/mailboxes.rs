@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use mail::{AccountId, MailboxId, ModSeq, ThreadId, UidValidity};
 
+use crate::Tx;
 use crate::accounts::words;
 use crate::error::{Error, Result};
 use crate::sql::{Row, values};
-use crate::Tx;
 
 words! {
     /// What a mailbox is for (RFC 8621 §2, RFC 6154).
@@ -216,7 +216,9 @@ impl Tx {
         for _ in 0..=existing.len() {
             match above {
                 None => break,
-                Some(id) if id == changed.mailbox_id => return Err(Error::Refused("a mailbox cannot lie in itself")),
+                Some(id) if id == changed.mailbox_id => {
+                    return Err(Error::Refused("a mailbox cannot lie in itself"));
+                }
                 Some(id) => {
                     let parent = existing.iter().find(|m| m.mailbox_id == id);
                     above = parent.ok_or(Error::NotFound("the parent mailbox"))?.parent_id;
@@ -248,7 +250,8 @@ impl Tx {
     pub async fn destroy_mailbox(&mut self, account_id: AccountId, mailbox_id: MailboxId) -> Result<ModSeq> {
         let modseq = self.next_modseq(account_id, 0).await?;
         let existing = self.mailboxes(account_id).await?;
-        let gone = existing.iter().find(|m| m.mailbox_id == mailbox_id).ok_or(Error::NotFound("the mailbox"))?;
+        let gone =
+            existing.iter().find(|m| m.mailbox_id == mailbox_id).ok_or(Error::NotFound("the mailbox"))?;
         if gone.total_emails > 0 {
             return Err(Error::Refused("the mailbox has messages in it"));
         }

@@ -104,8 +104,20 @@ macro_rules! id_values {
 pub(crate) trait FromBytes: for<'b> TryFrom<&'b [u8], Error = mail::BadId> {}
 
 id_values!(
-    AccountId, AgencyId, AuditId, BlobId, DeliveryId, DocumentId, EmailId, IdentityId, MailboxId, OutboxId, OwnerId,
-    SubmissionId, ThreadId, UnitId
+    AccountId,
+    AgencyId,
+    AuditId,
+    BlobId,
+    DeliveryId,
+    DocumentId,
+    EmailId,
+    IdentityId,
+    MailboxId,
+    OutboxId,
+    OwnerId,
+    SubmissionId,
+    ThreadId,
+    UnitId
 );
 
 impl<'v> From<Option<&'v str>> for Value<'v> {

@@ -2,9 +2,9 @@
 
 use mail::{AccountId, EmailId, IdentityId, ModSeq, SubmissionId, ThreadId, Timestamp};
 
+use crate::Tx;
 use crate::error::{Error, Result};
 use crate::sql::{Row, values};
-use crate::Tx;
 
 /// A submission to record.
 #[derive(Clone, Debug)]
@@ -102,8 +102,9 @@ impl Tx {
         account_id: AccountId,
         submission_id: SubmissionId,
     ) -> Result<Option<Submission>> {
-        let row =
-            self.row(select_submission!("AND submission_id = $2"), values![&account_id, &submission_id]).await?;
+        let row = self
+            .row(select_submission!("AND submission_id = $2"), values![&account_id, &submission_id])
+            .await?;
         row.as_ref().map(submission).transpose()
     }
 

@@ -2,9 +2,9 @@
 
 use mail::{AccountId, ModSeq, ThreadId, Timestamp};
 
+use crate::Tx;
 use crate::error::Result;
 use crate::sql::values;
-use crate::Tx;
 
 /// Message-IDs of one message that are looked at: its own, and the newest of those it refers to. A References field of
 /// thousands of entries costs no more than this.

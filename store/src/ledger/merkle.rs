@@ -274,7 +274,10 @@ mod tests {
                 let old_root = mth(&all[..old as usize]);
                 let proof = tiles.consistency(old, size).unwrap();
                 assert!(verify_consistency(old, size, &old_root, &root, &proof), "{old} to {size}");
-                assert!(old == size || !verify_consistency(old, size, &root, &root, &proof), "{old} to {size}");
+                assert!(
+                    old == size || !verify_consistency(old, size, &root, &root, &proof),
+                    "{old} to {size}"
+                );
             }
         }
     }

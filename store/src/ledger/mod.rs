@@ -98,11 +98,7 @@ impl Tx {
     }
 
     /// The leaves about a subject, oldest first.
-    pub async fn leaves_of(
-        &mut self,
-        owner: impl Into<OwnerId>,
-        subject_id: &[u8; 16],
-    ) -> Result<Vec<Leaf>> {
+    pub async fn leaves_of(&mut self, owner: impl Into<OwnerId>, subject_id: &[u8; 16]) -> Result<Vec<Leaf>> {
         let owner = owner.into();
         let rows = self
             .rows(
@@ -199,7 +195,10 @@ impl Tx {
     }
 
     /// Answers a question about the tree, fetching the tiles it turns out to need.
-    async fn with_tiles<T>(&mut self, question: impl Fn(&Tiles) -> std::result::Result<T, Missing>) -> Result<T> {
+    async fn with_tiles<T>(
+        &mut self,
+        question: impl Fn(&Tiles) -> std::result::Result<T, Missing>,
+    ) -> Result<T> {
         let mut tiles = Tiles::default();
         let mut fetched: Vec<Missing> = Vec::new();
         loop {

@@ -39,13 +39,23 @@ fn delivery(id: u8, agency: u8, system: &str) -> NewDelivery {
 }
 
 fn filter(system: &str) -> DeliveryFilter {
-    DeliveryFilter { system_folded: system.to_owned(), kind: None, from: None, to: None, agency_id: None, offset: 0, limit: 100 }
+    DeliveryFilter {
+        system_folded: system.to_owned(),
+        kind: None,
+        from: None,
+        to: None,
+        agency_id: None,
+        offset: 0,
+        limit: 100,
+    }
 }
 
 async fn accept(house: &House, new: NewDocument, to: Vec<NewDelivery>) -> Result<(), Error> {
     house
         .store
-        .write("accept", (new, to), |tx, (new, to)| Box::pin(async move { tx.add_document(new, to, NOW).await }))
+        .write("accept", (new, to), |tx, (new, to)| {
+            Box::pin(async move { tx.add_document(new, to, NOW).await })
+        })
         .await
 }
 

@@ -7,8 +7,8 @@ use mail::message::{Facts, Limits};
 use mail::{AccountId, AgencyId, Chance, MailboxId, Timestamp, UidValidity};
 use sqlx::Connection;
 use store::{
-    AccountKind, AgencyNames, Config, MailboxRole, MasterKey, NewAccount, NewAgency, NewEmail, NewMailbox, Place, Placed,
-    Role, Store,
+    AccountKind, AgencyNames, Config, MailboxRole, MasterKey, NewAccount, NewAgency, NewEmail, NewMailbox,
+    Place, Placed, Role, Store,
 };
 
 /// Sunday 22 November 2026, 08:00 in Hà Nội.
@@ -52,8 +52,9 @@ impl House {
 
     pub async fn postgres() -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
-        let base = std::env::var("CONGVAN_TEST_POSTGRES")
-            .expect("CONGVAN_TEST_POSTGRES is not set: run the tests through scripts/with-postgres (make test does)");
+        let base = std::env::var("CONGVAN_TEST_POSTGRES").expect(
+            "CONGVAN_TEST_POSTGRES is not set: run the tests through scripts/with-postgres (make test does)",
+        );
         let name = format!("story_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let mut admin = sqlx::PgConnection::connect(&base).await.unwrap();
         let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
@@ -75,6 +76,21 @@ impl House {
         let (store, worker) = Store::open(config(&dir, &place), Seeded::new(1 << 40), NOW).await.unwrap();
         tokio::spawn(worker.run());
         Self { store, dir, place }
+    }
+
+    /// What no verb does yet, by hand.
+    pub async fn run_sql(&self, sql: &'static str) {
+        match &self.place {
+            Place::Sqlite(file) => {
+                let url = format!("sqlite://{}", file.display());
+                let mut conn = sqlx::SqliteConnection::connect(&url).await.unwrap();
+                sqlx::query(sql).execute(&mut conn).await.unwrap();
+            }
+            Place::Postgres(url) => {
+                let mut conn = sqlx::PgConnection::connect(url.expose_secret()).await.unwrap();
+                sqlx::query(sql).execute(&mut conn).await.unwrap();
+            }
+        }
     }
 
     pub fn config(&self) -> Config {
@@ -125,7 +141,11 @@ pub(crate) use write;
 /// One question on one view of the data.
 macro_rules! read {
     ($house:expr, |$tx:ident| $body:expr) => {
-        $house.store.read((), move |$tx, ()| Box::pin(async move { Ok::<_, store::Error>($body) })).await.unwrap()
+        $house
+            .store
+            .read((), move |$tx, ()| Box::pin(async move { Ok::<_, store::Error>($body) }))
+            .await
+            .unwrap()
     };
 }
 pub(crate) use read;

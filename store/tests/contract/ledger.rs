@@ -8,14 +8,16 @@ use crate::house::{House, NOW, account_id, read, stories, write};
 async fn append(house: &House, from: u32, count: u32) {
     house
         .store
-        .write("append", (from, count), |tx, (from, count)| Box::pin(async move {
-            for n in *from..from + count {
-                let mut subject = [0; 16];
-                subject[12..].copy_from_slice(&n.to_be_bytes());
-                tx.append_leaf(account_id(1), &subject, &n.to_be_bytes(), b"record", NOW).await?;
-            }
-            Ok::<_, store::Error>(())
-        }))
+        .write("append", (from, count), |tx, (from, count)| {
+            Box::pin(async move {
+                for n in *from..from + count {
+                    let mut subject = [0; 16];
+                    subject[12..].copy_from_slice(&n.to_be_bytes());
+                    tx.append_leaf(account_id(1), &subject, &n.to_be_bytes(), b"record", NOW).await?;
+                }
+                Ok::<_, store::Error>(())
+            })
+        })
         .await
         .unwrap();
 }
