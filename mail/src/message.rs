@@ -329,9 +329,12 @@ fn mailboxes(address: Option<&Address<'_>>, limits: &Limits) -> Vec<Mailbox> {
     };
     match address {
         Some(Address::List(list)) => list.iter().take(limits.addresses_max).filter_map(one).collect(),
-        Some(Address::Group(groups)) => {
-            groups.iter().flat_map(|group| &group.addresses).take(limits.addresses_max).filter_map(one).collect()
-        }
+        Some(Address::Group(groups)) => groups
+            .iter()
+            .flat_map(|group| &group.addresses)
+            .take(limits.addresses_max)
+            .filter_map(one)
+            .collect(),
         None => Vec::new(),
     }
 }
@@ -341,7 +344,8 @@ pub fn part_content(raw: &[u8], part_id: &str, limits: &Limits) -> Option<Conten
     let index: u32 = part_id.parse().ok()?;
     if declares_nesting(raw, limits.nested_max) {
         let body_at = MessageParser::default().parse_headers(raw)?.parts.first()?.offset_body as usize;
-        return (index == 0).then(|| Content { bytes: raw.get(body_at..).unwrap_or_default().to_vec(), had_problem: false });
+        return (index == 0)
+            .then(|| Content { bytes: raw.get(body_at..).unwrap_or_default().to_vec(), had_problem: false });
     }
     let message = MessageParser::default().parse(raw)?;
     let part = message.part(index)?;

@@ -1,1 +1,25 @@
-fn main() {}
+//! `congvan`: the program. It alone opens sockets, reads the clock, draws randomness, asks DNS, fetches evidence and
+//! spawns work; the other rooms are wired together here.
+
+mod cli;
+mod config;
+mod demo;
+mod house;
+mod http;
+mod jmap;
+mod listen;
+mod metrics;
+mod pages;
+mod sequencer;
+mod serve;
+mod sign_in;
+mod tls;
+mod trust;
+mod windows;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tls::install_provider();
+    cli::run()
+}

@@ -1,1 +1,29 @@
 //! Signatures on documents: make, judge, explain.
+//!
+//! * [`pdf`], [`cms`], [`tst`]: facts, read from hostile bytes within [`Limits`].
+//! * [`judge()`]: facts held against a [`Policy`], evidence and a moment; a [`Judged`] document with its report.
+//! * [`Verified`]: proof of a good judgement, made here and nowhere else; it hands out the bytes that were signed.
+//! * [`make`]: signing, timestamping and archiving evidence in a PDF, checked again before anybody gets the file.
+//!
+//! Nothing here fetches, reads the clock or draws randomness: what is missing is named, and asked for again.
+
+mod asn1;
+pub mod cms;
+mod format;
+pub mod fuzz;
+pub mod judge;
+mod limits;
+pub mod make;
+mod message;
+pub mod pdf;
+pub mod tst;
+mod verified;
+
+pub use format::Format;
+pub use judge::{
+    Arrival, Class, Evidence, Integrity, Judged, LegalValue, Policy, Report, Role, SignatureReport, Verdict,
+    judge,
+};
+pub use limits::Limits;
+pub use message::{Code, Reason};
+pub use verified::{Basis, Document, Refusal, Verified};

@@ -144,6 +144,11 @@ impl Writer {
             let signals = std::mem::take(&mut tx.signals);
             tx.shared.raise(signals);
         }
+        if let Conn::Sqlite(conn) = tx.conn
+            && let Err(error) = sqlx::Connection::close(conn).await
+        {
+            tracing::warn!("the database did not close cleanly: {error}");
+        }
     }
 }
 

@@ -7,7 +7,9 @@ use jmap::{Api, Caller, Limits};
 use mail::{AccountId, AgencyId, Chance, MailboxId, Timestamp, UidValidity};
 use serde_json::{Value, json};
 use sqlx::Connection;
-use store::{AccountKind, Config, MailboxRole, MasterKey, NewAccount, NewEmail, NewMailbox, Place, Role, Store};
+use store::{
+    AccountKind, Config, MailboxRole, MasterKey, NewAccount, NewEmail, NewMailbox, Place, Role, Store,
+};
 
 /// Sunday 22 November 2026, 08:00 in Hà Nội.
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_795_309_200);
@@ -43,7 +45,10 @@ impl House {
         let base = std::env::var("CONGVAN_TEST_POSTGRES").ok()?;
         let name = format!("jmap_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let mut admin = sqlx::PgConnection::connect(&base).await.unwrap();
-        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut admin).await.unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
+            .execute(&mut admin)
+            .await
+            .unwrap();
         let place = Place::Postgres(mail::Secret::new(base.replacen("/postgres?", &format!("/{name}?"), 1)));
         Some(Self::open(tempfile::tempdir().unwrap(), place).await)
     }
@@ -143,7 +148,9 @@ impl House {
         let placed = self
             .api
             .store
-            .write("deliver", new, |tx, new| Box::pin(async move { tx.add_email(new, new.received_at).await }))
+            .write("deliver", new, |tx, new| {
+                Box::pin(async move { tx.add_email(new, new.received_at).await })
+            })
             .await
             .unwrap();
         placed.email_id.to_string()

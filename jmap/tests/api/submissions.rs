@@ -40,7 +40,11 @@ async fn outbox(house: &House, kind: OutboxKind) -> Vec<(String, OutboundMail, S
     let mut rows = Vec::new();
     for row in claimed {
         let bytes = house.api.store.read_blob(row.owner, row.blob_id.unwrap()).await.unwrap().unwrap();
-        rows.push((row.destination, serde_json::from_str(&row.payload).unwrap(), String::from_utf8(bytes).unwrap()));
+        rows.push((
+            row.destination,
+            serde_json::from_str(&row.payload).unwrap(),
+            String::from_utf8(bytes).unwrap(),
+        ));
     }
     rows.sort_by(|a, b| a.0.cmp(&b.0));
     rows

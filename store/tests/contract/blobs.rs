@@ -27,7 +27,7 @@ stories! {
         for bytes in [b"".to_vec(), b"x".to_vec(), "Công văn ".repeat(5_000).into_bytes(), large(1)] {
             let sealed = house.store.seal(account_id(1), &bytes, NOW).await.unwrap();
             let blob_id = sealed.blob_id();
-            write!(house, |tx| tx.put_blob(&sealed, NOW).await?).unwrap();
+            write!(house, sealed, |tx| tx.put_blob(sealed, NOW).await?).unwrap();
             assert_eq!(house.store.read_blob(account_id(1), blob_id).await.unwrap(), Some(bytes));
             assert_eq!(house.store.read_blob(account_id(2), blob_id).await.unwrap(), None);
         }
@@ -37,8 +37,7 @@ stories! {
     async fn the_last_reference_takes_the_blob_with_it(house: House) {
         let sealed = house.store.seal(account_id(1), b"once", NOW).await.unwrap();
         let id = sealed.blob_id();
-        let again = sealed.clone();
-        write!(house, |tx| { tx.put_blob(&sealed, NOW).await?; tx.put_blob(&again, NOW).await? }).unwrap();
+        write!(house, sealed, |tx| { tx.put_blob(sealed, NOW).await?; tx.put_blob(sealed, NOW).await? }).unwrap();
         write!(house, |tx| tx.drop_blob(account_id(1), id, NOW).await?).unwrap();
         assert!(house.store.read_blob(account_id(1), id).await.unwrap().is_some());
         write!(house, |tx| tx.drop_blob(account_id(1), id, NOW).await?).unwrap();
@@ -48,7 +47,7 @@ stories! {
     async fn another_master_key_opens_nothing_and_says_why(house: House) {
         let sealed = house.store.seal(account_id(1), b"secret", NOW).await.unwrap();
         let id = sealed.blob_id();
-        write!(house, |tx| tx.put_blob(&sealed, NOW).await?).unwrap();
+        write!(house, sealed, |tx| tx.put_blob(sealed, NOW).await?).unwrap();
         let mut config = house.config();
         config.master_key = store::MasterKey::from_bytes([8; 32]);
         let (other, _worker) = Store::open(config, Seeded::new(5), NOW).await.unwrap();
@@ -65,7 +64,7 @@ stories! {
         for (n, seal) in (0..16u8).zip(seals) {
             let sealed = seal.await.unwrap();
             let id = sealed.blob_id();
-            write!(house, |tx| tx.put_blob(&sealed, NOW).await?).unwrap();
+            write!(house, sealed, |tx| tx.put_blob(sealed, NOW).await?).unwrap();
             assert_eq!(house.store.read_blob(account_id(9), id).await.unwrap(), Some(vec![n]));
         }
     }
@@ -74,8 +73,7 @@ stories! {
         let blob = house.store.seal(account_id(1), b"draft.pdf", NOW).await.unwrap();
         let id = blob.blob_id();
         let upload = store::Upload { account_id: account_id(1), blob, media_type: "application/pdf".into(), expires_at: NOW };
-        let twice = upload.clone();
-        write!(house, |tx| { tx.add_upload(&upload, NOW).await?; tx.add_upload(&twice, NOW).await? }).unwrap();
+        write!(house, upload, |tx| { tx.add_upload(upload, NOW).await?; tx.add_upload(upload, NOW).await? }).unwrap();
         assert!(read!(house, |tx| tx.may_read_blob(account_id(1), id).await?));
         assert_eq!(write!(house, |tx| tx.expire_uploads(NOW, 10).await?).unwrap(), 1);
         assert!(!read!(house, |tx| tx.may_read_blob(account_id(1), id).await?));

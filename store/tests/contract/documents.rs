@@ -94,17 +94,17 @@ stories! {
         };
         let found = waiting(NOW).await.remove(0);
         let copy = found.clone();
-        assert!(write!(house, |tx| tx.move_delivery(&copy.clone(), DeliveryState::Processing, NOW).await?).unwrap());
+        assert!(write!(house, copy, |tx| tx.move_delivery(copy, DeliveryState::Processing, NOW).await?).unwrap());
         assert_eq!(waiting(NOW).await[0].state, DeliveryState::Processing);
         let copy = found.clone();
-        write!(house, |tx| tx.move_delivery(&copy.clone(), DeliveryState::Fail, NOW).await?).unwrap();
+        write!(house, copy, |tx| tx.move_delivery(copy, DeliveryState::Fail, NOW).await?).unwrap();
         assert!(waiting(NOW).await.is_empty());
         let later = NOW.plus(std::time::Duration::from_secs(5 * 60));
         assert_eq!(waiting(later).await[0].failures, 1);
         let copy = found.clone();
-        write!(house, |tx| tx.move_delivery(&copy.clone(), DeliveryState::Done, later).await?).unwrap();
+        write!(house, copy, |tx| tx.move_delivery(copy, DeliveryState::Done, later).await?).unwrap();
         let copy = found.clone();
-        assert!(!write!(house, |tx| tx.move_delivery(&copy.clone(), DeliveryState::Fail, later).await?).unwrap());
+        assert!(!write!(house, copy, |tx| tx.move_delivery(copy, DeliveryState::Fail, later).await?).unwrap());
         assert!(waiting(later).await.is_empty());
         assert!(house.store.read_delivery(&found).await.unwrap().is_some());
     }
@@ -118,7 +118,7 @@ stories! {
         let recalled = read!(house, |tx| tx.waiting_deliveries(&filter("hub.02"), NOW).await?).remove(0);
         let kept = read!(house, |tx| tx.waiting_deliveries(&filter("hub.03"), NOW).await?).remove(0);
         let copy = recalled.clone();
-        write!(house, |tx| tx.shred_delivery(&copy.clone(), NOW).await?).unwrap();
+        write!(house, copy, |tx| tx.shred_delivery(copy, NOW).await?).unwrap();
         assert_eq!(house.store.read_delivery(&recalled).await.unwrap(), None);
         assert_eq!(house.store.read_delivery(&kept).await.unwrap(), Some(random.clone()));
         let sent = read!(house, |tx| tx.sent_document("hub.01", DocumentId::from_bytes([1; 16])).await?).unwrap();

@@ -144,10 +144,10 @@ stories! {
         let mut project = read!(house, |tx| tx.mailbox(account_id(1), mailbox_id(5)).await?).unwrap();
         project.parent_id = Some(mailbox_id(5));
         let changed = project.clone();
-        let in_itself = write!(house, |tx| tx.change_mailbox(account_id(1), &changed.clone()).await?);
+        let in_itself = write!(house, changed, |tx| tx.change_mailbox(account_id(1), changed).await?);
         assert!(matches!(in_itself, Err(Error::Refused(_))));
         project.parent_id = Some(mailbox_id(1));
-        write!(house, |tx| tx.change_mailbox(account_id(1), &project.clone()).await?).unwrap();
+        write!(house, project, |tx| tx.change_mailbox(account_id(1), project).await?).unwrap();
         let holds = write!(house, |tx| tx.destroy_mailbox(account_id(1), mailbox_id(1)).await?);
         assert!(matches!(holds, Err(Error::Refused(_))));
         write!(house, |tx| tx.destroy_mailbox(account_id(1), mailbox_id(5)).await?).unwrap();

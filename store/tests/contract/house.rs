@@ -12,13 +12,13 @@ use store::{
 };
 
 /// Sunday 22 November 2026, 08:00 in Hà Nội.
-pub const NOW: Timestamp = Timestamp::from_secs(1_795_309_200);
+pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_795_309_200);
 
 /// The same numbers in every run.
-pub struct Seeded(AtomicU64);
+pub(crate) struct Seeded(AtomicU64);
 
 impl Seeded {
-    pub fn new(seed: u64) -> Arc<Self> {
+    pub(crate) fn new(seed: u64) -> Arc<Self> {
         Arc::new(Self(AtomicU64::new(seed)))
     }
 }
@@ -37,20 +37,20 @@ fn blake3_of(count: u64) -> [u8; 32] {
 }
 
 /// A store that lives as long as its story.
-pub struct House {
-    pub store: Store,
-    pub dir: tempfile::TempDir,
+pub(crate) struct House {
+    pub(crate) store: Store,
+    pub(crate) dir: tempfile::TempDir,
     place: Place,
 }
 
 impl House {
-    pub async fn sqlite() -> Self {
+    pub(crate) async fn sqlite() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let place = Place::Sqlite(dir.path().join("congvan.db"));
         Self::open(dir, place).await
     }
 
-    pub async fn postgres() -> Self {
+    pub(crate) async fn postgres() -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let base = std::env::var("CONGVAN_TEST_POSTGRES").expect(
             "CONGVAN_TEST_POSTGRES is not set: run the tests through scripts/with-postgres (make test does)",
@@ -70,7 +70,7 @@ impl House {
     }
 
     /// The same data, opened again by another process's eyes.
-    pub async fn reopen(self) -> Self {
+    pub(crate) async fn reopen(self) -> Self {
         let Self { store, dir, place } = self;
         drop(store);
         let (store, worker) = Store::open(config(&dir, &place), Seeded::new(1 << 40), NOW).await.unwrap();
@@ -79,7 +79,7 @@ impl House {
     }
 
     /// What no verb does yet, by hand.
-    pub async fn run_sql(&self, sql: &'static str) {
+    pub(crate) async fn run_sql(&self, sql: &'static str) {
         match &self.place {
             Place::Sqlite(file) => {
                 let url = format!("sqlite://{}", file.display());
@@ -93,7 +93,7 @@ impl House {
         }
     }
 
-    pub fn config(&self) -> Config {
+    pub(crate) fn config(&self) -> Config {
         config(&self.dir, &self.place)
     }
 }
@@ -109,7 +109,7 @@ fn config(dir: &tempfile::TempDir, place: &Place) -> Config {
 
 /// `stories! { async fn name(house: House) { … } }`: each runs on both engines.
 macro_rules! stories {
-    ($(#[doc = $doc:literal])* $(async fn $name:ident($house:ident: House) $body:block)*) => {
+    ($(async fn $name:ident($house:ident: House) $body:block)*) => {
         mod on_sqlite {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
@@ -127,12 +127,14 @@ macro_rules! stories {
 }
 pub(crate) use stories;
 
-/// One verb in a transaction of its own.
+/// Verbs in a transaction of their own. What is not `Copy` is named after the house and comes as a reference.
 macro_rules! write {
-    ($house:expr, |$tx:ident| $body:expr) => {
+    ($house:expr, $($input:ident,)* |$tx:ident| $body:expr) => {
         $house
             .store
-            .write("a story", (), move |$tx, ()| Box::pin(async move { Ok::<_, store::Error>($body) }))
+            .write("a story", ($($input,)*), move |$tx, ($($input,)*)| {
+                Box::pin(async move { Ok::<_, store::Error>($body) })
+            })
             .await
     };
 }
@@ -150,19 +152,19 @@ macro_rules! read {
 }
 pub(crate) use read;
 
-pub fn agency_id(n: u8) -> AgencyId {
+pub(crate) fn agency_id(n: u8) -> AgencyId {
     AgencyId::from_bytes([n; 16])
 }
 
-pub fn account_id(n: u8) -> AccountId {
+pub(crate) fn account_id(n: u8) -> AccountId {
     AccountId::from_bytes([n; 16])
 }
 
-pub fn mailbox_id(n: u8) -> MailboxId {
+pub(crate) fn mailbox_id(n: u8) -> MailboxId {
     MailboxId::from_bytes([n; 16])
 }
 
-pub fn agency(n: u8, code: &str, code102: Option<&str>) -> NewAgency {
+pub(crate) fn agency(n: u8, code: &str, code102: Option<&str>) -> NewAgency {
     NewAgency {
         agency_id: agency_id(n),
         names: AgencyNames {
@@ -177,7 +179,7 @@ pub fn agency(n: u8, code: &str, code102: Option<&str>) -> NewAgency {
     }
 }
 
-pub fn account(n: u8, address: &str) -> NewAccount {
+pub(crate) fn account(n: u8, address: &str) -> NewAccount {
     NewAccount {
         account_id: account_id(n),
         agency_id: agency_id(1),
@@ -193,7 +195,7 @@ pub fn account(n: u8, address: &str) -> NewAccount {
     }
 }
 
-pub fn mailbox(account: u8, id: u8, name: &str, role: Option<MailboxRole>) -> NewMailbox {
+pub(crate) fn mailbox(account: u8, id: u8, name: &str, role: Option<MailboxRole>) -> NewMailbox {
     NewMailbox {
         account_id: account_id(account),
         mailbox_id: mailbox_id(id),
@@ -206,7 +208,7 @@ pub fn mailbox(account: u8, id: u8, name: &str, role: Option<MailboxRole>) -> Ne
 }
 
 /// An account with an inbox (mailbox 1) and a trash (mailbox 2).
-pub async fn with_account(house: &House, n: u8) {
+pub(crate) async fn with_account(house: &House, n: u8) {
     write!(house, |tx| {
         tx.add_account(&account(n, &format!("an{n}@a.gov.vn")), NOW).await?;
         tx.add_mailbox(&mailbox(n, 1, "Inbox", Some(MailboxRole::Inbox))).await?;
@@ -215,7 +217,7 @@ pub async fn with_account(house: &House, n: u8) {
     .unwrap();
 }
 
-pub fn letter(id: &str, subject: &str, refers: &str) -> Vec<u8> {
+pub(crate) fn letter(id: &str, subject: &str, refers: &str) -> Vec<u8> {
     format!(
         "From: a@b.vn\r\nTo: an1@a.gov.vn\r\nSubject: {subject}\r\nMessage-ID: <{id}>\r\nReferences: {refers}\r\n\r\n{}",
         "Kính gửi anh An, ".repeat(10)
@@ -223,12 +225,17 @@ pub fn letter(id: &str, subject: &str, refers: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-pub fn facts(raw: &[u8]) -> Facts {
+pub(crate) fn facts(raw: &[u8]) -> Facts {
     mail::message::read(raw, &Limits::default())
 }
 
 /// Adds a message to an account's inbox, `seconds` after [`NOW`].
-pub async fn deliver(house: &House, account: u8, raw: &[u8], seconds: i64) -> Result<Placed, store::Error> {
+pub(crate) async fn deliver(
+    house: &House,
+    account: u8,
+    raw: &[u8],
+    seconds: i64,
+) -> Result<Placed, store::Error> {
     let blob = house.store.seal(account_id(account), raw, NOW).await?;
     let new = NewEmail {
         account_id: account_id(account),

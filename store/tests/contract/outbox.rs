@@ -80,8 +80,8 @@ stories! {
     async fn a_dead_workers_row_is_taken_over_and_its_late_word_counts_nothing(house: House) {
         let sealed = house.store.seal(account_id(1), b"mail", NOW).await.unwrap();
         let blob_id = sealed.blob_id();
-        write!(house, |tx| {
-            tx.put_blob(&sealed, NOW).await?;
+        write!(house, sealed, |tx| {
+            tx.put_blob(sealed, NOW).await?;
             tx.enqueue(&NewOutbox { blob_id: Some(blob_id), ..row("b.vn", Lane::Normal) }, NOW).await?;
             tx.drop_blob(account_id(1), blob_id, NOW).await?
         })
@@ -92,13 +92,13 @@ stories! {
         assert_eq!(read!(house, |tx| tx.next_outbox_due(OutboxKind::Mail).await?), Some(later));
         let live = write!(house, |tx| tx.claim_outbox(OutboxKind::Mail, "live", later, MINUTE, 1).await?).unwrap().remove(0);
         assert_eq!((live.outbox_id, live.attempts), (dead.outbox_id, 2));
-        assert!(!write!(house, |tx| tx.finish_outbox(&dead.clone(), "dead", later).await?).unwrap());
+        assert!(!write!(house, dead, |tx| tx.finish_outbox(dead, "dead", later).await?).unwrap());
         let again = live.clone();
-        assert!(write!(house, |tx| tx.retry_outbox(&again, "live", "{\"n\":1}", later.plus(MINUTE), "4.4.1 no route").await?).unwrap());
+        assert!(write!(house, again, |tx| tx.retry_outbox(again, "live", "{\"n\":1}", later.plus(MINUTE), "4.4.1 no route").await?).unwrap());
         assert!(house.store.read_blob(account_id(1), blob_id).await.unwrap().is_some());
         let last = write!(house, |tx| tx.claim_outbox(OutboxKind::Mail, "live", later.plus(MINUTE), MINUTE, 1).await?).unwrap().remove(0);
         assert_eq!(last.payload, "{\"n\":1}");
-        assert!(write!(house, |tx| tx.finish_outbox(&last, "live", later).await?).unwrap());
+        assert!(write!(house, last, |tx| tx.finish_outbox(last, "live", later).await?).unwrap());
         assert!(house.store.read_blob(account_id(1), blob_id).await.unwrap().is_none());
     }
 }

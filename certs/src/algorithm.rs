@@ -1,0 +1,348 @@
+//! Signature and digest algorithms as certificates and CMS name them.
+
+use openssl::hash::MessageDigest;
+use openssl::rsa::Padding;
+use openssl::sign::{RsaPssSaltlen, Verifier};
+
+use crate::der::{self, Element, Oid, Reader, Tag, Writer};
+use crate::keys::{KeyKind, PublicKey};
+use crate::{Error, oids};
+
+/// A digest.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Digest {
+    /// SHA-1: recognised and verified, always reported as weak (RULES D29).
+    Sha1,
+    /// SHA-224: below the national list, reported as weak.
+    Sha224,
+    /// SHA-256
+    Sha256,
+    /// SHA-384
+    Sha384,
+    /// SHA-512
+    Sha512,
+}
+
+impl Digest {
+    /// By its object identifier. MD5 and everything else: `None`.
+    pub fn from_oid(oid: Oid) -> Option<Digest> {
+        Some(match oid {
+            oids::SHA1 => Digest::Sha1,
+            oids::SHA224 => Digest::Sha224,
+            oids::SHA256 => Digest::Sha256,
+            oids::SHA384 => Digest::Sha384,
+            oids::SHA512 => Digest::Sha512,
+            _ => return None,
+        })
+    }
+
+    /// Its object identifier.
+    pub fn oid(self) -> Oid {
+        match self {
+            Digest::Sha1 => oids::SHA1,
+            Digest::Sha224 => oids::SHA224,
+            Digest::Sha256 => oids::SHA256,
+            Digest::Sha384 => oids::SHA384,
+            Digest::Sha512 => oids::SHA512,
+        }
+    }
+
+    /// Of these bytes.
+    pub fn of(self, bytes: &[u8]) -> Vec<u8> {
+        use ring::digest;
+        let algorithm = match self {
+            Digest::Sha1 => &digest::SHA1_FOR_LEGACY_USE_ONLY,
+            // ring has no SHA-224; OpenSSL does. A failure there yields an empty digest, which matches nothing.
+            Digest::Sha224 => {
+                return openssl::hash::hash(MessageDigest::sha224(), bytes)
+                    .map(|d| d.to_vec())
+                    .unwrap_or_default();
+            }
+            Digest::Sha256 => &digest::SHA256,
+            Digest::Sha384 => &digest::SHA384,
+            Digest::Sha512 => &digest::SHA512,
+        };
+        digest::digest(algorithm, bytes).as_ref().to_vec()
+    }
+
+    /// Bytes of output.
+    pub fn size(self) -> usize {
+        match self {
+            Digest::Sha1 => 20,
+            Digest::Sha224 => 28,
+            Digest::Sha256 => 32,
+            Digest::Sha384 => 48,
+            Digest::Sha512 => 64,
+        }
+    }
+
+    /// Below what RULES D29 allows.
+    pub fn is_weak(self) -> bool {
+        matches!(self, Digest::Sha1 | Digest::Sha224)
+    }
+
+    pub(crate) fn openssl(self) -> MessageDigest {
+        match self {
+            Digest::Sha1 => MessageDigest::sha1(),
+            Digest::Sha224 => MessageDigest::sha224(),
+            Digest::Sha256 => MessageDigest::sha256(),
+            Digest::Sha384 => MessageDigest::sha384(),
+            Digest::Sha512 => MessageDigest::sha512(),
+        }
+    }
+}
+
+/// A signature algorithm with its parameters.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SignatureAlgorithm {
+    /// RSASSA-PKCS1-v1_5
+    RsaPkcs1(Digest),
+    /// RSASSA-PSS
+    RsaPss {
+        /// Of the message.
+        digest: Digest,
+        /// Of the mask generation function.
+        mask: Digest,
+        /// Bytes of salt.
+        salt: u32,
+    },
+    /// ECDSA, signature as `Ecdsa-Sig-Value`; the curve is the key's.
+    Ecdsa(Digest),
+    /// Ed25519
+    Ed25519,
+    /// Ed448
+    Ed448,
+    /// rsaEncryption where a signature algorithm stands: PKCS #1 v1.5 with the digest named elsewhere (CMS). See
+    /// [`SignatureAlgorithm::with_digest`].
+    RsaPkcs1Unnamed,
+    /// Anything else, MD5 and DSA included; never verifies.
+    Unknown(Oid),
+}
+
+impl SignatureAlgorithm {
+    /// Reads an `AlgorithmIdentifier`. Errors only when it is not one.
+    pub fn from_element(element: &Element<'_>) -> der::Result<SignatureAlgorithm> {
+        let mut fields = element.of(Tag::SEQUENCE)?.children()?;
+        let oid = fields.expect(Tag::OID)?.oid()?;
+        let parameters = if fields.is_empty() { None } else { Some(fields.element()?) };
+        fields.finish()?;
+        let plain = parameters.is_none_or(|p| p.tag() == Tag::NULL);
+        Ok(match oid {
+            oids::RSASSA_PSS => return pss(parameters),
+            _ if !plain => SignatureAlgorithm::Unknown(oid),
+            oids::RSA_ENCRYPTION => SignatureAlgorithm::RsaPkcs1Unnamed,
+            oids::SHA1_WITH_RSA => SignatureAlgorithm::RsaPkcs1(Digest::Sha1),
+            oids::SHA224_WITH_RSA => SignatureAlgorithm::RsaPkcs1(Digest::Sha224),
+            oids::SHA256_WITH_RSA => SignatureAlgorithm::RsaPkcs1(Digest::Sha256),
+            oids::SHA384_WITH_RSA => SignatureAlgorithm::RsaPkcs1(Digest::Sha384),
+            oids::SHA512_WITH_RSA => SignatureAlgorithm::RsaPkcs1(Digest::Sha512),
+            oids::ECDSA_SHA1 => SignatureAlgorithm::Ecdsa(Digest::Sha1),
+            oids::ECDSA_SHA224 => SignatureAlgorithm::Ecdsa(Digest::Sha224),
+            oids::ECDSA_SHA256 => SignatureAlgorithm::Ecdsa(Digest::Sha256),
+            oids::ECDSA_SHA384 => SignatureAlgorithm::Ecdsa(Digest::Sha384),
+            oids::ECDSA_SHA512 => SignatureAlgorithm::Ecdsa(Digest::Sha512),
+            oids::ED25519 => SignatureAlgorithm::Ed25519,
+            oids::ED448 => SignatureAlgorithm::Ed448,
+            other => SignatureAlgorithm::Unknown(other),
+        })
+    }
+
+    /// CMS may name the digest apart (RFC 5652 `digestAlgorithm` beside rsaEncryption or id-ecPublicKey).
+    pub fn with_digest(self, digest: Digest) -> SignatureAlgorithm {
+        match self {
+            SignatureAlgorithm::RsaPkcs1Unnamed => SignatureAlgorithm::RsaPkcs1(digest),
+            SignatureAlgorithm::Unknown(oids::EC_PUBLIC_KEY) => SignatureAlgorithm::Ecdsa(digest),
+            other => other,
+        }
+    }
+
+    /// The digest over the message, where there is one.
+    pub fn digest(&self) -> Option<Digest> {
+        match self {
+            SignatureAlgorithm::RsaPkcs1(digest)
+            | SignatureAlgorithm::RsaPss { digest, .. }
+            | SignatureAlgorithm::Ecdsa(digest) => Some(*digest),
+            _ => None,
+        }
+    }
+
+    /// Uses a digest below what RULES D29 allows.
+    pub fn is_weak(&self) -> bool {
+        self.digest().is_some_and(Digest::is_weak)
+    }
+
+    /// Writes the `AlgorithmIdentifier`.
+    pub fn write(&self, writer: &mut Writer) {
+        let rsa = |writer: &mut Writer, oid: Oid| {
+            writer.sequence(|w| {
+                w.oid(&oid);
+                w.null();
+            });
+        };
+        match *self {
+            SignatureAlgorithm::RsaPkcs1(digest) => rsa(
+                writer,
+                match digest {
+                    Digest::Sha1 => oids::SHA1_WITH_RSA,
+                    Digest::Sha224 => oids::SHA224_WITH_RSA,
+                    Digest::Sha256 => oids::SHA256_WITH_RSA,
+                    Digest::Sha384 => oids::SHA384_WITH_RSA,
+                    Digest::Sha512 => oids::SHA512_WITH_RSA,
+                },
+            ),
+            SignatureAlgorithm::RsaPkcs1Unnamed => rsa(writer, oids::RSA_ENCRYPTION),
+            SignatureAlgorithm::RsaPss { digest, mask, salt } => write_pss(writer, digest, mask, salt),
+            SignatureAlgorithm::Ecdsa(digest) => writer.sequence(|w| {
+                w.oid(&match digest {
+                    Digest::Sha1 => oids::ECDSA_SHA1,
+                    Digest::Sha224 => oids::ECDSA_SHA224,
+                    Digest::Sha256 => oids::ECDSA_SHA256,
+                    Digest::Sha384 => oids::ECDSA_SHA384,
+                    Digest::Sha512 => oids::ECDSA_SHA512,
+                });
+            }),
+            SignatureAlgorithm::Ed25519 => writer.sequence(|w| w.oid(&oids::ED25519)),
+            SignatureAlgorithm::Ed448 => writer.sequence(|w| w.oid(&oids::ED448)),
+            SignatureAlgorithm::Unknown(oid) => writer.sequence(|w| w.oid(&oid)),
+        }
+    }
+
+    /// Checks a signature over a message.
+    ///
+    /// Errors: [`Error::BadSignature`] when it does not match or key and algorithm are of different kinds,
+    /// [`Error::Unsupported`] for algorithms and keys this room does not verify.
+    pub fn verify(&self, key: &PublicKey, message: &[u8], signature: &[u8]) -> Result<(), Error> {
+        let fits = match self {
+            SignatureAlgorithm::RsaPkcs1(_) => key.kind() == KeyKind::Rsa,
+            SignatureAlgorithm::RsaPss { .. } => matches!(key.kind(), KeyKind::Rsa | KeyKind::RsaPss),
+            SignatureAlgorithm::Ecdsa(_) => {
+                matches!(key.kind(), KeyKind::P256 | KeyKind::P384 | KeyKind::P521)
+            }
+            SignatureAlgorithm::Ed25519 => key.kind() == KeyKind::Ed25519,
+            SignatureAlgorithm::Ed448 => key.kind() == KeyKind::Ed448,
+            SignatureAlgorithm::RsaPkcs1Unnamed | SignatureAlgorithm::Unknown(_) => {
+                return Err(Error::Unsupported("this signature algorithm"));
+            }
+        };
+        if !fits {
+            return Err(if key.is_supported() {
+                Error::BadSignature
+            } else {
+                Error::Unsupported("this kind of key")
+            });
+        }
+        let pkey = key.openssl()?;
+        match self.verify_openssl(pkey, message, signature) {
+            Ok(true) => Ok(()),
+            // OpenSSL reports malformed signatures as errors; both mean "not signed by this key".
+            Ok(false) | Err(_) => Err(Error::BadSignature),
+        }
+    }
+
+    fn verify_openssl(
+        &self,
+        key: &openssl::pkey::PKeyRef<openssl::pkey::Public>,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<bool, openssl::error::ErrorStack> {
+        let mut verifier = match self.digest() {
+            Some(digest) => Verifier::new(digest.openssl(), key)?,
+            None => Verifier::new_without_digest(key)?,
+        };
+        match *self {
+            SignatureAlgorithm::RsaPkcs1(_) => verifier.set_rsa_padding(Padding::PKCS1)?,
+            SignatureAlgorithm::RsaPss { mask, salt, .. } => {
+                verifier.set_rsa_padding(Padding::PKCS1_PSS)?;
+                verifier
+                    .set_rsa_pss_saltlen(RsaPssSaltlen::custom(i32::try_from(salt).unwrap_or(i32::MAX)))?;
+                verifier.set_rsa_mgf1_md(mask.openssl())?;
+            }
+            _ => {}
+        }
+        verifier.verify_oneshot(signature, message)
+    }
+}
+
+/// `RSASSA-PSS-params`, RFC 4055 §3.1. Absent parameters mean "any", which no signature may say; they become
+/// unknown.
+fn pss(parameters: Option<Element<'_>>) -> der::Result<SignatureAlgorithm> {
+    let unknown = SignatureAlgorithm::Unknown(oids::RSASSA_PSS);
+    let Some(parameters) = parameters.filter(|p| p.tag() == Tag::SEQUENCE) else { return Ok(unknown) };
+    let mut fields = parameters.children()?;
+    let digest = match fields.explicit(0)? {
+        Some(id) => digest_identifier(&id)?,
+        None => Some(Digest::Sha1),
+    };
+    let mask = match fields.explicit(1)? {
+        Some(id) => {
+            let mut inside = id.of(Tag::SEQUENCE)?.children()?;
+            let function = inside.expect(Tag::OID)?.oid()?;
+            let digest = digest_identifier(&inside.element()?)?;
+            inside.finish()?;
+            digest.filter(|_| function == oids::MGF1)
+        }
+        None => Some(Digest::Sha1),
+    };
+    let salt = match fields.explicit(2)? {
+        Some(number) => number.small()?,
+        None => 20,
+    };
+    let trailer = match fields.explicit(3)? {
+        Some(number) => number.small()?,
+        None => 1,
+    };
+    fields.finish()?;
+    Ok(match (digest, mask, u32::try_from(salt), trailer) {
+        (Some(digest), Some(mask), Ok(salt), 1) if salt <= 512 => {
+            SignatureAlgorithm::RsaPss { digest, mask, salt }
+        }
+        _ => unknown,
+    })
+}
+
+/// An `AlgorithmIdentifier` of a digest; parameters NULL or absent (RFC 5754 §2). `None`: a digest we do not have.
+pub(crate) fn digest_identifier(element: &Element<'_>) -> der::Result<Option<Digest>> {
+    let mut fields = element.of(Tag::SEQUENCE)?.children()?;
+    let oid = fields.expect(Tag::OID)?.oid()?;
+    if !fields.is_empty() {
+        fields.expect(Tag::NULL)?.null()?;
+    }
+    fields.finish()?;
+    Ok(Digest::from_oid(oid))
+}
+
+fn write_pss(writer: &mut Writer, digest: Digest, mask: Digest, salt: u32) {
+    let identifier = |w: &mut Writer, digest: Digest| {
+        w.sequence(|w| {
+            w.oid(&digest.oid());
+            w.null();
+        });
+    };
+    writer.sequence(|w| {
+        w.oid(&oids::RSASSA_PSS);
+        w.sequence(|w| {
+            if digest != Digest::Sha1 {
+                w.explicit(0, |w| identifier(w, digest));
+            }
+            if mask != Digest::Sha1 {
+                w.explicit(1, |w| {
+                    w.sequence(|w| {
+                        w.oid(&oids::MGF1);
+                        identifier(w, mask);
+                    });
+                });
+            }
+            if salt != 20 {
+                w.explicit(2, |w| w.integer(i64::from(salt)));
+            }
+        });
+    });
+}
+
+impl Digest {
+    /// Reads a digest's `AlgorithmIdentifier` given as bytes. `None`: a digest this room does not have.
+    pub fn from_identifier(bytes: &[u8]) -> Result<Option<Digest>, Error> {
+        let element = Reader::ber(bytes).only().map_err(crate::error::reading("digest algorithm"))?;
+        digest_identifier(&element).map_err(crate::error::reading("digest algorithm"))
+    }
+}

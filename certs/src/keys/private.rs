@@ -1,0 +1,205 @@
+//! Private keys.
+
+use std::fmt;
+
+use openssl::ec::{EcGroup, EcKey};
+use openssl::nid::Nid;
+use openssl::pkcs12;
+use openssl::pkey::{Id, PKey, Private};
+use openssl::rsa::{Padding, Rsa};
+use openssl::sign::{RsaPssSaltlen, Signer};
+use zeroize::Zeroizing;
+
+use crate::Error;
+use crate::algorithm::SignatureAlgorithm;
+use crate::certificate::Certificate;
+use crate::keys::{KeyKind, PublicKey, Scheme, Signature};
+
+/// Kinds and sizes of keys this house generates (RULES D12: RSA of at least 2048 bits, or a modern curve).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Size {
+    /// RSA, 2048 bits.
+    Rsa2048,
+    /// RSA, 3072 bits.
+    Rsa3072,
+    /// ECDSA on P-256.
+    P256,
+    /// ECDSA on P-384.
+    P384,
+    /// Ed25519.
+    Ed25519,
+}
+
+/// A private key that can sign. Prints nothing of itself.
+pub struct Key {
+    holder: Holder,
+    public: PublicKey,
+}
+
+/// Who does the arithmetic. A token or HSM session becomes a second variant.
+enum Holder {
+    Software(PKey<Private>),
+}
+
+/// What a PKCS #12 file held.
+pub struct Pkcs12 {
+    /// The private key.
+    pub key: Key,
+    /// Its certificate, when the file has one.
+    pub certificate: Option<Certificate>,
+    /// Further certificates, usually the issuers.
+    pub others: Vec<Certificate>,
+}
+
+impl Key {
+    /// Makes a new key.
+    pub fn generate(size: Size) -> Result<Key, Error> {
+        let curve = |nid| EcKey::generate(&*EcGroup::from_curve_name(nid)?).and_then(PKey::from_ec_key);
+        let made = match size {
+            Size::Rsa2048 => Rsa::generate(2048).and_then(PKey::from_rsa),
+            Size::Rsa3072 => Rsa::generate(3072).and_then(PKey::from_rsa),
+            Size::P256 => curve(Nid::X9_62_PRIME256V1),
+            Size::P384 => curve(Nid::SECP384R1),
+            Size::Ed25519 => PKey::generate_ed25519(),
+        };
+        Self::from_openssl(made.map_err(|_| Error::Library)?)
+    }
+
+    /// The Ed25519 key of a 32-byte seed (RFC 8032 §5.1.5); the caller guards and drew the seed.
+    pub fn ed25519_from_seed(seed: &[u8; 32]) -> Result<Key, Error> {
+        let made = PKey::private_key_from_raw_bytes(seed, Id::ED25519);
+        Self::from_openssl(made.map_err(|_| Error::Library)?)
+    }
+
+    /// Opens a PEM file: PKCS #8 (plain or encrypted), PKCS #1, SEC 1. `password` is used when the file is
+    /// encrypted and ignored otherwise.
+    ///
+    /// Errors: [`Error::KeyLocked`], [`Error::KeyUnfit`].
+    pub fn from_pem(text: &[u8], password: Option<&[u8]>) -> Result<Key, Error> {
+        // An absent password is an empty one, so that OpenSSL never asks on the terminal.
+        let opened = PKey::private_key_from_pem_passphrase(text, password.unwrap_or_default());
+        Self::from_openssl(opened.map_err(|_| Error::KeyLocked)?)
+    }
+
+    /// Opens a PKCS #8 structure.
+    pub fn from_pkcs8(der: &[u8]) -> Result<Key, Error> {
+        Self::from_openssl(PKey::private_key_from_pkcs8(der).map_err(|_| Error::KeyLocked)?)
+    }
+
+    /// Opens a PKCS #12 container.
+    ///
+    /// Errors: [`Error::KeyLocked`] (also for containers in RC2, which the library no longer opens),
+    /// [`Error::KeyUnfit`] when there is no key in it.
+    pub fn from_pkcs12(der: &[u8], password: &str) -> Result<Pkcs12, Error> {
+        let container = pkcs12::Pkcs12::from_der(der).map_err(|_| Error::KeyLocked)?;
+        let parts = container.parse2(password).map_err(|_| Error::KeyLocked)?;
+        let read = |x509: &openssl::x509::X509Ref| {
+            Certificate::from_der(&x509.to_der().map_err(|_| Error::Library)?)
+        };
+        let certificate = parts.cert.as_deref().map(read).transpose()?;
+        let mut others = Vec::new();
+        for other in parts.ca.iter().flatten() {
+            others.push(read(other)?);
+        }
+        let key = parts.pkey.ok_or(Error::KeyUnfit("the container has no private key"))?;
+        Ok(Pkcs12 { key: Self::from_openssl(key)?, certificate, others })
+    }
+
+    fn from_openssl(key: PKey<Private>) -> Result<Key, Error> {
+        let spki = key.public_key_to_der().map_err(|_| Error::Library)?;
+        let public = PublicKey::from_spki(&spki)?;
+        if Scheme::usual(public.kind()).is_none() || public.is_weak() || !public.is_supported() {
+            return Err(Error::KeyUnfit("RSA from 2048 bits, P-256, P-384 or Ed25519 is needed"));
+        }
+        Ok(Key { holder: Holder::Software(key), public })
+    }
+
+    /// Its public half.
+    pub fn public(&self) -> &PublicKey {
+        &self.public
+    }
+
+    /// What kind of key it is.
+    pub fn kind(&self) -> KeyKind {
+        self.public.kind()
+    }
+
+    /// The scheme it uses unless asked otherwise.
+    pub fn usual_scheme(&self) -> Scheme {
+        // `from_openssl` lets only kinds with a usual scheme in.
+        Scheme::usual(self.kind()).unwrap_or(Scheme::RsaPkcs1Sha256)
+    }
+
+    /// Signs a message (which is hashed here).
+    ///
+    /// Errors: [`Error::KeyUnfit`] when scheme and key do not go together, [`Error::Library`].
+    pub fn sign(&self, scheme: Scheme, message: &[u8]) -> Result<Signature, Error> {
+        if !scheme.fits(self.kind()) {
+            return Err(Error::KeyUnfit("the scheme belongs to another kind of key"));
+        }
+        self.sign_algorithm(scheme.algorithm(), message)
+    }
+
+    /// As [`Key::sign`], also with algorithms this house verifies only to report them as weak: defects on demand
+    /// for [`crate::issue`].
+    pub(crate) fn sign_algorithm(
+        &self,
+        algorithm: SignatureAlgorithm,
+        message: &[u8],
+    ) -> Result<Signature, Error> {
+        let Holder::Software(key) = &self.holder;
+        let sign = || -> Result<Vec<u8>, openssl::error::ErrorStack> {
+            let mut signer = match algorithm.digest() {
+                Some(digest) => Signer::new(digest.openssl(), key)?,
+                None => Signer::new_without_digest(key)?,
+            };
+            if let SignatureAlgorithm::RsaPss { mask, .. } = algorithm {
+                signer.set_rsa_padding(Padding::PKCS1_PSS)?;
+                signer.set_rsa_pss_saltlen(RsaPssSaltlen::DIGEST_LENGTH)?;
+                signer.set_rsa_mgf1_md(mask.openssl())?;
+            }
+            signer.sign_oneshot_to_vec(message)
+        };
+        sign().map(Signature).map_err(|_| Error::Library)
+    }
+
+    /// PKCS #8 PEM for writing a newly made key to its file; wiped from memory when dropped.
+    pub fn to_pem(&self) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let Holder::Software(key) = &self.holder;
+        key.private_key_to_pem_pkcs8().map(Zeroizing::new).map_err(|_| Error::Library)
+    }
+
+    /// PKCS #12 with this key, its certificate and the issuers, for handing a key to its owner.
+    pub fn to_pkcs12(
+        &self,
+        name: &str,
+        password: &str,
+        certificate: &Certificate,
+        others: &[Certificate],
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let Holder::Software(key) = &self.holder;
+        let build = || -> Result<Vec<u8>, openssl::error::ErrorStack> {
+            let own = openssl::x509::X509::from_der(certificate.der())?;
+            let mut stack = openssl::stack::Stack::new()?;
+            for other in others {
+                stack.push(openssl::x509::X509::from_der(other.der())?)?;
+            }
+            let mut builder = pkcs12::Pkcs12::builder();
+            builder.name(name).pkey(key).cert(&own).ca(stack);
+            builder.build2(password)?.to_der()
+        };
+        build().map(Zeroizing::new).map_err(|_| Error::Library)
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({:?}, …)", self.kind())
+    }
+}
+
+impl fmt::Debug for Pkcs12 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pkcs12({:?}, {:?})", self.key, self.certificate)
+    }
+}

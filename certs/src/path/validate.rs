@@ -1,0 +1,181 @@
+//! Validating one complete path from its anchor down to the leaf, RFC 5280 §6.1. Signatures were checked while
+//! building.
+
+use super::budget::Budget;
+use super::names::{self, Constraints};
+use super::policy::Policies;
+use super::purpose;
+use super::{Defect, Profile, Question, Reason, Weakness};
+use crate::Limits;
+use crate::certificate::Certificate;
+use crate::der::Oid;
+use crate::oids;
+use crate::profile::{Departure, Role, departures};
+use crate::trust::Anchor;
+
+/// What a valid path leaves to report.
+pub(super) struct Findings {
+    pub(super) policies: Vec<Oid>,
+    pub(super) weaknesses: Vec<Weakness>,
+    pub(super) departures: Vec<(Certificate, Departure)>,
+}
+
+/// Checks that need no path: whatever is wrong here, no evidence will mend.
+pub(super) fn leaf(leaf: &Certificate, question: &Question) -> Result<(), Defect> {
+    standing(leaf, question)?;
+    purpose::leaf(leaf, question.purpose)?;
+    if question.names.iter().all(|name| names::peer(leaf, name)) { Ok(()) } else { Err(Defect::NameMismatch) }
+}
+
+/// Time and extensions: what every certificate of a path must satisfy, the anchor included.
+pub(super) fn standing(certificate: &Certificate, question: &Question) -> Result<(), Defect> {
+    let at = question.at;
+    if at < certificate.not_before() {
+        return Err(Defect::NotYetValid(certificate.not_before()));
+    }
+    if at > certificate.not_after() {
+        return Err(Defect::Expired(certificate.not_after()));
+    }
+    // Where evidence may be found is help, not a rule: damaged help is no help, and still no harm.
+    let harmless = |id: &&Oid| {
+        let hint = matches!(**id, oids::AUTHORITY_INFO_ACCESS | oids::CRL_DISTRIBUTION_POINTS);
+        hint && question.profile == Profile::Lenient && !certificate.is_critical(**id)
+    };
+    if let Some(&unread) = certificate.unreadable_extensions().iter().find(|id| !harmless(id)) {
+        return Err(Defect::Unreadable(unread));
+    }
+    if let Some(&unknown) = certificate.unknown_critical_extensions().first() {
+        return Err(Defect::UnknownCritical(unknown));
+    }
+    Ok(())
+}
+
+/// Whether a certificate may sign others: basicConstraints and keyUsage (§6.1.4 k, n). Old roots of version 1 have
+/// neither and are trusted by being an anchor.
+pub(super) fn authority(certificate: &Certificate, is_anchor: bool) -> Result<(), Defect> {
+    let old_root = is_anchor && certificate.version() < 3;
+    if !old_root && !certificate.is_ca() {
+        return Err(Defect::NotAuthority);
+    }
+    if certificate.key_usage().is_some_and(|usage| !usage.certificate_sign()) {
+        return Err(Defect::MayNotSignCertificates);
+    }
+    Ok(())
+}
+
+/// Validates `chain` (leaf first, anchor not included) under `anchor`.
+pub(super) fn path(
+    chain: &[Certificate],
+    anchor: &Anchor,
+    question: &Question,
+    limits: &Limits,
+    budget: &mut Budget,
+) -> Result<Findings, Reason> {
+    let trusted = anchor.certificate();
+    let blame = |depth: usize, certificate: &Certificate| {
+        let certificate = certificate.clone();
+        move |defect: Defect| Reason { defect, certificate, depth }
+    };
+    let by_anchor = blame(chain.len(), trusted);
+    // The leaf may itself be the anchor: then nobody issued it within this path.
+    let leaf_is_anchor = chain.first() == Some(trusted);
+    if !leaf_is_anchor {
+        anchor_itself(anchor, question).map_err(by_anchor)?;
+    }
+    let mut constraints = Constraints::default();
+    let mut path_length = usize::MAX;
+    if !leaf_is_anchor {
+        constraints.add_from(trusted);
+        path_length = length_of(trusted);
+    }
+    let mut policies = Policies::new(question, chain.len(), limits.policy_nodes);
+    for (depth, certificate) in chain.iter().enumerate().rev() {
+        let fail = |defect| blame(depth, certificate)(defect);
+        standing(certificate, question).map_err(fail)?;
+        // §6.1.3: a self-issued intermediate is exempt from name constraints.
+        if depth == 0 || !certificate.is_self_issued() {
+            let allowed = constraints.allow(certificate, budget).map_err(|_| fail(Defect::Budget))?;
+            if !allowed {
+                return Err(fail(Defect::NameConstraints));
+            }
+        }
+        policies.certificate(certificate, depth == 0).map_err(fail)?;
+        if depth == 0 {
+            break;
+        }
+        authority(certificate, false).map_err(fail)?;
+        purpose::allows(certificate, question.purpose).map_err(fail)?;
+        // §6.1.4 (l), (m): self-issued certificates do not count.
+        if !certificate.is_self_issued() {
+            path_length = path_length.checked_sub(1).ok_or_else(|| fail(Defect::PathLength))?;
+        }
+        path_length = path_length.min(length_of(certificate));
+        constraints.add_from(certificate);
+        policies.issuer(certificate).map_err(fail)?;
+    }
+    let Some(leaf) = chain.first() else { return Err(blame(0, trusted)(Defect::NotTrusted)) };
+    self::leaf(leaf, question).map_err(blame(0, leaf))?;
+    let policies = policies.finish(leaf, &question.policies).map_err(blame(0, leaf))?;
+    let weaknesses = weaknesses(chain, trusted);
+    if let Some(weakness) = weaknesses.first().filter(|_| question.refuse_weak) {
+        let (Weakness::Digest(certificate) | Weakness::Key(certificate)) = weakness;
+        let depth = chain.iter().position(|c| c == certificate).unwrap_or(chain.len());
+        return Err(blame(depth, certificate)(Defect::Weak));
+    }
+    let departures = all_departures(chain, trusted, question)?;
+    Ok(Findings { policies, weaknesses, departures })
+}
+
+/// The anchor's own limits are obeyed too, as RFC 5937 recommends and OpenSSL does.
+fn anchor_itself(anchor: &Anchor, question: &Question) -> Result<(), Defect> {
+    let certificate = anchor.certificate();
+    standing(certificate, question)?;
+    authority(certificate, true)?;
+    purpose::allows(certificate, question.purpose)
+}
+
+/// How many non-self-issued intermediates may follow.
+fn length_of(certificate: &Certificate) -> usize {
+    let length = certificate.basic_constraints().and_then(|constraints| constraints.path_length);
+    length.map_or(usize::MAX, |length| length as usize)
+}
+
+/// RULES D29 (3): SHA-1 and short RSA are reported, not hidden.
+fn weaknesses(chain: &[Certificate], anchor: &Certificate) -> Vec<Weakness> {
+    let mut found = Vec::new();
+    for certificate in chain {
+        if certificate.signature_algorithm().is_weak() {
+            found.push(Weakness::Digest(certificate.clone()));
+        }
+        if certificate.public_key().is_weak() {
+            found.push(Weakness::Key(certificate.clone()));
+        }
+    }
+    // The anchor's own signature proves nothing and is not looked at; its key signs the path.
+    if anchor.public_key().is_weak() && chain.first() != Some(anchor) {
+        found.push(Weakness::Key(anchor.clone()));
+    }
+    found
+}
+
+fn all_departures(
+    chain: &[Certificate],
+    anchor: &Certificate,
+    question: &Question,
+) -> Result<Vec<(Certificate, Departure)>, Reason> {
+    let roles = chain.iter().enumerate().map(|(depth, certificate)| {
+        (certificate, if depth == 0 { Role::Leaf } else { Role::Intermediate }, depth)
+    });
+    let top = (chain.first() != Some(anchor)).then_some((anchor, Role::Anchor, chain.len()));
+    let mut found = Vec::new();
+    for (certificate, role, depth) in roles.chain(top) {
+        for departure in departures(certificate, role, question) {
+            if question.profile != Profile::Lenient {
+                let certificate = certificate.clone();
+                return Err(Reason { defect: Defect::Profile(departure), certificate, depth });
+            }
+            found.push((certificate.clone(), departure));
+        }
+    }
+    Ok(found)
+}

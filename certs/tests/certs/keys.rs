@@ -1,0 +1,167 @@
+//! Keys: every kind signs, everybody else verifies, nothing leaks.
+
+use certs::algorithm::{Digest, SignatureAlgorithm};
+use certs::issue;
+use certs::keys::{Key, KeyKind, Scheme, Size, ecdsa_from_fixed, ecdsa_to_fixed, verify};
+use certs::{Error, Fault};
+
+use crate::world::*;
+
+const SCHEMES: [Scheme; 9] = [
+    Scheme::RsaPkcs1Sha256,
+    Scheme::RsaPkcs1Sha384,
+    Scheme::RsaPkcs1Sha512,
+    Scheme::RsaPssSha256,
+    Scheme::RsaPssSha384,
+    Scheme::RsaPssSha512,
+    Scheme::EcdsaP256Sha256,
+    Scheme::EcdsaP384Sha384,
+    Scheme::Ed25519,
+];
+
+#[test]
+fn every_scheme_signs_with_its_keys_only() {
+    let sizes = [Size::Rsa2048, Size::P256, Size::P384, Size::Ed25519];
+    let keys: Vec<Key> = sizes.into_iter().map(|size| Key::generate(size).unwrap()).collect();
+    for (scheme, key) in SCHEMES.iter().flat_map(|scheme| keys.iter().map(move |key| (*scheme, key))) {
+        let what = format!("{scheme:?} with {:?}", key.kind());
+        let signed = key.sign(scheme, b"message");
+        assert_eq!(signed.is_ok(), scheme.fits(key.kind()), "{what}");
+        let Ok(signature) = signed else { continue };
+        assert_eq!(verify(key.public().spki(), scheme, b"message", signature.as_bytes()), Ok(()), "{what}");
+        assert_eq!(
+            verify(key.public().spki(), scheme, b"massage", signature.as_bytes()),
+            Err(Error::BadSignature),
+            "{what}"
+        );
+        for other in SCHEMES.into_iter().filter(|other| *other != scheme) {
+            let result = verify(key.public().spki(), other, b"message", signature.as_bytes());
+            assert_eq!(result, Err(Error::BadSignature), "{what} as {other:?}");
+        }
+        ring_agrees(scheme, key, signature.as_bytes());
+    }
+}
+
+/// A second implementation verifies what OpenSSL signed.
+fn ring_agrees(scheme: Scheme, key: &Key, signature: &[u8]) {
+    use ring::signature as s;
+    let algorithm: &dyn s::VerificationAlgorithm = match scheme {
+        Scheme::RsaPkcs1Sha256 => &s::RSA_PKCS1_2048_8192_SHA256,
+        Scheme::RsaPkcs1Sha384 => &s::RSA_PKCS1_2048_8192_SHA384,
+        Scheme::RsaPkcs1Sha512 => &s::RSA_PKCS1_2048_8192_SHA512,
+        Scheme::RsaPssSha256 => &s::RSA_PSS_2048_8192_SHA256,
+        Scheme::RsaPssSha384 => &s::RSA_PSS_2048_8192_SHA384,
+        Scheme::RsaPssSha512 => &s::RSA_PSS_2048_8192_SHA512,
+        Scheme::EcdsaP256Sha256 => &s::ECDSA_P256_SHA256_ASN1,
+        Scheme::EcdsaP384Sha384 => &s::ECDSA_P384_SHA384_ASN1,
+        Scheme::Ed25519 => &s::ED25519,
+    };
+    s::UnparsedPublicKey::new(algorithm, key.public().key_bytes()).verify(b"message", signature).unwrap();
+}
+
+#[test]
+fn keys_are_opened_from_every_usual_file() {
+    let key = Key::generate(Size::Rsa2048).unwrap();
+    let pem = key.to_pem().unwrap();
+    let inner = openssl::pkey::PKey::private_key_from_pem(&pem).unwrap();
+    let sealed =
+        inner.private_key_to_pem_pkcs8_passphrase(openssl::symm::Cipher::aes_256_cbc(), b"mat khau").unwrap();
+    let pkcs1 = inner.rsa().unwrap().private_key_to_pem().unwrap();
+    let curve = openssl::pkey::PKey::private_key_from_pem(&LEAF_KEY.to_pem().unwrap()).unwrap();
+    let sec1 = curve.ec_key().unwrap().private_key_to_pem().unwrap();
+    let spki = |opened: Result<Key, Error>| opened.map(|key| key.public().spki().to_vec());
+    assert_eq!(spki(Key::from_pem(&pem, None)), Ok(key.public().spki().to_vec()));
+    assert_eq!(spki(Key::from_pem(&pkcs1, None)), Ok(key.public().spki().to_vec()));
+    assert_eq!(spki(Key::from_pem(&sec1, None)), Ok(LEAF_KEY.public().spki().to_vec()));
+    assert_eq!(spki(Key::from_pem(&sealed, Some(b"mat khau"))), Ok(key.public().spki().to_vec()));
+    for wrong in [Some(&b"sai"[..]), Some(b""), None] {
+        assert_eq!(spki(Key::from_pem(&sealed, wrong)), Err(Error::KeyLocked));
+    }
+    assert_eq!(Error::KeyLocked.fault(), Fault::Operator);
+}
+
+#[test]
+fn pkcs12_there_and_back() {
+    let world = World::plain();
+    let packed =
+        LEAF_KEY.to_pkcs12("máy chủ", "mật khẩu", &world.leaf, &[world.ca.certificate().clone()]).unwrap();
+    let opened = Key::from_pkcs12(&packed, "mật khẩu").unwrap();
+    assert_eq!(opened.key.public(), LEAF_KEY.public());
+    assert_eq!(opened.certificate.as_ref(), Some(&world.leaf));
+    assert_eq!(opened.others, [world.ca.certificate().clone()]);
+    assert_eq!(Key::from_pkcs12(&packed, "sai").map(drop), Err(Error::KeyLocked));
+    assert_eq!(Key::from_pkcs12(b"junk", "sai").map(drop), Err(Error::KeyLocked));
+}
+
+#[test]
+fn keys_print_nothing_of_themselves() {
+    let key = Key::ed25519_from_seed(&[0x41; 32]).unwrap();
+    assert_eq!(format!("{key:?}"), "Key(Ed25519, …)");
+    assert_eq!(key.kind(), KeyKind::Ed25519);
+}
+
+/// One key serves every connection and worker.
+#[test]
+fn keys_and_certificates_are_shared_between_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Key>();
+    shared::<certs::Certificate>();
+    shared::<certs::path::Evidence>();
+    shared::<certs::path::PathVerdict>();
+}
+
+#[test]
+fn a_key_and_a_strangers_certificate_do_not_go_together() {
+    let world = World::plain();
+    assert!(matches!(issue::Authority::new(world.leaf, copy(&CA_KEY)), Err(Error::KeyUnfit(_))));
+}
+
+#[test]
+fn ecdsa_signatures_change_form_and_back() {
+    let signature = LEAF_KEY.sign(Scheme::EcdsaP256Sha256, b"m").unwrap();
+    let fixed = ecdsa_to_fixed(signature.as_bytes(), 32).unwrap();
+    assert_eq!(fixed.len(), 64);
+    assert_eq!(ecdsa_from_fixed(&fixed).unwrap(), signature.as_bytes());
+    for bad in [&b""[..], b"x", &[0; 134]] {
+        assert!(ecdsa_from_fixed(bad).is_err());
+    }
+    assert!(ecdsa_to_fixed(signature.as_bytes(), 31).is_err() || signature.as_bytes().len() < 70);
+    assert!(ecdsa_to_fixed(b"junk", 32).is_err());
+}
+
+#[test]
+fn algorithms_are_written_as_they_are_read() {
+    let algorithms = SCHEMES.map(Scheme::algorithm).into_iter().chain([
+        SignatureAlgorithm::RsaPkcs1(Digest::Sha1),
+        SignatureAlgorithm::RsaPss { digest: Digest::Sha1, mask: Digest::Sha1, salt: 20 },
+        SignatureAlgorithm::RsaPss { digest: Digest::Sha256, mask: Digest::Sha1, salt: 0 },
+        SignatureAlgorithm::Ecdsa(Digest::Sha224),
+        SignatureAlgorithm::Ed448,
+        SignatureAlgorithm::RsaPkcs1Unnamed,
+    ]);
+    for algorithm in algorithms {
+        let der = certs::der::Writer::build(|w| algorithm.write(w));
+        let element = certs::der::Reader::der(&der).only().unwrap();
+        assert_eq!(SignatureAlgorithm::from_element(&element), Ok(algorithm));
+    }
+}
+
+/// PSS and Ed25519 certificates verify here and with OpenSSL.
+#[test]
+fn roots_of_every_kind_verify() {
+    for (size, algorithm) in [
+        (Size::Rsa3072, Scheme::RsaPssSha256.algorithm()),
+        (Size::Rsa2048, Scheme::RsaPkcs1Sha512.algorithm()),
+        (Size::P384, Scheme::EcdsaP384Sha384.algorithm()),
+        (Size::Ed25519, Scheme::Ed25519.algorithm()),
+    ] {
+        let key = Key::generate(size).unwrap();
+        let root = issue::root(&name("Gốc"), key.public(), serial(1), LIFE)
+            .signed_with(algorithm)
+            .self_signed(&key)
+            .unwrap();
+        assert_eq!(root.verify_signature(key.public()), Ok(()), "{size:?}");
+        let theirs = openssl::x509::X509::from_der(root.der()).unwrap();
+        assert!(theirs.verify(&theirs.public_key().unwrap()).unwrap(), "{size:?}");
+    }
+}

@@ -1,0 +1,10 @@
+//! Stories and tables about certificates, paths, revocation and keys.
+
+mod hostile;
+mod keys;
+mod oracle;
+mod paths;
+mod policies;
+mod reading;
+mod revocation;
+mod world;

@@ -1,0 +1,412 @@
+//! What CRLs and OCSP responses say about a moment.
+
+use certs::algorithm::Digest;
+use certs::der::Writer;
+use certs::issue::{self, Authority, CrlDraft, Draft, OcspAnswer, OcspDraft, Usage, ocsp_refusal};
+use certs::path::{Lack, PathVerdict, Revocation, Standing};
+use certs::revocation::{
+    CertId, Crl, OcspRequest, OcspResponse, OcspStatus, RevocationFacts, RevocationReason, Shortfall, Source,
+};
+use certs::{Limits, oids};
+
+use crate::oracle;
+use crate::world::*;
+
+/// A plain world that requires revocation and has a clean CRL of the root.
+fn required() -> World {
+    World::plain().asking(|q| q.revocation = Revocation::Require).with(|w| {
+        let list = crl(&w.root, NOW - DAY, &[]);
+        w.evidence.crls.push(list);
+    })
+}
+
+fn with_crl(issued: i64, entries: &[certs::revocation::RevokedEntry]) -> World {
+    required().with(|w| {
+        let list = crl(&w.ca, issued, entries);
+        w.evidence.crls.push(list);
+    })
+}
+
+fn bent_crl(bend: impl FnOnce(CrlDraft) -> CrlDraft) -> World {
+    required().with(|w| {
+        let list = bend(CrlDraft::new(NOW - DAY, Some(NOW + DAY), 7)).signed_by(&w.ca).unwrap();
+        w.evidence.crls.push(list);
+    })
+}
+
+fn shortfalls(world: &World) -> Vec<Shortfall> {
+    match world.judge() {
+        PathVerdict::Undecided { lacks } => match &lacks[0] {
+            Lack::Revocation { shortfalls, .. } => shortfalls.clone(),
+            other => panic!("{other:?}"),
+        },
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn crls_at_a_moment_d5_d34() {
+    use RevocationReason::{CertificateHold, KeyCompromise, RemoveFromCrl, Superseded};
+    let suspect = |since: i64, revoked_at: i64| {
+        let mut entry = revoked(3, revoked_at, KeyCompromise);
+        entry.facts.invalid_since = Some(since);
+        entry
+    };
+    #[rustfmt::skip]
+    let rows: Vec<(&str, World, &str, Option<bool>)> = vec![
+        ("not listed", with_crl(NOW - DAY, &[]), "valid", Some(true)),
+        ("another one listed", with_crl(NOW - DAY, &[revoked(4, NOW - 9, Superseded), revoked(2, NOW - 9, Superseded)]), "valid", Some(true)),
+        ("revoked before", with_crl(NOW - DAY, &[revoked(4, NOW - 9, Superseded), revoked(3, NOW - 9, Superseded)]), "revoked", Some(true)),
+        ("revoked this very second", with_crl(NOW - DAY, &[revoked(3, NOW, Superseded)]), "revoked", Some(true)),
+        ("listed already, with a date to come", with_crl(NOW - DAY, &[revoked(3, NOW + 1, Superseded)]), "revoked", Some(true)),
+        ("suspect before, revoked after", with_crl(NOW - DAY, &[suspect(NOW - 1, NOW + 1)]), "revoked", Some(true)),
+        ("suspended", with_crl(NOW - DAY, &[revoked(3, NOW - 9, CertificateHold)]), "revoked", Some(true)),
+        ("taken off the list", with_crl(NOW - DAY, &[revoked(3, NOW - 9, RemoveFromCrl)]), "valid", Some(true)),
+        ("D10 no list", required(), "lacks-revocation", Some(true)),
+        ("list too old", with_crl(NOW - 8 * DAY, &[]), "lacks-revocation", Some(true)),
+        // Revocation is for ever; OpenSSL also refuses, for the list's age.
+        ("list too old, revoked", with_crl(NOW - 8 * DAY, &[revoked(3, NOW - 9 * DAY, KeyCompromise)]), "revoked", Some(true)),
+        ("list too old, suspended", with_crl(NOW - 8 * DAY, &[revoked(3, NOW - 9 * DAY, CertificateHold)]), "lacks-revocation", Some(true)),
+        ("list from the future", with_crl(NOW + DAY, &[]), "lacks-revocation", Some(true)),
+        ("list from a skewed clock", with_crl(NOW + 60, &[]), "valid", None),
+        ("authority revoked", with_crl(NOW - DAY, &[]).with(|w| w.evidence.crls[0] = crl(&w.root, NOW - DAY, &[revoked(2, NOW - 9, KeyCompromise)])), "revoked", Some(true)),
+        ("list by another key", with_crl(NOW - DAY, &[]).with(|w| w.evidence.crls[1] = crl(&namesake(), NOW - DAY, &[])), "lacks-revocation", Some(true)),
+    ];
+    for (what, world, expected, openssl) in rows {
+        assert_eq!(world.word(), expected, "{what}: {:?}", world.judge());
+        if let Some(agrees) = openssl {
+            let (valid, said) = oracle::verify(&world);
+            assert_eq!(valid == (expected == "valid"), agrees, "{what}: OpenSSL says {said}");
+        }
+    }
+}
+
+/// The authority's name with another key.
+fn namesake() -> Authority {
+    let draft = issue::root(&name("CA thử nghiệm"), OTHER_KEY.public(), serial(50), LIFE);
+    Authority::new(draft.self_signed(&OTHER_KEY).unwrap(), copy(&OTHER_KEY)).unwrap()
+}
+
+/// RULES D34: the bundle of an old document is judged five years later, without network.
+#[test]
+fn old_signatures_are_judged_with_younger_evidence_d34() {
+    let later = NOW + 30 * DAY;
+    let judged = |entries: &[certs::revocation::RevokedEntry]| {
+        World::plain()
+            .asking(|q| {
+                q.revocation = Revocation::Require;
+                q.now = Some(NOW + 5 * 365 * DAY);
+            })
+            .with(|w| w.evidence.crls = vec![crl(&w.root, later, &[]), crl(&w.ca, later, entries)])
+    };
+    let before = revoked(3, NOW - DAY, RevocationReason::KeyCompromise);
+    let after = revoked(3, NOW + DAY, RevocationReason::KeyCompromise);
+    let suspect = |since: i64| {
+        let mut entry = after.clone();
+        entry.facts.invalid_since = Some(since);
+        entry
+    };
+    assert_eq!(judged(&[suspect(NOW + 1)]).word(), "valid");
+    assert_eq!(judged(&[suspect(NOW - 1)]).word(), "revoked", "the key was lost before");
+    assert_eq!(judged(&[]).word(), "valid");
+    assert_eq!(judged(&[before]).word(), "revoked");
+    let world = judged(&[after]);
+    let path = world.judge().path().cloned().unwrap();
+    assert!(
+        matches!(path.statuses()[0].standing, Standing::RevokedLater(facts) if facts.revoked_at == NOW + DAY)
+    );
+    let expected = world.evidence.crls[1].sha256();
+    assert!(matches!(path.statuses()[0].source, Some(Source::Crl { sha256, .. }) if sha256 == expected));
+    // Without saying when one judges, such evidence comes from the future.
+    assert_eq!(world.asking(|q| q.now = None).word(), "lacks-revocation");
+}
+
+#[test]
+fn silence_after_expiry_proves_nothing() {
+    let bundle = |draft: CrlDraft| {
+        World::leaf(|d| d.valid(NOW - DAY, NOW + DAY))
+            .asking(|q| {
+                q.revocation = Revocation::Require;
+                q.now = Some(NOW + 9 * DAY);
+            })
+            .with(|w| w.evidence.crls = vec![crl(&w.root, NOW, &[]), draft.signed_by(&w.ca).unwrap()])
+    };
+    let after = CrlDraft::new(NOW + 2 * DAY, Some(NOW + 9 * DAY), 1);
+    assert_eq!(shortfalls(&bundle(after.clone())), [Shortfall::AfterExpiry]);
+    let since = Writer::build(|w| w.generalized_time(NOW - 100 * DAY));
+    assert_eq!(bundle(after.extension(oids::EXPIRED_CERTS_ON_CRL, false, since)).word(), "valid");
+}
+
+#[test]
+fn crls_this_room_cannot_use_say_so() {
+    let scope = |write: fn(&mut Writer)| Writer::build(|w| w.sequence(write));
+    let flag =
+        |number: u32| move |w: &mut Writer| w.element(certs::der::Tag::context(number), false, &[0xff]);
+    let point = |url: &'static str| {
+        Writer::build(|w| {
+            w.sequence(|w| {
+                w.explicit(0, |w| {
+                    w.explicit(0, |w| w.element(certs::der::Tag::context(6), false, url.as_bytes()))
+                })
+            })
+        })
+    };
+    let with = |id, value: Vec<u8>| bent_crl(move |d| d.extension(id, true, value));
+    let idp = oids::ISSUING_DISTRIBUTION_POINT;
+    let only = |number: u32| Writer::build(|w| w.sequence(flag(number)));
+    #[rustfmt::skip]
+    let rows: Vec<(&str, World, Result<(), Shortfall>)> = vec![
+        ("for users, leaf is one", with(idp, only(1)), Ok(())),
+        ("for authorities", with(idp, only(2)), Err(Shortfall::Scope)),
+        ("indirect", with(idp, only(4)), Err(Shortfall::Indirect)),
+        ("for attributes", with(idp, only(5)), Err(Shortfall::Scope)),
+        ("the leaf's point", with(idp, point("http://crl.example.vn/ca.crl")), Ok(())),
+        ("another point", with(idp, point("http://crl.example.vn/other.crl")), Err(Shortfall::Scope)),
+        ("delta", with(oids::DELTA_CRL_INDICATOR, Writer::build(|w| w.integer(1))), Err(Shortfall::Delta)),
+        ("unknown critical", with(oids::SUBJECT_INFO_ACCESS, scope(Writer::null)), Err(Shortfall::UnknownCritical)),
+        ("damaged", with(idp, vec![5, 0]), Err(Shortfall::Damaged)),
+    ];
+    for (what, world, expected) in rows {
+        match expected {
+            Ok(()) => assert_eq!(world.word(), "valid", "{what}"),
+            Err(shortfall) => assert_eq!(shortfalls(&world), [shortfall], "{what}"),
+        }
+    }
+    let no_crl_sign =
+        World::ca(|d| d.key_usage(&[Usage::CertificateSign])).asking(|q| q.revocation = Revocation::Require);
+    let no_crl_sign =
+        no_crl_sign.with(|w| w.evidence.crls = vec![crl(&w.root, NOW, &[]), crl(&w.ca, NOW, &[])]);
+    assert_eq!(shortfalls(&no_crl_sign), [Shortfall::SignerNotAllowed]);
+}
+
+/// A leaf whose CRL somebody else signs: recognised, named, not used.
+#[test]
+fn a_delegated_crl_is_recognised_and_refused() {
+    let world = required().with(|w| {
+        let point = Writer::build(|w| {
+            w.sequence(|w| {
+                w.sequence(|w| {
+                    w.constructed(certs::der::Tag::context(2), |w| {
+                        w.explicit(4, |w| w.raw(name("Người khác").der()))
+                    })
+                })
+            })
+        });
+        w.leaf =
+            leaf_draft().extension(oids::CRL_DISTRIBUTION_POINTS, false, point).signed_by(&w.ca).unwrap();
+        let other = issue::root(&name("Người khác"), OTHER_KEY.public(), serial(60), LIFE)
+            .self_signed(&OTHER_KEY)
+            .unwrap();
+        let other = Authority::new(other, copy(&OTHER_KEY)).unwrap();
+        w.evidence.crls.push(crl(&other, NOW, &[]));
+    });
+    assert_eq!(shortfalls(&world), [Shortfall::Indirect]);
+}
+
+#[test]
+fn lacks_name_where_to_look() {
+    let PathVerdict::Undecided { lacks } = required().judge() else { panic!() };
+    let Lack::Revocation { of, issuer, crl_urls, ocsp_urls, .. } = &lacks[0] else { panic!() };
+    let world = required();
+    assert_eq!((of.serial(), issuer.subject()), (world.leaf.serial(), world.ca.certificate().subject()));
+    assert_eq!(
+        (crl_urls[0].as_str(), ocsp_urls[0].as_str()),
+        ("http://crl.example.vn/ca.crl", "http://ocsp.example.vn")
+    );
+    assert_eq!(required().asking(|q| q.revocation = Revocation::IfKnown).word(), "valid");
+}
+
+fn good(world: &World, digest: Digest) -> OcspAnswer {
+    let id = CertId::new(&world.leaf, world.ca.certificate(), digest);
+    OcspAnswer { id, status: OcspStatus::Good, this_update: NOW - DAY, next_update: Some(NOW + DAY) }
+}
+
+fn facts(revoked_at: i64) -> OcspStatus {
+    OcspStatus::Revoked(RevocationFacts {
+        revoked_at,
+        invalid_since: None,
+        reason: RevocationReason::KeyCompromise,
+    })
+}
+
+fn answered(change: impl FnOnce(&mut OcspAnswer)) -> World {
+    required().with(|w| {
+        let mut answer = good(w, Digest::Sha1);
+        change(&mut answer);
+        w.evidence.ocsp.push(OcspDraft::new(NOW - DAY).answer(answer).signed_by(&w.ca).unwrap());
+    })
+}
+
+#[test]
+fn ocsp_at_a_moment() {
+    let other = World::leaf(|d| d.serial(serial(77)));
+    #[rustfmt::skip]
+    let rows: Vec<(&str, World, Result<&str, Shortfall>)> = vec![
+        ("good", answered(|_| ()), Ok("valid")),
+        ("good, named with SHA-256", answered(|a| *a = good(&World::plain(), Digest::Sha256)), Ok("valid")),
+        ("revoked before", answered(|a| a.status = facts(NOW - 9)), Ok("revoked")),
+        ("said already, with a date to come", answered(|a| a.status = facts(NOW + 1)), Ok("revoked")),
+        ("D34 revoked after", answered(|a| (a.status, a.this_update, a.next_update) = (facts(NOW + 1), NOW + 2, None)).asking(|q| q.now = Some(NOW + DAY)), Ok("valid")),
+        ("unknown", answered(|a| a.status = OcspStatus::Unknown), Err(Shortfall::Unknown)),
+        ("about another", answered(|a| *a = good(&other, Digest::Sha1)), Ok("lacks-revocation")),
+        ("too old", answered(|a| a.next_update = Some(NOW - 1)), Err(Shortfall::Stale)),
+        ("no next update, fresh", answered(|a| a.next_update = None), Ok("valid")),
+        ("no next update, old", answered(|a| (a.this_update, a.next_update) = (NOW - 2 * DAY, None)), Err(Shortfall::Stale)),
+        ("from the future", answered(|a| a.this_update = NOW + DAY), Err(Shortfall::FromTheFuture)),
+    ];
+    for (what, world, expected) in rows {
+        match expected {
+            Ok(word) => assert_eq!(world.word(), word, "{what}: {:?}", world.judge()),
+            Err(shortfall) => assert_eq!(shortfalls(&world), [shortfall], "{what}"),
+        }
+    }
+}
+
+/// One "revoked" outweighs any "good", whichever comes first.
+#[test]
+fn revoked_outweighs_good() {
+    let world = with_crl(NOW - DAY, &[revoked(3, NOW - 9, RevocationReason::Superseded)]);
+    let world = world.with(|w| {
+        let answer = good(w, Digest::Sha1);
+        w.evidence.ocsp.push(OcspDraft::new(NOW - DAY).answer(answer).signed_by(&w.ca).unwrap());
+    });
+    assert_eq!(world.word(), "revoked");
+}
+
+fn delegated(bend: impl FnOnce(Draft) -> Draft, by_ca: bool) -> World {
+    required().with(|w| {
+        let draft = bend(issue::ocsp_responder(&name("OCSP"), OTHER_KEY.public(), serial(70), LIFE));
+        let issuer = if by_ca { &w.ca } else { &w.root };
+        let responder = Authority::new(draft.signed_by(issuer).unwrap(), copy(&OTHER_KEY)).unwrap();
+        let answer = good(w, Digest::Sha1);
+        w.evidence
+            .ocsp
+            .push(OcspDraft::new(NOW - DAY).by_name().answer(answer).signed_by(&responder).unwrap());
+    })
+}
+
+#[test]
+fn delegated_responders_rfc_6960_4_2_2_2() {
+    #[rustfmt::skip]
+    let rows: Vec<(&str, World, Result<(), Shortfall>)> = vec![
+        ("delegated", delegated(|d| d, true), Ok(())),
+        ("without nocheck, nothing known", delegated(|d| d.without(oids::OCSP_NO_CHECK), true), Ok(())),
+        ("without the usage", delegated(|d| d.without(oids::EXTENDED_KEY_USAGE), true), Err(Shortfall::SignerNotAllowed)),
+        ("any usage is not enough", delegated(|d| d.extended_key_usage(&[oids::ANY_EXTENDED_KEY_USAGE], false), true), Err(Shortfall::SignerNotAllowed)),
+        ("expired when it signed", delegated(|d| d.valid(NOW - 9 * DAY, NOW - 2 * DAY), true), Err(Shortfall::SignerNotAllowed)),
+        ("expired since", delegated(|d| d.valid(NOW - 9 * DAY, NOW - 1), true), Ok(())),
+        ("key for encryption", delegated(|d| d.key_usage(&[Usage::KeyEncipherment]), true), Err(Shortfall::SignerNotAllowed)),
+        ("forged under the issuer's name", delegated(Draft::spoiled, true), Err(Shortfall::Signature)),
+        ("by somebody else's delegate", delegated(|d| d, false), Err(Shortfall::Signature)),
+    ];
+    for (what, world, expected) in rows {
+        match expected {
+            Ok(()) => assert_eq!(world.word(), "valid", "{what}: {:?}", world.judge()),
+            Err(shortfall) => assert_eq!(shortfalls(&world), [shortfall], "{what}"),
+        }
+    }
+}
+
+#[test]
+fn a_revoked_delegate_without_nocheck_does_not_count() {
+    let world = delegated(|d| d.without(oids::OCSP_NO_CHECK), true).with(|w| {
+        // A CRL for other purposes: it covers the responder, but is too old to say the leaf is good.
+        let list = CrlDraft::new(NOW - 9 * DAY, Some(NOW - 5 * DAY), 1).entry(revoked(
+            70,
+            NOW - 10 * DAY,
+            RevocationReason::KeyCompromise,
+        ));
+        w.evidence.crls.push(list.signed_by(&w.ca).unwrap());
+    });
+    assert!(shortfalls(&world).contains(&Shortfall::SignerNotAllowed));
+}
+
+#[test]
+fn a_responder_answers_a_request() {
+    let world = World::plain();
+    let limits = Limits::default();
+    let id = CertId::new(&world.leaf, world.ca.certificate(), Digest::Sha1);
+    let request = OcspRequest::new(vec![id], Some(vec![9; 32]));
+    let read = OcspRequest::from_der(&request.to_der(), &limits).unwrap();
+    assert_eq!(read, request);
+    assert!(read.ids()[0].names(&world.leaf, world.ca.certificate()));
+    let response = OcspDraft::answering(&read, NOW, None, |_| OcspStatus::Good).signed_by(&world.ca).unwrap();
+    assert_eq!(response.nonce(), Some(&[9; 32][..]));
+    assert_eq!(response.answers()[0].status, OcspStatus::Good);
+    assert_eq!(OcspResponse::from_der(response.der(), &limits).unwrap(), response);
+    assert!(OcspResponse::from_der(&ocsp_refusal(3), &limits).is_err(), "tryLater says nothing");
+}
+
+/// OpenSSL writes a request we read, and reads the response we write.
+#[test]
+fn openssl_speaks_the_same_ocsp() {
+    let world = World::plain();
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("leaf.pem"), world.leaf.to_pem()).unwrap();
+    std::fs::write(path("ca.pem"), world.ca.certificate().to_pem()).unwrap();
+    std::fs::write(path("root.pem"), world.root.certificate().to_pem()).unwrap();
+    let ocsp = |arguments: &[&str]| {
+        let mut command = std::process::Command::new("openssl");
+        command.current_dir(folder.path()).arg("ocsp").args(arguments);
+        let output = command.output().unwrap();
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    };
+    ocsp(&["-issuer", "ca.pem", "-cert", "leaf.pem", "-reqout", "request.der"]);
+    let request =
+        OcspRequest::from_der(&std::fs::read(path("request.der")).unwrap(), &Limits::default()).unwrap();
+    assert!(request.ids()[0].names(&world.leaf, world.ca.certificate()) && request.nonce().is_some());
+    let response = OcspDraft::answering(&request, NOW, Some(NOW + DAY), |_| facts(NOW - 9))
+        .signed_by(&world.ca)
+        .unwrap();
+    std::fs::write(path("response.der"), response.der()).unwrap();
+    let moment = NOW.to_string();
+    let said = ocsp(&[
+        "-no_nonce",
+        "-issuer",
+        "ca.pem",
+        "-cert",
+        "leaf.pem",
+        "-reqin",
+        "request.der",
+        "-respin",
+        "response.der",
+        "-CAfile",
+        "root.pem",
+        "-verify_other",
+        "ca.pem",
+        "-attime",
+        &moment,
+    ]);
+    // It also warns that the times are past: it knows only its own clock for those.
+    assert!(said.contains("Response verify OK") && said.contains("revoked\n"), "{said}");
+    assert!(said.contains("keyCompromise"), "{said}");
+}
+
+/// Some authorities list a certificate twice; strict readers do not use such a list.
+#[test]
+fn a_certificate_listed_twice() {
+    let entry = revoked(9, NOW - 9, RevocationReason::Superseded);
+    let world = with_crl(NOW - DAY, &[entry.clone(), entry]);
+    assert_eq!(world.word(), "valid");
+    assert_eq!(shortfalls(&world.asking(|q| q.profile = certs::path::Profile::Strict)), [Shortfall::Damaged]);
+    let twice = [
+        revoked(3, NOW - 9, RevocationReason::Superseded),
+        revoked(3, NOW - 99, RevocationReason::CertificateHold),
+    ];
+    assert_eq!(with_crl(NOW - DAY, &twice).word(), "revoked");
+}
+
+#[test]
+fn a_long_crl_is_searched_without_reading_it_all_again() {
+    let world = World::plain();
+    let mut draft = CrlDraft::new(NOW, None, 1);
+    for number in (0..5000u64).rev() {
+        draft = draft.entry(revoked(number * 3 + 1, NOW - 1, RevocationReason::Superseded));
+    }
+    let list: Crl = draft.signed_by(&world.ca).unwrap();
+    assert_eq!(list.len(), 5000);
+    for number in 0..15_000u64 {
+        assert_eq!(list.find(&serial(number)).is_some(), number % 3 == 1, "{number}");
+    }
+}

@@ -1,0 +1,66 @@
+//! Which kind of signed file this is. Only PDF is judged so far; the others are recognised and refused by name, so
+//! that nobody takes "not looked at" for "unsigned".
+
+use serde::Serialize;
+
+/// The format of a signed file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// PDF with PAdES or ISO 32000 signatures.
+    Pdf,
+    /// CMS with its content inside.
+    Cms,
+    /// CMS beside its content.
+    CmsDetached,
+    /// XMLDSig or XAdES.
+    Xml,
+    /// S/MIME.
+    Smime,
+    /// An RFC 3161 token.
+    Tst,
+    /// A ZIP container: ASiC, or an office document.
+    Asic,
+}
+
+impl Format {
+    /// From the first bytes. `None`: nothing this house has heard of.
+    pub fn sniff(bytes: &[u8]) -> Option<Self> {
+        let head = bytes.get(..1024.min(bytes.len())).unwrap_or_default();
+        let text = head.trim_ascii_start();
+        // A PDF with something before its header is still a PDF, and refused as one.
+        if head.windows(5).any(|w| w == b"%PDF-") {
+            Some(Self::Pdf)
+        } else if head.starts_with(b"PK\x03\x04") {
+            Some(Self::Asic)
+        } else if head.starts_with(b"\x30") || head.starts_with(b"-----BEGIN PKCS7") {
+            Some(Self::Cms)
+        } else if text.starts_with(b"<") || head.starts_with(b"\xEF\xBB\xBF<") {
+            Some(Self::Xml)
+        } else if head.windows(13).any(|w| w.eq_ignore_ascii_case(b"content-type:")) {
+            Some(Self::Smime)
+        } else {
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn d29_1_formats_are_recognised() {
+        let rows: [(&[u8], Option<Format>); 6] = [
+            (b"%PDF-1.7\n", Some(Format::Pdf)),
+            (b"\n%PDF-1.7\n", Some(Format::Pdf)),
+            (b"<?xml version='1.0'?>", Some(Format::Xml)),
+            (b"\x30\x82\x01\x00", Some(Format::Cms)),
+            (b"PK\x03\x04", Some(Format::Asic)),
+            (b"hello", None),
+        ];
+        for (bytes, expected) in rows {
+            assert_eq!(Format::sniff(bytes), expected);
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Judging: facts first, judgement second. [`judge`] is a pure function of the bytes, the policy, the evidence
+//! somebody gathered and the time; it fetches nothing and says what it lacks.
+
+mod legal;
+mod report;
+mod signature;
+mod verdict;
+
+pub use certs::path::{Evidence, Lack};
+pub use legal::{Arrival, LegalValue, legal_value};
+pub use report::{CertificateReport, EvidenceReport, Missing, Report, SignatureReport};
+pub use verdict::{Class, Indication, Integrity, Role, SubIndication, TimeSource, Verdict};
+
+use crate::format::Format;
+use crate::limits::Limits;
+use crate::message::{Code, Reason};
+use crate::pdf;
+use crate::tst::parse_certificates;
+use certs::Fingerprint;
+use certs::revocation::{Crl, OcspResponse};
+use certs::trust::{Hierarchy, TrustStore};
+use mail::Timestamp;
+use signature::Judgement;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What a judgement is held against.
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    /// Whom to trust: agencies, leaders and timestamp authorities, each for its purpose.
+    pub trust: TrustStore,
+    /// Only signatures of this hierarchy count (RULES D26). `None`: any the store trusts for documents.
+    pub hierarchy: Option<Hierarchy>,
+    /// Certificates the directory knows, and whom they speak for (RULES D25). Others are placed by their UID's prefix.
+    pub roles: HashMap<Fingerprint, Role>,
+    /// Bounds on the file.
+    pub limits: Limits,
+    /// Bounds on paths.
+    pub certificate_limits: certs::Limits,
+}
+
+/// A document and what is thought of it.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    bytes: Arc<[u8]>,
+    sha256: [u8; 32],
+    report: Arc<Report>,
+    lacks: Vec<Lack>,
+    /// Where the last good signature's revision ends.
+    signed_end: Option<usize>,
+}
+
+impl Judged {
+    /// The report.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// The answer: valid, invalid, or not yet.
+    pub fn verdict(&self) -> Verdict {
+        self.report.verdict
+    }
+
+    /// The class of RULES D30.
+    pub fn class(&self) -> Class {
+        self.report.class
+    }
+
+    /// Evidence that is missing: fetch it, add it, ask again.
+    pub fn lacks(&self) -> &[Lack] {
+        &self.lacks
+    }
+
+    /// What the document is worth (RULES R14).
+    pub fn legal_value(&self, arrival: Arrival) -> LegalValue {
+        legal_value(&self.report, arrival)
+    }
+
+    /// The file as it came.
+    pub fn bytes(&self) -> &Arc<[u8]> {
+        &self.bytes
+    }
+
+    /// SHA-256 of the file.
+    pub fn sha256(&self) -> &[u8; 32] {
+        &self.sha256
+    }
+
+    pub(crate) fn shared_report(&self) -> Arc<Report> {
+        self.report.clone()
+    }
+
+    pub(crate) fn signed_end(&self) -> Option<usize> {
+        self.signed_end
+    }
+}
+
+/// Judges a document. `evidence`: what the caller has besides what the document brings; `now`: the moment of
+/// judging. Never fails: what cannot be read is a verdict with a reason.
+pub fn judge(bytes: Arc<[u8]>, policy: &Policy, evidence: &Evidence, now: Timestamp) -> Judged {
+    let digest = ring::digest::digest(&ring::digest::SHA256, &bytes);
+    let mut sha256 = [0u8; 32];
+    sha256.copy_from_slice(digest.as_ref());
+    let format = Format::sniff(&bytes);
+    let mut report = Report {
+        verdict: Verdict::Indeterminate,
+        integrity: Integrity::None,
+        class: Class::Unsigned,
+        format,
+        sha256: sha256.iter().map(|b| format!("{b:02x}")).collect(),
+        size: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+        judged_at: Some(now),
+        signatures: Vec::new(),
+        reasons: Vec::new(),
+        empty_fields: Vec::new(),
+        software: concat!("congvan ", env!("CARGO_PKG_VERSION")),
+    };
+    let mut lacks = Vec::new();
+    let mut signed_end = None;
+    let read = match format {
+        Some(Format::Pdf) => pdf::read(&bytes, &policy.limits),
+        Some(_) => Err(Reason::new(Code::FormatUnsupported)),
+        None => Err(Reason::new(Code::FormatUnknown)),
+    };
+    match read {
+        Err(reason) => unreadable(&mut report, reason),
+        Ok(facts) if facts.signatures.is_empty() => {
+            report.verdict = Verdict::Invalid;
+            report.reasons.push(Reason::new(Code::Unsigned));
+            report.empty_fields = facts.empty_fields;
+        }
+        Ok(facts) => {
+            let judgements = signature::judge_all(&bytes, &facts, policy, evidence, now);
+            summarise(&mut report, &judgements);
+            signed_end = facts
+                .signatures
+                .iter()
+                .filter_map(|s| s.signature.as_ref().ok())
+                .map(pdf::Signature::end)
+                .max();
+            report.empty_fields = facts.empty_fields;
+            for judgement in judgements {
+                lacks.extend(judgement.lacks);
+                report.signatures.push(judgement.report);
+            }
+        }
+    }
+    Judged { bytes, sha256, report: Arc::new(report), lacks, signed_end }
+}
+
+/// A file without facts: no verdict on signatures, but always a reason.
+fn unreadable(report: &mut Report, reason: Reason) {
+    let cannot_tell = matches!(
+        reason.code,
+        Code::FormatUnsupported
+            | Code::FormatUnknown
+            | Code::FileTooLarge
+            | Code::Budget
+            | Code::PdfEncrypted
+    );
+    report.verdict = if cannot_tell { Verdict::Indeterminate } else { Verdict::Invalid };
+    report.class = Class::Invalid(reason.code);
+    report.reasons.push(reason);
+}
+
+/// The document is as good as its worst signature.
+fn summarise(report: &mut Report, judgements: &[Judgement]) {
+    let rank = |class: Class| match class {
+        Class::Valid => 0,
+        Class::ValidNoTimestamp => 1,
+        Class::Weak => 2,
+        Class::UnknownRevocation => 3,
+        Class::Unsigned => 4,
+        Class::Invalid(_) => 5,
+    };
+    let reports = || judgements.iter().map(|j| &j.report);
+    report.verdict = reports().map(|s| s.verdict).max().unwrap_or(Verdict::Indeterminate);
+    report.class = reports().map(|s| s.class).max_by_key(|c| rank(*c)).unwrap_or(Class::Unsigned);
+    report.integrity = if reports().any(|s| s.integrity == Integrity::Broken) {
+        Integrity::Broken
+    } else if reports().all(|s| s.integrity == Integrity::Intact) {
+        Integrity::Intact
+    } else {
+        Integrity::None
+    };
+}
+
+/// The caller's evidence and what the document's own store holds.
+pub(crate) fn gather(evidence: &Evidence, store: &pdf::Store, policy: &Policy) -> Evidence {
+    let mut all = evidence.clone();
+    all.certificates.extend(parse_certificates(&store.certificates, &policy.limits));
+    extend(&mut all, &store.crls, &store.ocsp, policy);
+    all
+}
+
+/// Adds revocation evidence that can be read; what cannot proves nothing.
+pub(crate) fn extend(all: &mut Evidence, crls: &[Vec<u8>], ocsp: &[Vec<u8>], policy: &Policy) {
+    let most = policy.limits.evidence_items;
+    let limits = &policy.certificate_limits;
+    all.crls.extend(crls.iter().take(most).filter_map(|der| Crl::from_der(der, limits).ok()));
+    all.ocsp.extend(ocsp.iter().take(most).filter_map(|der| OcspResponse::from_der(der, limits).ok()));
+}

@@ -1,0 +1,46 @@
+//! Everything has a size, and each size says where it comes from.
+
+/// Bounds on what a stranger's file may cost. Filled from configuration; the defaults fit a province.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of one file. The exchange refuses packages above 300 MB long before us; 128 MiB is one scanned book.
+    pub file_bytes: usize,
+    /// Entries over all cross-reference sections. The largest real file we met had 190,000.
+    pub objects: usize,
+    /// Cross-reference sections (revisions). ISO 32000 sets none; a file signed by every ministry has under 100.
+    pub revisions: usize,
+    /// Nesting of arrays and dictionaries inside one object. ISO 32000-1 annex C: readers met 28; ours stops at 64.
+    pub depth: usize,
+    /// Bytes one compressed stream may unpack to. An object stream holds a few hundred small objects.
+    pub stream_bytes: usize,
+    /// Bytes all compressed streams of one file together may unpack to.
+    pub unpacked_bytes: usize,
+    /// Steps when walking the object graph of one revision.
+    pub steps: usize,
+    /// Signatures and document timestamps in one file. A circular signed by twenty agencies has about forty.
+    pub signatures: usize,
+    /// Pages looked at when a page changed.
+    pub pages: usize,
+    /// Bytes of one CMS blob. A CRL of the state's CA embedded in one is below 2 MiB.
+    pub cms_bytes: usize,
+    /// Certificates, revocation lists and OCSP answers taken from one file, each.
+    pub evidence_items: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            file_bytes: 128 << 20,
+            objects: 500_000,
+            revisions: 256,
+            depth: 64,
+            stream_bytes: 32 << 20,
+            unpacked_bytes: 128 << 20,
+            steps: 2_000_000,
+            signatures: 64,
+            pages: 20_000,
+            cms_bytes: 8 << 20,
+            evidence_items: 256,
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! What people and programs are told: a stable code, a Vietnamese and an English sentence. Codes never change
+//! their meaning; sentences may be improved.
+
+use std::fmt;
+
+macro_rules! codes {
+    ($( $(#[$doc:meta])* $name:ident $id:literal $vi:literal $en:literal )*) => {
+        /// A stable reason code.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Code { $( #[doc = $en] $name, )* }
+
+        impl Code {
+            /// All codes, for manuals and tests.
+            pub const ALL: &'static [Code] = &[$( Code::$name, )*];
+
+            /// The code as it appears in reports and interfaces.
+            pub fn id(self) -> &'static str {
+                match self { $( Code::$name => $id, )* }
+            }
+
+            /// The Vietnamese sentence.
+            pub fn vi(self) -> &'static str {
+                match self { $( Code::$name => $vi, )* }
+            }
+
+            /// The English sentence.
+            pub fn en(self) -> &'static str {
+                match self { $( Code::$name => $en, )* }
+            }
+        }
+    };
+}
+
+codes! {
+    // The file.
+    FormatUnsupported "format-unsupported" "Định dạng tệp chưa được hỗ trợ kiểm tra chữ ký số." "This file format is not yet supported for signature checking."
+    FormatUnknown "format-unknown" "Không nhận ra định dạng tệp." "The file format is not recognised."
+    FileTooLarge "file-too-large" "Tệp vượt quá kích thước cho phép." "The file is larger than allowed."
+    Budget "budget-exceeded" "Tệp phức tạp vượt quá giới hạn xử lý an toàn." "The file is more complex than may safely be processed."
+    Unsigned "unsigned" "Tài liệu không có chữ ký số." "The document carries no digital signature."
+    // PDF structure.
+    PdfHeader "pdf-header" "Tệp không bắt đầu bằng %PDF." "The file does not begin with %PDF."
+    PdfSyntax "pdf-syntax" "Cú pháp PDF sai." "The PDF syntax is broken."
+    PdfDepth "pdf-depth" "Cấu trúc PDF lồng nhau quá sâu." "The PDF structure is nested too deeply."
+    PdfObject "pdf-object" "Đối tượng PDF bị hỏng." "A PDF object is damaged."
+    PdfXref "pdf-xref" "Bảng tham chiếu chéo của PDF bị hỏng." "The PDF cross-reference data is damaged."
+    PdfXrefLoop "pdf-xref-loop" "Bảng tham chiếu chéo của PDF quay vòng." "The PDF cross-reference sections form a loop."
+    PdfEncrypted "pdf-encrypted" "Tệp PDF bị mã hóa nên không thể kiểm tra chữ ký số." "The PDF is encrypted; its signatures cannot be checked."
+    PdfCatalog "pdf-catalog" "Tệp PDF thiếu hoặc hỏng danh mục gốc." "The PDF catalog is missing or damaged."
+    PdfFilter "pdf-filter" "Kiểu nén trong PDF không được hỗ trợ hoặc dữ liệu nén bị hỏng." "A PDF stream is compressed in an unsupported way or damaged."
+    PdfTrailing "pdf-trailing-bytes" "Có dữ liệu không giải thích được sau %%EOF cuối cùng." "Unexplained bytes follow the last %%EOF."
+    PdfUnexplained "pdf-unexplained-bytes" "Có dữ liệu không giải thích được trong phần thêm vào sau chữ ký." "Unexplained bytes stand in what was added after the signature."
+    PdfRevision "pdf-revision" "Các lần cập nhật của tệp PDF không nối tiếp nhau đúng cách." "The PDF's updates do not follow one another properly."
+    PdfFieldLoop "pdf-field-loop" "Cây trường biểu mẫu của PDF quay vòng." "The PDF form field tree forms a loop."
+    // Signature dictionary and ByteRange.
+    SigDictionary "pdf-signature-dictionary" "Từ điển chữ ký bị hỏng." "The signature dictionary is damaged."
+    SigDuplicateKey "pdf-signature-duplicate-key" "Từ điển chữ ký có khóa trùng lặp." "The signature dictionary has a duplicate key."
+    SigInObjectStream "pdf-signature-in-object-stream" "Từ điển chữ ký nằm trong luồng nén." "The signature dictionary is hidden in an object stream."
+    SigOrphan "pdf-signature-orphan" "Có từ điển chữ ký không thuộc trường chữ ký nào." "A signature dictionary belongs to no signature field."
+    SigSubFilter "pdf-subfilter" "Kiểu chữ ký (SubFilter) không được hỗ trợ." "The signature's SubFilter is not supported."
+    RangeMissing "byterange-missing" "Chữ ký thiếu ByteRange." "The signature has no ByteRange."
+    RangeShape "byterange-shape" "ByteRange phải gồm đúng bốn số không âm." "ByteRange must be exactly four non-negative integers."
+    RangeStart "byterange-start" "ByteRange không bắt đầu từ đầu tệp." "ByteRange does not start at the beginning of the file."
+    RangeOrder "byterange-order" "ByteRange chồng lấn hoặc không tăng dần." "ByteRange overlaps or is not ascending."
+    RangeOutside "byterange-outside" "ByteRange vượt ra ngoài tệp." "ByteRange reaches outside the file."
+    RangeHole "byterange-hole" "Khoảng trống của ByteRange không trùng đúng với giá trị Contents." "The hole in ByteRange is not exactly the Contents value."
+    RangeContents "byterange-contents" "Contents phải là chuỗi thập lục phân chỉ chứa chữ ký và số 0." "Contents must be a hexadecimal string holding the signature and zeros only."
+    RangePartial "byterange-partial" "Chữ ký chỉ bao phủ một phần của phiên bản tài liệu." "The signature covers only part of a revision of the document."
+    // Changes after signing.
+    ChangedAfter "changed-after-signing" "Tài liệu đã bị sửa đổi sau khi ký." "The document was changed after it was signed."
+    ChangedPage "changed-page" "Nội dung trang đã bị sửa đổi sau khi ký." "A page was changed after signing."
+    ChangedForm "changed-form" "Biểu mẫu đã bị sửa đổi sau khi ký." "The form was changed after signing."
+    ChangedCatalog "changed-catalog" "Danh mục tài liệu đã bị sửa đổi sau khi ký." "The document catalog was changed after signing."
+    ChangedMetadata "changed-metadata" "Siêu dữ liệu hiển thị đã bị sửa đổi sau khi ký." "Visible metadata was changed after signing."
+    ChangedDangling "changed-dangling-reference" "Một tham chiếu bỏ trống khi ký đã được lấp sau đó." "A reference left open when signing was filled in afterwards."
+    ChangedDocMdp "changed-docmdp" "Người chứng thực không cho phép thay đổi này." "The certifying signer does not permit this change."
+    ChangedLocked "changed-locked-field" "Trường đã bị khóa bởi chữ ký trước đó lại bị thay đổi." "A field locked by an earlier signature was changed."
+    // CMS.
+    CmsSyntax "cms-syntax" "Cấu trúc CMS của chữ ký bị hỏng." "The signature's CMS structure is damaged."
+    CmsSigners "cms-signer-count" "Chữ ký phải có đúng một người ký." "The signature must have exactly one SignerInfo."
+    CmsAttributes "cms-attributes" "Thuộc tính ký bị thiếu, trùng hoặc sai." "Signed attributes are missing, doubled or wrong."
+    CmsContentType "cms-content-type" "Loại nội dung đã ký không khớp." "The signed content type does not match."
+    CmsDigest "digest-mismatch" "Nội dung không khớp với giá trị băm đã ký: tài liệu đã bị sửa." "The content does not match the signed digest: the document was altered."
+    CmsSignature "signature-wrong" "Giá trị chữ ký số không đúng với khóa của người ký." "The signature value is wrong for the signer's key."
+    CmsAlgorithm "algorithm-unsupported" "Thuật toán ký không được hỗ trợ hoặc tham số không nhất quán." "The signature algorithm is unsupported or inconsistent."
+    CmsNoCertificate "signer-certificate-missing" "Không tìm thấy chứng thư số của người ký." "The signer's certificate was not found."
+    CmsBinding "signing-certificate-mismatch" "Thuộc tính signing-certificate không khớp với chứng thư số của người ký." "The signing-certificate attribute does not match the signer's certificate."
+    CmsNoBinding "signing-certificate-missing" "Chữ ký CAdES thiếu thuộc tính signing-certificate." "The CAdES signature lacks the signing-certificate attribute."
+    WeakDigest "weak-digest" "Thuật toán băm yếu (SHA-1)." "A weak digest (SHA-1) was used."
+    WeakKey "weak-key" "Khóa ký quá ngắn." "The signing key is too short."
+    // Certificate and path.
+    Untrusted "untrusted" "Chứng thư số không thuộc gốc tin cậy của chữ ký số chuyên dùng công vụ." "The certificate does not chain to a trusted root."
+    PathInvalid "path-invalid" "Đường dẫn chứng thực không hợp lệ." "The certification path is not valid."
+    Expired "certificate-expired" "Chứng thư số đã hết hạn vào thời điểm ký." "The certificate had expired at the time of signing."
+    NotYetValid "certificate-not-yet-valid" "Chứng thư số chưa có hiệu lực vào thời điểm ký." "The certificate was not yet valid at the time of signing."
+    Revoked "certificate-revoked" "Chứng thư số đã bị thu hồi trước thời điểm ký." "The certificate was revoked before the time of signing."
+    RevokedNoProof "certificate-revoked-no-proof" "Chứng thư số đã bị thu hồi và không có dấu thời gian chứng minh việc ký diễn ra trước đó." "The certificate is revoked and no timestamp proves that signing came first."
+    RevocationUnknown "revocation-unknown" "Chưa xác định được tình trạng thu hồi của chứng thư số." "The certificate's revocation status could not be determined."
+    KeyUsage "key-usage" "Chứng thư số không được phép dùng để ký tài liệu." "The certificate may not be used to sign documents."
+    // Time.
+    NoTimestamp "no-timestamp" "Chữ ký không có dấu thời gian." "The signature has no timestamp."
+    TimestampInvalid "timestamp-invalid" "Dấu thời gian không hợp lệ." "The timestamp is not valid."
+    TimestampImprint "timestamp-imprint" "Dấu thời gian không thuộc về chữ ký này." "The timestamp belongs to other data."
+    TimestampUntrusted "timestamp-untrusted" "Chứng thư số của dịch vụ dấu thời gian không được tin cậy hoặc chưa xác định được." "The timestamp authority's certificate is not trusted or could not be determined."
+    TimestampOrder "timestamp-order" "Thứ tự thời gian của các chữ ký mâu thuẫn nhau." "The times of the signatures contradict one another."
+    TimeFuture "time-in-future" "Thời điểm ký nằm trong tương lai." "The signing time lies in the future."
+    TimestampRefused "timestamp-refused" "Dịch vụ dấu thời gian từ chối yêu cầu." "The timestamp authority refused the request."
+    // Legal value.
+    LeaderMissing "leader-signature-missing" "Thiếu chữ ký số hợp lệ của người có thẩm quyền." "A valid signature of the competent person is missing."
+    SealMissing "agency-signature-missing" "Thiếu chữ ký số hợp lệ của cơ quan." "A valid signature of the agency is missing."
+    SealOrder "agency-signature-order" "Chữ ký số của cơ quan phải ký sau và bao phủ chữ ký của người có thẩm quyền." "The agency's signature must come after the competent person's and cover it."
+    NotByExchange "not-by-exchange" "Văn bản không đến qua hệ thống gửi, nhận văn bản điện tử: chỉ để biết, tham khảo." "The document did not arrive through the exchange: for information only."
+    NotAllValid "signature-not-valid" "Có chữ ký số không hợp lệ hoặc chưa xác định." "A signature is not valid or undetermined."
+    OfficerInvalid "officer-cannot-override" "Văn thư không thể chấp nhận chữ ký số không hợp lệ." "A records officer cannot accept an invalid signature."
+    // Making.
+    MakeField "make-field" "Không thể thêm trường chữ ký vào tài liệu này." "A signature field cannot be added to this document."
+    MakeSpace "make-space" "Chỗ dành cho chữ ký quá nhỏ." "The space reserved for the signature is too small."
+    MakeKey "make-key" "Không ký được bằng khóa này." "Signing with this key failed."
+    MakeLocked "make-locked" "Người chứng thực trước đó không cho phép thêm chữ ký." "An earlier certifying signer does not permit further signatures."
+    MakeCheck "make-check" "Chữ ký vừa tạo không vượt qua bước kiểm tra lại, tệp không được phát hành." "The new signature did not pass the check after signing; the file is not released."
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.id())
+    }
+}
+
+/// A code and where it applies. Never holds personal data: object numbers, offsets, names of attributes only.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {}{}", .code.en(), .detail.as_ref().map(|d| format!(" ({d})")).unwrap_or_default())]
+pub struct Reason {
+    /// The stable code.
+    pub code: Code,
+    /// Where: `object 12 0`, `offset 4711`, `ByteRange`.
+    pub detail: Option<String>,
+}
+
+impl Reason {
+    /// A reason without a place.
+    pub fn new(code: Code) -> Self {
+        Self { code, detail: None }
+    }
+
+    /// A reason at a byte offset of the file.
+    pub fn at(code: Code, offset: usize) -> Self {
+        Self { code, detail: Some(format!("offset {offset}")) }
+    }
+
+    /// A reason that names a thing.
+    pub fn of(code: Code, what: impl fmt::Display) -> Self {
+        Self { code, detail: Some(what.to_string()) }
+    }
+}
+
+impl From<Code> for Reason {
+    fn from(code: Code) -> Self {
+        Self::new(code)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn codes_are_unique_and_both_languages_speak() {
+        let ids: HashSet<_> = Code::ALL.iter().map(|c| c.id()).collect();
+        assert_eq!(ids.len(), Code::ALL.len());
+        for code in Code::ALL {
+            assert!(code.vi().ends_with('.') && code.en().ends_with('.'), "{code}");
+            assert!(code.id().bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'));
+        }
+    }
+}

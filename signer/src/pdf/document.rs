@@ -1,0 +1,301 @@
+//! A PDF file and the views on it: a view is the file as it was after one of its updates, and sees neither bytes
+//! nor entries that came later.
+
+use super::filter;
+use super::object::{Dict, Object, ObjectId, Stream};
+use super::parse::{Indirect, Parser};
+use super::xref::{self, Ending, Entry, Section};
+use crate::limits::Limits;
+use crate::message::{Code, Reason};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::ops::Range;
+use std::rc::Rc;
+
+/// The file, its cross-reference chain, and the work already spent on it.
+pub(crate) struct File<'a> {
+    pub(crate) bytes: &'a [u8],
+    /// Newest first; never empty.
+    pub(crate) sections: Vec<Section>,
+    pub(crate) ending: Ending,
+    pub(crate) limits: Limits,
+    /// Bytes unpacked so far, over all views.
+    unpacked: Cell<usize>,
+    /// Bytes parsed so far, over all views: overlapping objects must not make the work square.
+    parsed: Cell<usize>,
+}
+
+impl<'a> File<'a> {
+    /// Reads the header, the ending and the whole chain; refuses encryption.
+    pub(crate) fn open(bytes: &'a [u8], limits: &Limits) -> Result<Self, Reason> {
+        if bytes.len() > limits.file_bytes {
+            return Err(Reason::new(Code::FileTooLarge));
+        }
+        if !bytes.starts_with(b"%PDF-") {
+            return Err(Reason::new(Code::PdfHeader));
+        }
+        let ending = xref::ending(bytes, limits.depth)?;
+        let mut unpacked = 0;
+        let sections = xref::chain(bytes, ending.names, limits, &mut unpacked)?;
+        if sections.iter().any(|s| s.trailer.has(b"Encrypt")) {
+            return Err(Reason::new(Code::PdfEncrypted));
+        }
+        Ok(Self {
+            bytes,
+            sections,
+            ending,
+            limits: *limits,
+            unpacked: Cell::new(unpacked),
+            parsed: Cell::new(0),
+        })
+    }
+
+    /// What all views together may parse: the file and what it unpacks a few times over, and for small files once
+    /// for each of sixty revisions.
+    fn charge(&self, bytes: usize) -> Result<(), Reason> {
+        let parsed = self.parsed.get().saturating_add(bytes);
+        self.parsed.set(parsed);
+        let size = self.bytes.len().saturating_add(self.unpacked.get());
+        let views = size.saturating_mul(60).min(256 << 20);
+        let allowed = size.saturating_mul(4).saturating_add(views).saturating_add(1 << 20);
+        match parsed <= allowed {
+            true => Ok(()),
+            false => Err(Reason::of(Code::Budget, "parsing")),
+        }
+    }
+}
+
+/// An object stream, unpacked.
+struct Packed {
+    data: Vec<u8>,
+    /// Object number and offset, by index.
+    places: Vec<(u32, usize)>,
+}
+
+/// What stands behind an object number.
+#[derive(Clone)]
+pub(crate) struct Loaded {
+    pub(crate) object: Rc<Object>,
+    /// The object's bytes in the file; `None` inside an object stream or when there is none.
+    pub(crate) span: Option<Range<usize>>,
+}
+
+/// The file after one of its updates.
+pub(crate) struct View<'f> {
+    pub(crate) file: &'f File<'f>,
+    /// The view's file ends here.
+    pub(crate) end: usize,
+    /// Index of the newest section this view knows.
+    pub(crate) newest: usize,
+    map: HashMap<u32, Entry>,
+    cache: RefCell<HashMap<u32, Result<Loaded, Reason>>>,
+    packed: RefCell<HashMap<u32, Rc<Packed>>>,
+}
+
+impl<'f> View<'f> {
+    /// The view of sections `newest..`, in the first `end` bytes.
+    pub(crate) fn new(file: &'f File<'f>, newest: usize, end: usize) -> Self {
+        let mut map = HashMap::new();
+        for section in file.sections.iter().skip(newest) {
+            for (number, entry) in &section.entries {
+                map.entry(*number).or_insert(*entry);
+            }
+        }
+        // What lies beyond the end was not there when this revision was made.
+        map.retain(|_, entry| !matches!(entry, Entry::At { offset, .. } if *offset >= end));
+        Self { file, end, newest, map, cache: RefCell::default(), packed: RefCell::default() }
+    }
+
+    /// The newest view.
+    pub(crate) fn last(file: &'f File<'f>) -> Self {
+        Self::new(file, 0, file.bytes.len())
+    }
+
+    pub(crate) fn bytes(&self) -> &'f [u8] {
+        self.file.bytes.get(..self.end).unwrap_or(self.file.bytes)
+    }
+
+    /// The trailer of the newest section.
+    pub(crate) fn trailer(&self) -> Result<&'f Dict, Reason> {
+        self.file.sections.get(self.newest).map(|s| &s.trailer).ok_or(Reason::new(Code::PdfXref))
+    }
+
+    pub(crate) fn numbers(&self) -> Vec<u32> {
+        let mut numbers: Vec<u32> = self.map.keys().copied().collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
+    pub(crate) fn entry(&self, number: u32) -> Entry {
+        self.map.get(&number).copied().unwrap_or(Entry::Free)
+    }
+
+    /// The generation a reference to this number must name.
+    pub(crate) fn generation(&self, number: u32) -> u16 {
+        match self.entry(number) {
+            Entry::At { generation, .. } => generation,
+            _ => 0,
+        }
+    }
+
+    /// The highest object number in use or reserved.
+    pub(crate) fn highest(&self) -> u32 {
+        self.map.keys().copied().max().unwrap_or(0)
+    }
+
+    /// The object behind a number; `Null` when there is none.
+    pub(crate) fn load(&self, number: u32) -> Result<Loaded, Reason> {
+        if let Some(known) = self.cache.borrow().get(&number) {
+            return known.clone();
+        }
+        let loaded = self.load_uncached(number).map_err(|r| match r.detail {
+            Some(_) if r.code == Code::Budget => r,
+            _ => Reason::of(r.code, format_args!("object {number} 0")),
+        });
+        self.cache.borrow_mut().insert(number, loaded.clone());
+        loaded
+    }
+
+    fn load_uncached(&self, number: u32) -> Result<Loaded, Reason> {
+        match self.entry(number) {
+            Entry::Free => Ok(Loaded { object: Rc::new(Object::Null), span: None }),
+            Entry::At { offset, generation } => {
+                let mut parser = Parser::new(self.bytes(), offset, self.file.limits.depth);
+                let id = ObjectId { number, generation };
+                let read = parser.indirect(Some(id), &|id| self.length(id));
+                let skipped = match &read {
+                    Ok(Indirect { object: Object::Stream(Stream { data: Some(data), .. }), .. }) => {
+                        data.len()
+                    }
+                    _ => 0,
+                };
+                self.file.charge(parser.pos().saturating_sub(offset).saturating_sub(skipped))?;
+                let read = read?;
+                Ok(Loaded { object: Rc::new(read.object), span: Some(read.span) })
+            }
+            Entry::Inside { stream, index } => self.load_packed(number, stream, index),
+        }
+    }
+
+    /// An indirect `/Length`: a plain number at an offset, nothing that could lead back here.
+    fn length(&self, id: ObjectId) -> Option<i64> {
+        match self.entry(id.number) {
+            Entry::At { offset, generation } if generation == id.generation => {
+                let mut parser = Parser::new(self.bytes(), offset, 1);
+                self.file.charge(32).ok()?;
+                parser.indirect(Some(id), &|_| None).ok()?.object.int()
+            }
+            Entry::Inside { stream, index } => {
+                // Only when that stream is already unpacked or can be without another indirect length.
+                let packed = self.unpack(stream, false).ok()?;
+                self.parse_packed(&packed, id.number, index).ok()?.int()
+            }
+            _ => None,
+        }
+    }
+
+    fn load_packed(&self, number: u32, stream: u32, index: u32) -> Result<Loaded, Reason> {
+        let packed = self.unpack(stream, true)?;
+        let object = self.parse_packed(&packed, number, index)?;
+        Ok(Loaded { object: Rc::new(object), span: None })
+    }
+
+    fn parse_packed(&self, packed: &Packed, number: u32, index: u32) -> Result<Object, Reason> {
+        let bad = || Reason::new(Code::PdfObject);
+        let index = usize::try_from(index).map_err(|_| bad())?;
+        let (_, at) = packed.places.get(index).copied().filter(|(n, _)| *n == number).ok_or_else(bad)?;
+        let mut parser = Parser::new(&packed.data, at, self.file.limits.depth);
+        let object = parser.object();
+        self.file.charge(parser.pos().saturating_sub(at))?;
+        object
+    }
+
+    /// An object stream (§7.5.7). It stands at an offset itself, so this never nests.
+    fn unpack(&self, number: u32, lengths: bool) -> Result<Rc<Packed>, Reason> {
+        if let Some(known) = self.packed.borrow().get(&number) {
+            return Ok(known.clone());
+        }
+        let bad = || Reason::new(Code::PdfObject);
+        let Entry::At { offset, generation } = self.entry(number) else { return Err(bad()) };
+        let mut parser = Parser::new(self.bytes(), offset, self.file.limits.depth);
+        let id = ObjectId { number, generation };
+        let read = parser.indirect(Some(id), &|id| if lengths { self.length(id) } else { None })?;
+        let Object::Stream(stream) = read.object else { return Err(bad()) };
+        if stream.dict.get(b"Type").name() != Some(b"ObjStm") {
+            return Err(bad());
+        }
+        let data = self.decode(&stream)?;
+        let count = stream.dict.get(b"N").int().and_then(|n| usize::try_from(n).ok()).ok_or_else(bad)?;
+        let first = stream.dict.get(b"First").int().and_then(|n| usize::try_from(n).ok()).ok_or_else(bad)?;
+        let mut parser = Parser::new(&data, 0, 1);
+        let mut places = Vec::new();
+        for _ in 0..count.min(self.file.limits.objects) {
+            let number = parser.unsigned().and_then(|n| u32::try_from(n).ok()).ok_or_else(bad)?;
+            let at = parser.unsigned().and_then(|n| usize::try_from(n).ok()).ok_or_else(bad)?;
+            places.push((number, first.checked_add(at).ok_or_else(bad)?));
+        }
+        let packed = Rc::new(Packed { data, places });
+        self.packed.borrow_mut().insert(number, packed.clone());
+        Ok(packed)
+    }
+
+    /// The content of a stream.
+    pub(crate) fn decode(&self, stream: &Stream) -> Result<Vec<u8>, Reason> {
+        let raw = stream.data.clone().and_then(|range| self.bytes().get(range));
+        let raw = raw.ok_or(Reason::new(Code::PdfFilter))?;
+        let mut unpacked = self.file.unpacked.get();
+        let data = filter::decode(raw, &stream.dict, &self.file.limits, &mut unpacked);
+        self.file.unpacked.set(unpacked);
+        data
+    }
+
+    /// The object behind a reference, or the object itself.
+    pub(crate) fn resolve(&self, object: &Object) -> Result<Rc<Object>, Reason> {
+        let Object::Ref(id) = object else { return Ok(Rc::new(object.clone())) };
+        let loaded = self.load(id.number)?;
+        let live = self.entry(id.number) != Entry::Free && self.generation(id.number) == id.generation;
+        match (&*loaded.object, live) {
+            (Object::Ref(_), true) => Err(Reason::of(Code::PdfObject, format_args!("object {id}"))),
+            (_, true) => Ok(loaded.object),
+            (_, false) => Ok(Rc::new(Object::Null)),
+        }
+    }
+
+    /// The dictionary behind `dict[key]`, if it is one.
+    pub(crate) fn dict_at(&self, dict: &Dict, key: &[u8]) -> Result<Option<Dict>, Reason> {
+        Ok(match &*self.resolve(dict.get(key))? {
+            Object::Dict(found) => Some(found.clone()),
+            _ => None,
+        })
+    }
+
+    /// The array behind `dict[key]`; empty when it is none.
+    pub(crate) fn array_at(&self, dict: &Dict, key: &[u8]) -> Result<Vec<Object>, Reason> {
+        Ok(match &*self.resolve(dict.get(key))? {
+            Object::Array(items) => items.clone(),
+            _ => Vec::new(),
+        })
+    }
+
+    /// The catalog's id and dictionary.
+    pub(crate) fn catalog(&self) -> Result<(ObjectId, Dict), Reason> {
+        let id = self.trailer()?.get(b"Root").reference().ok_or(Reason::new(Code::PdfCatalog))?;
+        match &*self.resolve(&Object::Ref(id))? {
+            Object::Dict(dict) if !dict.ambiguous => Ok((id, dict.clone())),
+            _ => Err(Reason::new(Code::PdfCatalog)),
+        }
+    }
+
+    /// Whether two views show the same object: equal values, streams byte for byte.
+    pub(crate) fn same(&self, mine: &Object, other: &Object) -> bool {
+        match (mine, other) {
+            (Object::Stream(a), Object::Stream(b)) => {
+                let raw = |s: &Stream| s.data.clone().and_then(|r| self.file.bytes.get(r));
+                let (left, right) = (raw(a), raw(b));
+                let plain = |d: &Dict| d.with(b"Length", Object::Null);
+                left.is_some() && left == right && plain(&a.dict) == plain(&b.dict)
+            }
+            _ => mine == other,
+        }
+    }
+}

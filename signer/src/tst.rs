@@ -1,0 +1,396 @@
+//! Timestamps (RFC 3161, RFC 5816): asking for one, answering, reading, judging.
+
+use crate::asn1::{self, broken, members};
+use crate::cms::{self, Parts, SignedData};
+use crate::limits::Limits;
+use crate::message::{Code, Reason};
+use certs::algorithm::Digest;
+use certs::der::{Element, Oid, Reader, Tag, Writer};
+use certs::keys::Key;
+use certs::path::{self, Evidence, Lack, PathVerdict, Question, Standing};
+use certs::revocation::RevocationReason;
+use certs::trust::{Purpose, TrustStore};
+use certs::{Certificate, oids};
+
+/// `PKIFailureInfo` (RFC 3161 §2.4.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The digest is not one we stamp.
+    BadAlgorithm,
+    /// The request asks for something we do not do.
+    BadRequest,
+    /// The request cannot be read.
+    BadDataFormat,
+    /// The policy asked for is not ours.
+    UnacceptedPolicy,
+    /// Our own key failed.
+    SystemFailure,
+}
+
+impl Failure {
+    fn bit(self) -> u8 {
+        match self {
+            Self::BadAlgorithm => 0,
+            Self::BadRequest => 2,
+            Self::BadDataFormat => 5,
+            Self::UnacceptedPolicy => 15,
+            Self::SystemFailure => 25,
+        }
+    }
+}
+
+/// A `TimeStampReq` (§2.4.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    digest: Digest,
+    imprint: Vec<u8>,
+    policy: Option<Oid>,
+    nonce: Option<Vec<u8>>,
+    wants_certificates: bool,
+}
+
+impl Request {
+    /// A request over a digest, with the caller's random nonce; certificates are asked for.
+    pub fn new(digest: Digest, imprint: Vec<u8>, nonce: u64) -> Self {
+        let bytes = nonce.to_be_bytes();
+        let lead = bytes.iter().take_while(|b| **b == 0).count();
+        let nonce = bytes.get(lead..).unwrap_or_default().to_vec();
+        Self { digest, imprint, policy: None, nonce: Some(nonce), wants_certificates: true }
+    }
+
+    /// A request over the bytes themselves.
+    pub fn over(bytes: &[u8], nonce: u64) -> Self {
+        Self::new(Digest::Sha256, Digest::Sha256.of(bytes), nonce)
+    }
+
+    /// DER, media type `application/timestamp-query`.
+    pub fn to_der(&self) -> Vec<u8> {
+        Writer::build(|w| {
+            w.sequence(|w| {
+                w.integer(1);
+                imprint(w, self.digest, &self.imprint);
+                if let Some(policy) = &self.policy {
+                    w.oid(policy);
+                }
+                if let Some(nonce) = &self.nonce {
+                    w.unsigned(nonce);
+                }
+                if self.wants_certificates {
+                    w.boolean(true);
+                }
+            });
+        })
+    }
+
+    /// Reads a request.
+    pub fn from_der(bytes: &[u8]) -> Result<Self, Failure> {
+        let bad = |_| Failure::BadDataFormat;
+        let mut fields = Reader::der(bytes)
+            .only()
+            .and_then(|e| e.of(Tag::SEQUENCE))
+            .and_then(|e| e.children())
+            .map_err(bad)?;
+        if fields.expect(Tag::INTEGER).and_then(|e| e.small()).map_err(bad)? != 1 {
+            return Err(Failure::BadDataFormat);
+        }
+        let imprint = fields.expect(Tag::SEQUENCE).map_err(bad)?;
+        let (digest, imprint) = read_imprint(&imprint).map_err(|r| match r.code {
+            Code::CmsAlgorithm => Failure::BadAlgorithm,
+            _ => Failure::BadDataFormat,
+        })?;
+        let policy = fields.optional(Tag::OID).map_err(bad)?.map(|e| e.oid()).transpose().map_err(bad)?;
+        let nonce = fields.optional(Tag::INTEGER).map_err(bad)?;
+        let nonce = nonce.map(|e| e.unsigned().map(<[u8]>::to_vec)).transpose().map_err(bad)?;
+        let wants =
+            fields.optional(Tag::BOOLEAN).map_err(bad)?.map(|e| e.boolean()).transpose().map_err(bad)?;
+        // Extensions are all unknown to us, and §2.4.1 wants unknown ones refused.
+        if !fields.is_empty() {
+            return Err(Failure::BadRequest);
+        }
+        if nonce.as_ref().is_some_and(|n| n.len() > 64) {
+            return Err(Failure::BadRequest);
+        }
+        Ok(Self { digest, imprint, policy, nonce, wants_certificates: wants.unwrap_or(false) })
+    }
+}
+
+fn imprint(w: &mut Writer, digest: Digest, value: &[u8]) {
+    w.sequence(|w| {
+        w.sequence(|w| {
+            w.oid(&digest.oid());
+            w.null();
+        });
+        w.octets(value);
+    });
+}
+
+fn read_imprint(element: &Element<'_>) -> Result<(Digest, Vec<u8>), Reason> {
+    let fields = members(element, 2)?;
+    let [algorithm, value] = fields.as_slice() else { return Err(Reason::new(Code::CmsSyntax)) };
+    let digest = asn1::algorithm_oid(algorithm)?;
+    let digest = Digest::from_oid(digest).ok_or(Reason::of(Code::CmsAlgorithm, "imprint"))?;
+    let value = value.of(Tag::OCTET_STRING).and_then(|e| e.octets()).map_err(broken)?;
+    match value.len() == digest.size() {
+        true => Ok((digest, value.to_vec())),
+        false => Err(Reason::new(Code::CmsSyntax)),
+    }
+}
+
+/// A timestamp authority: its key, its certificate with those above it, and the policy it stamps under.
+pub struct Authority<'a> {
+    /// Its key.
+    pub key: &'a Key,
+    /// Its certificate first, then issuers.
+    pub certificates: &'a [Certificate],
+    /// Its policy.
+    pub policy: Oid,
+}
+
+/// Answers a `TimeStampReq` with a `TimeStampResp` in DER, granted or refused. `serial` must never repeat for one
+/// authority (§2.4.2); `now` is Unix seconds.
+pub fn answer(request: &[u8], authority: &Authority<'_>, serial: u64, now: i64) -> Vec<u8> {
+    match granted(request, authority, serial, now) {
+        Ok(token) => response(0, None, Some(&token)),
+        Err(failure) => response(2, Some(failure), None),
+    }
+}
+
+fn granted(request: &[u8], authority: &Authority<'_>, serial: u64, now: i64) -> Result<Vec<u8>, Failure> {
+    let request = Request::from_der(request)?;
+    if request.digest.is_weak() {
+        return Err(Failure::BadAlgorithm);
+    }
+    if request.policy.is_some_and(|asked| asked != authority.policy) {
+        return Err(Failure::UnacceptedPolicy);
+    }
+    let info = Writer::build(|w| {
+        w.sequence(|w| {
+            w.integer(1);
+            w.oid(&authority.policy);
+            imprint(w, request.digest, &request.imprint);
+            w.unsigned(&serial.to_be_bytes());
+            w.generalized_time(now);
+            // Accuracy: one second.
+            w.sequence(|w| w.integer(1));
+            if let Some(nonce) = &request.nonce {
+                w.unsigned(nonce);
+            }
+        });
+    });
+    let scheme = authority.key.usual_scheme();
+    let digest = scheme.digest().of(&info);
+    let certificates = authority.certificates.to_vec();
+    let parts = Parts::new(asn1::TST_INFO, Some(info), &digest, certificates, scheme, Some(now))
+        .map_err(|_| Failure::SystemFailure)?;
+    let signature = authority.key.sign(scheme, parts.signed_bytes()).map_err(|_| Failure::SystemFailure)?;
+    Ok(parts.signed(signature.into_bytes()).with_certificates(request.wants_certificates).finish(None))
+}
+
+fn response(status: i64, failure: Option<Failure>, token: Option<&[u8]>) -> Vec<u8> {
+    Writer::build(|w| {
+        w.sequence(|w| {
+            w.sequence(|w| {
+                w.integer(status);
+                if let Some(failure) = failure {
+                    w.named_bits(&[failure.bit()]);
+                }
+            });
+            if let Some(token) = token {
+                w.raw(token);
+            }
+        });
+    })
+}
+
+/// Reads a `TimeStampResp` (§2.4.2) that answers `request`; returns the token.
+///
+/// Errors: refused, damaged, or an answer to something else.
+pub fn read_response(bytes: &[u8], request: &Request, limits: &Limits) -> Result<Vec<u8>, Reason> {
+    let mut fields = Reader::ber(bytes)
+        .only()
+        .and_then(|e| e.of(Tag::SEQUENCE))
+        .and_then(|e| e.children())
+        .map_err(broken)?;
+    let status = members(&fields.expect(Tag::SEQUENCE).map_err(broken)?, 3)?;
+    let status = status.first().ok_or(Reason::new(Code::CmsSyntax))?.small().map_err(broken)?;
+    if !(0..=1).contains(&status) {
+        return Err(Reason::of(Code::TimestampRefused, format_args!("status {status}")));
+    }
+    let token = fields.expect(Tag::SEQUENCE).map_err(broken)?.whole().to_vec();
+    fields.finish().map_err(broken)?;
+    let read = Token::read(&token, limits)?;
+    let same =
+        read.digest == request.digest && read.imprint == request.imprint && read.nonce == request.nonce;
+    match same {
+        true => Ok(token),
+        false => Err(Reason::new(Code::TimestampImprint)),
+    }
+}
+
+/// A timestamp token and what it says.
+#[derive(Clone, Debug)]
+pub struct Token {
+    cms: SignedData,
+    content: Vec<u8>,
+    certificates: Vec<Certificate>,
+    /// Digest of what was stamped.
+    pub digest: Digest,
+    /// The digest's value.
+    pub imprint: Vec<u8>,
+    /// When, Unix seconds.
+    pub at: i64,
+    /// The authority's policy.
+    pub policy: Oid,
+    /// Serial number, big endian.
+    pub serial: Vec<u8>,
+    nonce: Option<Vec<u8>>,
+}
+
+/// Three answers about a token.
+#[derive(Clone, Debug)]
+pub enum TokenVerdict {
+    /// The time is proven.
+    Valid {
+        /// The path to the authority's anchor.
+        path: Box<path::Path>,
+        /// SHA-1 or a short key somewhere.
+        weak: bool,
+    },
+    /// It proves nothing.
+    Invalid(Reason),
+    /// Evidence is missing.
+    Undecided {
+        /// What is missing.
+        lacks: Vec<Lack>,
+    },
+}
+
+impl Token {
+    /// Reads a token.
+    pub fn read(bytes: &[u8], limits: &Limits) -> Result<Self, Reason> {
+        let cms = cms::read(bytes, limits)?;
+        if cms.content_type != asn1::TST_INFO {
+            return Err(Reason::new(Code::CmsContentType));
+        }
+        let content = cms.content.clone().ok_or(Reason::new(Code::CmsContentType))?;
+        let mut fields = Reader::ber(&content)
+            .only()
+            .and_then(|e| e.of(Tag::SEQUENCE))
+            .and_then(|e| e.children())
+            .map_err(broken)?;
+        fields.expect(Tag::INTEGER).map_err(broken)?;
+        let policy = fields.expect(Tag::OID).and_then(|e| e.oid()).map_err(broken)?;
+        let (digest, imprint) = read_imprint(&fields.expect(Tag::SEQUENCE).map_err(broken)?)?;
+        let serial = fields.expect(Tag::INTEGER).and_then(|e| e.integer()).map_err(broken)?.to_vec();
+        let (at, _) = fields.expect(Tag::GENERALIZED_TIME).and_then(|e| e.precise_time()).map_err(broken)?;
+        fields.optional(Tag::SEQUENCE).map_err(broken)?;
+        fields.optional(Tag::BOOLEAN).map_err(broken)?;
+        let nonce = fields.optional(Tag::INTEGER).map_err(broken)?;
+        let nonce = nonce.map(|e| e.unsigned().map(<[u8]>::to_vec)).transpose().map_err(broken)?;
+        fields.optional(Tag::context(0)).map_err(broken)?;
+        fields.optional(Tag::context(1)).map_err(broken)?;
+        fields.finish().map_err(broken)?;
+        let certificates = parse_certificates(&cms.certificates, limits);
+        Ok(Self { cms, content, certificates, digest, imprint, at, policy, serial, nonce })
+    }
+
+    /// Certificates sent along.
+    pub fn certificates(&self) -> &[Certificate] {
+        &self.certificates
+    }
+
+    /// Revocation lists and OCSP answers sent along, still bytes.
+    pub fn revocation(&self) -> (&[Vec<u8>], &[Vec<u8>]) {
+        (&self.cms.crls, &self.cms.ocsp)
+    }
+
+    /// Whether the token is over these bytes.
+    pub fn is_over(&self, pieces: &[&[u8]]) -> bool {
+        cms::digest_pieces(self.digest, pieces) == self.imprint
+    }
+
+    /// Judges the token itself; whether it is over the right bytes is [`Self::is_over`]. `now`: Unix seconds.
+    pub fn judge(
+        &self,
+        evidence: &Evidence,
+        trust: &TrustStore,
+        now: i64,
+        certificate_limits: &certs::Limits,
+    ) -> TokenVerdict {
+        let at_hand = self.certificates.iter().chain(&evidence.certificates);
+        let Some(signer) = self.cms.find_signer(at_hand) else {
+            return TokenVerdict::Invalid(Reason::of(
+                Code::TimestampInvalid,
+                "authority's certificate missing",
+            ));
+        };
+        if let Err(reason) = self.check(&signer, now, certificate_limits) {
+            return TokenVerdict::Invalid(Reason::of(Code::TimestampInvalid, reason.code));
+        }
+        let mut question = Question::new(Purpose::Timestamp, self.at);
+        question.now = Some(now);
+        match path::judge(&signer, evidence, trust, &question, certificate_limits) {
+            PathVerdict::Valid(path) if compromised(&path) => {
+                TokenVerdict::Invalid(Reason::of(Code::TimestampInvalid, "authority compromised"))
+            }
+            PathVerdict::Valid(path) => {
+                let weak = !path.weaknesses().is_empty()
+                    || self.digest.is_weak()
+                    || self.cms.signer.digest.is_weak()
+                    || self.cms.signer.algorithm.is_weak();
+                TokenVerdict::Valid { path: Box::new(path), weak }
+            }
+            PathVerdict::Invalid(_) => TokenVerdict::Invalid(Reason::new(Code::TimestampUntrusted)),
+            PathVerdict::Undecided { lacks } => TokenVerdict::Undecided { lacks },
+        }
+    }
+
+    /// Content, signature, binding, and a certificate made for nothing but timestamps (RFC 3161 §2.3).
+    fn check(&self, signer: &Certificate, now: i64, limits: &certs::Limits) -> Result<(), Reason> {
+        self.cms.check_content(asn1::TST_INFO, &[&self.content])?;
+        self.cms.check_signature(signer, &[&self.content])?;
+        match self.cms.is_bound_to(signer) {
+            Some(true) => {}
+            Some(false) => return Err(Reason::new(Code::CmsBinding)),
+            None => return Err(Reason::new(Code::CmsNoBinding)),
+        }
+        let only = signer.extended_key_usage() == Some([oids::TIME_STAMPING].as_slice());
+        if !only || !signer.is_critical(oids::EXTENDED_KEY_USAGE) {
+            return Err(Reason::new(Code::KeyUsage));
+        }
+        if self.at > now.saturating_add(limits.clock_skew_seconds) {
+            return Err(Reason::new(Code::TimeFuture));
+        }
+        Ok(())
+    }
+}
+
+/// A key in strange hands can stamp any moment: its tokens prove nothing (RFC 3161 §4 item 1).
+fn compromised(path: &path::Path) -> bool {
+    path.statuses().iter().any(|status| match &status.standing {
+        Standing::RevokedLater(facts) => matches!(
+            facts.reason,
+            RevocationReason::KeyCompromise | RevocationReason::CaCompromise | RevocationReason::AaCompromise
+        ),
+        _ => false,
+    })
+}
+
+/// Those that can be read; a damaged certificate beside the signer's is nobody's proof and nobody's fault.
+pub(crate) fn parse_certificates(ders: &[Vec<u8>], limits: &Limits) -> Vec<Certificate> {
+    ders.iter().take(limits.evidence_items).filter_map(|der| Certificate::from_der(der).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rfc_3161_2_4_1_a_request_there_and_back() {
+        for nonce in [0, 1, 0x80, u64::MAX] {
+            let request = Request::over(b"a document", nonce);
+            assert_eq!(Request::from_der(&request.to_der()), Ok(request));
+        }
+        assert_eq!(Request::from_der(b"\x30\x00"), Err(Failure::BadDataFormat));
+    }
+}
