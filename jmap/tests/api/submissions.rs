@@ -83,7 +83,7 @@ stories! {
             assert_eq!(json!(mail.submission.unwrap().1), id);
             assert!(!bytes.to_ascii_lowercase().contains("bcc") && !bytes.contains("secret@"), "{bytes}");
             assert!(bytes.contains("Subject: ") && bytes.contains("MIME-Version"));
-            assert!(!mail.smtputf8 && mail.body_8bit == !bytes.is_ascii());
+            assert!(!mail.smtputf8 && mail.body_8bit != bytes.is_ascii());
         }
         let got = house.one("EmailSubmission/get", json!({})).await["list"][0].clone();
         assert_eq!((&got["undoStatus"], &got["sendAt"]), (&json!("final"), &json!("2026-11-22T01:00:00Z")));
