@@ -21,7 +21,7 @@ use certs::revocation::{Crl, OcspResponse};
 use certs::trust::{Hierarchy, TrustStore};
 use mail::Timestamp;
 use signature::Judgement;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// What a judgement is held against.
@@ -46,6 +46,7 @@ pub struct Judged {
     sha256: [u8; 32],
     report: Arc<Report>,
     lacks: Vec<Lack>,
+    used: Evidence,
     /// Where the last good signature's revision ends.
     signed_end: Option<usize>,
 }
@@ -69,6 +70,12 @@ impl Judged {
     /// Evidence that is missing: fetch it, add it, ask again.
     pub fn lacks(&self) -> &[Lack] {
         &self.lacks
+    }
+
+    /// The certificates, lists and answers the good paths rest on, wherever they came from: what is archived with
+    /// the document (RULES D31) and what [`crate::make::add_evidence`] puts into it (D32).
+    pub fn used_evidence(&self) -> &Evidence {
+        &self.used
     }
 
     /// What the document is worth (RULES R14).
@@ -116,6 +123,7 @@ pub fn judge(bytes: Arc<[u8]>, policy: &Policy, evidence: &Evidence, now: Timest
         software: concat!("congvan ", env!("CARGO_PKG_VERSION")),
     };
     let mut lacks = Vec::new();
+    let mut used = Evidence::default();
     let mut signed_end = None;
     let read = match format {
         Some(Format::Pdf) => pdf::read(&bytes, &policy.limits),
@@ -141,11 +149,23 @@ pub fn judge(bytes: Arc<[u8]>, policy: &Policy, evidence: &Evidence, now: Timest
             report.empty_fields = facts.empty_fields;
             for judgement in judgements {
                 lacks.extend(judgement.lacks);
+                used.certificates.extend(judgement.used.certificates);
+                used.crls.extend(judgement.used.crls);
+                used.ocsp.extend(judgement.used.ocsp);
                 report.signatures.push(judgement.report);
             }
         }
     }
-    Judged { bytes, sha256, report: Arc::new(report), lacks, signed_end }
+    once(&mut used.certificates, |c| c.sha256());
+    once(&mut used.crls, |c| c.sha256());
+    once(&mut used.ocsp, |o| o.sha256());
+    Judged { bytes, sha256, report: Arc::new(report), lacks, used, signed_end }
+}
+
+/// Each item once, in its first place.
+fn once<T>(items: &mut Vec<T>, name: impl Fn(&T) -> Fingerprint) {
+    let mut seen = HashSet::new();
+    items.retain(|item| seen.insert(name(item)));
 }
 
 /// A file without facts: no verdict on signatures, but always a reason.

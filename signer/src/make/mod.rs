@@ -235,11 +235,17 @@ fn self_check(file: &[u8], limits: &Limits) -> Result<(), Reason> {
     let pieces = signature.pieces(file);
     let whole = match signature.kind {
         Kind::DocTimestamp => tst::Token::read(&signature.contents, limits).is_ok_and(|t| t.is_over(&pieces)),
-        _ => {
-            cms::read(&signature.contents, limits).and_then(|c| c.check_content(asn1::DATA, &pieces)).is_ok()
-        }
+        _ => cms::read(&signature.contents, limits).and_then(|c| own(&c, &pieces, limits)).is_ok(),
     };
-    if whole { Ok(()) } else { Err(Reason::of(Code::MakeCheck, Code::CmsDigest)) }
+    if whole { Ok(()) } else { Err(Reason::of(Code::MakeCheck, Code::CmsSignature)) }
+}
+
+/// The new signature is over this file, and made with the key its certificate names.
+fn own(cms: &cms::SignedData, pieces: &[&[u8]], limits: &Limits) -> Result<(), Reason> {
+    cms.check_content(asn1::DATA, pieces)?;
+    let certificates = tst::parse_certificates(&cms.certificates, limits);
+    let signer = cms.find_signer(certificates.iter()).ok_or(Reason::new(Code::CmsNoCertificate))?;
+    cms.check_signature(&signer, pieces)
 }
 
 /// Signs in one go: prepares, signs with our key, asks `stamp` for a token (`None` from it: no timestamp), embeds.

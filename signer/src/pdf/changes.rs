@@ -53,6 +53,7 @@ pub(crate) fn examine(
         changed: BTreeSet::new(),
         explained: HashSet::new(),
         widgets: HashSet::new(),
+        covered: 0.0,
         changes: Vec::new(),
         seen_before: HashMap::new(),
     };
@@ -95,6 +96,10 @@ const FIELD_KEYS: &[&[u8]] = &[
 /// Keys signing may change in a field that was there, empty, before.
 const FILLED_KEYS: &[&[u8]] = &[b"V", b"AP", b"F", b"M", b"AS", b"Type"];
 
+/// Most square points all widgets of a new signature may cover: half an A4 page. A seal is 36 mm across; whoever
+/// needs more hides what others signed.
+const PICTURE_MAX: f64 = 250_000.0;
+
 /// Trailer keys that may differ: all about the file's bookkeeping.
 const TRAILER_KEYS: &[&[u8]] = &[
     b"Size",
@@ -120,6 +125,8 @@ struct Comparison<'v, 'f> {
     explained: HashSet<u32>,
     /// Widgets of the new signature.
     widgets: HashSet<u32>,
+    /// Square points they cover.
+    covered: f64,
     changes: Vec<Change>,
     /// How often each number is referred to in the view before, evidence and metadata left out.
     seen_before: HashMap<u32, u32>,
@@ -419,6 +426,13 @@ impl Comparison<'_, '_> {
     fn widget(&mut self, id: ObjectId, dict: &Dict) -> Checked {
         if dict.get(b"Subtype").name() != Some(b"Widget") {
             return Err(fault(Code::ChangedForm, id.number));
+        }
+        let corners: Vec<f64> =
+            dict.get(b"Rect").array().unwrap_or_default().iter().filter_map(Object::number).collect();
+        let [left, bottom, right, top] = corners[..] else { return Err(fault(Code::ChangedForm, id.number)) };
+        self.covered += ((right - left) * (top - bottom)).abs();
+        if self.covered.is_nan() || self.covered > PICTURE_MAX {
+            return Err(fault(Code::ChangedPage, id.number));
         }
         self.explained.insert(id.number);
         self.widgets.insert(id.number);

@@ -256,6 +256,32 @@ fn a_visible_signature_with_a_vietnamese_reason() {
 }
 
 #[test]
+fn d31_d32_what_the_judgement_used_is_what_the_file_needs() {
+    let world = World::get();
+    let file = world.sign(&world.sign(&blank(), &world.leader, NOON), &world.seal, NOON + 60);
+    let judged = world.judge(&file, &world.evidence(NOON + 120), NOON + 180);
+    let archived = make::add_evidence(&file, judged.used_evidence(), &Limits::default()).unwrap();
+    assert!(
+        make::release(archived.clone(), &world.policy(), &Default::default(), at(NOON + 400 * DAY)).is_ok()
+    );
+    let again = make::add_evidence(&archived, judged.used_evidence(), &Limits::default()).unwrap();
+    assert_eq!(again, archived, "nothing is archived twice");
+}
+
+#[test]
+fn a_later_signature_may_not_hide_the_page() {
+    let world = World::get();
+    let signed = world.sign_untimed(&blank(), &world.leader, NOON);
+    let mut signing = world.signing(&world.seal, NOON);
+    let mut cover = |rectangle| {
+        signing.appearance = Some(Appearance { page: 0, rectangle, lines: vec!["THAY".to_owned()] });
+        make::sign(&signed, &signing, world.seal.key(), |_| Ok(None), &Limits::default())
+    };
+    assert!(cover([100.0, 100.0, 220.0, 220.0]).is_ok());
+    assert_eq!(cover([0.0, 0.0, 595.0, 842.0]).unwrap_err().code, Code::MakeCheck);
+}
+
+#[test]
 fn d32_release_gives_proof_or_the_reason() {
     let world = World::get();
     let file = world.complete();

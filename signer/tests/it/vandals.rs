@@ -198,12 +198,19 @@ fn d29_3_flipped_bytes_and_strange_signatures() {
     let swapped = judged(&swapped);
     assert_eq!(swapped.class(), Class::Invalid(Code::CmsDigest), "{}", line(&swapped));
 
-    // A key that is not the certificate's.
+    // A signature value that is not the key's: its last byte, just before the padding.
+    let facts = pdf::read(&file, &Limits::default()).unwrap();
+    let length = facts.signatures[0].signature.as_ref().unwrap().contents.len();
+    let last = mine.start + 2 * length;
+    let digit = if file[last] == b'0' { "1" } else { "0" };
+    let forged = judged(&[&file[..last], digit.as_bytes(), &file[last + 1..]].concat());
+    assert_eq!(forged.class(), Class::Invalid(Code::CmsSignature), "{}", line(&forged));
+
+    // We do not even make one with a key that is not the certificate's (D32).
     let signing = world.signing(&world.seal, NOON);
     let prepared = make::prepare(&blank(), &signing, &Limits::default()).unwrap();
-    let forged = prepared.sign(world.stranger.key(), signing.scheme).unwrap().finish(None).unwrap();
-    let forged = judged(&forged);
-    assert_eq!(forged.class(), Class::Invalid(Code::CmsSignature), "{}", line(&forged));
+    let refused = prepared.sign(world.stranger.key(), signing.scheme).unwrap().finish(None).unwrap_err();
+    assert_eq!(refused.code, Code::MakeCheck);
 
     // A timestamp over something else.
     let stamp = |_: &make::Stamped| Ok(Some(world.token(&tst::Request::over(b"else", 1), NOON)));
