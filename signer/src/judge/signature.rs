@@ -267,7 +267,11 @@ impl<'a> Work<'a> {
     fn intact(&mut self, facts: &Signature, data: &SignedData) -> Step<Certificate> {
         let pieces = facts.pieces(self.bytes);
         let cades = facts.sub_filter == SubFilter::CadesDetached;
-        if data.content.is_some() || (cades && data.signer.attributes.is_none()) {
+        // Both containers are detached: content inside would be a second truth.
+        if data.content.is_some() {
+            return self.damaged(Reason::new(Code::CmsContentType));
+        }
+        if cades && data.signer.attributes.is_none() {
             return self.damaged(Reason::new(Code::CmsAttributes));
         }
         if let Err(reason) = data.check_content(asn1::DATA, &pieces) {

@@ -16,13 +16,15 @@ pub fn add_evidence(bytes: &[u8], evidence: &Evidence, limits: &Limits) -> Resul
     let old = view.dict_at(&catalog, b"DSS")?.unwrap_or_default();
     let mut update = Update::new(&view)?;
     let mut dss = old.clone();
-    let lists: [(&[u8], &[Vec<u8>], Vec<&[u8]>); 3] = [
-        (b"Certs", &known.certificates, evidence.certificates.iter().map(|c| c.der()).collect()),
-        (b"OCSPs", &known.ocsp, evidence.ocsp.iter().map(|o| o.der()).collect()),
-        (b"CRLs", &known.crls, evidence.crls.iter().map(|c| c.der()).collect()),
+    let known = [&known.certificates, &known.ocsp, &known.crls];
+    let wanted: [Vec<&[u8]>; 3] = [
+        evidence.certificates.iter().map(|c| c.der()).collect(),
+        evidence.ocsp.iter().map(|o| o.der()).collect(),
+        evidence.crls.iter().map(|c| c.der()).collect(),
     ];
     let mut added = false;
-    for (key, known, wanted) in lists {
+    for ((key, known), wanted) in [b"Certs".as_slice(), b"OCSPs", b"CRLs"].into_iter().zip(known).zip(wanted)
+    {
         let mut seen: HashSet<&[u8]> = known.iter().map(Vec::as_slice).collect();
         let mut list = view.array_at(&old, key)?;
         for der in wanted {

@@ -151,6 +151,19 @@ impl Prepared {
         self.parts.signed_bytes()
     }
 
+    /// The two pieces of the file a signature is over, for helpers that make the whole container themselves
+    /// (RULES D28: local signing service, remote signing).
+    pub fn content(&self) -> [&[u8]; 2] {
+        self.hole.pieces(&self.file)
+    }
+
+    /// Embeds a detached CMS made elsewhere over [`Self::content`], and reads the result back.
+    pub fn embed(self, cms: &[u8]) -> Result<Vec<u8>, Reason> {
+        let file = self.hole.fill(self.file, cms)?;
+        self_check(&file, &self.limits)?;
+        Ok(file)
+    }
+
     /// Takes the signature value.
     pub fn signed(self, signature: Vec<u8>) -> Stamped {
         Stamped { file: self.file, hole: self.hole, ready: self.parts.signed(signature), limits: self.limits }

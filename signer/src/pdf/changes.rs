@@ -604,8 +604,9 @@ pub(crate) fn pages(view: &View<'_>, catalog: &Dict) -> Result<Vec<u32>, Reason>
     let mut visited = HashSet::new();
     let mut found = Vec::new();
     while let Some(object) = stack.pop() {
-        let Some(id) = object.reference() else { continue };
-        if !visited.insert(id.number) || found.len() > view.file.limits.pages {
+        // A node hung into the tree twice is looked at once; loops end here too.
+        let Some(id) = object.reference().filter(|id| visited.insert(id.number)) else { continue };
+        if found.len() >= view.file.limits.pages || visited.len() > view.file.limits.steps {
             return Err(Reason::of(Code::Budget, "pages"));
         }
         let node = view.resolve(&object)?;

@@ -323,7 +323,7 @@ fn contents(view: &View<'_>, dict: &Dict, first: usize, second: usize) -> Result
     }
     // White space inside the string would be unsigned bytes that mean nothing: no signer writes it.
     let inner = view.bytes().get(first + 1..second.saturating_sub(1)).unwrap_or_default();
-    if !inner.iter().all(u8::is_ascii_hexdigit) || inner.len() % 2 != 0 {
+    if !inner.iter().all(u8::is_ascii_hexdigit) || !inner.len().is_multiple_of(2) {
         return Err(Reason::new(Code::RangeContents));
     }
     if text.bytes.len() > view.file.limits.cms_bytes {

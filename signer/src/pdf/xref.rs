@@ -233,7 +233,7 @@ fn stream_entries(
 ) -> Option<BTreeMap<u32, Entry>> {
     let number = |bytes: &[u8]| bytes.iter().fold(0u64, |n, b| n << 8 | u64::from(*b));
     let width = kind + second + third;
-    if width == 0 || index.len() % 2 != 0 {
+    if width == 0 || !index.len().is_multiple_of(2) {
         return None;
     }
     let mut rows = data.chunks_exact(width);

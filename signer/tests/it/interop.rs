@@ -5,6 +5,7 @@
 //! stop.
 
 use crate::world::{NOON, World, blank, line};
+use certs::der::Reader;
 use signer::make;
 use signer::pdf::{self, Change};
 use signer::{Class, Code, Evidence, Integrity, Limits, Verdict, tst};
@@ -42,7 +43,8 @@ fn folder() -> &'static Path {
                 ("stranger", &world.stranger),
             ];
             for (name, who) in all {
-                std::fs::write(folder.path().join(format!("{name}.pem")), who.certificate().to_pem()).unwrap();
+                std::fs::write(folder.path().join(format!("{name}.pem")), who.certificate().to_pem())
+                    .unwrap();
                 let key = who.key().to_pem().unwrap();
                 std::fs::write(folder.path().join(format!("{name}.key")), &*key).unwrap();
             }
@@ -69,7 +71,15 @@ fn pyhanko() -> Option<PathBuf> {
 }
 
 /// Signs with pyHanko.
-fn foreign(python: &Path, level: &str, who: &str, time: i64, input: &[u8], name: &str, options: &[&str]) -> Vec<u8> {
+fn foreign(
+    python: &Path,
+    level: &str,
+    who: &str,
+    time: i64,
+    input: &[u8],
+    name: &str,
+    options: &[&str],
+) -> Vec<u8> {
     let source = write(&format!("{name}.in.pdf"), input);
     let target = folder().join(format!("{name}.pdf"));
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/pyhanko_make.py");
@@ -141,8 +151,24 @@ fn openssl_cms_verifies_our_container() {
         let root = write("root.pem", world.root.certificate().to_pem().as_bytes());
         let moment = NOON.to_string();
         let arguments = [
-            "cms", "-verify", "-binary", "-cades", "-inform", "DER", "-in", &cms, "-content", &content, "-CAfile", &root,
-            "-purpose", "any", "-attime", &moment, "-out", "/dev/null",
+            "cms",
+            "-verify",
+            "-binary",
+            "-cades",
+            "-inform",
+            "DER",
+            "-in",
+            &cms,
+            "-content",
+            &content,
+            "-CAfile",
+            &root,
+            "-purpose",
+            "any",
+            "-attime",
+            &moment,
+            "-out",
+            "/dev/null",
         ];
         check("openssl", &arguments);
     }
@@ -165,21 +191,46 @@ fn openssl_ts_and_our_authority_understand_each_other() {
     let reply = write("r.tsr", &answer);
     let (root, ca) = (folder().join("root.pem"), folder().join("ca.pem"));
     let (root, ca) = (root.to_str().unwrap(), ca.to_str().unwrap());
-    check("openssl", &[
-        "ts", "-verify", "-queryfile", query, "-in", &reply, "-CAfile", root, "-untrusted", ca, "-attime",
-        &NOON.to_string(),
-    ]);
+    check(
+        "openssl",
+        &[
+            "ts",
+            "-verify",
+            "-queryfile",
+            query,
+            "-in",
+            &reply,
+            "-CAfile",
+            root,
+            "-untrusted",
+            ca,
+            "-attime",
+            &NOON.to_string(),
+        ],
+    );
 
     // The other way round.
-    let config = write("tsa.cnf", b"[tsa]\ndefault_tsa=a\n[a]\nserial=$ENV::TSA_SERIAL\ncrypto_device=builtin\n\
+    let config = write(
+        "tsa.cnf",
+        b"[tsa]\ndefault_tsa=a\n[a]\nserial=$ENV::TSA_SERIAL\ncrypto_device=builtin\n\
         digests=sha256\nsigner_digest=sha256\ndefault_policy=1.3.6.1.4.1.99999.2\naccuracy=secs:1\n\
-        ess_cert_id_alg=sha256\nordering=no\ntsa_name=no\ness_cert_id_chain=no\n");
+        ess_cert_id_alg=sha256\nordering=no\ntsa_name=no\ness_cert_id_chain=no\n",
+    );
     let request = tst::Request::over(b"van ban", 4711);
     let query = write("ours.tsq", &request.to_der());
     let reply = folder().join("theirs.tsr");
     let (certificate, key) = (folder().join("tsa.pem"), folder().join("tsa.key"));
     let made = Command::new("openssl")
-        .args(["ts", "-reply", "-config", &config, "-queryfile", &query, "-signer", certificate.to_str().unwrap()])
+        .args([
+            "ts",
+            "-reply",
+            "-config",
+            &config,
+            "-queryfile",
+            &query,
+            "-signer",
+            certificate.to_str().unwrap(),
+        ])
         .args(["-inkey", key.to_str().unwrap(), "-chain", ca, "-out", reply.to_str().unwrap()])
         .env("TSA_SERIAL", folder().join("serial"))
         .output()
@@ -193,7 +244,8 @@ fn openssl_ts_and_our_authority_understand_each_other() {
     assert!(matches!(verdict, tst::TokenVerdict::Valid { .. }), "{verdict:?}");
     // A request for something else must not take this answer.
     let other = tst::Request::over(b"van ban", 4712);
-    let refused = tst::read_response(&std::fs::read(&reply).unwrap(), &other, &Limits::default()).unwrap_err();
+    let refused =
+        tst::read_response(&std::fs::read(&reply).unwrap(), &other, &Limits::default()).unwrap_err();
     assert_eq!(refused.code, Code::TimestampImprint);
 }
 
@@ -210,6 +262,9 @@ fn openssl_reads_our_refusal() {
     assert!(text.contains("Rejected") && text.contains("the data submitted has the wrong format"), "{text}");
 }
 
+/// Name, level, who, options, evidence, expected class.
+type ForeignRow<'a> = (&'a str, &'a str, &'a str, &'a [&'a str], &'a Evidence, Class);
+
 #[test]
 fn we_accept_what_pyhanko_signs() {
     let Some(python) = pyhanko() else { return };
@@ -217,7 +272,7 @@ fn we_accept_what_pyhanko_signs() {
     let known = world.evidence(NOON + 120);
     let nothing = Evidence::default();
     #[rustfmt::skip]
-    let rows: [(&str, &str, &str, &[&str], &Evidence, Class); 10] = [
+    let rows: Vec<ForeignRow<'_>> = vec![
         // name     level    who       options                evidence  class
         ("b",       "b",     "leader", &[],                   &known,   Class::ValidNoTimestamp),
         ("bvis",    "b",     "seal",   &["visible"],          &known,   Class::ValidNoTimestamp),
@@ -291,4 +346,37 @@ fn pyhanko_accepts_what_we_sign() {
             assert_eq!(row["bottom_line"], true, "{name}: {row}");
         }
     }
+}
+
+/// The same `ContentInfo` with indefinite lengths on its outer three levels (X.690 §8.1.3.6).
+fn indefinite(cms: &[u8]) -> Vec<u8> {
+    let mut outer = Reader::der(cms).only().unwrap().children().unwrap();
+    let kind = outer.element().unwrap();
+    let data = outer.element().unwrap().children().unwrap().only().unwrap();
+    [&[0x30, 0x80], kind.whole(), &[0xA0, 0x80, 0x30, 0x80], data.content(), &[0; 6]].concat()
+}
+
+#[test]
+fn a_container_in_ber_or_with_its_content_inside() {
+    let world = World::get();
+    let signing = world.signing(&world.leader, NOON);
+    let prepare = || make::prepare(&blank(), &signing, &Limits::default()).unwrap();
+    let content = write("ber.content", &prepare().content().concat());
+    let path = |name: &str| folder().join(name).to_str().unwrap().to_owned();
+    let sign = |options: &[&str]| {
+        let (key, certificate, out) = (path("leader.key"), path("leader.pem"), path("ber.cms"));
+        let mut arguments =
+            vec!["cms", "-sign", "-binary", "-cades", "-md", "sha256", "-in", &content, "-outform", "DER"];
+        arguments.extend(["-signer", &certificate, "-inkey", &key, "-out", &out]);
+        arguments.extend(options);
+        check("openssl", &arguments);
+        std::fs::read(out).unwrap()
+    };
+    let evidence = world.evidence(NOON + 60);
+    let file = prepare().embed(&indefinite(&sign(&[]))).unwrap();
+    let judged = world.judge(&file, &evidence, NOON + 120);
+    assert_eq!(judged.class(), Class::ValidNoTimestamp, "{}", line(&judged));
+    let file = prepare().embed(&sign(&["-nodetach"])).unwrap();
+    let judged = world.judge(&file, &evidence, NOON + 120);
+    assert_eq!(judged.class(), Class::Invalid(Code::CmsContentType), "{}", line(&judged));
 }

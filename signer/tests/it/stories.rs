@@ -1,8 +1,14 @@
 //! What a good house does, step by step.
 
 use crate::world::{DAY, NOON, World, at, blank, line};
-use signer::make::{self, Appearance};
+use certs::Serial;
+use certs::algorithm::Digest;
+use certs::issue::Validity;
+use certs::keys::{Key, Scheme, Size};
+use certs::revocation::{OcspStatus, RevocationFacts, RevocationReason};
+use signer::make::{self, Appearance, Signing};
 use signer::pdf::{self, Coverage};
+use signer::tst::{self, TokenVerdict};
 use signer::{Arrival, Class, Code, Integrity, LegalValue, Limits, Role, Verdict};
 
 #[test]
@@ -264,4 +270,118 @@ fn other_formats_are_refused_by_name() {
     let judged = World::get().judge(b"<?xml version='1.0'?><a/>", &Default::default(), NOON);
     assert_eq!(judged.class(), Class::Invalid(Code::FormatUnsupported));
     assert_eq!(judged.verdict(), Verdict::Indeterminate);
+}
+
+#[test]
+fn d12_every_kind_of_key_signs_and_stamps() {
+    let world = World::get();
+    let sizes = [Size::Rsa2048, Size::Rsa3072, Size::P256, Size::P384, Size::Ed25519];
+    let mut rows: Vec<(Key, Scheme)> = sizes
+        .into_iter()
+        .map(|size| {
+            let key = Key::generate(size).unwrap();
+            let scheme = key.usual_scheme();
+            (key, scheme)
+        })
+        .collect();
+    for scheme in [Scheme::RsaPssSha256, Scheme::RsaPssSha512, Scheme::RsaPkcs1Sha384, Scheme::RsaPkcs1Sha512]
+    {
+        rows.push((Key::from_pem(&rows[0].0.to_pem().unwrap(), None).unwrap(), scheme));
+    }
+    for (number, (key, scheme)) in (300..).zip(&rows) {
+        let validity = Validity { from: NOON - DAY, until: NOON + 365 * DAY };
+        let name = world.leader.certificate().subject();
+        let certificate =
+            certs::issue::leader(name, key.public(), Serial::from_u64(number), validity, "a@b.gov.vn")
+                .signed_by(&world.ca)
+                .unwrap();
+        let signing = Signing::new(vec![certificate], *scheme, at(NOON));
+        let file = make::sign(&blank(), &signing, key, |_| Ok(None), &Limits::default()).unwrap();
+        let judged = world.judge(&file, &world.evidence(NOON + 60), NOON + 120);
+        assert_eq!(judged.class(), Class::ValidNoTimestamp, "{scheme:?}: {}", line(&judged));
+
+        let stamper =
+            certs::issue::timestamp_authority(name, key.public(), Serial::from_u64(number), validity)
+                .signed_by(&world.ca)
+                .unwrap();
+        let authority = tst::Authority {
+            key,
+            certificates: &[stamper],
+            policy: certs::der::Oid::new(&[1, 3, 6, 1, 4, 1, 99999, 1]),
+        };
+        let request = tst::Request::over(b"x", 3);
+        let answer = tst::answer(&request.to_der(), &authority, number, NOON);
+        let token = tst::read_response(&answer, &request, &Limits::default()).unwrap();
+        let token = tst::Token::read(&token, &Limits::default()).unwrap();
+        let trust = world.policy().trust;
+        let verdict = token.judge(&world.evidence(NOON + 60), &trust, NOON + 120, &Default::default());
+        assert!(matches!(verdict, TokenVerdict::Valid { weak: false, .. }), "{scheme:?} {verdict:?}");
+    }
+}
+
+#[test]
+fn rfc_3161_2_3_only_a_timestamp_certificate_stamps() {
+    let world = World::get();
+    let request = tst::Request::over(b"x", 3);
+    let policy = certs::der::Oid::new(&[1, 3, 6, 1, 4, 1, 99999, 1]);
+    let rows = [(&world.tsa, NOON, None), (&world.leader, NOON, Some(Code::TimestampInvalid))];
+    for (who, time, expected) in rows {
+        let certificates = world.chain(who);
+        let authority = tst::Authority { key: who.key(), certificates: &certificates, policy };
+        let answer = tst::answer(&request.to_der(), &authority, 1, time);
+        let token = tst::read_response(&answer, &request, &Limits::default()).unwrap();
+        let token = tst::Token::read(&token, &Limits::default()).unwrap();
+        let judge = |now| token.judge(&world.evidence(NOON), &world.policy().trust, now, &Default::default());
+        match (judge(NOON + 60), expected) {
+            (TokenVerdict::Valid { .. }, None) => {}
+            (TokenVerdict::Invalid(reason), Some(code)) => assert_eq!(reason.code, code),
+            (other, _) => panic!("{other:?}"),
+        }
+        assert!(matches!(judge(NOON - 3600), TokenVerdict::Invalid(_)), "a stamp from the future");
+    }
+    // Other policies, weak digests and extensions are refused.
+    let authority = tst::Authority { key: world.tsa.key(), certificates: &world.chain(&world.tsa), policy };
+    let weak = tst::Request::new(Digest::Sha1, vec![0; 20], 1);
+    let refused =
+        tst::read_response(&tst::answer(&weak.to_der(), &authority, 1, NOON), &weak, &Limits::default());
+    assert_eq!(refused.unwrap_err().code, Code::TimestampRefused);
+}
+
+#[test]
+fn an_ocsp_answer_decides_as_a_list_does() {
+    let world = World::get();
+    let file = world.sign(&blank(), &world.leader, NOON);
+    let facts =
+        RevocationFacts { revoked_at: NOON - 60, invalid_since: None, reason: RevocationReason::Superseded };
+    let rows = [
+        (OcspStatus::Good, Class::Valid),
+        (OcspStatus::Revoked(facts), Class::Invalid(Code::Revoked)),
+        (OcspStatus::Unknown, Class::UnknownRevocation),
+    ];
+    for (status, class) in rows {
+        let mut evidence = world.evidence(NOON + 60);
+        // The list of the issuing authority stays out; the timestamp authority is asked by OCSP too.
+        evidence.crls.remove(0);
+        evidence.ocsp = vec![
+            world.ocsp(&world.leader, status, NOON + 60),
+            world.ocsp(&world.tsa, OcspStatus::Good, NOON + 60),
+        ];
+        let judged = world.judge(&file, &evidence, NOON + 120);
+        assert_eq!(judged.class(), class, "{}", line(&judged));
+        let archived = make::add_evidence(&file, &evidence, &Limits::default()).unwrap();
+        let again = world.judge(&archived, &Default::default(), NOON + 300 * DAY);
+        assert_eq!(again.class(), class, "D34, from the file alone: {}", line(&again));
+    }
+}
+
+#[test]
+fn timestamps_that_contradict_the_order_of_signatures() {
+    let world = World::get();
+    let first = world.sign(&blank(), &world.leader, NOON);
+    let rows = [(NOON - 60, Verdict::Valid), (NOON - 3600, Verdict::Indeterminate)];
+    for (time, verdict) in rows {
+        let file = world.sign(&first, &world.seal, time);
+        let judged = world.judge(&file, &world.evidence(NOON + 60), NOON + 120);
+        assert_eq!(judged.verdict(), verdict, "{}", line(&judged));
+    }
 }

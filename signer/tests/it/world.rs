@@ -4,7 +4,9 @@
 use certs::algorithm::Digest;
 use certs::issue::{self, Authority, CrlDraft, Draft, OcspAnswer, OcspDraft, Subject, Validity};
 use certs::keys::{Key, Scheme, Size};
-use certs::revocation::{CertId, Crl, OcspResponse, OcspStatus, RevocationFacts, RevocationReason, RevokedEntry};
+use certs::revocation::{
+    CertId, Crl, OcspResponse, OcspStatus, RevocationFacts, RevocationReason, RevokedEntry,
+};
 use certs::trust::{Anchor, Hierarchy, Purpose, TrustStore};
 use certs::{Certificate, Serial};
 use mail::Timestamp;
@@ -115,7 +117,8 @@ impl World {
         let mut trust = TrustStore::new();
         let root = self.root.certificate();
         let purposes = [Purpose::Document, Purpose::Timestamp];
-        let anchor = Anchor::new(root.clone(), root.sha256(), &purposes, Hierarchy::PublicService, "thử nghiệm");
+        let anchor =
+            Anchor::new(root.clone(), root.sha256(), &purposes, Hierarchy::PublicService, "thử nghiệm");
         trust.add(anchor.unwrap());
         Policy { trust, hierarchy: Some(Hierarchy::PublicService), ..Policy::default() }
     }
@@ -150,7 +153,11 @@ impl World {
 
     /// Everything known good at a moment.
     pub(crate) fn evidence(&self, time: i64) -> Evidence {
-        Evidence { certificates: vec![self.ca.certificate().clone()], crls: self.crls(time, &[]), ocsp: vec![] }
+        Evidence {
+            certificates: vec![self.ca.certificate().clone()],
+            crls: self.crls(time, &[]),
+            ocsp: vec![],
+        }
     }
 
     /// What the timestamp authority answers at a moment.
