@@ -1,5 +1,6 @@
 //! One function per parser that reads a stranger's bytes: what fuzz targets and the property tests call. None may
-//! panic, loop or grow beyond its limits; results do not matter.
+//! panic, loop or grow beyond its limits; results do not matter, except where an assertion states what must hold.
+//! Nothing else calls these.
 
 use crate::der::{Reader, Rules};
 use crate::note::{Checkpoint, Note, VerifierKey};

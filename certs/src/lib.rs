@@ -7,6 +7,7 @@
 //! * [`keys`]: the only place where private keys are used.
 //! * [`issue`]: a small certificate authority, for the demonstration and for tests.
 //! * [`note`]: signed notes, the form of the ledger's checkpoints.
+//! * [`fuzz`]: one entry per parser for hostile bytes.
 //! * [`der`]: reading and writing ASN.1, for this room and for `signer`.
 //!
 //! Nothing here opens a socket or a file or asks for the time. What evidence lacks is named, fetched by `server`,

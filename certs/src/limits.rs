@@ -21,8 +21,6 @@ pub struct Limits {
     pub policy_nodes: usize,
     /// Certificates in one path between leaf and anchor. Government chains have 1, cross-signed public ones 3.
     pub path_length: usize,
-    /// Bits of an RSA modulus whose signature is verified; 16 384 takes about 60 times as long as 2048.
-    pub rsa_bits: u32,
     /// Seconds by which the clocks of two honest parties may differ. 300 is Kerberos' and most OCSP clients' value.
     pub clock_skew_seconds: i64,
     /// How long an OCSP response or CRL without `nextUpdate` counts as fresh. RFC 6960 §2.4 leaves it open.
@@ -45,7 +43,6 @@ impl Default for Limits {
             name_comparisons: 250_000,
             policy_nodes: 1000,
             path_length: 12,
-            rsa_bits: 8192,
             clock_skew_seconds: 300,
             no_next_update_seconds: 86_400,
             note_bytes: 64 * 1024,

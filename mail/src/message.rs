@@ -1,1 +1,447 @@
-//! m
+//! A message read once (RFC 5322, RFC 2045–2049), into [`Facts`] that lists and readers use without ever parsing it
+//! again.
+//!
+//! Reading never fails: what cannot be understood is kept as bytes and shown as such. What a stranger sends costs
+//! bounded work: see [`Limits`].
+
+use mail_parser::{Addr, Address, Encoding, HeaderValue, Message, MessageParser, MimeHeaders, PartType};
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+use crate::text::{clip, nfc};
+
+/// How much of a message is looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// MIME parts. A message with more is shown as its headers and one unread block of bytes; the largest seen in the
+    /// wild (mailing-list digests) have a few hundred.
+    pub parts_max: usize,
+    /// Messages within messages, counted by their declarations before anything is parsed: the parser keeps each inside
+    /// the one before, and a stack has an end.
+    pub nested_max: usize,
+    /// Addresses kept per field; the rest are in the message itself.
+    pub addresses_max: usize,
+    /// Bytes kept of a subject, a name, a Message-ID.
+    pub text_max: usize,
+    /// Characters of the preview (RFC 8621 §4.1.4 allows 256).
+    pub preview_chars: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { parts_max: 1_000, nested_max: 60, addresses_max: 1_000, text_max: 2_000, preview_chars: 256 }
+    }
+}
+
+/// A name and an address as a header gives them; the address is whatever text stood there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mailbox {
+    /// Display name, NFC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The address, unchecked.
+    pub email: String,
+}
+
+/// A part of the message's structure (RFC 8621 §4.1.4).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Part {
+    /// Its name within the message; `None` for a multipart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part_id: Option<String>,
+    /// Media type, lower case.
+    pub media_type: String,
+    /// Charset of a text part, as declared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub charset: Option<String>,
+    /// File name, NFC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Content-Disposition, lower case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disposition: Option<String>,
+    /// Content-Id without angle brackets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cid: Option<String>,
+    /// Length once decoded, bytes.
+    pub size: u64,
+    /// Where the part's own headers begin in the message.
+    pub header_at: u64,
+    /// Where its body begins in the message.
+    pub body_at: u64,
+    /// Where its body ends in the message.
+    pub end_at: u64,
+    /// Its transfer encoding.
+    pub encoding: TransferEncoding,
+    /// The parts of a multipart.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
+}
+
+/// How a part's body is written (RFC 2045 §6).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TransferEncoding {
+    /// As it is (7bit, 8bit, binary).
+    #[default]
+    Identity,
+    /// Quoted-printable.
+    Qp,
+    /// Base64.
+    Base64,
+}
+
+/// What reading a message once found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Facts {
+    /// Message-ID without angle brackets.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub message_id: Vec<String>,
+    /// In-Reply-To.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub in_reply_to: Vec<String>,
+    /// References, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub references: Vec<String>,
+    /// Subject, decoded, NFC.
+    pub subject: String,
+    /// Date.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<Timestamp>,
+    /// From.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub from: Vec<Mailbox>,
+    /// Sender.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sender: Vec<Mailbox>,
+    /// Reply-To.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reply_to: Vec<Mailbox>,
+    /// To.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub to: Vec<Mailbox>,
+    /// Cc.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cc: Vec<Mailbox>,
+    /// Bcc.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub bcc: Vec<Mailbox>,
+    /// The beginning of the text, one line.
+    pub preview: String,
+    /// Whether something is attached.
+    pub has_attachment: bool,
+    /// The structure.
+    pub body: Part,
+    /// Part ids to show as plain text, in order (RFC 8621 §4.1.4).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub text_body: Vec<String>,
+    /// Part ids to show as HTML, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub html_body: Vec<String>,
+    /// Part ids of attachments, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<String>,
+}
+
+impl Facts {
+    /// The Message-IDs by which this message finds its conversation: its own, then those it refers to, newest first.
+    pub fn thread_message_ids(&self) -> Vec<String> {
+        let mut ids = self.message_id.clone();
+        for id in self.in_reply_to.iter().chain(self.references.iter().rev()) {
+            if !ids.contains(id) {
+                ids.push(id.clone());
+            }
+        }
+        ids
+    }
+
+    /// The part with an id.
+    pub fn part(&self, part_id: &str) -> Option<&Part> {
+        let mut waiting = vec![&self.body];
+        while let Some(part) = waiting.pop() {
+            if part.part_id.as_deref() == Some(part_id) {
+                return Some(part);
+            }
+            waiting.extend(&part.parts);
+        }
+        None
+    }
+}
+
+/// Reads a message.
+pub fn read(raw: &[u8], limits: &Limits) -> Facts {
+    let deep = declares_nesting(raw, limits.nested_max);
+    let parsed = if deep { None } else { MessageParser::default().parse(raw) };
+    let parsed = parsed.filter(|message| message.parts.len() <= limits.parts_max);
+    match parsed.or_else(|| MessageParser::default().parse_headers(raw)) {
+        Some(message) if deep || message.parts.len() > limits.parts_max => opaque(&message, raw, limits),
+        Some(message) => whole(&message, raw, limits),
+        None => Facts { body: bytes_part(0, raw.len()), ..Facts::default() },
+    }
+}
+
+/// Whether more than `nested_max` messages may lie in one another.
+fn declares_nesting(raw: &[u8], nested_max: usize) -> bool {
+    const WORD: &[u8] = b"message/";
+    raw.windows(WORD.len()).filter(|window| window.eq_ignore_ascii_case(WORD)).take(nested_max + 1).count()
+        > nested_max
+}
+
+/// The headers, and the body as one block of bytes.
+fn opaque(message: &Message<'_>, raw: &[u8], limits: &Limits) -> Facts {
+    let body_at = message.parts.first().map_or(0, |part| part.offset_body as usize).min(raw.len());
+    let mut facts = headers(message, limits);
+    facts.body = bytes_part(body_at, raw.len());
+    facts.attachments = vec!["0".to_owned()];
+    facts.has_attachment = true;
+    facts
+}
+
+fn bytes_part(body_at: usize, end_at: usize) -> Part {
+    Part {
+        part_id: Some("0".to_owned()),
+        media_type: "application/octet-stream".to_owned(),
+        size: (end_at - body_at) as u64,
+        body_at: body_at as u64,
+        end_at: end_at as u64,
+        ..Part::default()
+    }
+}
+
+fn whole(message: &Message<'_>, raw: &[u8], limits: &Limits) -> Facts {
+    let mut facts = headers(message, limits);
+    let ids = |list: &[u32]| list.iter().map(u32::to_string).collect::<Vec<_>>();
+    facts.text_body = ids(&message.text_body);
+    facts.html_body = ids(&message.html_body);
+    facts.attachments = ids(&message.attachments);
+    facts.has_attachment = !message.attachments.is_empty();
+    facts.body = structure(message, raw.len());
+    facts.preview = preview(message, limits.preview_chars);
+    facts
+}
+
+/// The tree of parts. The parser lists every part of this message before those of messages within it, a child after its parent, so
+/// building from the back needs no recursion.
+fn structure(message: &Message<'_>, raw_len: usize) -> Part {
+    let mut built: Vec<Option<Part>> = message.parts.iter().map(|_| None).collect();
+    for (index, source) in message.parts.iter().enumerate().rev() {
+        let mut part = part(source, index, raw_len);
+        if let PartType::Multipart(children) = &source.body {
+            part.part_id = None;
+            part.parts = children
+                .iter()
+                .filter_map(|child| built.get_mut(*child as usize).and_then(Option::take))
+                .collect();
+        }
+        built[index] = Some(part);
+    }
+    built.into_iter().next().flatten().unwrap_or_default()
+}
+
+fn part(source: &mail_parser::MessagePart<'_>, index: usize, raw_len: usize) -> Part {
+    let within = |offset: u32| (offset as usize).min(raw_len) as u64;
+    let content_type = source.content_type();
+    let media_type = match (content_type, &source.body) {
+        (Some(declared), _) => {
+            let subtype = declared.c_subtype.as_deref().unwrap_or("octet-stream");
+            format!("{}/{subtype}", declared.c_type).to_ascii_lowercase()
+        }
+        (None, PartType::Text(_)) => "text/plain".to_owned(),
+        (None, PartType::Message(_)) => "message/rfc822".to_owned(),
+        (None, _) => "application/octet-stream".to_owned(),
+    };
+    Part {
+        part_id: Some(index.to_string()),
+        charset: content_type.and_then(|c| c.attribute("charset")).map(|c| clip(c, 64).to_owned()),
+        name: source.attachment_name().map(|name| nfc(clip(name, 255))),
+        disposition: source.content_disposition().map(|d| d.c_type.to_ascii_lowercase()),
+        cid: source.content_id().map(|id| clip(id.trim_matches(['<', '>']), 255).to_owned()),
+        size: source.len() as u64,
+        header_at: within(source.offset_header),
+        body_at: within(source.offset_body),
+        end_at: within(source.offset_end),
+        encoding: match source.encoding {
+            Encoding::None => TransferEncoding::Identity,
+            Encoding::QuotedPrintable => TransferEncoding::Qp,
+            Encoding::Base64 => TransferEncoding::Base64,
+        },
+        media_type: clip(&media_type, 127).to_owned(),
+        parts: Vec::new(),
+    }
+}
+
+fn preview(message: &Message<'_>, chars: usize) -> String {
+    let text = message.body_text(0).unwrap_or_default();
+    let mut preview = String::new();
+    let mut count = 0;
+    // Quoted lines say nothing new.
+    let words = text.lines().filter(|line| !line.starts_with('>')).flat_map(str::split_whitespace);
+    for word in words {
+        let length = word.chars().count() + usize::from(count > 0);
+        if count + length > chars {
+            break;
+        }
+        if count > 0 {
+            preview.push(' ');
+        }
+        preview.push_str(word);
+        count += length;
+    }
+    nfc(&preview)
+}
+
+fn headers(message: &Message<'_>, limits: &Limits) -> Facts {
+    let mailboxes = |address: Option<&Address<'_>>| mailboxes(address, limits);
+    Facts {
+        message_id: message_ids(message.header(mail_parser::HeaderName::MessageId), limits),
+        in_reply_to: message_ids(message.header(mail_parser::HeaderName::InReplyTo), limits),
+        references: message_ids(message.header(mail_parser::HeaderName::References), limits),
+        subject: nfc(clip(message.subject().unwrap_or_default(), limits.text_max)),
+        sent_at: message.date().map(|date| Timestamp::from_secs(date.to_timestamp())),
+        from: mailboxes(message.from()),
+        sender: mailboxes(message.sender()),
+        reply_to: mailboxes(message.reply_to()),
+        to: mailboxes(message.to()),
+        cc: mailboxes(message.cc()),
+        bcc: mailboxes(message.bcc()),
+        ..Facts::default()
+    }
+}
+
+fn message_ids(value: Option<&HeaderValue<'_>>, limits: &Limits) -> Vec<String> {
+    let ids: Vec<&str> = match value {
+        Some(HeaderValue::Text(one)) => vec![one],
+        Some(HeaderValue::TextList(many)) => many.iter().map(AsRef::as_ref).collect(),
+        _ => Vec::new(),
+    };
+    let first = ids.len().saturating_sub(limits.addresses_max);
+    ids[first..].iter().map(|id| clip(id, limits.text_max).to_owned()).collect()
+}
+
+fn mailboxes(address: Option<&Address<'_>>, limits: &Limits) -> Vec<Mailbox> {
+    let one = |addr: &Addr<'_>| {
+        Some(Mailbox {
+            name: addr.name.as_deref().map(|name| nfc(clip(name, limits.text_max))),
+            email: clip(addr.address.as_deref()?, limits.text_max).to_owned(),
+        })
+    };
+    match address {
+        Some(Address::List(list)) => list.iter().take(limits.addresses_max).filter_map(one).collect(),
+        Some(Address::Group(groups)) => groups
+            .iter()
+            .flat_map(|group| &group.addresses)
+            .take(limits.addresses_max)
+            .filter_map(one)
+            .collect(),
+        None => Vec::new(),
+    }
+}
+
+/// The decoded content of a part; a text part's is UTF-8. `None` when the message has no such part.
+pub fn part_content(raw: &[u8], part_id: &str, limits: &Limits) -> Option<Content> {
+    let index: u32 = part_id.parse().ok()?;
+    if declares_nesting(raw, limits.nested_max) {
+        let body_at = MessageParser::default().parse_headers(raw)?.parts.first()?.offset_body as usize;
+        return (index == 0)
+            .then(|| Content { bytes: raw.get(body_at..).unwrap_or_default().to_vec(), had_problem: false });
+    }
+    let message = MessageParser::default().parse(raw)?;
+    let part = message.part(index)?;
+    let bytes = match &part.body {
+        PartType::Text(text) | PartType::Html(text) => text.as_bytes().to_vec(),
+        PartType::Binary(bytes) | PartType::InlineBinary(bytes) => bytes.to_vec(),
+        PartType::Message(inner) => inner.raw_message().to_vec(),
+        PartType::Multipart(_) => return None,
+    };
+    Some(Content { bytes, had_problem: part.is_encoding_problem })
+}
+
+/// What a part holds once its transfer encoding and charset are undone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content {
+    /// The bytes; UTF-8 for a text part.
+    pub bytes: Vec<u8>,
+    /// Whether something could not be decoded.
+    pub had_problem: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LETTER: &str = "From: =?UTF-8?Q?V=C4=83n_ph=C3=B2ng?= <vanthu@sonoivu.vinhlong.gov.vn>\r\n\
+        To: annv@stttt.vinhlong.gov.vn, \"Bình\" <binh@stttt.vinhlong.gov.vn>\r\n\
+        Subject: =?UTF-8?B?R2nhuqV5IG3hu51pIGjhu41w?=\r\n\
+        Date: Sun, 22 Nov 2026 08:00:00 +0700\r\n\
+        Message-ID: <1@a.vn>\r\nReferences: <x@a.vn> <y@a.vn>\r\nIn-Reply-To: <y@a.vn>\r\n\
+        MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n\
+        --b\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n\
+        S8OtbmggbeG7nWkK\r\n\
+        --b\r\nContent-Type: application/pdf; name=\"giay moi.pdf\"\r\n\
+        Content-Disposition: attachment; filename=\"giay moi.pdf\"\r\nContent-Transfer-Encoding: base64\r\n\r\n\
+        JVBERi0xLjcK\r\n--b--\r\n";
+
+    #[test]
+    fn a_letter_with_a_pdf() {
+        let facts = read(LETTER.as_bytes(), &Limits::default());
+        assert_eq!(facts.subject, "Giấy mời họp");
+        assert_eq!(facts.from[0].name.as_deref(), Some("Văn phòng"));
+        assert_eq!(facts.to.len(), 2);
+        assert_eq!(facts.preview, "Kính mời");
+        assert_eq!(facts.sent_at.unwrap().to_rfc3339_utc(), "2026-11-22T01:00:00Z");
+        assert_eq!(facts.thread_message_ids(), ["1@a.vn", "y@a.vn", "x@a.vn"]);
+        assert!(facts.has_attachment);
+        assert_eq!(facts.body.media_type, "multipart/mixed");
+        let pdf = facts.part(&facts.attachments[0]).unwrap();
+        assert_eq!((pdf.name.as_deref(), pdf.size), (Some("giay moi.pdf"), 9));
+        let content = part_content(LETTER.as_bytes(), &facts.attachments[0], &Limits::default()).unwrap();
+        assert_eq!(content.bytes, b"%PDF-1.7\n");
+        let json = serde_json_round_trip(&facts);
+        assert_eq!(json, facts);
+    }
+
+    fn serde_json_round_trip(facts: &Facts) -> Facts {
+        serde_json::from_str(&serde_json::to_string(facts).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_hundred_thousand_messages_in_one_another_cost_no_stack() {
+        let bomb = "Content-Type: message/rfc822\r\n\r\n".repeat(100_000);
+        let facts = read(bomb.as_bytes(), &Limits::default());
+        assert_eq!(facts.body.media_type, "application/octet-stream");
+        assert!(part_content(bomb.as_bytes(), "0", &Limits::default()).is_some());
+    }
+
+    #[test]
+    fn ten_thousand_parts_are_one_block_of_bytes() {
+        let mut bomb = "Subject: x\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n".to_owned();
+        bomb.push_str(&"--b\r\n\r\nx\r\n".repeat(10_000));
+        let facts = read(bomb.as_bytes(), &Limits::default());
+        assert_eq!((facts.subject.as_str(), facts.body.parts.len()), ("x", 0));
+    }
+
+    #[test]
+    fn nothing_at_all_is_a_message_too() {
+        assert!(!read(b"", &Limits::default()).has_attachment);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_read(raw in proptest::collection::vec(proptest::num::u8::ANY, 0..400)) {
+            let facts = read(&raw, &Limits::default());
+            for id in facts.text_body.iter().chain(&facts.attachments) {
+                let _ = part_content(&raw, id, &Limits::default());
+            }
+        }
+
+        #[test]
+        fn a_damaged_letter_is_read(at in 0..LETTER.len(), byte: u8) {
+            let mut raw = LETTER.as_bytes().to_vec();
+            raw[at] = byte;
+            let facts = read(&raw, &Limits::default());
+            proptest::prop_assert!(facts.body.end_at <= raw.len() as u64);
+        }
+    }
+}

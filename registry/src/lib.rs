@@ -1,1 +1,34 @@
 //! Documents exchanged between agencies, and the evidence of it.
+//!
+//! What is here needs neither database nor signatures: pure functions over bytes and plain data. Nothing opens a
+//! socket, asks for the time or draws randomness.
+//!
+//! | module | what |
+//! | --- | --- |
+//! | [`package`] | edXML packages: a bounded, tolerant reader and an exact writer (RULES 2, VXP 4–6) |
+//! | [`document_id`] | the legal identifier of a document, as agencies compare it (RULES I7–I9) |
+//! | [`status`] | status codes and what they lead to at one receiver (RULES 1.4) |
+//! | [`secrecy`] | detectors of state secrets, which never travel here (RULES R7–R13) |
+//! | [`vxp`] | the national exchange protocol: who calls, what is asked, how it is answered (VXP 1–3) |
+//!
+//! One request of the exchange goes through them like this:
+//!
+//! ```text
+//! headers ─ vxp::auth::presented ─ secret of the system ─ vxp::auth::verify ─▶ Signed
+//! path    ─ vxp::call::Name::route ─ vxp::call::read(name, &Signed, body) ─▶ Call
+//! sendEdoc: body ─ vxp::send::package_in ─▶ bytes + SHA-256 ─ package::read ─ secrecy::in_package ─▶ Package
+//! handlers over `store` verbs ─▶ rows ─ vxp::answer ─▶ status, headers, body
+//! any Error ─ vxp::answer::refused(name, &Error) ─▶ status, headers, body
+//! ```
+
+pub mod document_id;
+mod error;
+pub mod fuzz;
+mod limits;
+pub mod package;
+pub mod secrecy;
+pub mod status;
+pub mod vxp;
+
+pub use error::{Error, Whose};
+pub use limits::Limits;

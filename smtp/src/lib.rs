@@ -1,1 +1,23 @@
 //! Mail arriving and leaving.
+//!
+//! Nothing here opens a socket, asks for the time or draws randomness: a conversation is a value that takes bytes, answers and time and
+//! returns asks. Three rooms: [`codec`] turns bytes into words and back; [`receive`] and [`send`] are the two sides of a conversation;
+//! beside them stand [`dsn`], which writes reports, and [`retry`], which says when to try again.
+
+pub mod codec;
+pub mod dsn;
+mod envelope;
+mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
+mod limits;
+pub mod receive;
+pub mod retry;
+pub mod send;
+
+pub use envelope::{
+    BadClientName, Body, Client, ClientName, Envelope, EnvelopeId, ForwardPath, Notify, OriginalRecipient,
+    Recipient, Ret, ReversePath, Tls,
+};
+pub use error::{Error, Whose};
+pub use limits::{Limits, Patience};

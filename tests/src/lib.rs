@@ -1,1 +1,18 @@
-//! Stories across rooms, interoperability with real software, tidy.
+//! What the stories are told with: the real program on free ports, and the real software around it.
+//!
+//! Nothing here knows the program's rooms. A story speaks through a door or the command line, as anybody would, so
+//! the same stories could be told to another program.
+
+mod engine;
+mod exchange;
+mod jmap;
+mod outside;
+mod paper;
+mod program;
+
+pub use engine::Engine;
+pub use exchange::{Answer, Exchange};
+pub use jmap::Jmap;
+pub use outside::{Postfix, free_port};
+pub use paper::Paper;
+pub use program::{Account, Program, System, run};

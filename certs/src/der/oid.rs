@@ -124,10 +124,12 @@ impl FromStr for Oid {
         let mut oid = Oid { length: 0, bytes: [0; CAPACITY] };
         oid = oid.with_arc(second.checked_add(top * 40).ok_or(BadOid)?);
         for arc in arcs {
-            if usize::from(oid.length) + 19 > CAPACITY {
+            let arc = arc?;
+            let width = (u128::BITS - arc.leading_zeros()).div_ceil(7).max(1);
+            if usize::from(oid.length) + width as usize > CAPACITY {
                 return Err(BadOid);
             }
-            oid = oid.with_arc(arc?);
+            oid = oid.with_arc(arc);
         }
         Ok(oid)
     }

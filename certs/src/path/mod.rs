@@ -33,6 +33,15 @@ pub struct Evidence {
     pub ocsp: Vec<OcspResponse>,
 }
 
+impl Evidence {
+    /// Adds what somebody else has, such as what the server fetched for the lacks of an earlier verdict.
+    pub fn extend(&mut self, more: Evidence) {
+        self.certificates.extend(more.certificates);
+        self.crls.extend(more.crls);
+        self.ocsp.extend(more.ocsp);
+    }
+}
+
 /// Judges whether `leaf` is good for what the question asks, at the moment it asks about.
 ///
 /// All candidate paths are tried within the limits. One valid path makes the answer [`PathVerdict::Valid`];

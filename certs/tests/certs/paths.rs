@@ -5,7 +5,7 @@ use certs::der::Oid;
 use certs::issue::{self, Authority, Usage};
 use certs::keys::Key;
 use certs::path::{PathVerdict, PeerName, Profile, Question, Revocation, Weakness, judge};
-use certs::trust::{Hierarchy, Purpose, TrustStore};
+use certs::trust::{Anchor, Hierarchy, Purpose, TrustStore};
 use certs::{Certificate, GeneralName, Limits, NameConstraints, oids};
 
 use crate::oracle;
@@ -337,4 +337,47 @@ fn the_public_service_profile_of_rules_4_3_serves_documents_and_mail() {
         world.question.names = vec![PeerName::Email("an@ubnd.example.vn".to_owned())];
         assert_eq!(world.word(), "valid", "{purpose:?}");
     }
+}
+
+/// An issuing authority may be trusted without its root, and trusted for something else than what is asked.
+#[test]
+fn an_authority_in_the_middle_may_be_an_anchor() {
+    let world = World::plain();
+    let (root, ca) = (world.root.certificate(), world.ca.certificate());
+    let anchor = |certificate: &Certificate, purpose| {
+        Anchor::new(certificate.clone(), certificate.sha256(), &[purpose], Hierarchy::Other, "test").unwrap()
+    };
+    let mut trust = TrustStore::new();
+    trust.add(anchor(ca, Purpose::Tls));
+    let verdict = judge(&world.leaf, &world.evidence, &trust, &world.question, &world.limits);
+    let path = verdict.path().unwrap();
+    assert_eq!((path.certificates(), path.anchor().certificate()), (&[world.leaf.clone()][..], ca));
+    // Trusted for mail only, the same authority is an ordinary step on the way to a root for servers.
+    trust.add(anchor(ca, Purpose::Smime));
+    let verdict = judge(&world.leaf, &world.evidence, &trust, &world.question, &world.limits);
+    assert_ne!(word(&verdict), "valid");
+    trust.add(anchor(root, Purpose::Tls));
+    let verdict = judge(&world.leaf, &world.evidence, &trust, &world.question, &world.limits);
+    assert_eq!(verdict.path().unwrap().anchor().certificate(), root);
+    assert_eq!(verdict.path().unwrap().certificates().len(), 2);
+}
+
+#[test]
+fn verdicts_speak_to_people_in_both_languages() {
+    let expired = World::leaf(|d| d.valid(NOW - 9, NOW - 1)).judge();
+    let reason = expired.reason().unwrap();
+    assert_eq!(reason.defect.vietnamese(), "Chứng thư đã hết hạn.");
+    let line = reason.to_string();
+    assert!(
+        line.starts_with("The certificate had expired. [expired 1767225599] at depth 0: CN=Máy chủ thư"),
+        "{line}"
+    );
+    let PathVerdict::Undecided { lacks } =
+        World::plain().asking(|q| q.revocation = Revocation::Require).judge()
+    else {
+        panic!("nothing is known about revocation");
+    };
+    let line = lacks[0].to_string();
+    assert!(line.contains("http://ocsp.example.vn, http://crl.example.vn/ca.crl"), "{line}");
+    assert!(lacks[0].vietnamese().contains("thu hồi"));
 }

@@ -1,0 +1,53 @@
+# Two commands for a newcomer: `make run` and `make test`. Both install what the machine lacks.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+# Where cargo builds. Set it outside the checkout and fresh clones reuse what was built before.
+CARGO_TARGET_DIR ?= target
+export CARGO_TARGET_DIR
+DATA ?= data
+NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
+
+.PHONY: help run test check build release packages-run packages-test crash bench fuzz docs
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: packages-run build ## build, make a demonstration in $(DATA) and start it; Ctrl-C stops it
+	@exec $(CARGO_TARGET_DIR)/debug/congvan serve --demo --data $(DATA)
+
+build:
+	cargo build --locked -p server
+
+release: packages-run ## the optimised program: target/release/congvan
+	cargo build --locked --release -p server
+
+test: packages-test ## format, lints, unit and story tests on SQLite and PostgreSQL, tidy
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo build --locked -p server
+	CONGVAN_PYHANKO=$$(scripts/test-tools $(abspath $(CARGO_TARGET_DIR))/test-tools) \
+	    scripts/with-postgres $(if $(NEXTEST),cargo nextest run --locked --workspace,cargo test --locked --workspace --lib --bins --tests)
+	cargo test --locked --workspace --doc --quiet
+
+check: ## the quick half of the tests: lints and unit tests of what changed
+	cargo clippy --workspace --all-targets -- -D warnings
+	scripts/with-postgres $(if $(NEXTEST),cargo nextest run --workspace --exclude tests,cargo test --workspace --exclude tests)
+
+crash: packages-test build ## kill the server a hundred times under load and count what it promised (CONGVAN_KILLS=n)
+	CONGVAN_KILLS=$${CONGVAN_KILLS:-100} CONGVAN_PG_FSYNC=on \
+	    scripts/with-postgres cargo test --locked -p tests --test stories -- --nocapture crash
+
+bench: packages-test release ## measure acceptance of mail and packages on both engines
+	CONGVAN_PG_FSYNC=on scripts/with-postgres cargo run --locked --release -p bench -- all
+
+fuzz: ## fuzz every parser for a minute each (FUZZ_SECONDS=n)
+	fuzz/run
+
+docs: build ## rewrite the documents that are generated from the program
+	$(CARGO_TARGET_DIR)/debug/congvan config print --config /nonexistent > docs/congvan.example.toml
+
+packages-run:
+	@scripts/install-packages run
+packages-test:
+	@scripts/install-packages test

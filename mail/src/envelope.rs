@@ -1,0 +1,218 @@
+//! What travels with a mail on its way out: the envelope, apart from the message (RFC 5321 §2.3.1).
+//!
+//! This is the payload of the outbox rows of kind `mail` (one per destination domain) and `local` (one per
+//! recipient with an account here), as JSON. Whoever accepts a mail for sending writes it, whoever carries the mail
+//! reads it; neither has to know the other.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::{AccountId, EmailAddress, SubmissionId, Timestamp};
+
+/// A mail on its way to one destination. The bytes are the outbox row's blob.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutboundMail {
+    /// Where failures are told (`MAIL FROM`); `None` is the null path `<>`, to which nothing is ever told.
+    pub reverse_path: Option<EmailAddress>,
+    /// Who is still to get it. A carrier that has to try again writes back those that are left.
+    pub recipients: Vec<OutboundRecipient>,
+    /// The submission whose delivery states are to be brought up to date, if the mail was handed in as one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub submission: Option<(AccountId, SubmissionId)>,
+    /// The sender's own name for this sending, decoded (RFC 3461 §4.4).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub envid: Option<String>,
+    /// How much of the message a failure report carries (RFC 3461 §4.3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ret: Option<DsnReturn>,
+    /// Whether an address or a header needs SMTPUTF8 (RFC 6531 §3.2): the next hop must offer it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub smtputf8: bool,
+    /// Whether the body has bytes beyond ASCII (RFC 6152): the next hop must offer 8BITMIME or the body be recoded.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub body_8bit: bool,
+    /// When the house took the mail in; the retry schedule counts from here.
+    pub received_at: Timestamp,
+}
+
+/// One recipient of a mail on its way out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutboundRecipient {
+    /// `RCPT TO`.
+    pub address: EmailAddress,
+    /// Which reports the sender asked for; `None` is the default, failures (RFC 3461 §4.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notify: Option<Notify>,
+    /// The address as the sender first wrote it: type and decoded address, `rfc822;an@a.vn` (RFC 3461 §4.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub orcpt: Option<String>,
+    /// The account of this house it leads to, in a row of kind `local`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub local_account: Option<AccountId>,
+}
+
+impl OutboundRecipient {
+    /// A recipient without any wish about reports.
+    pub fn plain(address: EmailAddress) -> Self {
+        Self { address, notify: None, orcpt: None, local_account: None }
+    }
+}
+
+/// `RET` of RFC 3461 §4.3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum DsnReturn {
+    /// The whole message.
+    Full,
+    /// Its headers only.
+    Hdrs,
+}
+
+impl FromStr for DsnReturn {
+    type Err = BadDsnOption;
+
+    fn from_str(word: &str) -> Result<Self, BadDsnOption> {
+        match word.to_ascii_uppercase().as_str() {
+            "FULL" => Ok(Self::Full),
+            "HDRS" => Ok(Self::Hdrs),
+            _ => Err(BadDsnOption),
+        }
+    }
+}
+
+impl fmt::Display for DsnReturn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "FULL",
+            Self::Hdrs => "HDRS",
+        })
+    }
+}
+
+/// `NOTIFY` of RFC 3461 §4.1. None of the three is `NEVER`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Notify {
+    /// Tell when it was delivered.
+    pub success: bool,
+    /// Tell when it cannot be delivered.
+    pub failure: bool,
+    /// Tell when it takes unusually long.
+    pub delay: bool,
+}
+
+impl Notify {
+    /// Tell nothing, whatever happens.
+    pub const NEVER: Self = Self { success: false, failure: false, delay: false };
+}
+
+/// The text is no value of NOTIFY or RET.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a value of NOTIFY (NEVER or SUCCESS,FAILURE,DELAY) or RET (FULL, HDRS)")]
+pub struct BadDsnOption;
+
+impl FromStr for Notify {
+    type Err = BadDsnOption;
+
+    /// Reads `NEVER`, or a list of `SUCCESS`, `FAILURE` and `DELAY` in any order; `NEVER` stands alone.
+    fn from_str(text: &str) -> Result<Self, BadDsnOption> {
+        if text.eq_ignore_ascii_case("NEVER") {
+            return Ok(Self::NEVER);
+        }
+        let mut notify = Self::NEVER;
+        for word in text.split(',') {
+            match word.to_ascii_uppercase().as_str() {
+                "SUCCESS" => notify.success = true,
+                "FAILURE" => notify.failure = true,
+                "DELAY" => notify.delay = true,
+                _ => return Err(BadDsnOption),
+            }
+        }
+        Ok(notify)
+    }
+}
+
+impl fmt::Display for Notify {
+    /// As it goes on the wire.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = [(self.success, "SUCCESS"), (self.failure, "FAILURE"), (self.delay, "DELAY")];
+        let given: Vec<&str> =
+            words.iter().filter(|(is_given, _)| *is_given).map(|(_, word)| *word).collect();
+        f.write_str(if given.is_empty() { "NEVER" } else { "" })?;
+        f.write_str(&given.join(","))
+    }
+}
+
+impl Serialize for Notify {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Notify {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[rustfmt::skip]
+    fn notify_of_rfc_3461_4_1() {
+        let never = Notify::NEVER;
+        let rows = [
+            ("NEVER",                 Ok(never)),
+            ("never",                 Ok(never)),
+            ("SUCCESS",               Ok(Notify { success: true, ..never })),
+            ("failure,DELAY",         Ok(Notify { failure: true, delay: true, ..never })),
+            ("DELAY,SUCCESS,FAILURE", Ok(Notify { success: true, failure: true, delay: true })),
+            ("NEVER,SUCCESS",         Err(BadDsnOption)),
+            ("SUCCESS,",              Err(BadDsnOption)),
+            ("",                      Err(BadDsnOption)),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(text.parse(), expected, "{text:?}");
+            if let Ok(notify) = expected {
+                assert_eq!(notify.to_string().parse(), Ok(notify), "{text:?}");
+            }
+        }
+        assert_eq!("hdrs".parse::<DsnReturn>().map(|r| r.to_string()), Ok("HDRS".to_owned()));
+    }
+
+    #[test]
+    fn a_payload_reads_what_it_writes() {
+        let mail = OutboundMail {
+            reverse_path: Some("an@a.gov.vn".parse().unwrap()),
+            recipients: vec![OutboundRecipient {
+                notify: Some(Notify { failure: true, ..Notify::NEVER }),
+                orcpt: Some("rfc822;Bình@b.vn".to_owned()),
+                local_account: Some(AccountId::from_bytes([1; 16])),
+                ..OutboundRecipient::plain("bình@b.vn".parse().unwrap())
+            }],
+            submission: Some((AccountId::from_bytes([2; 16]), SubmissionId::from_bytes([3; 16]))),
+            envid: Some("QQ314159".to_owned()),
+            ret: Some(DsnReturn::Hdrs),
+            smtputf8: true,
+            body_8bit: true,
+            received_at: Timestamp::from_secs(1_795_309_200),
+        };
+        let json = serde_json::to_string(&mail).unwrap();
+        assert_eq!(serde_json::from_str::<OutboundMail>(&json).unwrap(), mail, "{json}");
+    }
+
+    #[test]
+    fn the_shortest_payload_is_three_fields() {
+        let json = r#"{"reverse_path":null,"recipients":[{"address":"b@b.vn"}],"received_at":0}"#;
+        let mail: OutboundMail = serde_json::from_str(json).unwrap();
+        assert_eq!(serde_json::to_string(&mail).unwrap(), json);
+    }
+}

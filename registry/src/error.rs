@@ -1,0 +1,213 @@
+//! The one error of this room. It says whose fault it is, whether to try again, and speaks both languages; how it
+//! looks on the wire is decided in one place, [`crate::vxp::answer::refused`].
+
+use mail::AgencyCode;
+
+use crate::package::Refusal;
+use crate::secrecy::Hit;
+
+/// Whose turn it is to do something about an [`Error`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Whose {
+    /// The caller must change what it sends.
+    Caller,
+    /// We must mend something.
+    Ours,
+    /// Nobody; time will.
+    Nobody,
+}
+
+/// Why a call is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The caller is not who it says, or nobody we know; the two are not told apart.
+    #[error("not authenticated")]
+    NotAuthenticated,
+    /// The signature fails and the signed text shows marks of damage (VXP 2.1).
+    #[error("not authenticated; header text damaged on the way")]
+    DamagedHeaders,
+    /// A parameter of a call is missing or has no meaning: its name, and what would be right.
+    #[error("bad parameter {name}: expected {expected}")]
+    BadParameter {
+        /// The parameter as the call names it.
+        name: &'static str,
+        /// What it takes.
+        expected: &'static str,
+    },
+    /// There is no such call.
+    #[error("no such call")]
+    NoSuchCall,
+    /// No such document, or not for the caller; the two are not told apart (VXP 3.10).
+    #[error("no such document")]
+    NoSuchDocument,
+    /// Receivers, or an agency to be changed, that nobody registered.
+    #[error("unknown agency codes")]
+    UnknownAgencies(Vec<AgencyCode>),
+    /// The sender is no agency of the calling system.
+    #[error("agency {code} does not belong to system {system}")]
+    NotYourAgency {
+        /// The code that was given.
+        code: String,
+        /// The calling system.
+        system: String,
+    },
+    /// The caller may not do this at all.
+    #[error("not permitted")]
+    Forbidden,
+    /// The same sender already sent another new document under that identifier (VXP 3.8).
+    #[error("conflicts with an earlier package")]
+    Conflict,
+    /// The body is larger than the limit, in bytes.
+    #[error("larger than {max} bytes")]
+    TooLarge {
+        /// The limit.
+        max: usize,
+    },
+    /// The bytes that came are not the bytes that were hashed.
+    #[error("changed or cut on the way")]
+    DamagedBody,
+    /// The package is not acceptable.
+    #[error(transparent)]
+    Package(#[from] Refusal),
+    /// The package holds a state secret.
+    #[error("marked as a state secret")]
+    Secret(Hit),
+    /// Too many calls.
+    #[error("too many calls")]
+    SlowDown,
+    /// Something broke at our side.
+    #[error("internal error")]
+    Internal,
+    /// At our side something is not to be had for the moment.
+    #[error("temporarily unavailable")]
+    Unavailable,
+}
+
+impl Error {
+    /// The code on the wire, HTTP-like (VXP 3.1).
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::BadParameter { .. } => 400,
+            Self::NotAuthenticated | Self::DamagedHeaders => 401,
+            Self::NotYourAgency { .. } | Self::Forbidden => 403,
+            Self::NoSuchCall | Self::NoSuchDocument | Self::UnknownAgencies(_) => 404,
+            Self::Conflict => 409,
+            Self::TooLarge { .. } => 413,
+            Self::Package(refusal) if refusal.reason() == crate::package::Reason::TooLarge => 413,
+            Self::DamagedBody | Self::Package(_) | Self::Secret(_) => 422,
+            Self::SlowDown => 429,
+            Self::Internal => 500,
+            Self::Unavailable => 503,
+        }
+    }
+
+    /// The stable name, for logs and for people who search.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotAuthenticated => "vxp.not-authenticated",
+            Self::DamagedHeaders => "vxp.damaged-headers",
+            Self::BadParameter { .. } => "vxp.bad-parameter",
+            Self::NoSuchCall => "vxp.no-such-call",
+            Self::NoSuchDocument => "vxp.no-such-document",
+            Self::UnknownAgencies(_) => "vxp.unknown-agencies",
+            Self::NotYourAgency { .. } => "vxp.not-your-agency",
+            Self::Forbidden => "vxp.forbidden",
+            Self::Conflict => "vxp.conflict",
+            Self::TooLarge { .. } => "vxp.too-large",
+            Self::DamagedBody => "vxp.damaged-body",
+            Self::Package(refusal) => refusal.code(),
+            Self::Secret(_) => "secrecy.refused",
+            Self::SlowDown => "vxp.slow-down",
+            Self::Internal => "internal",
+            Self::Unavailable => "unavailable",
+        }
+    }
+
+    /// Who must act.
+    pub fn whose(&self) -> Whose {
+        match self {
+            Self::Internal => Whose::Ours,
+            Self::SlowDown | Self::Unavailable => Whose::Nobody,
+            _ => Whose::Caller,
+        }
+    }
+
+    /// Whether the same call may succeed later without being changed.
+    pub fn is_worth_retrying(&self) -> bool {
+        // A damaged body was damaged on the way: the same file sent again may arrive whole.
+        matches!(self, Self::SlowDown | Self::Unavailable | Self::Internal | Self::DamagedBody)
+    }
+
+    /// The sentence in Vietnamese.
+    pub fn vi(&self) -> String {
+        match self {
+            Self::NotAuthenticated => "Không xác thực được hệ thống gọi".to_owned(),
+            Self::DamagedHeaders => "Không xác thực được hệ thống gọi: nội dung header bị hỏng trên đường truyền; hãy dùng giá trị \
+                 không dấu (ví dụ filePath) hoặc địa chỉ không có số cổng"
+                .to_owned(),
+            Self::BadParameter { name, expected } => format!("Tham số {name} không hợp lệ, cần: {expected}"),
+            Self::NoSuchCall => "Không có dịch vụ này".to_owned(),
+            Self::NoSuchDocument => "Không tìm thấy văn bản".to_owned(),
+            Self::UnknownAgencies(codes) => format!("Mã đơn vị chưa đăng ký: {}", list(codes)),
+            Self::NotYourAgency { code, system } => {
+                format!("Đơn vị gửi {} không đúng với mã đã đăng ký: {}", plain(code), plain(system))
+            }
+            Self::Forbidden => "Hệ thống không được phép thực hiện việc này".to_owned(),
+            Self::Conflict => "Mã định danh văn bản đã được gửi với nội dung khác; hãy gửi cập nhật (loại 2) hoặc thay thế \
+                 (loại 3)"
+                .to_owned(),
+            Self::TooLarge { max } => format!("Gói tin vượt quá {max} byte"),
+            Self::DamagedBody => "Nội dung bị thay đổi hoặc bị cắt trên đường truyền (hash-file không khớp)".to_owned(),
+            Self::Package(refusal) => refusal.vi(),
+            // RULES R10.
+            Self::Secret(_) => {
+                "Văn bản có độ mật – không gửi, nhận qua hệ thống (QĐ 28/2018 Đ1.2)".to_owned()
+            }
+            Self::SlowDown => "Gọi quá nhiều lần, hãy thử lại sau".to_owned(),
+            Self::Internal => "Lỗi hệ thống".to_owned(),
+            Self::Unavailable => "Hệ thống tạm thời gián đoạn, hãy thử lại sau".to_owned(),
+        }
+    }
+
+    /// The sentence in English.
+    pub fn en(&self) -> String {
+        match self {
+            Self::NotAuthenticated => "The calling system could not be authenticated".to_owned(),
+            Self::DamagedHeaders => "The calling system could not be authenticated: header text damaged on the way; use ASCII values \
+                 (for example filePath) or an endpoint without port"
+                .to_owned(),
+            Self::BadParameter { name, expected } => format!("Parameter {name} is not valid, expected: {expected}"),
+            Self::NoSuchCall => "There is no such call".to_owned(),
+            Self::NoSuchDocument => "No such document".to_owned(),
+            Self::UnknownAgencies(codes) => format!("Agency codes not registered: {}", list(codes)),
+            Self::NotYourAgency { code, system } => {
+                format!("Sending agency {} does not belong to system {}", plain(code), plain(system))
+            }
+            Self::Forbidden => "The system may not do this".to_owned(),
+            Self::Conflict => "The document identifier was already sent with other content; send an update (type 2) or a \
+                 replacement (type 3)"
+                .to_owned(),
+            Self::TooLarge { max } => format!("The package is larger than {max} bytes"),
+            Self::DamagedBody => "The content was changed or cut on the way (hash-file does not match)".to_owned(),
+            Self::Package(refusal) => refusal.en(),
+            Self::Secret(_) => "The document is marked as a state secret and may not travel here".to_owned(),
+            Self::SlowDown => "Too many calls, try again later".to_owned(),
+            Self::Internal => "Internal error".to_owned(),
+            Self::Unavailable => "Temporarily unavailable, try again later".to_owned(),
+        }
+    }
+}
+
+/// Codes as one text, at most ten of them: a thousand would not help anybody.
+fn list(codes: &[AgencyCode]) -> String {
+    let mut text = codes.iter().take(10).map(AgencyCode::as_str).collect::<Vec<_>>().join(", ");
+    if codes.len() > 10 {
+        text.push_str(&format!(" (+{})", codes.len() - 10));
+    }
+    text
+}
+
+/// A value of the caller as it is safe to repeat: short, and of the characters of codes.
+fn plain(text: &str) -> String {
+    text.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')).take(64).collect()
+}

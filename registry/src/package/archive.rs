@@ -1,0 +1,188 @@
+//! A look into ZIP archives that strangers packed.
+//!
+//! Receivers read an archive from its front, entry after entry; most other programs read the directory at its end.
+//! An archive that tells the two different stories is refused: two readers must not see two truths. Nothing is ever
+//! written to a disk, and nothing is inflated beyond its budget.
+//!
+//! The archive is read here and not with the `zip` crate, because that crate believes the directory alone, folds
+//! entries of the same name into one, and reserves memory for as many entries as a ZIP64 trailer claims.
+
+use std::io::Read;
+
+use crate::Limits;
+
+/// What was found wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BadArchive {
+    /// No archive, cut short, encrypted, an unknown method, or telling two stories.
+    Broken,
+    /// No entries.
+    Empty,
+    /// More entries than the limit.
+    TooManyEntries,
+    /// Inflates to more than the budget.
+    Bomb,
+}
+
+/// One entry, as both the directory and the header before its data describe it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry<'a> {
+    pub(crate) name: &'a [u8],
+    method: u16,
+    flags: u16,
+    crc: u32,
+    packed: usize,
+    size: usize,
+    offset: usize,
+}
+
+impl Entry<'_> {
+    /// A name that an unwary receiver would write somewhere else than into its own folder (VXP 4.2).
+    pub(crate) fn is_hostile(&self) -> bool {
+        self.has_folder() || self.leaves_folder()
+    }
+
+    /// A name with a folder in it: harmless in an Office file, not in a wrapping.
+    fn has_folder(&self) -> bool {
+        self.name.contains(&b'/')
+    }
+
+    /// A name that leads out of the folder, or that a system reads as something else than a name.
+    pub(crate) fn leaves_folder(&self) -> bool {
+        let absolute = self.name.first() == Some(&b'/');
+        let climbs = self.name.windows(2).any(|pair| pair == b"..");
+        absolute || climbs || self.name.iter().any(|b| matches!(b, b'\\' | b':' | 0))
+    }
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    let found = bytes.get(at..at.checked_add(2)?)?;
+    Some(u16::from_le_bytes(found.try_into().ok()?))
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    let found = bytes.get(at..at.checked_add(4)?)?;
+    Some(u32::from_le_bytes(found.try_into().ok()?))
+}
+
+fn size_at(bytes: &[u8], at: usize) -> Option<usize> {
+    // All ones means ZIP64, which nothing below 4 GB needs.
+    u32_at(bytes, at).filter(|&n| n != u32::MAX).and_then(|n| usize::try_from(n).ok())
+}
+
+/// The end of central directory record: 22 bytes and a comment of at most 65,535 (APPNOTE 4.3.16).
+fn end_record(bytes: &[u8]) -> Option<usize> {
+    let last = bytes.len().checked_sub(22)?;
+    let first = last.saturating_sub(usize::from(u16::MAX));
+    (first..=last).rev().find(|&at| {
+        let comment = u16_at(bytes, at + 20).map(usize::from);
+        bytes.get(at..at + 4) == Some(b"PK\x05\x06") && comment.is_some_and(|c| at + 22 + c == bytes.len())
+    })
+}
+
+/// All entries of an archive, in the order of their data, each checked against the header before its data.
+pub(crate) fn entries<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Vec<Entry<'a>>, BadArchive> {
+    let end = end_record(bytes).ok_or(BadArchive::Broken)?;
+    let count = u16_at(bytes, end + 10).map(usize::from).ok_or(BadArchive::Broken)?;
+    let mut at = size_at(bytes, end + 16).ok_or(BadArchive::Broken)?;
+    if count == 0 {
+        return Err(BadArchive::Empty);
+    }
+    if count > limits.archive_entries_max {
+        return Err(BadArchive::TooManyEntries);
+    }
+    let mut found = Vec::new();
+    while at < end && found.len() <= count {
+        let (entry, next) = directory_entry(bytes, at).ok_or(BadArchive::Broken)?;
+        if !agrees_with_header(bytes, &entry) {
+            return Err(BadArchive::Broken);
+        }
+        found.push(entry);
+        at = next;
+    }
+    found.sort_by_key(|entry| entry.offset);
+    // A reader from the front meets the first header at byte 0, so it must be one the directory knows.
+    match found.len() == count && found.first().is_some_and(|entry| entry.offset == 0) {
+        true => Ok(found),
+        false => Err(BadArchive::Broken),
+    }
+}
+
+/// One record of the directory (APPNOTE 4.3.12), and where the next one begins.
+fn directory_entry(bytes: &[u8], at: usize) -> Option<(Entry<'_>, usize)> {
+    if bytes.get(at..at.checked_add(4)?)? != b"PK\x01\x02" {
+        return None;
+    }
+    let name_len = usize::from(u16_at(bytes, at + 28)?);
+    let extra_len = usize::from(u16_at(bytes, at + 30)?);
+    let comment_len = usize::from(u16_at(bytes, at + 32)?);
+    let name = bytes.get(at + 46..at + 46 + name_len)?;
+    let entry = Entry {
+        name,
+        flags: u16_at(bytes, at + 8)?,
+        method: u16_at(bytes, at + 10)?,
+        crc: u32_at(bytes, at + 16)?,
+        packed: size_at(bytes, at + 20)?,
+        size: size_at(bytes, at + 24)?,
+        offset: size_at(bytes, at + 42)?,
+    };
+    Some((entry, at + 46 + name_len + extra_len + comment_len))
+}
+
+/// Whether the header before the data (APPNOTE 4.3.7) tells the same as the directory.
+fn agrees_with_header(bytes: &[u8], entry: &Entry<'_>) -> bool {
+    let at = entry.offset;
+    let same_name = || {
+        let len = usize::from(u16_at(bytes, at + 26)?);
+        (bytes.get(at + 30..at + 30 + len)? == entry.name).then_some(())
+    };
+    // With bit 3 the header's sizes are zero and follow the data instead.
+    let sizes_follow = entry.flags & 0x08 != 0;
+    let same_sizes = || {
+        let same = u32_at(bytes, at + 14)? == entry.crc
+            && size_at(bytes, at + 18)? == entry.packed
+            && size_at(bytes, at + 22)? == entry.size;
+        (same || sizes_follow).then_some(())
+    };
+    bytes.get(at..at.saturating_add(4)) == Some(b"PK\x03\x04")
+        && u16_at(bytes, at + 6) == Some(entry.flags)
+        && u16_at(bytes, at + 8) == Some(entry.method)
+        && same_name().is_some()
+        && same_sizes().is_some()
+}
+
+/// The content of an entry, of at most `budget` bytes.
+pub(crate) fn unpack(bytes: &[u8], entry: &Entry<'_>, budget: usize) -> Result<Vec<u8>, BadArchive> {
+    let data = || {
+        let name_len = usize::from(u16_at(bytes, entry.offset + 26)?);
+        let extra_len = usize::from(u16_at(bytes, entry.offset + 28)?);
+        let start = entry.offset.checked_add(30 + name_len + extra_len)?;
+        bytes.get(start..start.checked_add(entry.packed)?)
+    };
+    let data = data().ok_or(BadArchive::Broken)?;
+    let encrypted = entry.flags & 0x01 != 0;
+    if entry.size > budget {
+        return Err(BadArchive::Bomb);
+    }
+    let content = match entry.method {
+        0 if !encrypted => data.to_vec(),
+        8 if !encrypted => inflate(data, entry.size)?,
+        _ => return Err(BadArchive::Broken),
+    };
+    let mut crc = flate2::Crc::new();
+    crc.update(&content);
+    match content.len() == entry.size && crc.sum() == entry.crc {
+        true => Ok(content),
+        false => Err(BadArchive::Broken),
+    }
+}
+
+fn inflate(data: &[u8], size: usize) -> Result<Vec<u8>, BadArchive> {
+    let one_more = u64::try_from(size).unwrap_or(u64::MAX).saturating_add(1);
+    let mut content = Vec::new();
+    flate2::read::DeflateDecoder::new(data)
+        .take(one_more)
+        .read_to_end(&mut content)
+        .map_err(|_| BadArchive::Broken)?;
+    Ok(content)
+}

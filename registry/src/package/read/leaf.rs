@@ -1,0 +1,105 @@
+//! The leaves of a package: texts, numbers and dates, each within its limit.
+
+use super::super::refusal::{Reason, Refusal};
+use super::super::text::{is_date, is_date_time, trimmed};
+use super::super::warning::Oddity;
+use super::super::xml::Element;
+use super::Reader;
+
+impl Reader<'_> {
+    pub(super) fn push<T>(&self, list: &mut Vec<T>, item: T, at: Element<'_, '_>) -> Result<(), Refusal> {
+        if list.len() >= self.limits.list_max {
+            return Err(at.refuse(Reason::TooMany));
+        }
+        list.push(item);
+        Ok(())
+    }
+
+    /// A text for people, clipped to what is stored.
+    pub(super) fn text(&mut self, element: Element<'_, '_>) -> String {
+        let text = trimmed(element.raw_text());
+        match text.char_indices().nth(self.limits.text_chars_max) {
+            Some((end, _)) => {
+                self.warnings.add(Oddity::Clipped, || element.path());
+                text.get(..end).unwrap_or_default().to_owned()
+            }
+            None => text,
+        }
+    }
+
+    pub(super) fn text_in(&mut self, parent: Element<'_, '_>, name: &'static str) -> Result<String, Refusal> {
+        Ok(parent.one(name)?.map(|element| self.text(element)).unwrap_or_default())
+    }
+
+    /// A text that is compared with others: clipping it would make two things one.
+    pub(super) fn short(&self, element: Element<'_, '_>) -> Result<String, Refusal> {
+        let text = trimmed(element.raw_text());
+        match text.chars().nth(self.limits.text_chars_max) {
+            Some(_) => Err(element.refuse(Reason::TooLong)),
+            None => Ok(text),
+        }
+    }
+
+    pub(super) fn short_in(&self, parent: Element<'_, '_>, name: &'static str) -> Result<String, Refusal> {
+        parent.one(name)?.map(|element| self.short(element)).transpose().map(Option::unwrap_or_default)
+    }
+
+    pub(super) fn texts_below(
+        &mut self,
+        parent: Element<'_, '_>,
+        list: &'static str,
+        item: &'static str,
+    ) -> Result<Vec<String>, Refusal> {
+        let Some(list) = parent.one(list)? else { return Ok(Vec::new()) };
+        let mut found = Vec::new();
+        for element in list.all(item) {
+            let text = self.text(element);
+            if !text.is_empty() {
+                self.push(&mut found, text, element)?;
+            }
+        }
+        Ok(found)
+    }
+
+    pub(super) fn number_in(
+        &mut self,
+        parent: Element<'_, '_>,
+        name: &'static str,
+    ) -> Result<Option<u32>, Refusal> {
+        let Some(element) = parent.one(name)? else { return Ok(None) };
+        let text = trimmed(element.raw_text());
+        let number = text.parse().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit()));
+        if number.is_none() && !text.is_empty() {
+            self.warnings.add(Oddity::Number, || element.path());
+        }
+        Ok(number)
+    }
+
+    pub(super) fn date_in(&mut self, parent: Element<'_, '_>, name: &'static str) -> Result<String, Refusal> {
+        self.shaped_in(parent, name, is_date, Oddity::Date)
+    }
+
+    pub(super) fn date_time_in(
+        &mut self,
+        parent: Element<'_, '_>,
+        name: &'static str,
+    ) -> Result<String, Refusal> {
+        self.shaped_in(parent, name, is_date_time, Oddity::DateTime)
+    }
+
+    /// A date is never rewritten; one that is not of the form gets a warning (VXP 4.1).
+    pub(super) fn shaped_in(
+        &mut self,
+        parent: Element<'_, '_>,
+        name: &'static str,
+        fits: fn(&str) -> bool,
+        oddity: Oddity,
+    ) -> Result<String, Refusal> {
+        let Some(element) = parent.one(name)? else { return Ok(String::new()) };
+        let text = self.text(element);
+        if !text.is_empty() && !fits(&text) {
+            self.warnings.add(oddity, || element.path());
+        }
+        Ok(text)
+    }
+}

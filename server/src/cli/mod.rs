@@ -1,0 +1,69 @@
+//! The command line.
+#![allow(clippy::print_stdout)] // a command answers on standard output
+
+mod config;
+mod serve;
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Config;
+
+/// Thư công vụ và trao đổi văn bản điện tử ký số giữa các cơ quan.
+/// Official mail, and the exchange of digitally signed documents between agencies.
+#[derive(Parser)]
+#[command(name = "congvan", version, about, long_about = None)]
+struct Arguments {
+    /// Configuration file.
+    #[arg(long, global = true, env = "CONGVAN_CONFIG", default_value = "congvan.toml")]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Open the doors and work until told to stop.
+    Serve(serve::Serve),
+    /// Print or check the configuration.
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+}
+
+/// What a command came to. Each command says in its help what its numbers mean.
+pub(crate) type Outcome = anyhow::Result<ExitCode>;
+
+/// Runs the command that was asked for. Faults exit with 3, the number that is no verdict.
+pub(crate) fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = match arguments.command {
+        Command::Serve(command) => command.run(&arguments.config),
+        Command::Config(command) => command.run(&arguments.config),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("congvan: {error:#}");
+        ExitCode::from(3)
+    })
+}
+
+/// Starts the log as the configuration wants it.
+pub(crate) fn start_log(config: &Config) -> anyhow::Result<()> {
+    let filter = tracing_subscriber::EnvFilter::try_new(&config.log.level)?;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    let started = match config.log.format.as_str() {
+        "json" => log.json().try_init(),
+        _ => log.with_target(false).try_init(),
+    };
+    started.map_err(|error| anyhow::anyhow!("cannot start the log: {error}"))
+}
+
+/// The runtime that everything asynchronous runs on.
+pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}

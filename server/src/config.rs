@@ -1,0 +1,308 @@
+//! The configuration: one TOML file, every key with a line of explanation.
+//!
+//! The explanation is the doc comment: `congvan config print`, `docs/CONFIG.md` and the structs below come from the
+//! same lines, and a test notices when the file in `docs/` drifts.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+
+/// Declares a section: a struct with defaults, and its keys with what they mean.
+macro_rules! section {
+    ($(#[doc = $about:literal])* $name:ident { $($(#[doc = $doc:literal])+ $key:ident: $type:ty = $default:expr,)* }) => {
+        $(#[doc = $about])*
+        #[derive(Clone, Debug, Serialize, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub(crate) struct $name {
+            $($(#[doc = $doc])+ pub(crate) $key: $type,)*
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($key: $default,)* }
+            }
+        }
+
+        impl Explained for $name {
+            fn about() -> String {
+                [$($about),*].join("\n")
+            }
+
+            fn keys() -> Vec<(&'static str, String)> {
+                vec![$((stringify!($key), [$($doc),+].join("\n"))),*]
+            }
+        }
+    };
+}
+
+/// A section that can explain itself.
+trait Explained: Default + Serialize {
+    fn about() -> String;
+    fn keys() -> Vec<(&'static str, String)>;
+}
+
+section! {
+    /// The installation as a whole.
+    House {
+        /// Name of this machine as other mail servers and agencies see it: greeting, Received headers, links.
+        hostname: String = "localhost".to_owned(),
+        /// Directory for everything that is kept: database, blobs, keys. Relative to this file.
+        data: PathBuf = PathBuf::from("data"),
+        /// Where the rows lie: "sqlite" for one file in the data directory, or a postgres:// address (PostgreSQL 15 or newer).
+        database: String = "sqlite".to_owned(),
+        /// Directory of large blobs; empty means "blobs" in the data directory.
+        blobs: PathBuf = PathBuf::new(),
+        /// File with the 32-byte master key that wraps all data keys; empty means "keys/master.key" in the data directory. Back it
+        /// up apart from the data: without it nothing can be read.
+        master_key: PathBuf = PathBuf::new(),
+        /// Seconds that work in progress may take to finish after a stop was asked for.
+        stop_seconds: u64 = 20,
+    }
+}
+
+section! {
+    /// The doors. Each is a list of address:port; an empty list closes it; port 0 picks a free one.
+    Listen {
+        /// Mail from other servers (RFC 5321), usually port 25.
+        smtp: Vec<SocketAddr> = Vec::new(),
+        /// Submission with STARTTLS (RFC 6409), usually port 587.
+        submission: Vec<SocketAddr> = Vec::new(),
+        /// Submission with TLS from the first byte (RFC 8314), usually port 465. Prefer it.
+        submissions: Vec<SocketAddr> = Vec::new(),
+        /// Delivery from a front mail server on a trusted network (LMTP, RFC 2033).
+        lmtp: Vec<SocketAddr> = Vec::new(),
+        /// JMAP, the exchange and the pages over TLS, usually port 443.
+        https: Vec<SocketAddr> = Vec::new(),
+        /// The same without TLS, for a front that ends TLS on this machine and for health checks. Loopback only: any other address
+        /// is refused (RULES R57).
+        http: Vec<SocketAddr> = Vec::new(),
+    }
+}
+
+section! {
+    /// TLS.
+    Tls {
+        /// Certificate chain of this machine, PEM, leaf first. Empty means "tls/cert.pem" in the data directory.
+        certificate: PathBuf = PathBuf::new(),
+        /// Its private key, PEM. Empty means "tls/key.pem" in the data directory.
+        key: PathBuf = PathBuf::new(),
+    }
+}
+
+section! {
+    /// Mail.
+    Mail {
+        /// Largest message taken, bytes, encoded (RULES M32).
+        message_bytes_max: usize = 25 * 1024 * 1024,
+        /// Recipients of one message.
+        recipients_max: usize = 1_000,
+        /// Connections at once on all mail doors.
+        connections_max: usize = 10_000,
+        /// Connections at once from one address.
+        connections_per_address_max: usize = 200,
+        /// Bytes a new mailbox may hold (RULES M31).
+        quota_bytes: i64 = 5 * 1024 * 1024 * 1024,
+        /// Deliveries to other servers at once.
+        deliveries_max: usize = 50,
+        /// Whether other servers' certificates must be good: "opportunistic" takes any TLS and plain text when there is none, "required"
+        /// never sends without TLS.
+        outbound_tls: String = "opportunistic".to_owned(),
+        /// Hours after which a message that cannot be delivered is given back (RFC 5321 §4.5.4.1 advises 4 to 5 days).
+        give_up_hours: u64 = 5 * 24,
+    }
+}
+
+section! {
+    /// The web doors (JMAP, exchange, pages).
+    Http {
+        /// Connections at once.
+        connections_max: usize = 10_000,
+        /// Bytes of a request's headers; exchange clients send their receivers there, twice (VXP 1).
+        header_bytes_max: usize = 512 * 1024,
+        /// Seconds a request may take before its answer begins.
+        request_seconds: u64 = 60,
+        /// Address clients reach this machine by, for links in JMAP; empty means https:// and the hostname.
+        public_url: String = String::new(),
+    }
+}
+
+section! {
+    /// The exchange of documents between agencies.
+    Exchange {
+        /// Largest package taken, bytes (VXP 4.2; RULES E17).
+        package_bytes_max: usize = 200 * 1024 * 1024,
+        /// Packages taken in at once; each may take a few times its size in memory.
+        packages_at_once: usize = 8,
+        /// Whether a document needs valid signatures of leader and agency to be accepted (RULES R14): "required" refuses without
+        /// them, "recorded" accepts and records that it is for information only.
+        signatures: String = "required".to_owned(),
+        /// Seconds to wait for revocation evidence of a signature.
+        evidence_seconds: u64 = 10,
+        /// Addresses (scheme and host) from which CRL, OCSP and issuer certificates may be fetched; "*" means any address a
+        /// certificate under a trusted anchor names.
+        evidence_from: Vec<String> = vec!["*".to_owned()],
+    }
+}
+
+section! {
+    /// The ledger of accepted acts.
+    Ledger {
+        /// Name of the log in its signed checkpoints: a host and path of your own (C2SP tlog-checkpoint). Never change it.
+        origin: String = "localhost/congvan".to_owned(),
+        /// File with the log's signing key; empty means "keys/ledger.pem" in the data directory.
+        key: PathBuf = PathBuf::new(),
+        /// Milliseconds between two signed checkpoints while acts come in.
+        checkpoint_millis: u64 = 250,
+    }
+}
+
+section! {
+    /// What is written to the log on standard error. Never a name, an address or content.
+    Log {
+        /// Least severity, or a filter per part ("info,congvan=debug").
+        level: String = "info".to_owned(),
+        /// "text" for people, "json" for collectors.
+        format: String = "text".to_owned(),
+    }
+}
+
+/// Everything that can be configured.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Config {
+    pub(crate) house: House,
+    pub(crate) listen: Listen,
+    pub(crate) tls: Tls,
+    pub(crate) mail: Mail,
+    pub(crate) http: Http,
+    pub(crate) exchange: Exchange,
+    pub(crate) ledger: Ledger,
+    pub(crate) log: Log,
+}
+
+impl Config {
+    /// Reads and checks a configuration file; relative paths in it are meant from where it lies.
+    pub(crate) fn read(file: &Path) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(file)
+            .with_context(|| format!("cannot read {} (không đọc được tệp cấu hình)", file.display()))?;
+        let mut config: Self = toml::from_str(&text)
+            .with_context(|| format!("{}: not a valid configuration", file.display()))?;
+        let base = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        config.house.data = base.join(&config.house.data);
+        config.check()?;
+        Ok(config)
+    }
+
+    /// What no single key can say.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        if let Some(open) = self.listen.http.iter().find(|address| !address.ip().is_loopback()) {
+            anyhow::bail!(
+                "listen.http = {open}: without TLS only a loopback address may be opened (R57) / \
+                 cổng không mã hóa chỉ được mở trên địa chỉ nội bộ của máy"
+            );
+        }
+        for (key, value, allowed) in [
+            ("mail.outbound_tls", &self.mail.outbound_tls, ["opportunistic", "required"]),
+            ("exchange.signatures", &self.exchange.signatures, ["required", "recorded"]),
+            ("log.format", &self.log.format, ["text", "json"]),
+        ] {
+            if !allowed.contains(&value.as_str()) {
+                anyhow::bail!("{key} = {value:?}: must be one of {allowed:?} (giá trị không hợp lệ)");
+            }
+        }
+        if self.house.hostname.parse::<mail::Domain>().is_err() {
+            anyhow::bail!("house.hostname is not a host name (tên máy không hợp lệ)");
+        }
+        Ok(())
+    }
+
+    fn or_in_data(&self, given: &Path, default: &str) -> PathBuf {
+        self.house.data.join(if given.as_os_str().is_empty() { Path::new(default) } else { given })
+    }
+
+    pub(crate) fn blobs(&self) -> PathBuf {
+        self.or_in_data(&self.house.blobs, "blobs")
+    }
+
+    pub(crate) fn master_key(&self) -> PathBuf {
+        self.or_in_data(&self.house.master_key, "keys/master.key")
+    }
+
+    pub(crate) fn ledger_key(&self) -> PathBuf {
+        self.or_in_data(&self.ledger.key, "keys/ledger.pem")
+    }
+
+    pub(crate) fn tls_certificate(&self) -> PathBuf {
+        self.or_in_data(&self.tls.certificate, "tls/cert.pem")
+    }
+
+    pub(crate) fn tls_key(&self) -> PathBuf {
+        self.or_in_data(&self.tls.key, "tls/key.pem")
+    }
+
+    /// Directory of trust anchors (see `congvan trust add`).
+    pub(crate) fn trust(&self) -> PathBuf {
+        self.house.data.join("trust")
+    }
+
+    /// This configuration as a file that explains itself.
+    pub(crate) fn print(&self) -> anyhow::Result<String> {
+        let mut out = String::from("# congvan configuration. Times are Vietnam's (+07:00).\n");
+        print_section(&mut out, "house", &self.house)?;
+        print_section(&mut out, "listen", &self.listen)?;
+        print_section(&mut out, "tls", &self.tls)?;
+        print_section(&mut out, "mail", &self.mail)?;
+        print_section(&mut out, "http", &self.http)?;
+        print_section(&mut out, "exchange", &self.exchange)?;
+        print_section(&mut out, "ledger", &self.ledger)?;
+        print_section(&mut out, "log", &self.log)?;
+        Ok(out)
+    }
+}
+
+fn print_section<S: Explained>(out: &mut String, name: &str, section: &S) -> anyhow::Result<()> {
+    use std::fmt::Write;
+    let values = toml::Value::try_from(section)?;
+    writeln!(out, "\n#{}\n[{name}]", S::about().replace('\n', "\n#"))?;
+    for (key, doc) in S::keys() {
+        let value = values.get(key).with_context(|| format!("{name}.{key} has no value"))?;
+        writeln!(out, "#{}\n{key} = {value}", doc.replace('\n', "\n#"))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_printed_reads_back_as_the_same() {
+        let mut config = Config::default();
+        config.listen.smtp = vec!["127.0.0.1:2525".parse().unwrap(), "[::1]:2525".parse().unwrap()];
+        let printed = config.print().unwrap();
+        let back: Config = toml::from_str(&printed).unwrap();
+        assert_eq!(back.print().unwrap(), printed);
+        // Every key has a line of explanation before it.
+        let lines: Vec<&str> = printed.lines().collect();
+        for (before, line) in lines.iter().zip(&lines[1..]) {
+            assert!(!line.contains(" = ") || line.starts_with('#') || before.starts_with("# "), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_that_names_it() {
+        let error = toml::from_str::<Config>("[mail]\nmesage_bytes_max = 1").unwrap_err();
+        assert!(error.to_string().contains("mesage_bytes_max"), "{error}");
+    }
+
+    #[test]
+    fn r57_plain_http_stays_on_the_machine() {
+        let mut config = Config::default();
+        config.listen.http = vec!["0.0.0.0:80".parse().unwrap()];
+        assert!(config.check().unwrap_err().to_string().contains("loopback"));
+        config.listen.http = vec!["127.0.0.1:80".parse().unwrap(), "[::1]:80".parse().unwrap()];
+        config.check().unwrap();
+    }
+}

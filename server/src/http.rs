@@ -1,0 +1,234 @@
+//! The web doors: connections, and which request goes where.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use crate::house::House;
+
+/// A handshake that takes longer is nobody we know.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// A connection without a request; exchange clients forget theirs (VXP 1).
+const HEADER_WAIT: Duration = Duration::from_secs(30);
+/// Header lines of one request (VXP 1 asks for at least 64).
+const HEADERS_MAX: usize = 128;
+
+/// What serves the requests of a web door.
+#[derive(Clone)]
+pub(crate) struct Server {
+    house: Arc<House>,
+    router: Router,
+    tls: Option<TlsAcceptor>,
+}
+
+impl Server {
+    pub(crate) fn new(house: Arc<House>, tls: Option<TlsAcceptor>) -> Self {
+        let router = router(house.clone(), tls.is_some());
+        Self { house, router, tls }
+    }
+
+    /// Serves one connection to its end.
+    pub(crate) async fn visit(self, stream: TcpStream, peer: SocketAddr) {
+        match self.tls.clone() {
+            None => self.serve(stream, peer).await,
+            Some(tls) => match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
+                Ok(Ok(stream)) => self.serve(stream, peer).await,
+                // Scanners and broken clients; the operator sees them at the debug level.
+                Ok(Err(error)) => tracing::debug!("a TLS handshake failed: {error}"),
+                Err(_) => tracing::debug!("a TLS handshake took too long"),
+            },
+        }
+    }
+
+    async fn serve<S>(self, stream: S, peer: SocketAddr)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let limits = &self.house.config.http;
+        let mut builder = Builder::new(TokioExecutor::new());
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_WAIT)
+            .max_headers(HEADERS_MAX)
+            .max_buf_size(limits.header_bytes_max.max(8192));
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_header_list_size(u32::try_from(limits.header_bytes_max).unwrap_or(u32::MAX))
+            .max_concurrent_streams(100)
+            .keep_alive_interval(Duration::from_secs(60));
+        let peer = axum::Extension(Peer(peer));
+        let service = TowerToHyperService::new(self.router.layer(peer));
+        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+        // A stop lets the request in hand finish and then closes.
+        let graceful = GracefulShutdown::new();
+        let connection = graceful.watch(connection);
+        let stop = self.house.stop.clone();
+        let leave = async move {
+            stop.cancelled().await;
+            graceful.shutdown().await;
+        };
+        tokio::select! {
+            ended = connection => if let Err(error) = ended { tracing::debug!("a connection ended: {error}") },
+            () = leave => {}
+        }
+    }
+}
+
+/// Who is at the other end of the connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
+fn router(house: Arc<House>, has_tls: bool) -> Router {
+    let mut router = Router::new()
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(ready))
+        .route("/ledger/checkpoint", get(checkpoint))
+        .route("/ledger/tile/{level}/{*tile}", get(tile));
+    if !has_tls {
+        // Numbers for the operator stay on the machine: the door without TLS is a loopback door (R57).
+        router = router.route("/metrics", get(metrics));
+    }
+    let fixed = |name, value| SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value));
+    router
+        .fallback(async || {
+            problem(StatusCode::NOT_FOUND, "not-found", "Không có trang này. / There is no such page.")
+        })
+        .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(fixed(header::REFERRER_POLICY, "no-referrer"))
+        .layer(fixed(header::X_FRAME_OPTIONS, "DENY"))
+        .layer(fixed(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"))
+        .layer(CatchPanicLayer::new())
+        .with_state(house)
+}
+
+/// An error as RFC 9457 has it, with a sentence in Vietnamese and English.
+pub(crate) fn problem(status: StatusCode, code: &str, detail: &str) -> Response {
+    let body = serde_json::json!({
+        "type": format!("urn:congvan:problem:{code}"),
+        "status": status.as_u16(),
+        "detail": detail,
+    });
+    (status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
+}
+
+async fn ready(State(house): State<Arc<House>>) -> Response {
+    match house.store.ping().await {
+        Ok(()) if !house.stop.is_cancelled() => (StatusCode::OK, "ready\n").into_response(),
+        Ok(()) => problem(StatusCode::SERVICE_UNAVAILABLE, "stopping", "Đang dừng. / Stopping."),
+        Err(error) => {
+            tracing::warn!("not ready: {error}");
+            problem(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "storage",
+                "Không truy cập được dữ liệu. / The data cannot be reached.",
+            )
+        }
+    }
+}
+
+async fn metrics(State(house): State<Arc<House>>) -> Response {
+    let depth = house.store.read((), |tx, ()| Box::pin(async move { tx.outbox_depth().await })).await;
+    if let Ok(depth) = depth {
+        house.metrics.outbox_depth.set(depth);
+    }
+    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, content_type)], house.metrics.page()).into_response()
+}
+
+/// The newest signed root (C2SP tlog-checkpoint).
+async fn checkpoint(State(house): State<Arc<House>>) -> Response {
+    let found = house.store.read((), |tx, ()| Box::pin(async move { tx.newest_checkpoint().await })).await;
+    match found {
+        Ok(Some(checkpoint)) => {
+            ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], checkpoint.note).into_response()
+        }
+        Ok(None) => {
+            problem(StatusCode::NOT_FOUND, "empty-log", "Sổ chưa có bản ghi nào. / The log is empty.")
+        }
+        Err(error) => storage_problem(&error),
+    }
+}
+
+/// The answer when the store cannot be asked.
+pub(crate) fn storage_problem(error: &store::Error) -> Response {
+    tracing::warn!("a request failed in the store: {error}");
+    problem(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "storage",
+        "Hệ thống tạm thời không truy cập được dữ liệu. / The data cannot be reached now.",
+    )
+}
+
+/// A tile of hashes (C2SP tlog-tiles): `/ledger/tile/<level>/<number in groups of three>[.p/<width>]`.
+async fn tile(State(house): State<Arc<House>>, Path((level, tile)): Path<(u32, String)>) -> Response {
+    let unknown = || problem(StatusCode::NOT_FOUND, "no-tile", "Không có mảnh này. / There is no such tile.");
+    let Some((number, width)) = tile_name(&tile) else { return unknown() };
+    let found =
+        house.store.read((level, number), |tx, (level, number)| Box::pin(tx.tile(*level, *number))).await;
+    match found {
+        Ok(hashes) if hashes.len() >= width => {
+            let bytes = hashes[..width].concat();
+            ([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response()
+        }
+        Ok(_) => unknown(),
+        Err(error) => storage_problem(&error),
+    }
+}
+
+/// Reads `x001/x234/067` as 1234067, and `067.p/8` as the first 8 hashes of tile 67.
+fn tile_name(text: &str) -> Option<(u64, usize)> {
+    let (path, width) = match text.split_once(".p/") {
+        Some((path, width)) => (path, width.parse().ok().filter(|w| (1..256).contains(w))?),
+        None => (text, 256),
+    };
+    let mut number: u64 = 0;
+    let groups: Vec<&str> = path.split('/').collect();
+    let (last, before) = groups.split_last()?;
+    let before = before.iter().map(|group| group.strip_prefix('x'));
+    for group in before.chain([Some(*last)]) {
+        let group = group.filter(|g| g.len() == 3 && g.bytes().all(|b| b.is_ascii_digit()))?;
+        number = number.checked_mul(1000)?.checked_add(group.parse().ok()?)?;
+    }
+    Some((number, width))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[rustfmt::skip]
+    fn tile_names_of_c2sp_tlog_tiles() {
+        let rows = [
+            ("067",            Some((67, 256))),
+            ("x001/x234/067",  Some((1_234_067, 256))),
+            ("067.p/8",        Some((67, 8))),
+            ("067.p/0",        None),
+            ("067.p/256",      None),
+            ("67",             None),
+            ("001/067",        None),
+            ("x001/x067",      None),
+            ("",               None),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(tile_name(text), expected, "{text}");
+        }
+    }
+}

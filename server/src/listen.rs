@@ -1,0 +1,129 @@
+//! Doors: listening sockets, and the bounds on what comes through them.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::metrics::{Door, Metrics};
+
+/// How many connections a group of doors may hold.
+pub(crate) struct Bounds {
+    all: Arc<Semaphore>,
+    per_address_max: usize,
+    by_address: Mutex<HashMap<IpAddr, usize>>,
+}
+
+impl Bounds {
+    pub(crate) fn new(all: usize, per_address_max: usize) -> Arc<Self> {
+        Arc::new(Self {
+            all: Arc::new(Semaphore::new(all.min(Semaphore::MAX_PERMITS))),
+            per_address_max,
+            by_address: Mutex::default(),
+        })
+    }
+
+    /// Counts a connection in; `None` when its address has too many.
+    fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Admitted> {
+        let mut by_address = self.by_address.lock().ok()?;
+        let count = by_address.entry(address).or_insert(0);
+        if *count >= self.per_address_max {
+            return None;
+        }
+        *count += 1;
+        Some(Admitted { bounds: self.clone(), address })
+    }
+}
+
+/// A connection that was counted in; dropping it counts it out.
+struct Admitted {
+    bounds: Arc<Bounds>,
+    address: IpAddr,
+}
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        if let Ok(mut by_address) = self.bounds.by_address.lock()
+            && let Some(count) = by_address.get_mut(&self.address)
+        {
+            *count -= 1;
+            if *count == 0 {
+                by_address.remove(&self.address);
+            }
+        }
+    }
+}
+
+/// Opens the sockets of a door.
+pub(crate) async fn open(door: &str, addresses: &[SocketAddr]) -> anyhow::Result<Vec<TcpListener>> {
+    let mut listeners = Vec::with_capacity(addresses.len());
+    for address in addresses {
+        let listener = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("cannot open {door} on {address} (không mở được cổng)"))?;
+        listeners.push(listener);
+    }
+    Ok(listeners)
+}
+
+/// A door at work.
+pub(crate) struct Doorway {
+    /// Its name in logs and metrics.
+    pub(crate) name: &'static str,
+    /// What may come through.
+    pub(crate) bounds: Arc<Bounds>,
+    /// Stops the accepting; what is inside finishes by itself.
+    pub(crate) stop: CancellationToken,
+    /// Counts what is inside.
+    pub(crate) inside: TaskTracker,
+    /// Counts for the operator.
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+impl Doorway {
+    /// Accepts connections and hands each to `serve`, until the house stops.
+    pub(crate) async fn accept<F, S>(self, listener: TcpListener, serve: F)
+    where
+        F: Fn(TcpStream, SocketAddr) -> S + Send + 'static,
+        S: Future<Output = ()> + Send + 'static,
+    {
+        loop {
+            // A place first, then a connection: what waits, waits in the kernel's queue.
+            let Ok(place) = self.bounds.all.clone().acquire_owned().await else { return };
+            let accepted = tokio::select! {
+                () = self.stop.cancelled() => return,
+                accepted = listener.accept() => accepted,
+            };
+            let (stream, peer) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::warn!(door = self.name, "could not accept a connection: {error}");
+                    // Out of file descriptors: give those inside a moment to leave, or be stopped meanwhile.
+                    let pause = tokio::time::sleep(Duration::from_millis(50));
+                    tokio::select! { () = self.stop.cancelled() => return, () = pause => continue }
+                }
+            };
+            let Some(admitted) = self.bounds.admit(peer.ip().to_canonical()) else {
+                tracing::info!(door = self.name, "turned away a connection: its address has too many");
+                continue;
+            };
+            // Replies are small and awaited; waiting to fill a packet helps nobody.
+            let _ = stream.set_nodelay(true);
+            let open = self.metrics.connections.get_or_create(&Door { door: self.name }).clone();
+            open.inc();
+            let visit = serve(stream, peer);
+            self.inside.spawn(async move {
+                visit.await;
+                open.dec();
+                drop((place, admitted));
+            });
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! `congvan serve`: opens the doors, starts the work, and ends both cleanly.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::house::House;
+use crate::listen::{self, Bounds, Doorway};
+use crate::{http, sequencer, tls};
+
+/// The ports that were really opened, by door.
+pub(crate) type Ports = BTreeMap<&'static str, Vec<SocketAddr>>;
+
+/// A door and its sockets, opened and not yet at work.
+struct Opened {
+    name: &'static str,
+    listeners: Vec<TcpListener>,
+}
+
+/// Opens every door, tells `ready`, works until SIGTERM or SIGINT, and finishes what was promised.
+pub(crate) async fn serve(
+    house: Arc<House>,
+    ready: impl FnOnce(&House, &Ports) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let mut stop_asked = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let config = &house.config.listen;
+    let mut opened = Vec::new();
+    for (name, addresses) in [("https", &config.https), ("http", &config.http)] {
+        opened.push(Opened { name, listeners: listen::open(name, addresses).await? });
+    }
+    let mut ports = Ports::new();
+    for door in &opened {
+        for listener in &door.listeners {
+            ports.entry(door.name).or_default().push(listener.local_addr()?);
+        }
+    }
+    start_doors(&house, opened)?;
+    house.inside.spawn(sequencer::run(house.clone()));
+    ready(&house, &ports)?;
+    tracing::info!("open: {}", summary(&ports));
+
+    tokio::select! { _ = stop_asked.0.recv() => {}, _ = stop_asked.1.recv() => {} }
+    finish(house).await
+}
+
+fn summary(ports: &Ports) -> String {
+    let doors: Vec<String> = ports
+        .iter()
+        .map(|(name, addresses)| {
+            let addresses: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
+            format!("{name} {}", addresses.join(" "))
+        })
+        .collect();
+    doors.join(", ")
+}
+
+fn start_doors(house: &Arc<House>, opened: Vec<Opened>) -> anyhow::Result<()> {
+    let web = Bounds::new(house.config.http.connections_max, house.config.http.connections_max);
+    for Opened { name, listeners } in opened {
+        if listeners.is_empty() {
+            continue;
+        }
+        let acceptor = match name {
+            "https" => {
+                let alpn: [&[u8]; 2] = [b"h2", b"http/1.1"];
+                let config = tls::server(&house.config.tls_certificate(), &house.config.tls_key(), &alpn)?;
+                Some(tokio_rustls::TlsAcceptor::from(config))
+            }
+            _ => None,
+        };
+        let server = http::Server::new(house.clone(), acceptor);
+        for listener in listeners {
+            let doorway = Doorway {
+                name,
+                bounds: web.clone(),
+                stop: house.stop.clone(),
+                inside: house.inside.clone(),
+                metrics: house.metrics.clone(),
+            };
+            let server = server.clone();
+            house
+                .inside
+                .spawn(doorway.accept(listener, move |stream, peer| server.clone().visit(stream, peer)));
+        }
+    }
+    Ok(())
+}
+
+/// Doors close, visits and workers finish, then the store's writer writes what it was given.
+async fn finish(house: Arc<House>) -> anyhow::Result<()> {
+    tracing::info!("stopping: no new work is taken");
+    house.stop.cancel();
+    house.inside.close();
+    let patience = Duration::from_secs(house.config.house.stop_seconds);
+    if tokio::time::timeout(patience, house.inside.wait()).await.is_err() {
+        tracing::warn!(unfinished = house.inside.len(), "some visits did not finish in time");
+    }
+    let writer = house.writer.clone();
+    // The last handle on the store goes with the house; then the writer answers what it holds and ends.
+    drop(house);
+    let _ = tokio::time::timeout(patience, writer.wait()).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Writes the chosen ports for whoever started us: first complete, then visible.
+pub(crate) fn write_ready_file(path: &Path, ports: &Ports) -> anyhow::Result<()> {
+    let mut json = serde_json::Map::new();
+    for (door, addresses) in ports {
+        if let Some(first) = addresses.first() {
+            json.insert((*door).to_owned(), first.port().into());
+        }
+    }
+    let all: BTreeMap<_, Vec<String>> =
+        ports.iter().map(|(door, list)| (*door, list.iter().map(SocketAddr::to_string).collect())).collect();
+    json.insert("addresses".to_owned(), serde_json::to_value(all)?);
+    json.insert("pid".to_owned(), std::process::id().into());
+    let draft = path.with_extension("part");
+    std::fs::write(&draft, serde_json::to_vec_pretty(&json)?)
+        .and_then(|()| std::fs::rename(&draft, path))
+        .with_context(|| format!("cannot write the ready file {}", path.display()))
+}

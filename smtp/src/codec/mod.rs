@@ -1,0 +1,18 @@
+//! Bytes to words and back: lines, commands, replies, message text. Knows nothing of conversations.
+
+mod answer;
+mod command;
+mod dot;
+mod line;
+mod reply;
+mod status;
+pub mod table;
+pub mod xtext;
+
+pub use answer::ReplyReader;
+pub use command::{Command, Mail, Mechanism};
+pub use dot::{DotDecoder, DotEncoder, Fed, WrongText};
+pub use line::Input;
+pub use reply::Reply;
+pub(crate) use reply::plain;
+pub use status::{BadStatus, Status};

@@ -1,0 +1,218 @@
+//! What each command does at each moment (RFC 5321 §4.1.4).
+
+use super::moment::{Awaiting, Greeted, Moment};
+use super::{Ask, Role, Session};
+use crate::Error;
+use crate::codec::{Command, Mail, Reply, table};
+use crate::envelope::{ClientName, ForwardPath, Recipient, Tls};
+
+impl Session {
+    /// One line from the client.
+    pub(super) fn line(&mut self, line: Vec<u8>) {
+        if matches!(self.moment, Moment::SigningIn(_))
+            && let Moment::SigningIn(step) = std::mem::replace(&mut self.moment, Moment::Greeted(Greeted))
+        {
+            return self.sign_in_line(step, line);
+        }
+        self.idle_commands += 1;
+        if self.idle_commands > self.limits.idle_commands_max {
+            return self.close_with(table::TOO_MANY_COMMANDS.reply());
+        }
+        if let Err(error) = Command::parse(&line).and_then(|command| self.command(command)) {
+            self.refuse(&error);
+        }
+    }
+
+    fn command(&mut self, command: Command) -> Result<(), Error> {
+        match (command, self.role) {
+            (Command::Ehlo(name), Role::Mx | Role::Submission) => self.hello(name, true),
+            (Command::Helo(name), Role::Mx | Role::Submission) => self.hello(name, false),
+            (Command::Lhlo(name), Role::Lmtp) => self.hello(name, true),
+            (Command::Ehlo(_) | Command::Helo(_) | Command::Lhlo(_), _) => return Err(Error::UnknownCommand),
+            (Command::Mail(mail), _) => return self.mail(mail),
+            (Command::Rcpt(recipient), _) => return self.rcpt(recipient),
+            (Command::Data, _) => return self.data(),
+            (Command::StartTls, _) => return self.start_tls(),
+            (Command::Auth { mechanism, initial }, _) => return self.auth(mechanism, initial),
+            (Command::Rset, _) => {
+                self.reset();
+                self.say(&table::OK.reply());
+            }
+            (Command::Noop, _) => self.say(&table::OK.reply()),
+            (Command::Vrfy, _) => self.say(&table::VRFY.reply()),
+            (Command::Help, _) => self.say(&table::HELP.reply()),
+            (Command::Quit, _) => self.close_with(table::BYE.reply()),
+        }
+        Ok(())
+    }
+
+    /// Forgets the message under way; nothing else.
+    fn reset(&mut self) {
+        if !matches!(self.moment, Moment::Connected) {
+            self.moment = Moment::Greeted(Greeted);
+        }
+    }
+
+    /// EHLO also resets (RFC 5321 §4.1.4). The replies to hellos carry no status codes (RFC 2034 §4).
+    fn hello(&mut self, name: ClientName, extended: bool) {
+        self.moment = Moment::Greeted(Greeted);
+        let mut lines = vec![format!("{} greets {name}", self.host)];
+        self.client.name = Some(name);
+        self.client.extended = extended;
+        if extended {
+            lines.extend(self.keywords());
+        }
+        self.say(&Reply::new(250, None, lines));
+    }
+
+    /// Only what works is offered.
+    fn keywords(&self) -> Vec<String> {
+        let words = ["PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "DSN"];
+        let mut lines: Vec<String> = words.map(str::to_owned).into();
+        lines.push(format!("SIZE {}", self.limits.message_bytes_max));
+        // RFC 9422 §4.
+        lines.push(format!(
+            "LIMITS RCPTMAX={} MAILMAX={}",
+            self.limits.recipients_max, self.limits.messages_max
+        ));
+        if self.starttls && self.client.tls.is_none() {
+            lines.push("STARTTLS".to_owned());
+        }
+        if self.role == Role::Submission && self.client.tls.is_some() && self.client.signed_in_as.is_none() {
+            lines.push("AUTH PLAIN LOGIN".to_owned());
+        }
+        lines
+    }
+
+    fn start_tls(&mut self) -> Result<(), Error> {
+        match self.moment {
+            _ if !self.starttls => return Err(Error::NotImplemented("STARTTLS")),
+            _ if self.client.tls.is_some() => return Err(Error::OutOfSequence("TLS has begun")),
+            Moment::Connected => return Err(Error::OutOfSequence("EHLO first")),
+            Moment::Greeted(_) => {}
+            _ => return Err(Error::OutOfSequence("a message is under way")),
+        }
+        if !self.input.is_empty() {
+            self.close_with(table::TLS_INJECTION.reply());
+            return Ok(());
+        }
+        self.say(&table::TLS_READY.reply());
+        self.wish = Some(Ask::StartTls);
+        self.awaiting = Awaiting::Tls;
+        Ok(())
+    }
+
+    /// RFC 3207 §4.2: all that was learnt before TLS is forgotten.
+    pub(super) fn tls_started(&mut self, tls: Tls) {
+        self.input.clear();
+        self.client.tls = Some(tls);
+        self.client.name = None;
+        self.client.extended = false;
+        self.moment = Moment::Connected;
+    }
+
+    fn mail(&mut self, mail: Mail) -> Result<(), Error> {
+        match self.moment {
+            Moment::Connected => return Err(Error::OutOfSequence("EHLO first")),
+            Moment::Greeted(_) => {}
+            _ => return Err(Error::OutOfSequence("a message is under way")),
+        }
+        let submission = self.role == Role::Submission;
+        let too_large = mail.size.is_some_and(|size| size > self.limits.message_bytes_max as u64);
+        if submission && self.client.tls.is_none() {
+            self.say(&table::TLS_REQUIRED.reply());
+        } else if submission && self.client.signed_in_as.is_none() {
+            self.say(&table::AUTH_REQUIRED.reply());
+        } else if self.messages >= self.limits.messages_max {
+            self.close_with(table::TOO_MANY_MESSAGES.reply());
+        } else if too_large {
+            self.say(&table::TOO_LARGE.reply());
+        } else {
+            let (reverse_path, client) = (mail.reverse_path.clone(), self.client.clone());
+            self.wish = Some(Ask::Sender { reverse_path, client });
+            self.awaiting = Awaiting::Sender(mail);
+        }
+        Ok(())
+    }
+
+    pub(super) fn sender_permitted(&mut self, mail: Mail) {
+        self.moment = Moment::Sender(Greeted.mail_from(mail));
+        self.say(&table::SENDER_OK.reply());
+    }
+
+    fn rcpt(&mut self, recipient: Recipient) -> Result<(), Error> {
+        let (mail, count) = match &self.moment {
+            Moment::Sender(sender) => (&sender.mail, 0),
+            Moment::Recipients(recipients) => (&recipients.sender.mail, recipients.list.len()),
+            _ => return Err(Error::OutOfSequence("MAIL first")),
+        };
+        let needs_smtputf8 = recipient.path.mailbox().is_some_and(mail::EmailAddress::needs_smtputf8);
+        if needs_smtputf8 && !mail.smtputf8 {
+            return Err(Error::NeedsSmtpUtf8);
+        }
+        let reverse_path = mail.reverse_path.clone();
+        if count >= self.limits.recipients_max {
+            self.say(&table::TOO_MANY_RECIPIENTS.reply());
+            return Ok(());
+        }
+        if recipient.path == ForwardPath::Postmaster && self.role == Role::Submission {
+            // Which house's postmaster, a mail program has to say.
+            return Err(Error::BadRecipient);
+        }
+        self.wish = Some(Ask::Recipient { reverse_path, recipient: recipient.clone() });
+        self.awaiting = Awaiting::Recipient(recipient);
+        Ok(())
+    }
+
+    pub(super) fn recipient_permitted(&mut self, recipient: Recipient) {
+        self.moment = match std::mem::replace(&mut self.moment, Moment::Connected) {
+            Moment::Sender(sender) => Moment::Recipients(sender.rcpt_to(recipient)),
+            Moment::Recipients(mut recipients) => {
+                recipients.rcpt_to(recipient);
+                Moment::Recipients(recipients)
+            }
+            other => other,
+        };
+        self.say(&table::RECIPIENT_OK.reply());
+    }
+
+    /// One refused recipient says nothing about the others.
+    pub(super) fn recipient_refused(&mut self, reply: &Reply) {
+        self.say(reply);
+        let refused = match &mut self.moment {
+            Moment::Sender(sender) => &mut sender.refused,
+            Moment::Recipients(recipients) => &mut recipients.sender.refused,
+            _ => return,
+        };
+        *refused += 1;
+        if *refused > self.limits.refused_recipients_max {
+            self.close_with(table::TOO_MANY_ERRORS.reply());
+        }
+    }
+
+    fn data(&mut self) -> Result<(), Error> {
+        match std::mem::replace(&mut self.moment, Moment::Connected) {
+            Moment::Recipients(recipients) => {
+                let receiving = recipients.data(self.now, self.limits.text_line_bytes_max);
+                self.moment = Moment::Receiving(Box::new(receiving));
+                self.say(&table::GO_AHEAD.reply());
+                return Ok(());
+            }
+            other => self.moment = other,
+        }
+        let reply = match self.moment {
+            Moment::Sender(_) => table::NO_RECIPIENTS.reply(),
+            _ => Error::OutOfSequence("MAIL and RCPT first").to_reply(),
+        };
+        // Whoever sends text without waiting for 354 has now sent lines that were meant as text and would be read as commands:
+        // a way to smuggle them past a careless relay. DATA ends a pipelined group (RFC 2920 §3.1), so honest clients wait.
+        match self.input.is_empty() {
+            true => {
+                self.errors += 1;
+                self.say(&reply);
+            }
+            false => self.close_with(reply),
+        }
+        Ok(())
+    }
+}

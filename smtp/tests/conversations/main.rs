@@ -1,0 +1,9 @@
+//! Two ends and one pretend clock: stories about whole conversations.
+
+mod house;
+mod pair;
+mod properties;
+mod receiving;
+mod sending;
+mod smuggling;
+mod stories;

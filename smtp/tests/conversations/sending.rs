@@ -1,0 +1,230 @@
+//! The sending side against peers that follow a script.
+
+use std::time::Duration;
+
+use smtp::send::{Answer, Ask, Delivery, Outcome, Session, TlsPolicy, Verdict};
+use smtp::{Error, Limits, Notify, OriginalRecipient, ReversePath};
+
+use crate::house::morning;
+use crate::pair::{delivery, terms, to};
+
+/// What a script led to: the outcome and the commands that were sent (text as `<text>`).
+struct Told {
+    outcome: Outcome,
+    sent: Vec<String>,
+}
+
+impl Told {
+    /// One letter each: Delivered, deferred (W as in wait), Refused.
+    fn verdicts(&self) -> String {
+        let letter = |verdict: &Verdict| match verdict {
+            Verdict::Delivered(_) => 'D',
+            Verdict::Deferred(_) => 'W',
+            Verdict::Refused(_) => 'R',
+        };
+        self.outcome.verdicts.iter().map(letter).collect()
+    }
+}
+
+/// Plays a peer that gives one reply for each command, in order; when it has none left, it hangs up.
+fn play(tls: TlsPolicy, replies: &[&str], delivery: Delivery) -> Told {
+    let mut session = Session::new(morning(), terms(tls), Limits::default());
+    session.deliver(morning(), delivery);
+    let mut replies = replies.iter();
+    let mut sent = Vec::new();
+    let mut text = false;
+    let mut say = |session: &mut Session, text: &mut bool| match replies.next() {
+        Some(reply) => {
+            *text = reply.starts_with("354");
+            session.bytes_arrived(morning(), format!("{}\r\n", reply.replace('|', "\r\n")).as_bytes());
+        }
+        None => session.connection_lost(morning()),
+    };
+    say(&mut session, &mut text);
+    loop {
+        match session.next().expect("an outcome comes") {
+            Ask::Write(bytes) if text => {
+                assert!(bytes.ends_with(b"\r\n.\r\n"));
+                sent.push("<text>".to_owned());
+                say(&mut session, &mut text);
+            }
+            Ask::Write(bytes) => {
+                for line in String::from_utf8(bytes).unwrap().trim_end().split("\r\n") {
+                    sent.push(line.to_owned());
+                    say(&mut session, &mut text);
+                }
+            }
+            Ask::StartTls => session.answer_arrived(morning(), Answer::TlsStarted),
+            Ask::Done(outcome) => return Told { outcome, sent },
+            Ask::WakeAt(_) => {}
+            Ask::Close => panic!("closed without an outcome"),
+        }
+    }
+}
+
+const TEXT: &[u8] = b"Subject: a\r\n\r\nb\r\n";
+const ALL: &str = "250-foo|250-PIPELINING|250-SIZE 1000|250-8BITMIME|250-SMTPUTF8|250 DSN";
+
+#[test]
+#[rustfmt::skip]
+fn each_recipient_has_its_own_verdict() {
+    use TlsPolicy::{None, Opportunistic, Required};
+    let rows: [(&str, TlsPolicy, &[&str], &str); 17] = [
+        ("all is well, pipelined",        None, &["220 a", ALL, "250 a", "250 a", "250 a", "354 a", "250 a"], "DD"),
+        ("one by one",                    None, &["220 a", "250 foo", "250 a", "250 a", "250 a", "354 a", "250 a"], "DD"),
+        ("one refused",                   None, &["220 a", ALL, "250 a", "550 a", "250 a", "354 a", "250 a"], "RD"),
+        ("one later",                     None, &["220 a", ALL, "250 a", "250 a", "452 a", "354 a", "250 a"], "DW"),
+        ("all refused: no DATA",          None, &["220 a", ALL, "250 a", "550 a", "450 a"], "RW"),
+        ("sender refused",                None, &["220 a", ALL, "553 a", "503 a", "503 a"], "RR"),
+        ("DATA put off",                  None, &["220 a", ALL, "250 a", "250 a", "550 a", "451 a"], "WR"),
+        ("refused after the dot",         None, &["220 a", ALL, "250 a", "250 a", "250 a", "354 a", "554 a"], "RR"),
+        ("lost before the answer",        None, &["220 a", ALL, "250 a", "250 a", "550 a", "354 a"], "WR"),
+        ("HELO for an old server",        None, &["220 a", "502 a", "250 a", "250 a", "250 a", "250 a", "354 a", "250 a"], "DD"),
+        ("greeting says no",              None, &["554 a"], "WW"),
+        ("closing in the middle",         None, &["220 a", ALL, "250 a", "421 a"], "WW"),
+        ("TLS offered and taken",         Opportunistic, &["220 a", "250-a|250 STARTTLS", "220 a", ALL, "250 a", "250 a", "250 a", "354 a", "250 a"], "DD"),
+        ("TLS offered, then refused",     Opportunistic, &["220 a", "250-a|250 STARTTLS", "454 a", "250 a", "250 a", "250 a", "354 a", "250 a"], "DD"),
+        ("m35: TLS required, not there",  Required, &["220 a", ALL], "WW"),
+        ("m35: TLS required, refused",    Required, &["220 a", "250-a|250 STARTTLS", "454 a"], "WW"),
+        ("nonsense",                      None, &["220 a", ALL, "250 a", "hello"], "WW"),
+    ];
+    for (story, tls, replies, verdicts) in rows {
+        let told = play(tls, replies, delivery(&["a@b.vn", "c@b.vn"], TEXT));
+        assert_eq!(told.verdicts(), verdicts, "{story}: {:?}", told.outcome);
+    }
+}
+
+#[test]
+fn a_reply_added_before_tls_is_an_injection() {
+    // CVE-2021-33515 and its kin: a man in the middle adds a reply that would be read as the peer's first one inside TLS.
+    let told = play(
+        TlsPolicy::Opportunistic,
+        &["220 a", "250-a|250 STARTTLS", "220 a|250 injected"],
+        delivery(&["a@b.vn"], TEXT),
+    );
+    assert_eq!((told.verdicts().as_str(), told.outcome.fault), ("W", Some(Error::BadReply)));
+}
+
+#[test]
+fn parameters_are_sent_when_they_are_offered() {
+    let mut wish = delivery(&["nguyễn@b.vn"], "Subject: chào\r\n\r\n".as_bytes());
+    wish.recipients[0].notify = Some(Notify::On { success: true, failure: true, delay: false });
+    wish.recipients[0].original = OriginalRecipient::new("rfc822", "a+b@c.vn");
+    wish.ret = Some(smtp::Ret::Full);
+    wish.envelope_id = smtp::EnvelopeId::new("x=1");
+    let told = play(TlsPolicy::None, &["220 a", ALL, "250 a", "250 a", "354 a", "250 a"], wish);
+    assert_eq!(
+        told.sent,
+        [
+            "EHLO mx.bar.com",
+            "MAIL FROM:<an@bar.com> SIZE=18 BODY=8BITMIME SMTPUTF8 RET=FULL ENVID=x+3D1",
+            "RCPT TO:<nguyễn@b.vn> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;a+2Bb@c.vn",
+            "DATA",
+            "<text>",
+        ]
+    );
+    assert!(told.outcome.peer_reports);
+
+    let mut report = delivery(&["a@b.vn"], TEXT);
+    report.reverse_path = ReversePath::Null;
+    let told = play(TlsPolicy::None, &["220 a", "250 a", "250 a", "250 a", "354 a", "250 a"], report);
+    assert_eq!(told.sent[1..3], ["MAIL FROM:<>", "RCPT TO:<a@b.vn>"]);
+}
+
+#[test]
+#[rustfmt::skip]
+fn what_the_peer_cannot_carry_is_refused_before_it_is_sent() {
+    let utf8 = "Subject: chào\r\n\r\n".as_bytes();
+    let large = [b'x'; 1_001];
+    let rows: [(&str, &str, &[u8], bool, &str); 4] = [
+        ("250-a|250 SMTPUTF8",            "a@b.vn",      utf8,   false, "5.6.3"),
+        ("250-a|250 8BITMIME",            "nguyễn@b.vn", TEXT,   false, "5.6.7"),
+        ("250-a|250 8BITMIME",            "a@b.vn",      utf8,   true,  "5.6.7"),
+        ("250-a|250-8BITMIME|250 SIZE 1000", "a@b.vn",   &large, false, "5.3.4"),
+    ];
+    for (offer, address, message, smtputf8, status) in rows {
+        let wish = Delivery { smtputf8, ..delivery(&[address], message) };
+        let told = play(TlsPolicy::None, &["220 a", offer], wish);
+        assert_eq!(told.verdicts(), "R", "{status}");
+        assert_eq!(told.outcome.verdicts[0].reply().status().unwrap().to_string(), status);
+        assert_eq!(told.sent, ["EHLO mx.bar.com"], "nothing was sent");
+    }
+    // Only the recipient that cannot be reached is refused.
+    let mut wish = delivery(&["a@b.vn"], TEXT);
+    wish.recipients.push(to("nguyễn@b.vn"));
+    let told = play(TlsPolicy::None, &["220 a", "250 a", "250 a", "250 a", "354 a", "250 a"], wish);
+    assert_eq!(told.verdicts(), "DR");
+}
+
+#[test]
+#[rustfmt::skip]
+fn rfc_5321_section_4_5_3_2_patience() {
+    // After so many replies the peer falls silent; so many minutes later the session gives up.
+    let rows: [(&[&str], u64); 7] = [
+        (&[],                                                       5),
+        (&["220 a"],                                                5),
+        (&["220 a", "250 a"],                                       5),
+        (&["220 a", "250 a", "250 a"],                              5),
+        (&["220 a", "250 a", "250 a", "250 a"],                     2),
+        (&["220 a", "250 a", "250 a", "250 a", "354 a"],            10),
+        (&["220 a", "250-a|250 STARTTLS", "220 a"],                 5),
+    ];
+    for (replies, minutes) in rows {
+        let mut session = Session::new(morning(), terms(TlsPolicy::Opportunistic), Limits::default());
+        session.deliver(morning(), delivery(&["a@b.vn"], TEXT));
+        let (mut wake, mut outcome) = (None, None);
+        let mut work = |session: &mut Session, wake: &mut Option<mail::Timestamp>| {
+            while let Some(ask) = session.next() {
+                match ask {
+                    Ask::WakeAt(at) => *wake = Some(at),
+                    Ask::Done(done) => outcome = Some(done),
+                    Ask::Write(_) => session.written(morning()),
+                    Ask::StartTls | Ask::Close => {}
+                }
+            }
+        };
+        work(&mut session, &mut wake);
+        for reply in replies {
+            session.bytes_arrived(morning(), format!("{}\r\n", reply.replace('|', "\r\n")).as_bytes());
+            work(&mut session, &mut wake);
+        }
+        let end = morning().plus(Duration::from_secs(60 * minutes));
+        session.time_passed(end.plus(Duration::from_millis(1)).min(end));
+        work(&mut session, &mut wake);
+        let outcome = outcome.unwrap_or_else(|| panic!("{replies:?}: still waiting"));
+        assert_eq!(outcome.fault, Some(Error::Silence), "{replies:?}");
+        assert!(wake.is_some_and(|at| at <= end), "{replies:?} {wake:?}");
+        assert!(matches!(outcome.verdicts[..], [Verdict::Deferred(_)]));
+    }
+}
+
+#[test]
+fn a_password_is_sent_inside_tls_only() {
+    let with = |tls, replies: &[&str]| {
+        let mut t = terms(tls);
+        t.credentials = Some(("an".into(), mail::Secret::from("secret")));
+        let mut session = Session::new(morning(), t, Limits::default());
+        session.deliver(morning(), delivery(&["a@b.vn"], TEXT));
+        let mut sent = String::new();
+        for reply in replies {
+            session.bytes_arrived(morning(), format!("{}\r\n", reply.replace('|', "\r\n")).as_bytes());
+            while let Some(ask) = session.next() {
+                match ask {
+                    Ask::Write(bytes) => sent += &String::from_utf8(bytes).unwrap(),
+                    Ask::StartTls => session.answer_arrived(morning(), Answer::TlsStarted),
+                    Ask::Done(outcome) => return (sent, outcome.fault),
+                    _ => {}
+                }
+            }
+        }
+        (sent, None)
+    };
+    let (sent, fault) = with(TlsPolicy::Opportunistic, &["220 a", "250-a|250 AUTH PLAIN"]);
+    assert!(!sent.contains("AUTH"), "{sent}");
+    assert_eq!(fault, Some(Error::NoAuth));
+    let (sent, fault) = with(
+        TlsPolicy::Required,
+        &["220 a", "250-a|250 STARTTLS", "220 a", "250-a|250 AUTH LOGIN PLAIN", "235 a"],
+    );
+    assert!(sent.contains("AUTH PLAIN AGFuAHNlY3JldA==\r\nMAIL FROM:") && fault.is_none(), "{sent}");
+}

@@ -1,0 +1,134 @@
+//! The audit log: who did what, written in the transaction of what was done (RULES R52, A22).
+
+use mail::{AuditId, OwnerId, Timestamp};
+
+use crate::error::Result;
+use crate::sql::values;
+use crate::{Error, Tx};
+
+/// The catalogue of acts. Their names are stable: reports and SIEM rules refer to them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Audit {
+    /// A mail was taken in for an account.
+    MailReceived,
+    /// A mail was handed in for sending.
+    MailSubmitted,
+    /// A mail was handed over to the next system.
+    MailDelivered,
+    /// A mail could not be delivered; its sender was told.
+    MailBounced,
+    /// Messages of an account were changed by its user.
+    MailChanged,
+    /// A message was destroyed by its user.
+    MailDestroyed,
+    /// An agency was added or changed.
+    AgencyChanged,
+    /// An account was added or changed.
+    AccountChanged,
+    /// A domain was added or changed.
+    DomainChanged,
+    /// A system that may use the exchange was added or changed.
+    SystemChanged,
+    /// A signer's certificate was registered.
+    SignerRegistered,
+    /// A trust anchor was added.
+    TrustChanged,
+    /// A package was accepted from a sending system.
+    DocumentAccepted,
+    /// A package was refused.
+    DocumentRefused,
+    /// A package was handed to its receiving system.
+    DocumentDelivered,
+    /// A receiving system acknowledged a package.
+    DocumentAcknowledged,
+    /// A receiving agency reported a status of a document.
+    StatusReported,
+}
+
+impl Audit {
+    /// The stable name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::MailReceived => "mail.received",
+            Self::MailSubmitted => "mail.submitted",
+            Self::MailDelivered => "mail.delivered",
+            Self::MailBounced => "mail.bounced",
+            Self::MailChanged => "mail.changed",
+            Self::MailDestroyed => "mail.destroyed",
+            Self::AgencyChanged => "agency.changed",
+            Self::AccountChanged => "account.changed",
+            Self::DomainChanged => "domain.changed",
+            Self::SystemChanged => "system.changed",
+            Self::SignerRegistered => "signer.registered",
+            Self::TrustChanged => "trust.changed",
+            Self::DocumentAccepted => "document.accepted",
+            Self::DocumentRefused => "document.refused",
+            Self::DocumentDelivered => "document.delivered",
+            Self::DocumentAcknowledged => "document.acknowledged",
+            Self::StatusReported => "status.reported",
+        }
+    }
+}
+
+/// A row of the audit log, read back.
+#[derive(Clone, Debug)]
+pub struct AuditEntry {
+    /// When.
+    pub at: Timestamp,
+    /// Who: an account id, a system id, or the name of a part of the program.
+    pub actor: String,
+    /// What: [`Audit::name`].
+    pub action: String,
+    /// To what: an id.
+    pub subject: String,
+    /// More, as JSON or empty. Never an address, a subject line or content.
+    pub detail: String,
+}
+
+impl Tx {
+    /// Writes a row of the audit log.
+    pub async fn audit(
+        &mut self,
+        owner: impl Into<OwnerId>,
+        now: Timestamp,
+        actor: &str,
+        action: Audit,
+        subject: &str,
+        detail: &str,
+    ) -> Result<()> {
+        let owner = owner.into();
+        let id = AuditId::new(now, &*self.shared.chance);
+        self.exec(
+            "INSERT INTO audit (owner_id, audit_id, at, actor, action, subject, detail) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            values![&owner, &id, now, actor, action.name(), subject, detail],
+        )
+        .await
+        .map(drop)
+    }
+
+    /// The newest rows of an owner, newest first, `limit` at most.
+    pub async fn audit_trail(&mut self, owner: impl Into<OwnerId>, limit: usize) -> Result<Vec<AuditEntry>> {
+        let owner = owner.into();
+        let limit = i64::try_from(limit).map_err(|_| Error::Refused("limit is too large"))?;
+        let rows = self
+            .rows(
+                "SELECT at, actor, action, subject, detail FROM audit WHERE owner_id = $1 \
+                 ORDER BY audit_id DESC LIMIT $2",
+                values![&owner, limit],
+            )
+            .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(AuditEntry {
+                    at: row.moment(0)?,
+                    actor: row.text(1)?,
+                    action: row.text(2)?,
+                    subject: row.text(3)?,
+                    detail: row.text(4)?,
+                })
+            })
+            .collect()
+    }
+}

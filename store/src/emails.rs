@@ -1,0 +1,689 @@
+//! Messages in mailboxes: adding, listing, changing, destroying, and what changed since.
+
+use mail::message::Facts;
+use mail::{AccountId, BlobId, EmailId, MailboxId, ModSeq, ThreadId, Timestamp, Uid};
+
+use crate::Tx;
+use crate::accounts::words;
+use crate::blobs::Sealed;
+use crate::error::{Error, Result};
+use crate::mailboxes::ThreadShape;
+use crate::sql::{Row, Sql, values};
+
+/// A message to add.
+#[derive(Clone, Debug)]
+pub struct NewEmail {
+    /// Its account.
+    pub account_id: AccountId,
+    /// Its bytes, sealed for the account.
+    pub blob: Sealed,
+    /// What reading it once found.
+    pub facts: Facts,
+    /// Where it goes; at least one.
+    pub mailbox_ids: Vec<MailboxId>,
+    /// Keywords, lower case (RFC 8621 §4.1.1).
+    pub keywords: Vec<String>,
+    /// Legal receipt time (RULES M36), or what an importer says.
+    pub received_at: Timestamp,
+    /// Whether the account's quota is asked.
+    pub ask_quota: bool,
+}
+
+/// Where a message came to lie.
+#[derive(Clone, Debug)]
+pub struct Placed {
+    /// Its id.
+    pub email_id: EmailId,
+    /// Its conversation.
+    pub thread_id: ThreadId,
+    /// Its bytes.
+    pub blob_id: BlobId,
+    /// Its length, bytes.
+    pub size: u64,
+    /// The change that added it.
+    pub modseq: ModSeq,
+    /// Its numbers in its mailboxes.
+    pub uids: Vec<(MailboxId, Uid)>,
+}
+
+/// A message as lists and readers want it.
+#[derive(Clone, Debug)]
+pub struct Email {
+    /// Its id.
+    pub email_id: EmailId,
+    /// Its conversation.
+    pub thread_id: ThreadId,
+    /// Its bytes.
+    pub blob_id: BlobId,
+    /// Its length, bytes.
+    pub size: u64,
+    /// When it arrived.
+    pub received_at: Timestamp,
+    /// Where it lies.
+    pub mailbox_ids: Vec<MailboxId>,
+    /// Its keywords, in order.
+    pub keywords: Vec<String>,
+    /// What reading it once found.
+    pub facts: Facts,
+    /// When it was added.
+    pub created_modseq: ModSeq,
+    /// When it last changed.
+    pub modseq: ModSeq,
+}
+
+/// Which messages, in what order.
+#[derive(Clone, Debug, Default)]
+pub struct EmailQuery {
+    /// Only in this mailbox.
+    pub in_mailbox: Option<MailboxId>,
+    /// Only with this keyword.
+    pub has_keyword: Option<String>,
+    /// Only without this keyword.
+    pub not_keyword: Option<String>,
+    /// Only received at or after.
+    pub after: Option<Timestamp>,
+    /// Only received before.
+    pub before: Option<Timestamp>,
+    /// Oldest first instead of newest first.
+    pub oldest_first: bool,
+    /// The newest (or oldest) of each conversation only.
+    pub collapse_threads: bool,
+}
+
+words! {
+    /// What can change in an account.
+    Changing, "type of data" {
+        /// A message.
+        Email = "email",
+        /// A mailbox.
+        Mailbox = "mailbox",
+        /// A conversation.
+        Thread = "thread",
+        /// A message handed in for sending.
+        Submission = "submission",
+    }
+}
+
+/// What changed since a state (RFC 8620 §5.2).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Ids of what is new, 16 bytes each.
+    pub created: Vec<[u8; 16]>,
+    /// Ids of what is not what it was.
+    pub updated: Vec<[u8; 16]>,
+    /// Ids of what is gone.
+    pub destroyed: Vec<[u8; 16]>,
+    /// The state these changes lead to.
+    pub new_state: i64,
+    /// Whether more changes follow.
+    pub has_more: bool,
+}
+
+/// Keywords of one message, at most; each is 255 characters at most (RFC 8621 §4.1.1).
+const KEYWORDS_MAX: usize = 100;
+
+/// Whether a message counts as unread (RFC 8621 §2): neither seen nor a draft.
+fn is_unread(keywords: &[String]) -> bool {
+    !keywords.iter().any(|keyword| keyword == "$seen" || keyword == "$draft")
+}
+
+/// One text for all keywords, each between blanks, so that one of them can be looked for.
+fn keywords_text(keywords: &[String]) -> Result<String> {
+    let mut sorted: Vec<&str> = keywords.iter().map(String::as_str).collect();
+    sorted.sort_unstable();
+    sorted.dedup();
+    let fits = sorted.len() <= KEYWORDS_MAX
+        && sorted.iter().all(|k| {
+            matches!(k.len(), 1..=255)
+                && k.bytes()
+                    .all(|b| b.is_ascii_graphic() && !b"(){]%*\"\\".contains(&b) && !b.is_ascii_uppercase())
+        });
+    if !fits {
+        return Err(Error::Refused("a keyword is not valid"));
+    }
+    Ok(format!(" {} ", sorted.join(" ")))
+}
+
+macro_rules! select_email {
+    ($tail:literal) => {
+        concat!(
+            "SELECT email_id, thread_id, blob_id, size, received_at, keywords, facts, created_modseq, modseq FROM email e \
+             WHERE account_id = $1 ",
+            $tail
+        )
+    };
+}
+
+fn email(row: &Row) -> Result<Email> {
+    Ok(Email {
+        email_id: row.id(0)?,
+        thread_id: row.id(1)?,
+        blob_id: row.id(2)?,
+        size: row.int(3)?.unsigned_abs(),
+        received_at: row.moment(4)?,
+        mailbox_ids: Vec::new(),
+        keywords: row.text(5)?.split_whitespace().map(str::to_owned).collect(),
+        facts: serde_json::from_str(&row.text(6)?).map_err(|_| Error::Damaged("a message's facts"))?,
+        created_modseq: row.modseq(7)?,
+        modseq: row.modseq(8)?,
+    })
+}
+
+/// Ids as a JSON list of hexadecimal texts: the one form both engines can unfold into rows.
+fn id_list<I: std::fmt::Display>(ids: &[I]) -> String {
+    let quoted: Vec<String> = ids.iter().map(|id| format!("\"{id}\"")).collect();
+    format!("[{}]", quoted.join(","))
+}
+
+impl Tx {
+    /// Adds a message to an account: blob, conversation, row, places, counters.
+    ///
+    /// # Errors
+    /// [`Error::Full`] when the quota is reached, [`Error::NotFound`] when a mailbox is not there.
+    pub async fn add_email(&mut self, new: &NewEmail, now: Timestamp) -> Result<Placed> {
+        let account_id = new.account_id;
+        let size = i64::try_from(new.blob.size()).map_err(|_| Error::Refused("too large"))?;
+        let modseq = self.next_modseq(account_id, size).await?;
+        if new.ask_quota {
+            self.ask_quota(account_id).await?;
+        }
+        self.put_blob(&new.blob, now).await?;
+        let (thread_id, is_new) = self
+            .thread_for(account_id, &new.facts.thread_message_ids(), &new.facts.subject, modseq, now)
+            .await?;
+        let before = match is_new {
+            true => ThreadShape::default(),
+            false => self.thread_shape(account_id, thread_id).await?,
+        };
+        let email_id = EmailId::new(now, &*self.shared.chance);
+        let facts = serde_json::to_string(&new.facts).map_err(|e| Error::Internal(e.to_string()))?;
+        self.exec(
+            "INSERT INTO email (account_id, email_id, thread_id, blob_id, size, received_at, sent_at, subject, preview, \
+             has_attachment, keywords, facts, created_modseq, modseq, legal_hold) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, 0)",
+            values![
+                &account_id,
+                &email_id,
+                &thread_id,
+                &new.blob.blob_id(),
+                size,
+                new.received_at,
+                new.facts.sent_at,
+                &new.facts.subject,
+                &new.facts.preview,
+                new.facts.has_attachment,
+                &keywords_text(&new.keywords)?,
+                &facts,
+                modseq
+            ],
+        )
+        .await?;
+        let mut after = before.clone();
+        let mut uids = Vec::with_capacity(new.mailbox_ids.len());
+        if new.mailbox_ids.is_empty() {
+            return Err(Error::Refused("a message lies in a mailbox"));
+        }
+        for mailbox_id in &new.mailbox_ids {
+            let placement = Placement {
+                account_id,
+                mailbox_id: *mailbox_id,
+                email_id,
+                thread_id,
+                received_at: new.received_at,
+                is_unread: is_unread(&new.keywords),
+            };
+            uids.push((*mailbox_id, self.place(&placement).await?));
+            after.add(*mailbox_id, placement.is_unread);
+        }
+        self.recount(account_id, &before, &after, modseq).await?;
+        Ok(Placed { email_id, thread_id, blob_id: new.blob.blob_id(), size: new.blob.size(), modseq, uids })
+    }
+
+    async fn ask_quota(&mut self, account_id: AccountId) -> Result<()> {
+        let row = self
+            .row(
+                "SELECT 1 FROM account WHERE account_id = $1 AND used_bytes > quota_bytes",
+                values![&account_id],
+            )
+            .await?;
+        if row.is_some() { Err(Error::Full("the mailbox account")) } else { Ok(()) }
+    }
+
+    async fn place(&mut self, p: &Placement) -> Result<Uid> {
+        let uid = self.next_uid(p.account_id, p.mailbox_id).await?;
+        self.exec(
+            "INSERT INTO placement (account_id, mailbox_id, uid, email_id, thread_id, received_at, is_unread) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            values![
+                &p.account_id,
+                &p.mailbox_id,
+                uid,
+                &p.email_id,
+                &p.thread_id,
+                p.received_at,
+                p.is_unread
+            ],
+        )
+        .await?;
+        u32::try_from(uid).map(Uid).map_err(|_| Error::Full("the mailbox's UIDs"))
+    }
+
+    /// Messages by id, in the order asked; those that are not there are left out.
+    pub async fn emails(&mut self, account_id: AccountId, ids: &[EmailId]) -> Result<Vec<Email>> {
+        let list = id_list(ids);
+        let rows = self
+            .rows(
+                Sql {
+                    sqlite: select_email!("AND email_id IN (SELECT unhex(value) FROM json_each($2))"),
+                    postgres: select_email!(
+                        "AND email_id IN (SELECT decode(value, 'hex') FROM json_array_elements_text(CAST($2 AS json)) AS t(value))"
+                    ),
+                },
+                values![&account_id, &list],
+            )
+            .await?;
+        let mut found = std::collections::HashMap::with_capacity(rows.len());
+        for row in &rows {
+            let email = email(row)?;
+            found.insert(email.email_id, email);
+        }
+        let places = self
+            .rows(
+                Sql {
+                    sqlite: "SELECT email_id, mailbox_id FROM placement WHERE account_id = $1 \
+                             AND email_id IN (SELECT unhex(value) FROM json_each($2))",
+                    postgres: "SELECT email_id, mailbox_id FROM placement WHERE account_id = $1 AND email_id IN \
+                               (SELECT decode(value, 'hex') FROM json_array_elements_text(CAST($2 AS json)) AS t(value))",
+                },
+                values![&account_id, &list],
+            )
+            .await?;
+        for row in &places {
+            if let Some(email) = found.get_mut(&row.id::<EmailId>(0)?) {
+                email.mailbox_ids.push(row.id(1)?);
+            }
+        }
+        Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
+    }
+
+    /// One message.
+    pub async fn email(&mut self, account_id: AccountId, email_id: EmailId) -> Result<Option<Email>> {
+        Ok(self.emails(account_id, &[email_id]).await?.into_iter().next())
+    }
+
+    /// Whether a blob can be read by the account: it is a message of its own, or an upload.
+    pub async fn may_read_blob(&mut self, account_id: AccountId, blob_id: BlobId) -> Result<bool> {
+        // Blob names are keyed by owner, so a row under this owner is this account's own.
+        Ok(self.blob(account_id, blob_id).await?.is_some())
+    }
+
+    /// Ids of the messages that match, in order: `limit` of them from place `position` on, and how many match in all.
+    pub async fn query_emails(
+        &mut self,
+        account_id: AccountId,
+        query: &EmailQuery,
+        position: i64,
+        limit: i64,
+    ) -> Result<(Vec<EmailId>, i64)> {
+        let like = |keyword: &Option<String>| {
+            keyword.as_ref().map(|k| format!("% {} %", k.to_ascii_lowercase().replace('_', "\\_")))
+        };
+        let (has, lacks) = (like(&query.has_keyword), like(&query.not_keyword));
+        let after = query.after.map_or(i64::MIN, Timestamp::millis);
+        let before = query.before.map_or(i64::MAX, Timestamp::millis);
+        let narrow = [
+            crate::sql::Value::from(&account_id),
+            after.into(),
+            before.into(),
+            has.as_deref().into(),
+            lacks.as_deref().into(),
+        ];
+        let mut listed = narrow.to_vec();
+        listed.extend_from_slice(values![limit, position]);
+        let mailbox_id = query.in_mailbox;
+        if let Some(mailbox_id) = &mailbox_id {
+            listed.extend_from_slice(values![mailbox_id]);
+        }
+        let mut counted = narrow.to_vec();
+        if let Some(mailbox_id) = &mailbox_id {
+            // The same numbers in both statements: $6 and $7 are not used by the count.
+            counted.extend_from_slice(values![0i64, 0i64, mailbox_id]);
+        }
+        let (list, count) = query_text(query);
+        let rows = self.rows(list, &listed).await?;
+        let ids = rows.iter().map(|row| row.id(0)).collect::<Result<Vec<_>>>()?;
+        let total = match self.plain_total(account_id, query).await? {
+            Some(total) => total,
+            None => self.row(count, &counted).await?.map_or(Ok(0), |row| row.int(0))?,
+        };
+        Ok((ids, total))
+    }
+
+    /// The total of a query that a mailbox's counters answer.
+    async fn plain_total(&mut self, account_id: AccountId, query: &EmailQuery) -> Result<Option<i64>> {
+        let narrowed = query.has_keyword.is_some()
+            || query.not_keyword.is_some()
+            || query.after.is_some()
+            || query.before.is_some();
+        match query.in_mailbox {
+            Some(mailbox_id) if !narrowed => {
+                let mailbox = self.mailbox(account_id, mailbox_id).await?;
+                Ok(mailbox.map(|m| if query.collapse_threads { m.total_threads } else { m.total_emails }))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Gives a message other keywords or other mailboxes; `None` leaves them as they are.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when the message or a mailbox is not there.
+    pub async fn change_email(
+        &mut self,
+        account_id: AccountId,
+        email_id: EmailId,
+        keywords: Option<&[String]>,
+        mailbox_ids: Option<&[MailboxId]>,
+    ) -> Result<ModSeq> {
+        let modseq = self.next_modseq(account_id, 0).await?;
+        let email = self.email(account_id, email_id).await?.ok_or(Error::NotFound("the message"))?;
+        let before = self.thread_shape(account_id, email.thread_id).await?;
+        let keywords = keywords.unwrap_or(&email.keywords);
+        self.exec(
+            "UPDATE email SET keywords = $3, modseq = $4 WHERE account_id = $1 AND email_id = $2",
+            values![&account_id, &email_id, &keywords_text(keywords)?, modseq],
+        )
+        .await?;
+        self.exec(
+            "UPDATE placement SET is_unread = $3 WHERE account_id = $1 AND email_id = $2 AND is_unread <> $3",
+            values![&account_id, &email_id, is_unread(keywords)],
+        )
+        .await?;
+        if let Some(wanted) = mailbox_ids {
+            if wanted.is_empty() {
+                return Err(Error::Refused("a message lies in a mailbox"));
+            }
+            for gone in email.mailbox_ids.iter().filter(|id| !wanted.contains(id)) {
+                self.displace(account_id, *gone, email_id, modseq).await?;
+            }
+            for mailbox_id in wanted.iter().filter(|id| !email.mailbox_ids.contains(id)) {
+                let placement = Placement {
+                    account_id,
+                    mailbox_id: *mailbox_id,
+                    email_id,
+                    thread_id: email.thread_id,
+                    received_at: email.received_at,
+                    is_unread: is_unread(keywords),
+                };
+                self.place(&placement).await?;
+            }
+        }
+        let after = self.thread_shape(account_id, email.thread_id).await?;
+        self.recount(account_id, &before, &after, modseq).await?;
+        Ok(modseq)
+    }
+
+    /// Takes a message out of one mailbox and remembers its UID as gone.
+    async fn displace(
+        &mut self,
+        account_id: AccountId,
+        mailbox_id: MailboxId,
+        email_id: EmailId,
+        modseq: ModSeq,
+    ) -> Result<()> {
+        let row = self
+            .row(
+                "DELETE FROM placement WHERE account_id = $1 AND mailbox_id = $2 AND email_id = $3 RETURNING uid",
+                values![&account_id, &mailbox_id, &email_id],
+            )
+            .await?;
+        if let Some(row) = row {
+            self.exec(
+                "INSERT INTO expunged (account_id, mailbox_id, uid, modseq) VALUES ($1, $2, $3, $4)",
+                values![&account_id, &mailbox_id, row.int(0)?, modseq],
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Destroys a message. Its bytes stay while a legal hold or a retention says so, out of everybody's sight.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when it is not there.
+    pub async fn destroy_email(
+        &mut self,
+        account_id: AccountId,
+        email_id: EmailId,
+        now: Timestamp,
+    ) -> Result<ModSeq> {
+        let email = self.email(account_id, email_id).await?.ok_or(Error::NotFound("the message"))?;
+        let size = i64::try_from(email.size).map_err(|_| Error::Damaged("a message's size"))?;
+        let modseq = self.next_modseq(account_id, -size).await?;
+        let before = self.thread_shape(account_id, email.thread_id).await?;
+        for mailbox_id in &email.mailbox_ids {
+            self.displace(account_id, *mailbox_id, email_id, modseq).await?;
+        }
+        self.hold_bytes(account_id, &email).await?;
+        self.exec(
+            "DELETE FROM email WHERE account_id = $1 AND email_id = $2",
+            values![&account_id, &email_id],
+        )
+        .await?;
+        self.drop_blob(account_id, email.blob_id, now).await?;
+        self.bury(account_id, "email", email_id.as_bytes(), email.created_modseq, modseq).await?;
+        let after = self.thread_shape(account_id, email.thread_id).await?;
+        self.recount(account_id, &before, &after, modseq).await?;
+        self.thread_shrank(account_id, email.thread_id, modseq).await?;
+        Ok(modseq)
+    }
+
+    /// Before a message goes: what holds it, holds its bytes from now on.
+    async fn hold_bytes(&mut self, account_id: AccountId, email: &Email) -> Result<()> {
+        self.exec(
+            "UPDATE blob SET hold_until = (SELECT CASE WHEN e.legal_hold = 1 OR a.legal_hold = 1 \
+             THEN 9223372036854775807 ELSE e.retain_until END \
+             FROM email e JOIN account a ON a.account_id = e.account_id WHERE e.account_id = $1 AND e.email_id = $3) \
+             WHERE owner_id = $1 AND blob_id = $2 AND EXISTS (SELECT 1 FROM email e \
+             JOIN account a ON a.account_id = e.account_id WHERE e.account_id = $1 AND e.email_id = $3 \
+             AND (e.legal_hold = 1 OR a.legal_hold = 1 OR e.retain_until IS NOT NULL))",
+            values![&account_id, &email.blob_id, &email.email_id],
+        )
+        .await
+        .map(drop)
+    }
+
+    /// Remembers what is gone.
+    pub(crate) async fn bury(
+        &mut self,
+        account_id: AccountId,
+        kind: &str,
+        object_id: &[u8; 16],
+        created: ModSeq,
+        modseq: ModSeq,
+    ) -> Result<()> {
+        self.exec(
+            "INSERT INTO tombstone (account_id, kind, object_id, created_modseq, modseq) VALUES ($1, $2, $3, $4, $5)",
+            values![&account_id, kind, object_id, created, modseq],
+        )
+        .await
+        .map(drop)
+    }
+
+    /// What changed since a state, oldest change first, `limit` at most.
+    pub async fn changes(
+        &mut self,
+        account_id: AccountId,
+        what: Changing,
+        since: ModSeq,
+        limit: i64,
+    ) -> Result<Changes> {
+        let live = match what {
+            Changing::Email => {
+                "SELECT email_id, created_modseq, modseq FROM email WHERE account_id = $1 AND modseq > $2 \
+                 ORDER BY modseq LIMIT $3"
+            }
+            Changing::Mailbox => {
+                "SELECT mailbox_id, created_modseq, modseq FROM mailbox WHERE account_id = $1 AND modseq > $2 \
+                 ORDER BY modseq LIMIT $3"
+            }
+            Changing::Thread => {
+                "SELECT thread_id, created_modseq, modseq FROM thread WHERE account_id = $1 AND modseq > $2 \
+                 ORDER BY modseq LIMIT $3"
+            }
+            Changing::Submission => {
+                "SELECT submission_id, created_modseq, modseq FROM submission WHERE account_id = $1 AND modseq > $2 \
+                 ORDER BY modseq LIMIT $3"
+            }
+        };
+        let live = self.rows(live, values![&account_id, since, limit + 1]).await?;
+        let gone = self
+            .rows(
+                "SELECT object_id, created_modseq, modseq FROM tombstone WHERE account_id = $1 AND modseq > $2 AND kind = $4 \
+                 ORDER BY modseq LIMIT $3",
+                values![&account_id, since, limit + 1, what.as_str()],
+            )
+            .await?;
+        let mut all = Vec::with_capacity(live.len() + gone.len());
+        for (row, is_gone) in live.iter().map(|row| (row, false)).chain(gone.iter().map(|row| (row, true))) {
+            let id: [u8; 16] = row.bytes(0)?.try_into().map_err(|_| Error::Damaged("an id column"))?;
+            all.push((row.int(2)?, row.int(1)?, is_gone, id));
+        }
+        all.sort_unstable();
+        let now = self.modseq(account_id).await?;
+        Ok(first_changes(&all, since.0, now.0, limit))
+    }
+}
+
+/// The first `limit` changes of (modseq, created, gone, id) in order. A change is cut only between two modseqs, so
+/// that the state named is one the account was really in; one transaction alone may exceed the limit.
+fn first_changes(all: &[(i64, i64, bool, [u8; 16])], since: i64, now: i64, limit: i64) -> Changes {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut end = all.len().min(limit);
+    let has_more = all.len() > limit;
+    if has_more {
+        let cut_at = all[end].0;
+        let before_cut =
+            all[..end].iter().rposition(|(modseq, ..)| *modseq < cut_at).map_or(0, |last| last + 1);
+        end = match before_cut {
+            0 => all.iter().position(|(modseq, ..)| *modseq > cut_at).unwrap_or(all.len()),
+            cut => cut,
+        };
+    }
+    let mut changes = Changes { new_state: now, has_more: end < all.len(), ..Changes::default() };
+    if let (true, Some((modseq, ..))) = (changes.has_more, all[..end].last()) {
+        changes.new_state = *modseq;
+    }
+    for (_, created, is_gone, id) in &all[..end] {
+        match (is_gone, *created > since) {
+            (false, true) => changes.created.push(*id),
+            (false, false) => changes.updated.push(*id),
+            (true, false) => changes.destroyed.push(*id),
+            // Came and went between the two states: nobody needs to know.
+            (true, true) => {}
+        }
+    }
+    changes
+}
+
+struct Placement {
+    account_id: AccountId,
+    mailbox_id: MailboxId,
+    email_id: EmailId,
+    thread_id: ThreadId,
+    received_at: Timestamp,
+    is_unread: bool,
+}
+
+/// The texts of a query: the page, and the count. Parameters: $1 account, $2 after, $3 before, $4 keyword, $5 not
+/// keyword, $6 limit, $7 offset, $8 mailbox.
+fn query_text(query: &EmailQuery) -> (&'static str, &'static str) {
+    macro_rules! narrowed {
+        ($from:literal) => {
+            concat!(
+                $from,
+                " WHERE e.account_id = $1 AND e.received_at >= $2 AND e.received_at < $3 \
+                 AND (CAST($4 AS TEXT) IS NULL OR e.keywords LIKE $4 ESCAPE '\\') \
+                 AND (CAST($5 AS TEXT) IS NULL OR e.keywords NOT LIKE $5 ESCAPE '\\') "
+            )
+        };
+    }
+    macro_rules! in_mailbox {
+        ($head:literal) => {
+            concat!(
+                $head,
+                " FROM placement p JOIN email e ON e.account_id = p.account_id AND e.email_id = p.email_id ",
+                narrowed!(""),
+                " AND p.account_id = $1 AND p.mailbox_id = $8 AND p.received_at >= $2 AND p.received_at < $3 "
+            )
+        };
+    }
+    macro_rules! anywhere {
+        ($head:literal) => {
+            concat!($head, " FROM email e ", narrowed!(""))
+        };
+    }
+    match (query.in_mailbox.is_some(), query.collapse_threads, query.oldest_first) {
+        (true, false, false) => (
+            concat!(
+                in_mailbox!("SELECT e.email_id"),
+                "ORDER BY p.received_at DESC, p.email_id DESC LIMIT $6 OFFSET $7"
+            ),
+            in_mailbox!("SELECT COUNT(*)"),
+        ),
+        (true, false, true) => (
+            concat!(
+                in_mailbox!("SELECT e.email_id"),
+                "ORDER BY p.received_at, p.email_id LIMIT $6 OFFSET $7"
+            ),
+            in_mailbox!("SELECT COUNT(*)"),
+        ),
+        (true, true, false) => (
+            concat!(
+                in_mailbox!("SELECT e.email_id"),
+                "AND NOT EXISTS (SELECT 1 FROM placement q WHERE q.account_id = $1 AND q.thread_id = p.thread_id \
+                 AND q.mailbox_id = $8 AND (q.received_at, q.email_id) > (p.received_at, p.email_id)) \
+                 ORDER BY p.received_at DESC, p.email_id DESC LIMIT $6 OFFSET $7"
+            ),
+            in_mailbox!("SELECT COUNT(DISTINCT p.thread_id)"),
+        ),
+        (true, true, true) => (
+            concat!(
+                in_mailbox!("SELECT e.email_id"),
+                "AND NOT EXISTS (SELECT 1 FROM placement q WHERE q.account_id = $1 AND q.thread_id = p.thread_id \
+                 AND q.mailbox_id = $8 AND (q.received_at, q.email_id) < (p.received_at, p.email_id)) \
+                 ORDER BY p.received_at, p.email_id LIMIT $6 OFFSET $7"
+            ),
+            in_mailbox!("SELECT COUNT(DISTINCT p.thread_id)"),
+        ),
+        (false, false, false) => (
+            concat!(
+                anywhere!("SELECT e.email_id"),
+                "ORDER BY e.received_at DESC, e.email_id DESC LIMIT $6 OFFSET $7"
+            ),
+            anywhere!("SELECT COUNT(*)"),
+        ),
+        (false, false, true) => (
+            concat!(anywhere!("SELECT e.email_id"), "ORDER BY e.received_at, e.email_id LIMIT $6 OFFSET $7"),
+            anywhere!("SELECT COUNT(*)"),
+        ),
+        (false, true, false) => (
+            concat!(
+                anywhere!("SELECT e.email_id"),
+                "AND NOT EXISTS (SELECT 1 FROM email q WHERE q.account_id = $1 AND q.thread_id = e.thread_id \
+                 AND (q.received_at, q.email_id) > (e.received_at, e.email_id)) \
+                 ORDER BY e.received_at DESC, e.email_id DESC LIMIT $6 OFFSET $7"
+            ),
+            anywhere!("SELECT COUNT(DISTINCT e.thread_id)"),
+        ),
+        (false, true, true) => (
+            concat!(
+                anywhere!("SELECT e.email_id"),
+                "AND NOT EXISTS (SELECT 1 FROM email q WHERE q.account_id = $1 AND q.thread_id = e.thread_id \
+                 AND (q.received_at, q.email_id) < (e.received_at, e.email_id)) \
+                 ORDER BY e.received_at, e.email_id LIMIT $6 OFFSET $7"
+            ),
+            anywhere!("SELECT COUNT(DISTINCT e.thread_id)"),
+        ),
+    }
+}

@@ -1,0 +1,295 @@
+//! Transactions: every write goes through [`Store::write`], every read through [`Store::read`].
+//!
+//! On SQLite one writer drains all waiting writes into one transaction, a savepoint each, one sync at the end, and
+//! then answers all of them (group commit): throughput grows with concurrency and durability stays full. On
+//! PostgreSQL each write is a transaction of its own and the engine groups the flushes.
+
+use std::collections::HashSet;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::error::{Error, Result, is_collision};
+use crate::sql::{Conn, Row, Sql, Value};
+use crate::{Backend, Shared, Signal, Store};
+
+/// What a verb's body returns: its future borrows the transaction and the input.
+pub type Verb<'t, T, E> = Pin<Box<dyn Future<Output = std::result::Result<T, E>> + Send + 't>>;
+
+/// One transaction, in which verbs run. Got from [`Store::write`] or [`Store::read`].
+pub struct Tx {
+    conn: Conn,
+    /// Told to the house after the commit; forgotten when the verb fails.
+    pub(crate) signals: HashSet<Signal>,
+    /// Set when the engine has thrown the transaction away (disk full, connection lost): nothing more can run in it.
+    broken: bool,
+    /// Set when PostgreSQL asks for the whole transaction to be run again.
+    collided: bool,
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Tx {
+    fn new(conn: Conn, shared: Arc<Shared>) -> Self {
+        Self { conn, signals: HashSet::new(), broken: false, collided: false, shared }
+    }
+
+    /// Runs a statement and says how many rows it touched.
+    pub(crate) async fn exec(&mut self, sql: impl Into<Sql>, values: &[Value<'_>]) -> Result<u64> {
+        let outcome = self.conn.exec(sql.into(), values).await;
+        self.noted(outcome)
+    }
+
+    /// Runs a query and takes all its rows.
+    pub(crate) async fn rows(&mut self, sql: impl Into<Sql>, values: &[Value<'_>]) -> Result<Vec<Row>> {
+        let outcome = self.conn.rows(sql.into(), values).await;
+        self.noted(outcome)
+    }
+
+    /// Runs a query that answers with one row at most.
+    pub(crate) async fn row(&mut self, sql: impl Into<Sql>, values: &[Value<'_>]) -> Result<Option<Row>> {
+        Ok(self.rows(sql, values).await?.into_iter().next())
+    }
+
+    fn noted<T>(&mut self, outcome: std::result::Result<T, sqlx::Error>) -> Result<T> {
+        outcome.map_err(|error| {
+            self.collided |= is_collision(&error);
+            let error = Error::from(error);
+            // A unique key that is taken leaves a SQLite savepoint usable and a PostgreSQL transaction not; either
+            // way the verb's own error ends the verb. Only losing the engine ends the others with it.
+            self.broken |= matches!(error, Error::Unavailable(_));
+            error
+        })
+    }
+
+    async fn control(&mut self, sql: &'static str) -> Result<()> {
+        self.exec(sql, &[]).await.map(drop)
+    }
+}
+
+/// A write that waits for the SQLite writer.
+pub(crate) trait Job: Send {
+    /// Runs the verb; `false` when it failed and its savepoint has to be taken back.
+    fn run<'t>(&'t mut self, tx: &'t mut Tx) -> Pin<Box<dyn Future<Output = bool> + Send + 't>>;
+    /// Tells the caller. `committed` is the fate of the whole group.
+    fn answer(self: Box<Self>, committed: std::result::Result<(), &Error>);
+}
+
+struct TypedJob<I, T, E, F> {
+    name: &'static str,
+    input: I,
+    verb: F,
+    outcome: Option<std::result::Result<T, E>>,
+    reply: oneshot::Sender<std::result::Result<T, E>>,
+}
+
+impl<I, T, E, F> Job for TypedJob<I, T, E, F>
+where
+    I: Send + Sync + 'static,
+    T: Send + 'static,
+    E: From<Error> + Send + 'static,
+    F: for<'t> Fn(&'t mut Tx, &'t I) -> Verb<'t, T, E> + Send + Sync + 'static,
+{
+    fn run<'t>(&'t mut self, tx: &'t mut Tx) -> Pin<Box<dyn Future<Output = bool> + Send + 't>> {
+        Box::pin(async move {
+            let outcome = (self.verb)(tx, &self.input).await;
+            let kept = outcome.is_ok();
+            self.outcome = Some(outcome);
+            kept
+        })
+    }
+
+    fn answer(self: Box<Self>, committed: std::result::Result<(), &Error>) {
+        let outcome = match (self.outcome, committed) {
+            (Some(Err(error)), _) => Err(error),
+            (Some(Ok(value)), Ok(())) => Ok(value),
+            (_, Err(error)) => Err(E::from(Error::Unavailable(error.to_string()))),
+            (None, Ok(())) => Err(E::from(Error::Internal(format!("{} did not run", self.name)))),
+        };
+        // A caller that went away has made no promise to anybody.
+        let _ = self.reply.send(outcome);
+    }
+}
+
+/// The SQLite writer. The one owner of the one writing connection.
+pub(crate) struct Writer {
+    pub(crate) conn: Conn,
+    pub(crate) jobs: mpsc::Receiver<Box<dyn Job>>,
+    pub(crate) group_max: usize,
+    /// Not a [`Store`]: the writer must end when the last of those is gone.
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Writer {
+    /// Runs until every [`Store`] is gone and every write that was taken is answered.
+    pub(crate) async fn run(self) {
+        let Self { conn, mut jobs, group_max, shared } = self;
+        let mut group: Vec<Box<dyn Job>> = Vec::with_capacity(group_max);
+        let mut tx = Tx::new(conn, shared);
+        while jobs.recv_many(&mut group, group_max).await > 0 {
+            let committed = commit_group(&mut tx, &mut group).await;
+            if let Err(error) = &committed {
+                tracing::error!(writes = group.len(), "a group of writes was not stored: {error}");
+                tx.signals.clear();
+                tx.broken = false;
+                // Whatever state the connection is in, this leaves it outside a transaction.
+                let _ = tx.control("ROLLBACK").await;
+                tx.broken = false;
+            }
+            // From here on what was committed survives a crash; only now is anybody told.
+            for job in group.drain(..) {
+                job.answer(committed.as_ref().copied());
+            }
+            let signals = std::mem::take(&mut tx.signals);
+            tx.shared.raise(signals);
+        }
+        if let Conn::Sqlite(conn) = tx.conn
+            && let Err(error) = sqlx::Connection::close(conn).await
+        {
+            tracing::warn!("the database did not close cleanly: {error}");
+        }
+    }
+}
+
+async fn commit_group(tx: &mut Tx, group: &mut [Box<dyn Job>]) -> Result<()> {
+    tx.control("BEGIN IMMEDIATE").await?;
+    for job in group.iter_mut() {
+        let before = tx.signals.clone();
+        tx.control("SAVEPOINT verb").await?;
+        if job.run(tx).await {
+            tx.control("RELEASE verb").await?;
+        } else {
+            tx.signals = before;
+            if tx.broken {
+                return Err(Error::Unavailable("the transaction was lost".to_owned()));
+            }
+            tx.control("ROLLBACK TO verb").await?;
+            tx.control("RELEASE verb").await?;
+        }
+    }
+    tx.control("COMMIT").await
+}
+
+impl Store {
+    /// Runs `verb` in a transaction of its own and commits. When this returns `Ok`, what was written survives a
+    /// power cut; when it returns `Err`, nothing was written.
+    ///
+    /// `name` says in the log what was going on. `input` is plain data, because PostgreSQL may ask for the verb to be
+    /// run again.
+    ///
+    /// # Errors
+    /// What the verb refuses with, or [`Error::Busy`] and [`Error::Unavailable`] in its words.
+    pub async fn write<I, T, E, F>(&self, name: &'static str, input: I, verb: F) -> std::result::Result<T, E>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: for<'t> Fn(&'t mut Tx, &'t I) -> Verb<'t, T, E> + Send + Sync + 'static,
+    {
+        match &self.backend {
+            Backend::Sqlite { writer, .. } => {
+                let (reply, answer) = oneshot::channel();
+                let job = TypedJob { name, input, verb, outcome: None, reply };
+                writer
+                    .send(Box::new(job))
+                    .await
+                    .map_err(|_| Error::Unavailable("the writer has stopped".to_owned()))?;
+                answer.await.map_err(|_| Error::Unavailable("the writer has stopped".to_owned()))?
+            }
+            Backend::Postgres { pool } => self.write_postgres(pool, &input, &verb).await,
+        }
+    }
+
+    async fn write_postgres<I, T, E, F>(
+        &self,
+        pool: &sqlx::PgPool,
+        input: &I,
+        verb: &F,
+    ) -> std::result::Result<T, E>
+    where
+        E: From<Error>,
+        F: for<'t> Fn(&'t mut Tx, &'t I) -> Verb<'t, T, E>,
+    {
+        /// Two writers that stood in each other's way twice will hardly do so a fifth time.
+        const TRIES: usize = 5;
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let conn = pool.acquire().await.map_err(Error::from)?;
+            let mut open = OpenTx::begin(Tx::new(Conn::Postgres(conn), self.shared.clone()), "BEGIN").await?;
+            let outcome = match verb(open.tx(), input).await {
+                Ok(value) => open.finish("COMMIT").await.map(|signals| (value, signals)).map_err(E::from),
+                Err(error) => {
+                    let collided = open.tx().collided;
+                    let _ = open.finish("ROLLBACK").await;
+                    if collided && tries < TRIES {
+                        continue;
+                    }
+                    Err(error)
+                }
+            };
+            return outcome.map(|(value, signals)| {
+                self.shared.raise(signals);
+                value
+            });
+        }
+    }
+
+    /// Runs `verb` on one consistent view of the data. It cannot write: the connection refuses.
+    ///
+    /// # Errors
+    /// What the verb refuses with, or [`Error::Unavailable`] in its words.
+    pub async fn read<I, T, E, F>(&self, input: I, verb: F) -> std::result::Result<T, E>
+    where
+        E: From<Error>,
+        F: for<'t> FnOnce(&'t mut Tx, &'t I) -> Verb<'t, T, E>,
+    {
+        let (conn, begin) = match &self.backend {
+            Backend::Sqlite { readers, .. } => {
+                (Conn::SqlitePooled(readers.acquire().await.map_err(Error::from)?), "BEGIN")
+            }
+            Backend::Postgres { pool } => (
+                Conn::Postgres(pool.acquire().await.map_err(Error::from)?),
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            ),
+        };
+        let mut open = OpenTx::begin(Tx::new(conn, self.shared.clone()), begin).await?;
+        let outcome = verb(open.tx(), &input).await;
+        open.finish("ROLLBACK").await?;
+        outcome
+    }
+}
+
+/// A transaction on a pooled connection. When it is dropped half-way (its caller went away) the connection is
+/// closed instead of going back to the pool with a transaction open.
+struct OpenTx(Option<Tx>);
+
+impl OpenTx {
+    async fn begin(tx: Tx, begin: &'static str) -> Result<Self> {
+        let mut open = Self(Some(tx));
+        open.tx().control(begin).await?;
+        Ok(open)
+    }
+
+    fn tx(&mut self) -> &mut Tx {
+        // Only `finish` takes it out, and that consumes `self`.
+        self.0.as_mut().unwrap_or_else(|| unreachable!("an open transaction holds its connection"))
+    }
+
+    async fn finish(mut self, end: &'static str) -> Result<HashSet<Signal>> {
+        self.tx().control(end).await?;
+        // The connection is clean again: let it go back to its pool.
+        Ok(self.0.take().map(|tx| tx.signals).unwrap_or_default())
+    }
+}
+
+impl Drop for OpenTx {
+    fn drop(&mut self) {
+        match self.0.take().map(|tx| tx.conn) {
+            Some(Conn::SqlitePooled(conn)) => drop(conn.detach()),
+            Some(Conn::Postgres(conn)) => drop(conn.detach()),
+            Some(Conn::Sqlite(_)) | None => {}
+        }
+    }
+}

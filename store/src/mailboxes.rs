@@ -1,0 +1,341 @@
+//! Mailboxes (folders) and their exact counters.
+
+use std::collections::BTreeMap;
+
+use mail::{AccountId, MailboxId, ModSeq, ThreadId, UidValidity};
+
+use crate::Tx;
+use crate::accounts::words;
+use crate::error::{Error, Result};
+use crate::sql::{Row, values};
+
+words! {
+    /// What a mailbox is for (RFC 8621 §2, RFC 6154).
+    MailboxRole, "mailbox role" {
+        /// Where mail arrives.
+        Inbox = "inbox",
+        /// What is being written.
+        Drafts = "drafts",
+        /// What was sent.
+        Sent = "sent",
+        /// What is put away.
+        Archive = "archive",
+        /// What is thrown away.
+        Trash = "trash",
+        /// What is not wanted.
+        Junk = "junk",
+    }
+}
+
+/// A mailbox to add.
+#[derive(Clone, Debug)]
+pub struct NewMailbox {
+    /// Its account.
+    pub account_id: AccountId,
+    /// Its id.
+    pub mailbox_id: MailboxId,
+    /// The mailbox it lies in.
+    pub parent_id: Option<MailboxId>,
+    /// Its name, NFC.
+    pub name: String,
+    /// What it is for.
+    pub role: Option<MailboxRole>,
+    /// Where it stands among its siblings.
+    pub sort_order: i64,
+    /// Changes when its UIDs start anew; never 0.
+    pub uid_validity: UidValidity,
+}
+
+/// A mailbox with its counters.
+#[derive(Clone, Debug)]
+pub struct Mailbox {
+    /// Its id.
+    pub mailbox_id: MailboxId,
+    /// The mailbox it lies in.
+    pub parent_id: Option<MailboxId>,
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub role: Option<MailboxRole>,
+    /// Where it stands among its siblings.
+    pub sort_order: i64,
+    /// Whether clients that ask show it.
+    pub is_subscribed: bool,
+    /// Changes when its UIDs start anew.
+    pub uid_validity: UidValidity,
+    /// The next UID to be given.
+    pub uid_next: i64,
+    /// Messages in it.
+    pub total_emails: i64,
+    /// Messages in it that are neither seen nor drafts.
+    pub unread_emails: i64,
+    /// Conversations with a message in it.
+    pub total_threads: i64,
+    /// Those of them with an unread message anywhere (RFC 8621 §2).
+    pub unread_threads: i64,
+    /// When it was made.
+    pub created_modseq: ModSeq,
+    /// When it last changed, counters included.
+    pub modseq: ModSeq,
+}
+
+/// Mailboxes of an account, at most: enough for any tree people make, and every list of them is bounded.
+const MAILBOXES_MAX: i64 = 2_000;
+
+macro_rules! select_mailbox {
+    ($tail:literal) => {
+        concat!(
+            "SELECT mailbox_id, parent_id, name, role, sort_order, is_subscribed, uid_validity, uid_next, total_emails, \
+             unread_emails, total_threads, unread_threads, created_modseq, modseq FROM mailbox WHERE account_id = $1 ",
+            $tail
+        )
+    };
+}
+
+fn mailbox(row: &Row) -> Result<Mailbox> {
+    Ok(Mailbox {
+        mailbox_id: row.id(0)?,
+        parent_id: row.opt_id(1)?,
+        name: row.text(2)?,
+        role: row.opt_text(3)?.map(|word| word.parse()).transpose()?,
+        sort_order: row.int(4)?,
+        is_subscribed: row.flag(5)?,
+        uid_validity: UidValidity(u32::try_from(row.int(6)?).map_err(|_| Error::Damaged("a UIDVALIDITY"))?),
+        uid_next: row.int(7)?,
+        total_emails: row.int(8)?,
+        unread_emails: row.int(9)?,
+        total_threads: row.int(10)?,
+        unread_threads: row.int(11)?,
+        created_modseq: row.modseq(12)?,
+        modseq: row.modseq(13)?,
+    })
+}
+
+/// What one conversation adds to the counters of the mailboxes it has messages in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ThreadShape {
+    /// Per mailbox: messages, unread messages.
+    pub(crate) in_mailbox: BTreeMap<MailboxId, (i64, i64)>,
+}
+
+impl ThreadShape {
+    fn is_unread(&self) -> bool {
+        self.in_mailbox.values().any(|(_, unread)| *unread > 0)
+    }
+
+    /// Counts one message more.
+    pub(crate) fn add(&mut self, mailbox_id: MailboxId, is_unread: bool) {
+        let (messages, unread) = self.in_mailbox.entry(mailbox_id).or_default();
+        *messages += 1;
+        *unread += i64::from(is_unread);
+    }
+
+    /// What this conversation counts in a mailbox: messages, unread messages, conversations, unread conversations.
+    fn counts(&self, mailbox_id: MailboxId) -> [i64; 4] {
+        match self.in_mailbox.get(&mailbox_id) {
+            Some((messages, unread)) => [*messages, *unread, 1, i64::from(self.is_unread())],
+            None => [0; 4],
+        }
+    }
+}
+
+impl Tx {
+    /// Adds a mailbox.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when a sibling has the name or another mailbox the role; [`Error::NotFound`] when there is no such
+    /// parent; [`Error::Full`] when the account has all it may have.
+    pub async fn add_mailbox(&mut self, new: &NewMailbox) -> Result<ModSeq> {
+        let modseq = self.next_modseq(new.account_id, 0).await?;
+        let existing = self.mailboxes(new.account_id).await?;
+        if existing.len() as i64 >= MAILBOXES_MAX {
+            return Err(Error::Full("the list of mailboxes"));
+        }
+        if existing.iter().any(|m| m.parent_id == new.parent_id && m.name == new.name) {
+            return Err(Error::Conflict("a mailbox of that name".to_owned()));
+        }
+        if new.role.is_some() && existing.iter().any(|m| m.role == new.role) {
+            return Err(Error::Conflict("a mailbox of that role".to_owned()));
+        }
+        if new.parent_id.is_some_and(|parent| existing.iter().all(|m| m.mailbox_id != parent)) {
+            return Err(Error::NotFound("the parent mailbox"));
+        }
+        self.exec(
+            "INSERT INTO mailbox (account_id, mailbox_id, parent_id, name, role, sort_order, is_subscribed, uid_validity, \
+             uid_next, total_emails, unread_emails, total_threads, unread_threads, created_modseq, modseq) \
+             VALUES ($1, $2, $3, $4, $5, $6, 1, $7, 1, 0, 0, 0, 0, $8, $8)",
+            values![
+                &new.account_id,
+                &new.mailbox_id,
+                new.parent_id.as_ref(),
+                &new.name,
+                new.role.map(MailboxRole::as_str),
+                new.sort_order,
+                i64::from(new.uid_validity.0),
+                modseq
+            ],
+        )
+        .await?;
+        Ok(modseq)
+    }
+
+    /// All mailboxes of an account, in their order.
+    pub async fn mailboxes(&mut self, account_id: AccountId) -> Result<Vec<Mailbox>> {
+        let rows = self.rows(select_mailbox!("ORDER BY sort_order, name"), values![&account_id]).await?;
+        rows.iter().map(mailbox).collect()
+    }
+
+    /// One mailbox.
+    pub async fn mailbox(&mut self, account_id: AccountId, mailbox_id: MailboxId) -> Result<Option<Mailbox>> {
+        let row = self.row(select_mailbox!("AND mailbox_id = $2"), values![&account_id, &mailbox_id]).await?;
+        row.as_ref().map(mailbox).transpose()
+    }
+
+    /// The mailbox with a role.
+    pub async fn mailbox_with_role(
+        &mut self,
+        account_id: AccountId,
+        role: MailboxRole,
+    ) -> Result<Option<Mailbox>> {
+        let row = self.row(select_mailbox!("AND role = $2"), values![&account_id, role.as_str()]).await?;
+        row.as_ref().map(mailbox).transpose()
+    }
+
+    /// Renames, moves, orders or (un)subscribes a mailbox.
+    ///
+    /// # Errors
+    /// As [`Tx::add_mailbox`]; [`Error::Refused`] when it would lie in itself.
+    pub async fn change_mailbox(&mut self, account_id: AccountId, changed: &Mailbox) -> Result<ModSeq> {
+        let modseq = self.next_modseq(account_id, 0).await?;
+        let existing = self.mailboxes(account_id).await?;
+        let others = || existing.iter().filter(|m| m.mailbox_id != changed.mailbox_id);
+        if others().any(|m| m.parent_id == changed.parent_id && m.name == changed.name) {
+            return Err(Error::Conflict("a mailbox of that name".to_owned()));
+        }
+        let mut above = changed.parent_id;
+        for _ in 0..=existing.len() {
+            match above {
+                None => break,
+                Some(id) if id == changed.mailbox_id => {
+                    return Err(Error::Refused("a mailbox cannot lie in itself"));
+                }
+                Some(id) => {
+                    let parent = existing.iter().find(|m| m.mailbox_id == id);
+                    above = parent.ok_or(Error::NotFound("the parent mailbox"))?.parent_id;
+                }
+            }
+        }
+        let touched = self
+            .exec(
+                "UPDATE mailbox SET parent_id = $3, name = $4, sort_order = $5, is_subscribed = $6, modseq = $7 \
+                 WHERE account_id = $1 AND mailbox_id = $2",
+                values![
+                    &account_id,
+                    &changed.mailbox_id,
+                    changed.parent_id.as_ref(),
+                    &changed.name,
+                    changed.sort_order,
+                    changed.is_subscribed,
+                    modseq
+                ],
+            )
+            .await?;
+        if touched == 1 { Ok(modseq) } else { Err(Error::NotFound("the mailbox")) }
+    }
+
+    /// Destroys an empty mailbox that has no mailbox in it.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when something lies in it.
+    pub async fn destroy_mailbox(&mut self, account_id: AccountId, mailbox_id: MailboxId) -> Result<ModSeq> {
+        let modseq = self.next_modseq(account_id, 0).await?;
+        let existing = self.mailboxes(account_id).await?;
+        let gone =
+            existing.iter().find(|m| m.mailbox_id == mailbox_id).ok_or(Error::NotFound("the mailbox"))?;
+        if gone.total_emails > 0 {
+            return Err(Error::Refused("the mailbox has messages in it"));
+        }
+        if existing.iter().any(|m| m.parent_id == Some(mailbox_id)) {
+            return Err(Error::Refused("the mailbox has mailboxes in it"));
+        }
+        self.exec(
+            "DELETE FROM mailbox WHERE account_id = $1 AND mailbox_id = $2",
+            values![&account_id, &mailbox_id],
+        )
+        .await?;
+        self.exec(
+            "INSERT INTO tombstone (account_id, kind, object_id, created_modseq, modseq) VALUES ($1, 'mailbox', $2, $3, $4)",
+            values![&account_id, mailbox_id.as_bytes(), gone.created_modseq, modseq],
+        )
+        .await?;
+        Ok(modseq)
+    }
+
+    /// What a conversation counts now.
+    pub(crate) async fn thread_shape(
+        &mut self,
+        account_id: AccountId,
+        thread_id: ThreadId,
+    ) -> Result<ThreadShape> {
+        let rows = self
+            .rows(
+                "SELECT mailbox_id, CAST(COUNT(*) AS BIGINT), CAST(SUM(is_unread) AS BIGINT) FROM placement \
+                 WHERE account_id = $1 AND thread_id = $2 GROUP BY mailbox_id",
+                values![&account_id, &thread_id],
+            )
+            .await?;
+        let mut shape = ThreadShape::default();
+        for row in &rows {
+            shape.in_mailbox.insert(row.id(0)?, (row.int(1)?, row.int(2)?));
+        }
+        Ok(shape)
+    }
+
+    /// Moves the counters of every mailbox from what a conversation counted to what it counts now.
+    pub(crate) async fn recount(
+        &mut self,
+        account_id: AccountId,
+        before: &ThreadShape,
+        after: &ThreadShape,
+        modseq: ModSeq,
+    ) -> Result<()> {
+        let mut touched: Vec<MailboxId> =
+            before.in_mailbox.keys().chain(after.in_mailbox.keys()).copied().collect();
+        touched.sort_unstable();
+        touched.dedup();
+        for mailbox_id in touched {
+            let (old, new) = (before.counts(mailbox_id), after.counts(mailbox_id));
+            if old == new {
+                continue;
+            }
+            self.exec(
+                "UPDATE mailbox SET total_emails = total_emails + $3, unread_emails = unread_emails + $4, \
+                 total_threads = total_threads + $5, unread_threads = unread_threads + $6, modseq = $7 \
+                 WHERE account_id = $1 AND mailbox_id = $2",
+                values![
+                    &account_id,
+                    &mailbox_id,
+                    new[0] - old[0],
+                    new[1] - old[1],
+                    new[2] - old[2],
+                    new[3] - old[3],
+                    modseq
+                ],
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Gives out the next UID of a mailbox.
+    pub(crate) async fn next_uid(&mut self, account_id: AccountId, mailbox_id: MailboxId) -> Result<i64> {
+        let row = self
+            .row(
+                "UPDATE mailbox SET uid_next = uid_next + 1 WHERE account_id = $1 AND mailbox_id = $2 \
+                 RETURNING uid_next - 1",
+                values![&account_id, &mailbox_id],
+            )
+            .await?;
+        row.ok_or(Error::NotFound("the mailbox"))?.int(0)
+    }
+}

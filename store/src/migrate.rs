@@ -1,0 +1,82 @@
+//! The schema and its numbered, forward-only changes.
+
+use mail::Timestamp;
+
+use crate::error::{Error, Result};
+use crate::sql::{Conn, values};
+
+/// Every change to the schema: number, a word, the statements.
+const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "house", include_str!("../migrations/0001_house.sql"))];
+
+/// The engine's words for what the migration files leave open.
+struct Dialect {
+    bytes: &'static str,
+    keyless: &'static str,
+    serial_key: &'static str,
+}
+
+/// `WITHOUT ROWID` keeps a table of short rows in its primary key alone.
+const SQLITE: Dialect =
+    Dialect { bytes: "BLOB", keyless: "WITHOUT ROWID", serial_key: "INTEGER PRIMARY KEY AUTOINCREMENT" };
+const POSTGRES: Dialect =
+    Dialect { bytes: "BYTEA", keyless: "", serial_key: "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY" };
+
+impl Dialect {
+    fn put_in(&self, script: &str) -> String {
+        // Only in statements: the words stand in the files' comments too.
+        let statements: Vec<String> = script
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("--"))
+            .map(|line| {
+                line.replace("BYTES", self.bytes)
+                    .replace("KEYLESS", self.keyless)
+                    .replace("SERIAL_KEY", self.serial_key)
+            })
+            .collect();
+        statements.join("\n")
+    }
+}
+
+/// Brings the schema up to date. A database that a newer program has changed is refused, not guessed at.
+///
+/// # Errors
+/// [`Error::Refused`] for a newer schema, [`Error::Unavailable`] when the database does not answer.
+pub(crate) async fn migrate(conn: &mut Conn, now: Timestamp) -> Result<()> {
+    let dialect = if matches!(conn, Conn::Postgres(_)) { POSTGRES } else { SQLITE };
+    let begin = if matches!(conn, Conn::Postgres(_)) { "BEGIN" } else { "BEGIN IMMEDIATE" };
+    conn.exec(begin.into(), &[]).await?;
+    let outcome = run(conn, &dialect, now).await;
+    let end = if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" };
+    let ended = conn.exec(end.into(), &[]).await.map(drop).map_err(Error::from);
+    outcome.and(ended)
+}
+
+async fn run(conn: &mut Conn, dialect: &Dialect, now: Timestamp) -> Result<()> {
+    if matches!(conn, Conn::Postgres(_)) {
+        // Several nodes may start at once; one of them migrates. The number is ours alone ("congvan" in ASCII, cut).
+        conn.rows("SELECT 1 FROM pg_advisory_xact_lock(425017631)".into(), &[]).await?;
+    }
+    conn.exec(
+        "CREATE TABLE IF NOT EXISTS migration (number BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, \
+         applied_at BIGINT NOT NULL)"
+            .into(),
+        &[],
+    )
+    .await?;
+    let rows = conn.rows("SELECT COALESCE(MAX(number), 0) FROM migration".into(), &[]).await?;
+    let have = rows.first().map_or(Ok(0), |row| row.int(0))?;
+    let newest = MIGRATIONS.last().map_or(0, |(number, _, _)| *number);
+    if have > newest {
+        return Err(Error::Refused("the database belongs to a newer version of congvan"));
+    }
+    for (number, name, script) in MIGRATIONS.iter().filter(|(number, _, _)| *number > have) {
+        conn.script(dialect.put_in(script)).await?;
+        conn.exec(
+            "INSERT INTO migration (number, name, applied_at) VALUES ($1, $2, $3)".into(),
+            values![*number, *name, now],
+        )
+        .await?;
+        tracing::info!(number, name, "brought the schema up to migration {number} ({name})");
+    }
+    Ok(())
+}

@@ -1,0 +1,234 @@
+//! The outbox: all that leaves the house, and the leases under which workers carry it.
+//!
+//! A row is written in the transaction of the act that wants it sent, and deleted in the transaction that records
+//! what became of it. A worker that dies leaves a lease that runs out.
+
+use std::time::Duration;
+
+use mail::{BlobId, OutboxId, OwnerId, Timestamp};
+
+use crate::error::{Error, Result};
+use crate::sql::{Sql, values};
+use crate::{Signal, Tx};
+
+/// What kind of thing leaves; each has its own carrier and schedule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OutboxKind {
+    /// A mail to the servers of another domain.
+    Mail,
+    /// A mail to a further account of this house (the first one is delivered in the accepting transaction).
+    Local,
+}
+
+impl OutboxKind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Mail => "mail",
+            Self::Local => "local",
+        }
+    }
+
+    fn from_name(name: &str) -> Result<Self> {
+        match name {
+            "mail" => Ok(Self::Mail),
+            "local" => Ok(Self::Local),
+            _ => Err(Error::Damaged("an outbox kind")),
+        }
+    }
+}
+
+/// How much it hurries. An urgent row leaves next, whatever is queued (RULES R21).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lane {
+    /// In turn.
+    #[default]
+    Normal,
+    /// Next.
+    Urgent,
+}
+
+impl Lane {
+    const fn number(self) -> i64 {
+        match self {
+            Self::Normal => 0,
+            Self::Urgent => 1,
+        }
+    }
+}
+
+/// Something to send.
+#[derive(Clone, Debug)]
+pub struct NewOutbox {
+    /// Which carrier takes it.
+    pub kind: OutboxKind,
+    /// Whose it is; the blob is this owner's.
+    pub owner: OwnerId,
+    /// How much it hurries.
+    pub lane: Lane,
+    /// Where to: a domain, a peer, an account.
+    pub destination: String,
+    /// What the carrier needs to know, as JSON; its own business.
+    pub payload: String,
+    /// The bytes to carry. The row holds one reference, counted here.
+    pub blob_id: Option<BlobId>,
+    /// Not before.
+    pub due_at: Timestamp,
+}
+
+/// A row under lease.
+#[derive(Clone, Debug)]
+pub struct Claimed {
+    /// Its id.
+    pub outbox_id: OutboxId,
+    /// Which carrier takes it.
+    pub kind: OutboxKind,
+    /// Whose it is.
+    pub owner: OwnerId,
+    /// Where to.
+    pub destination: String,
+    /// What the carrier needs to know.
+    pub payload: String,
+    /// The bytes to carry.
+    pub blob_id: Option<BlobId>,
+    /// How often it was tried, this time included.
+    pub attempts: i64,
+    /// When it was written.
+    pub created_at: Timestamp,
+}
+
+const CLAIM: Sql = Sql {
+    sqlite: "UPDATE outbox SET lease_until = $1, lease_holder = $2, attempts = attempts + 1 \
+        WHERE outbox_id IN (SELECT outbox_id FROM outbox \
+            WHERE is_held = 0 AND kind = $3 AND due_at <= $4 AND lease_until <= $4 \
+            ORDER BY lane DESC, due_at LIMIT $5) \
+        RETURNING outbox_id, kind, owner_id, destination, payload, blob_id, attempts, created_at, lane, due_at",
+    postgres: "UPDATE outbox SET lease_until = $1, lease_holder = $2, attempts = attempts + 1 \
+        WHERE outbox_id IN (SELECT outbox_id FROM outbox \
+            WHERE is_held = 0 AND kind = $3 AND due_at <= $4 AND lease_until <= $4 \
+            ORDER BY lane DESC, due_at LIMIT $5 FOR UPDATE SKIP LOCKED) \
+        RETURNING outbox_id, kind, owner_id, destination, payload, blob_id, attempts, created_at, lane, due_at",
+};
+
+impl Tx {
+    /// Writes a row.
+    pub async fn enqueue(&mut self, new: &NewOutbox, now: Timestamp) -> Result<OutboxId> {
+        let id = OutboxId::new(now, &*self.shared.chance);
+        if let Some(blob_id) = new.blob_id {
+            self.refer_to_blob(new.owner, blob_id).await?;
+        }
+        self.exec(
+            "INSERT INTO outbox (outbox_id, kind, owner_id, lane, destination, payload, blob_id, due_at, lease_until, \
+             lease_holder, attempts, created_at, last_error, is_held) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, '', 0, $9, '', 0)",
+            values![
+                &id,
+                new.kind.name(),
+                &new.owner,
+                new.lane.number(),
+                &new.destination,
+                &new.payload,
+                new.blob_id.as_ref(),
+                new.due_at,
+                now
+            ],
+        )
+        .await?;
+        self.signals.insert(Signal::Outbox);
+        Ok(id)
+    }
+
+    /// Leases what is due, the urgent lane first, then the oldest; `limit` rows at most.
+    pub async fn claim_outbox(
+        &mut self,
+        kind: OutboxKind,
+        holder: &str,
+        now: Timestamp,
+        lasts: Duration,
+        limit: i64,
+    ) -> Result<Vec<Claimed>> {
+        let rows = self.rows(CLAIM, values![now.plus(lasts), holder, kind.name(), now, limit]).await?;
+        let mut claimed = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let order = (std::cmp::Reverse(row.int(8)?), row.int(9)?);
+            claimed.push((
+                order,
+                Claimed {
+                    outbox_id: row.id(0)?,
+                    kind: OutboxKind::from_name(&row.text(1)?)?,
+                    owner: row.id(2)?,
+                    destination: row.text(3)?,
+                    payload: row.text(4)?,
+                    blob_id: row.opt_id(5)?,
+                    attempts: row.int(6)?,
+                    created_at: row.moment(7)?,
+                },
+            ));
+        }
+        // RETURNING keeps no order.
+        claimed.sort_by_key(|(order, _)| *order);
+        Ok(claimed.into_iter().map(|(_, row)| row).collect())
+    }
+
+    /// The row is done: it goes, with its reference to the blob. `false` when the lease was lost and somebody else has
+    /// carried it meanwhile; then nothing that depends on it may be written.
+    pub async fn finish_outbox(&mut self, claimed: &Claimed, holder: &str, now: Timestamp) -> Result<bool> {
+        let gone = self
+            .exec(
+                "DELETE FROM outbox WHERE outbox_id = $1 AND lease_holder = $2",
+                values![&claimed.outbox_id, holder],
+            )
+            .await?;
+        if gone == 1
+            && let Some(blob_id) = claimed.blob_id
+        {
+            self.drop_blob(claimed.owner, blob_id, now).await?;
+        }
+        Ok(gone == 1)
+    }
+
+    /// The row is to be tried again: `payload` as it is now, not before `due_at`.
+    pub async fn retry_outbox(
+        &mut self,
+        claimed: &Claimed,
+        holder: &str,
+        payload: &str,
+        due_at: Timestamp,
+        error: &str,
+    ) -> Result<bool> {
+        let touched = self
+            .exec(
+                "UPDATE outbox SET payload = $3, due_at = $4, last_error = $5, lease_until = 0, lease_holder = '' \
+                 WHERE outbox_id = $1 AND lease_holder = $2",
+                values![
+                    &claimed.outbox_id,
+                    holder,
+                    payload,
+                    due_at,
+                    mail::text::clip(error, 1000)
+                ],
+            )
+            .await?;
+        Ok(touched == 1)
+    }
+
+    /// When the next row of a kind is due, counting leases that may run out.
+    pub async fn next_outbox_due(&mut self, kind: OutboxKind) -> Result<Option<Timestamp>> {
+        let row = self
+            .row(
+                Sql {
+                    sqlite: "SELECT MIN(MAX(due_at, lease_until)) FROM outbox WHERE is_held = 0 AND kind = $1",
+                    postgres: "SELECT MIN(GREATEST(due_at, lease_until)) FROM outbox WHERE is_held = 0 AND kind = $1",
+                },
+                values![kind.name()],
+            )
+            .await?;
+        row.map(|row| row.opt_moment(0)).transpose().map(Option::flatten)
+    }
+
+    /// How many rows wait.
+    pub async fn outbox_depth(&mut self) -> Result<i64> {
+        let row = self.row("SELECT COUNT(*) FROM outbox", &[]).await?;
+        row.map_or(Ok(0), |row| row.int(0))
+    }
+}

@@ -1,0 +1,299 @@
+//! The thin layer over two engines: one way to run a statement, one way to read a row.
+//!
+//! Numbers are 64-bit integers, texts UTF-8, ids and digests bytes, moments milliseconds, on both engines. Both
+//! number parameters as `$1`. Where the text of a statement differs, the two stand side by side in a [`Sql`].
+
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{Postgres, Row as _, Sqlite};
+
+use crate::error::{Error, Result};
+
+/// A statement for both engines.
+#[derive(Clone, Copy)]
+pub(crate) struct Sql {
+    pub(crate) sqlite: &'static str,
+    pub(crate) postgres: &'static str,
+}
+
+impl From<&'static str> for Sql {
+    fn from(both: &'static str) -> Self {
+        Self { sqlite: both, postgres: both }
+    }
+}
+
+/// A parameter. PostgreSQL wants a type even for NULL, hence the options inside.
+#[derive(Clone, Copy)]
+pub(crate) enum Value<'v> {
+    Int(Option<i64>),
+    Text(Option<&'v str>),
+    Bytes(Option<&'v [u8]>),
+}
+
+impl From<i64> for Value<'_> {
+    fn from(value: i64) -> Self {
+        Self::Int(Some(value))
+    }
+}
+
+impl From<bool> for Value<'_> {
+    fn from(value: bool) -> Self {
+        Self::Int(Some(i64::from(value)))
+    }
+}
+
+impl From<mail::Timestamp> for Value<'_> {
+    fn from(value: mail::Timestamp) -> Self {
+        Self::Int(Some(value.millis()))
+    }
+}
+
+impl From<mail::ModSeq> for Value<'_> {
+    fn from(value: mail::ModSeq) -> Self {
+        Self::Int(Some(value.0))
+    }
+}
+
+impl<'v> From<&'v str> for Value<'v> {
+    fn from(value: &'v str) -> Self {
+        Self::Text(Some(value))
+    }
+}
+
+impl<'v> From<&'v String> for Value<'v> {
+    fn from(value: &'v String) -> Self {
+        Self::Text(Some(value))
+    }
+}
+
+impl<'v> From<&'v [u8]> for Value<'v> {
+    fn from(value: &'v [u8]) -> Self {
+        Self::Bytes(Some(value))
+    }
+}
+
+impl<'v> From<&'v Vec<u8>> for Value<'v> {
+    fn from(value: &'v Vec<u8>) -> Self {
+        Self::Bytes(Some(value))
+    }
+}
+
+impl<'v, const N: usize> From<&'v [u8; N]> for Value<'v> {
+    fn from(value: &'v [u8; N]) -> Self {
+        Self::Bytes(Some(value))
+    }
+}
+
+macro_rules! id_values {
+    ($($id:ident),*) => {$(
+        impl<'v> From<&'v mail::$id> for Value<'v> {
+            fn from(id: &'v mail::$id) -> Self {
+                Self::Bytes(Some(id.as_bytes()))
+            }
+        }
+        impl<'v> From<Option<&'v mail::$id>> for Value<'v> {
+            fn from(id: Option<&'v mail::$id>) -> Self {
+                Self::Bytes(id.map(|id| id.as_bytes().as_slice()))
+            }
+        }
+        impl FromBytes for mail::$id {}
+    )*};
+}
+
+/// Ids a column of bytes can be read as.
+pub(crate) trait FromBytes: for<'b> TryFrom<&'b [u8], Error = mail::BadId> {}
+
+id_values!(
+    AccountId,
+    AgencyId,
+    AuditId,
+    BlobId,
+    DeliveryId,
+    DocumentId,
+    EmailId,
+    IdentityId,
+    MailboxId,
+    OutboxId,
+    OwnerId,
+    SubmissionId,
+    ThreadId,
+    UnitId
+);
+
+impl<'v> From<Option<&'v str>> for Value<'v> {
+    fn from(value: Option<&'v str>) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl<'v> From<Option<&'v [u8]>> for Value<'v> {
+    fn from(value: Option<&'v [u8]>) -> Self {
+        Self::Bytes(value)
+    }
+}
+
+impl From<Option<i64>> for Value<'_> {
+    fn from(value: Option<i64>) -> Self {
+        Self::Int(value)
+    }
+}
+
+impl From<Option<mail::Timestamp>> for Value<'_> {
+    fn from(value: Option<mail::Timestamp>) -> Self {
+        Self::Int(value.map(mail::Timestamp::millis))
+    }
+}
+
+/// `values![a, b, &c]`: parameters of any of the kinds above.
+macro_rules! values {
+    ($($value:expr),* $(,)?) => { &[$($crate::sql::Value::from($value)),*] };
+}
+pub(crate) use values;
+
+/// A row of an answer. Columns are read by their place in the `SELECT`.
+pub(crate) enum Row {
+    Sqlite(SqliteRow),
+    Postgres(PgRow),
+}
+
+macro_rules! column {
+    ($self:ident, $index:ident, $type:ty) => {
+        match $self {
+            Row::Sqlite(row) => row.try_get::<$type, _>($index).map_err(Error::from),
+            Row::Postgres(row) => row.try_get::<$type, _>($index).map_err(Error::from),
+        }
+    };
+}
+
+impl Row {
+    pub(crate) fn int(&self, index: usize) -> Result<i64> {
+        column!(self, index, i64)
+    }
+
+    pub(crate) fn opt_int(&self, index: usize) -> Result<Option<i64>> {
+        column!(self, index, Option<i64>)
+    }
+
+    pub(crate) fn flag(&self, index: usize) -> Result<bool> {
+        Ok(self.int(index)? != 0)
+    }
+
+    pub(crate) fn text(&self, index: usize) -> Result<String> {
+        column!(self, index, String)
+    }
+
+    pub(crate) fn opt_text(&self, index: usize) -> Result<Option<String>> {
+        column!(self, index, Option<String>)
+    }
+
+    pub(crate) fn bytes(&self, index: usize) -> Result<Vec<u8>> {
+        column!(self, index, Vec<u8>)
+    }
+
+    pub(crate) fn opt_bytes(&self, index: usize) -> Result<Option<Vec<u8>>> {
+        column!(self, index, Option<Vec<u8>>)
+    }
+
+    pub(crate) fn moment(&self, index: usize) -> Result<mail::Timestamp> {
+        Ok(mail::Timestamp::from_millis(self.int(index)?))
+    }
+
+    pub(crate) fn opt_moment(&self, index: usize) -> Result<Option<mail::Timestamp>> {
+        Ok(self.opt_int(index)?.map(mail::Timestamp::from_millis))
+    }
+
+    pub(crate) fn modseq(&self, index: usize) -> Result<mail::ModSeq> {
+        Ok(mail::ModSeq(self.int(index)?))
+    }
+
+    pub(crate) fn id<I: FromBytes>(&self, index: usize) -> Result<I> {
+        I::try_from(self.bytes(index)?.as_slice()).map_err(|_| Error::Damaged("an id column"))
+    }
+
+    pub(crate) fn opt_id<I: FromBytes>(&self, index: usize) -> Result<Option<I>> {
+        let bytes = self.opt_bytes(index)?;
+        bytes.map(|b| I::try_from(b.as_slice()).map_err(|_| Error::Damaged("an id column"))).transpose()
+    }
+}
+
+/// A connection to either engine, with a statement cache of its own.
+pub(crate) enum Conn {
+    Sqlite(SqliteConnection),
+    SqlitePooled(sqlx::pool::PoolConnection<Sqlite>),
+    Postgres(sqlx::pool::PoolConnection<Postgres>),
+}
+
+/// The connection in the words of its engine.
+enum Engine<'c> {
+    Sqlite(&'c mut SqliteConnection),
+    Postgres(&'c mut PgConnection),
+}
+
+macro_rules! bound {
+    ($sql:expr, $values:expr, $engine:ty) => {{
+        let mut query = sqlx::query::<$engine>($sql);
+        for value in $values {
+            query = match value {
+                Value::Int(v) => query.bind(*v),
+                Value::Text(v) => query.bind(*v),
+                Value::Bytes(v) => query.bind(*v),
+            };
+        }
+        query
+    }};
+}
+
+impl Conn {
+    fn engine(&mut self) -> Engine<'_> {
+        match self {
+            Self::Sqlite(conn) => Engine::Sqlite(conn),
+            Self::SqlitePooled(conn) => Engine::Sqlite(conn),
+            Self::Postgres(conn) => Engine::Postgres(conn),
+        }
+    }
+
+    /// Runs a statement and says how many rows it touched.
+    pub(crate) async fn exec(
+        &mut self,
+        sql: Sql,
+        values: &[Value<'_>],
+    ) -> std::result::Result<u64, sqlx::Error> {
+        match self.engine() {
+            Engine::Sqlite(conn) => {
+                Ok(bound!(sql.sqlite, values, Sqlite).execute(conn).await?.rows_affected())
+            }
+            Engine::Postgres(conn) => {
+                Ok(bound!(sql.postgres, values, Postgres).execute(conn).await?.rows_affected())
+            }
+        }
+    }
+
+    /// Runs a query and takes all its rows; the statement itself bounds them.
+    pub(crate) async fn rows(
+        &mut self,
+        sql: Sql,
+        values: &[Value<'_>],
+    ) -> std::result::Result<Vec<Row>, sqlx::Error> {
+        match self.engine() {
+            Engine::Sqlite(conn) => {
+                let rows = bound!(sql.sqlite, values, Sqlite).fetch_all(conn).await?;
+                Ok(rows.into_iter().map(Row::Sqlite).collect())
+            }
+            Engine::Postgres(conn) => {
+                let rows = bound!(sql.postgres, values, Postgres).fetch_all(conn).await?;
+                Ok(rows.into_iter().map(Row::Postgres).collect())
+            }
+        }
+    }
+
+    /// Runs a script of several statements without parameters (migrations).
+    pub(crate) async fn script(&mut self, sql: String) -> std::result::Result<(), sqlx::Error> {
+        // The only place where statement text is not a literal: our own migration files with the engine's type
+        // names put in.
+        let sql = sqlx::AssertSqlSafe(sql);
+        match self.engine() {
+            Engine::Sqlite(conn) => sqlx::raw_sql(sql).execute(conn).await.map(drop),
+            Engine::Postgres(conn) => sqlx::raw_sql(sql).execute(conn).await.map(drop),
+        }
+    }
+}

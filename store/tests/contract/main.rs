@@ -1,0 +1,14 @@
+//! The contract of the store's verbs: every story runs on SQLite and on PostgreSQL.
+//!
+//! PostgreSQL's address comes in `CONGVAN_TEST_POSTGRES` (`scripts/with-postgres`); each story makes a database of its
+//! own. Without the address the PostgreSQL half fails and says so.
+
+mod house;
+
+mod blobs;
+mod documents;
+mod emails;
+mod ledger;
+mod outbox;
+mod people;
+mod transactions;

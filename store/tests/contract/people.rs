@@ -1,0 +1,79 @@
+//! Agencies, systems, accounts, addresses.
+
+use mail::{Secret, UnitId};
+use store::{AccountState, Error, NewSystem, Role, SignerCertificate, SignerRole, Unit};
+
+use crate::house::{NOW, account, account_id, agency, agency_id, read, stories, write};
+
+stories! {
+    async fn i5_an_agency_answers_to_all_its_codes(house: House) {
+        write!(house, |tx| tx.add_agency(&agency(1, "H37.02", Some("000.00.02.H37")), NOW).await?).unwrap();
+        write!(house, |tx| tx.add_agency_code(agency_id(1), &"00.02.H37".parse().unwrap(), "old", NOW).await?).unwrap();
+        for code in ["H37.02", "h37.02", "000.00.02.H37", "00.02.H37"] {
+            let found = read!(house, |tx| tx.agency_by_code(&code.parse().unwrap()).await?).unwrap();
+            assert_eq!(found.agency_id, agency_id(1), "{code}");
+            assert_eq!(found.code.as_str(), "H37.02");
+            assert_eq!(found.code102.unwrap().as_str(), "000.00.02.H37");
+        }
+        assert!(read!(house, |tx| tx.agency_by_code(&"H37.03".parse().unwrap()).await?).is_none());
+        assert_eq!(read!(house, |tx| tx.agencies().await?).len(), 1);
+    }
+
+    async fn one_system_speaks_for_an_agency(house: House) {
+        write!(house, |tx| {
+            tx.add_agency(&agency(1, "H37.01", None), NOW).await?;
+            tx.add_agency(&agency(2, "H37.02", None), NOW).await?
+        })
+        .unwrap();
+        let system = |id: &str, n| NewSystem { system_id: id.into(), agency_id: agency_id(n), secret: Secret::from("s3cret") };
+        house.store.add_system(system("Hub.01", 1), NOW).await.unwrap();
+        let other = house.store.add_system(system("hub.02", 1), NOW).await;
+        assert!(matches!(other, Err(Error::Conflict(_))), "{other:?}");
+        write!(house, |tx| tx.let_system_speak("hub.01", agency_id(2)).await?).unwrap();
+        let found = read!(house, |tx| tx.system("HUB.01").await?).unwrap();
+        assert_eq!((found.system_id.as_str(), found.agencies.len()), ("Hub.01", 2));
+        assert_eq!(found.secret, Secret::from("s3cret"));
+        assert!(read!(house, |tx| tx.system("hub.02").await?).is_none());
+    }
+
+    async fn m23_a_closed_address_is_never_given_away(house: House) {
+        write!(house, |tx| tx.add_account(&account(1, "an@a.gov.vn"), NOW).await?).unwrap();
+        write!(house, |tx| tx.set_account_state(account_id(1), AccountState::Closed, NOW).await?).unwrap();
+        let again = write!(house, |tx| tx.add_account(&account(2, "an@a.gov.vn"), NOW).await?);
+        assert!(matches!(again, Err(Error::Conflict(_))));
+        let found = read!(house, |tx| tx.account_at(&"An@a.gov.vn".parse().unwrap(), NOW).await?).unwrap();
+        assert_eq!(found.state, AccountState::Closed);
+    }
+
+    async fn a_password_hash_is_kept_and_never_printed(house: House) {
+        write!(house, |tx| tx.add_account(&account(1, "an@a.gov.vn"), NOW).await?).unwrap();
+        let hash = Secret::from("$argon2id$v=19$…");
+        write!(house, |tx| tx.set_password_hash(account_id(1), &Secret::from("$argon2id$v=19$…"), false, NOW).await?).unwrap();
+        let found = read!(house, |tx| tx.account(account_id(1)).await?).unwrap();
+        assert!(!format!("{found:?}").contains("argon2id"));
+        assert_eq!(found.password_hash, Some(hash));
+        assert!(!found.must_change_password);
+        assert_eq!(read!(house, |tx| tx.accounts_with_role(agency_id(1), Role::Staff, 10).await?).len(), 1);
+        assert_eq!(read!(house, |tx| tx.accounts_with_role(agency_id(1), Role::Clerk, 10).await?).len(), 0);
+    }
+
+    async fn units_domains_routes_and_signers(house: House) {
+        let unit = Unit { unit_id: UnitId::from_bytes([1; 16]), agency_id: agency_id(1), parent_id: None, code: "vp".into(), name: "Văn phòng".into() };
+        let signer = SignerCertificate { agency_id: agency_id(1), fingerprint: [3; 32], role: SignerRole::Seal, holder: "Sở X".into(), account_id: None };
+        write!(house, unit, signer, |tx| {
+            tx.put_unit(unit, NOW).await?;
+            tx.put_domain(&"a.gov.vn".parse().unwrap(), Some(agency_id(1)), NOW).await?;
+            tx.put_route("*", "127.0.0.1:25").await?;
+            tx.put_route("b.vn", "127.0.0.1:2525").await?;
+            tx.put_signer(signer, NOW).await?
+        })
+        .unwrap();
+        assert_eq!(read!(house, |tx| tx.unit_by_code(agency_id(1), "vp").await?).unwrap().name, "Văn phòng");
+        assert!(read!(house, |tx| tx.unit_by_code(agency_id(2), "vp").await?).is_none());
+        assert!(read!(house, |tx| tx.is_local_domain(&"A.gov.vn".parse().unwrap()).await?));
+        assert!(!read!(house, |tx| tx.is_local_domain(&"b.vn".parse().unwrap()).await?));
+        assert_eq!(read!(house, |tx| tx.route("b.vn").await?).as_deref(), Some("127.0.0.1:2525"));
+        assert_eq!(read!(house, |tx| tx.route("c.vn").await?).as_deref(), Some("127.0.0.1:25"));
+        assert_eq!(read!(house, |tx| tx.signers(agency_id(1), NOW).await?)[0].role, SignerRole::Seal);
+    }
+}

@@ -1,0 +1,37 @@
+//! The database a story's program keeps its rows in.
+
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// SQLite in the data directory, or a database of its own in the PostgreSQL of `scripts/with-postgres`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// Embedded.
+    Sqlite,
+    /// `CONGVAN_TEST_POSTGRES` says where.
+    Postgres,
+}
+
+impl Engine {
+    /// What goes into `house.database`.
+    ///
+    /// # Panics
+    /// When PostgreSQL is asked for and `CONGVAN_TEST_POSTGRES` is not set.
+    pub fn database(self) -> String {
+        match self {
+            Self::Sqlite => "sqlite".to_owned(),
+            Self::Postgres => new_database(),
+        }
+    }
+}
+
+fn new_database() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let base = std::env::var("CONGVAN_TEST_POSTGRES").expect(
+        "CONGVAN_TEST_POSTGRES is not set: run the tests through scripts/with-postgres (make test does)",
+    );
+    let name = format!("told_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    let created = Command::new("psql").args([&base, "-qc", &format!("CREATE DATABASE {name}")]).status();
+    assert!(created.is_ok_and(|status| status.success()), "cannot create {name}");
+    base.replacen("/postgres?", &format!("/{name}?"), 1)
+}

@@ -1,0 +1,198 @@
+//! A mail from the outside world, and the answer to it.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+use tests::{Account, Engine, Jmap, Postfix, Program};
+
+use crate::on_both_engines;
+
+on_both_engines! {
+    postfix_delivers_and_gets_the_reply => a_letter_and_its_reply,
+    a_refused_recipient_comes_back => a_refusal_comes_back,
+}
+
+const PDF: &[u8] = b"%PDF-1.7\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n";
+
+fn letter(from: &str, to: &str, subject: &str) -> String {
+    use base64::Engine as _;
+    let pdf = base64::engine::general_purpose::STANDARD.encode(PDF);
+    let subject = base64::engine::general_purpose::STANDARD.encode(subject);
+    format!(
+        "From: =?UTF-8?Q?Nguy=E1=BB=85n_V=C4=83n_An?= <{from}>\nTo: <{to}>\nSubject: =?UTF-8?B?{subject}?=\n\
+         Message-ID: <letter-1@outside.test>\nDate: Sun, 22 Nov 2026 08:00:00 +0700\nMIME-Version: 1.0\n\
+         Content-Type: multipart/mixed; boundary=\"b1\"\n\n--b1\nContent-Type: text/plain; charset=utf-8\n\
+         Content-Transfer-Encoding: 8bit\n\nKính gửi quý cơ quan, xin gửi kèm giấy mời họp.\n--b1\n\
+         Content-Type: application/pdf; name=\"giay-moi.pdf\"\nContent-Transfer-Encoding: base64\n\
+         Content-Disposition: attachment; filename=\"giay-moi.pdf\"\n\n{pdf}\n--b1--\n"
+    )
+}
+
+fn clerk(program: &Program) -> Account {
+    let agency = program.systems().0.agency.clone();
+    program.account(&agency, "clerk").clone()
+}
+
+/// The outside world: a Postfix whose mail comes to the program, and to which the program's mail goes.
+async fn with_outside(engine: Engine) -> (Program, Postfix) {
+    let program = Program::demo(engine).await;
+    let postfix = Postfix::start("outside.test", program.ports.smtp);
+    program.must(&["route", "add", "outside.test", &format!("127.0.0.1:{}", postfix.port)]).await;
+    (program, postfix)
+}
+
+async fn a_letter_and_its_reply(engine: Engine) {
+    let (program, postfix) = with_outside(engine).await;
+    let clerk = clerk(&program);
+    let jmap = Jmap::sign_in(&program, &clerk).await;
+    postfix.send(
+        "an@outside.test",
+        &clerk.address,
+        &letter("an@outside.test", &clerk.address, "Giấy mời họp"),
+    );
+    let message = jmap.wait_for("Giấy mời họp").await;
+    assert_eq!(message["from"][0]["name"], "Nguyễn Văn An");
+    assert_eq!(message["hasAttachment"], true);
+    assert!(message["preview"].as_str().unwrap().starts_with("Kính gửi quý cơ quan"));
+    assert_eq!(message["keywords"], json!({}));
+    let attachment = &message["attachments"][0];
+    assert_eq!(attachment["name"], "giay-moi.pdf");
+    assert_eq!(jmap.download(attachment["blobId"].as_str().unwrap()).await, PDF);
+    let whole = jmap.download(message["blobId"].as_str().unwrap()).await;
+    let whole = String::from_utf8(whole).unwrap();
+    assert!(whole.contains("by localhost") || whole.to_lowercase().contains("received: from"), "{whole}");
+
+    read_and_counted(&jmap, &message).await;
+    reply(&program, &clerk, &message, program.ports.submissions, "Trả lời qua cổng 465", "tlsc").await;
+    let received = postfix.wait_for("letter-1@outside.test");
+    assert!(received.contains("In-Reply-To: <letter-1@outside.test>"), "{received}");
+    assert!(received.contains("with ESMTPSA"), "{received}");
+    reply(&program, &clerk, &message, program.ports.submission, "Qua cong 587", "tls").await;
+    postfix.wait_for("Qua cong 587");
+    submitted_over_jmap(&jmap, &clerk, &postfix).await;
+    swaks_delivers_too(&program, &jmap, &clerk).await;
+}
+
+/// Read here, and the counters say so; the change is named once.
+async fn read_and_counted(jmap: &Jmap, message: &Value) {
+    let before = jmap.call("Mailbox/get", json!({ "ids": null })).await;
+    let unread = |mailboxes: &Value| {
+        mailboxes["list"].as_array().unwrap().iter().map(|m| m["unreadEmails"].as_i64().unwrap()).sum::<i64>()
+    };
+    assert_eq!(unread(&before), 1);
+    let id = message["id"].as_str().unwrap();
+    let set = jmap.call("Email/set", json!({ "update": { id: { "keywords/$seen": true } } })).await;
+    assert!(set["updated"].as_object().unwrap().contains_key(id), "{set}");
+    let after = jmap.call("Mailbox/get", json!({ "ids": null })).await;
+    assert_eq!(unread(&after), 0);
+    let changes = jmap.call("Email/changes", json!({ "sinceState": set["oldState"] })).await;
+    assert_eq!(changes["updated"], json!([id]));
+    assert_eq!(changes["created"], json!([]));
+}
+
+/// A reply handed in by `swaks`, a mail program that is not ours.
+async fn reply(program: &Program, clerk: &Account, message: &Value, port: u16, subject: &str, tls: &str) {
+    let original = message["messageId"][0].as_str().unwrap();
+    let output = Command::new("swaks")
+        .args(["--server", "127.0.0.1", "--port", &port.to_string(), &format!("--{tls}")])
+        .args(["--auth", "PLAIN", "--auth-user", &clerk.address, "--auth-password", &clerk.password])
+        .args(["--from", &clerk.address, "--to", "an@outside.test"])
+        .args([
+            "--header",
+            &format!("Subject: {subject}"),
+            "--add-header",
+            &format!("In-Reply-To: <{original}>"),
+        ])
+        .args(["--body", "Cảm ơn, chúng tôi sẽ dự."])
+        .output()
+        .expect("swaks is installed (make test does)");
+    let talk = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{talk}\n{}", program.log());
+    // Nobody may sign in before TLS.
+    assert!(
+        talk.find("STARTTLS").is_none_or(|tls| talk.find("AUTH PLAIN ").is_none_or(|auth| tls < auth)),
+        "{talk}"
+    );
+}
+
+/// A message made, sent and filed by a JMAP client.
+async fn submitted_over_jmap(jmap: &Jmap, clerk: &Account, postfix: &Postfix) {
+    let identity = jmap.call("Identity/get", json!({ "ids": null })).await;
+    let identity =
+        identity["list"].as_array().unwrap().iter().find(|i| i["email"] == clerk.address.as_str()).unwrap();
+    let (drafts, sent) = (jmap.mailbox("drafts").await, jmap.mailbox("sent").await);
+    let blob = jmap.upload("application/pdf", PDF.to_vec()).await;
+    let answer = jmap
+        .request(json!([
+            ["Email/set", { "accountId": jmap.account_id(), "create": { "draft": {
+                "mailboxIds": { drafts.as_str(): true },
+                "keywords": { "$draft": true, "$seen": true },
+                "from": [{ "name": "Văn thư", "email": clerk.address }],
+                "to": [{ "email": "an@outside.test" }],
+                "subject": "Gửi từ JMAP",
+                "bodyValues": { "1": { "value": "Nội dung tiếng Việt có dấu" } },
+                "textBody": [{ "partId": "1", "type": "text/plain" }],
+                "attachments": [{ "blobId": blob, "type": "application/pdf", "name": "kèm.pdf" }],
+            } } }, "0"],
+            ["EmailSubmission/set", { "accountId": jmap.account_id(), "create": { "send": {
+                "emailId": "#draft", "identityId": identity["id"],
+            } }, "onSuccessUpdateEmail": { "#send": {
+                format!("mailboxIds/{drafts}"): null, format!("mailboxIds/{sent}"): true, "keywords/$draft": null,
+            } } }, "1"],
+        ]))
+        .await;
+    assert!(answer[1][1]["created"]["send"]["id"].is_string(), "{answer}");
+    let received = postfix.wait_for("application/pdf");
+    assert!(received.contains("an@outside.test"));
+    assert_eq!(jmap.messages("sent").await[0]["subject"], "Gửi từ JMAP");
+    assert!(jmap.messages("drafts").await.is_empty());
+}
+
+async fn swaks_delivers_too(program: &Program, jmap: &Jmap, clerk: &Account) {
+    let output = Command::new("swaks")
+        .args(["--server", "127.0.0.1", "--port", &program.ports.smtp.to_string()])
+        .args([
+            "--from",
+            "binh@outside.test",
+            "--to",
+            &clerk.address,
+            "--header",
+            "Subject: Tu swaks",
+            "--body",
+            "xin chao",
+        ])
+        .output()
+        .expect("swaks is installed (make test does)");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    jmap.wait_for("Tu swaks").await;
+    // And a stranger's recipient is no reason to relay.
+    let relay = Command::new("swaks")
+        .args(["--server", "127.0.0.1", "--port", &program.ports.smtp.to_string()])
+        .args(["--from", "binh@outside.test", "--to", "ai@noi-khac.test"])
+        .output()
+        .expect("swaks is installed (make test does)");
+    assert_eq!(relay.status.code(), Some(24), "{}", String::from_utf8_lossy(&relay.stdout));
+}
+
+async fn a_refusal_comes_back(engine: Engine) {
+    let (program, postfix) = with_outside(engine).await;
+    let clerk = clerk(&program);
+    let jmap = Jmap::sign_in(&program, &clerk).await;
+    let output = Command::new("swaks")
+        .args(["--server", "127.0.0.1", "--port", &program.ports.submissions.to_string(), "--tlsc"])
+        .args(["--auth", "PLAIN", "--auth-user", &clerk.address, "--auth-password", &clerk.password])
+        .args(["--from", &clerk.address, "--to", "full@outside.test,an@outside.test"])
+        .args(["--header", "Subject: Cho hai nguoi", "--body", "mot nguoi nhan duoc"])
+        .output()
+        .expect("swaks is installed (make test does)");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    // The one who can, gets it; of the other the sender is told why, in both languages.
+    postfix.wait_for("Cho hai nguoi");
+    let report = jmap.wait_for("").await;
+    let whole = String::from_utf8(jmap.download(report["blobId"].as_str().unwrap()).await).unwrap();
+    for words in ["multipart/report", "Final-Recipient: rfc822; full@outside.test", "Action: failed", "5.2.2"]
+    {
+        assert!(whole.contains(words), "{words} is missing:\n{whole}");
+    }
+    assert!(!whole.contains("Final-Recipient: rfc822; an@outside.test"));
+}

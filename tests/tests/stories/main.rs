@@ -1,0 +1,26 @@
+//! The stories: what a newcomer sees, told with the real program and the real software around it.
+
+mod crash;
+mod documents;
+mod mail;
+mod proof;
+mod provisioning;
+
+/// Tells a story once on each engine.
+macro_rules! on_both_engines {
+    ($($(#[$doc:meta])* $name:ident => $story:ident,)*) => {$(
+        $(#[$doc])*
+        mod $name {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_sqlite() {
+                super::$story(tests::Engine::Sqlite).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_postgres() {
+                super::$story(tests::Engine::Postgres).await;
+            }
+        }
+    )*};
+}
+pub(crate) use on_both_engines;
