@@ -105,10 +105,21 @@ impl Judged {
 /// Judges a document. `evidence`: what the caller has besides what the document brings; `now`: the moment of
 /// judging. Never fails: what cannot be read is a verdict with a reason.
 pub fn judge(bytes: Arc<[u8]>, policy: &Policy, evidence: &Evidence, now: Timestamp) -> Judged {
+    let format = Format::sniff(&bytes);
+    judge_as(format, bytes, policy, evidence, now)
+}
+
+/// [`judge`] for a format somebody states instead of having it recognised. `None`: nobody knows it.
+pub fn judge_as(
+    format: Option<Format>,
+    bytes: Arc<[u8]>,
+    policy: &Policy,
+    evidence: &Evidence,
+    now: Timestamp,
+) -> Judged {
     let digest = ring::digest::digest(&ring::digest::SHA256, &bytes);
     let mut sha256 = [0u8; 32];
     sha256.copy_from_slice(digest.as_ref());
-    let format = Format::sniff(&bytes);
     let mut report = Report {
         verdict: Verdict::Indeterminate,
         integrity: Integrity::None,
