@@ -315,7 +315,7 @@ mod tests {
         ] {
             let blank = blank_pdf("t", &[]);
             let file = pdf::File::open(&blank, &Limits::default()).unwrap();
-            let view = pdf::View::last(&file);
+            let view = pdf::View::last(&file).unwrap();
             let mut update = pdf::PendingUpdate::new(&view).unwrap();
             let (a, b) = (update.allocate(), update.allocate());
             let field = |name: &str, more: &str| format!("<</FT/Sig/T({name}){more}>>").into_bytes();

@@ -23,6 +23,8 @@ pub(crate) struct File<'a> {
     unpacked: Cell<usize>,
     /// Bytes parsed so far, over all views: overlapping objects must not make the work square.
     parsed: Cell<usize>,
+    /// Object streams by their offset, with where they end: unpacked once for all views.
+    packed: RefCell<HashMap<usize, (usize, Rc<Packed>)>>,
 }
 
 impl<'a> File<'a> {
@@ -47,6 +49,7 @@ impl<'a> File<'a> {
             limits: *limits,
             unpacked: Cell::new(unpacked),
             parsed: Cell::new(0),
+            packed: RefCell::default(),
         })
     }
 
@@ -67,6 +70,7 @@ impl<'a> File<'a> {
 
 /// An object stream, unpacked.
 struct Packed {
+    number: u32,
     data: Vec<u8>,
     /// Object number and offset, by index.
     places: Vec<(u32, usize)>,
@@ -80,6 +84,9 @@ pub(crate) struct Loaded {
     pub(crate) span: Option<Range<usize>>,
 }
 
+/// What putting one entry into a view's map counts for, in bytes parsed.
+const ENTRY_COST: usize = 16;
+
 /// The file after one of its updates.
 pub(crate) struct View<'f> {
     pub(crate) file: &'f File<'f>,
@@ -89,25 +96,25 @@ pub(crate) struct View<'f> {
     pub(crate) newest: usize,
     map: HashMap<u32, Entry>,
     cache: RefCell<HashMap<u32, Result<Loaded, Reason>>>,
-    packed: RefCell<HashMap<u32, Rc<Packed>>>,
 }
 
 impl<'f> View<'f> {
-    /// The view of sections `newest..`, in the first `end` bytes.
-    pub(crate) fn new(file: &'f File<'f>, newest: usize, end: usize) -> Self {
+    /// The view of sections `newest..`, in the first `end` bytes. Errors: too much work for one file.
+    pub(crate) fn new(file: &'f File<'f>, newest: usize, end: usize) -> Result<Self, Reason> {
         let mut map = HashMap::new();
         for section in file.sections.iter().skip(newest) {
+            file.charge(section.entries.len().saturating_mul(ENTRY_COST))?;
             for (number, entry) in &section.entries {
                 map.entry(*number).or_insert(*entry);
             }
         }
         // What lies beyond the end was not there when this revision was made.
         map.retain(|_, entry| !matches!(entry, Entry::At { offset, .. } if *offset >= end));
-        Self { file, end, newest, map, cache: RefCell::default(), packed: RefCell::default() }
+        Ok(Self { file, end, newest, map, cache: RefCell::default() })
     }
 
     /// The newest view.
-    pub(crate) fn last(file: &'f File<'f>) -> Self {
+    pub(crate) fn last(file: &'f File<'f>) -> Result<Self, Reason> {
         Self::new(file, 0, file.bytes.len())
     }
 
@@ -212,11 +219,12 @@ impl<'f> View<'f> {
 
     /// An object stream (§7.5.7). It stands at an offset itself, so this never nests.
     fn unpack(&self, number: u32, lengths: bool) -> Result<Rc<Packed>, Reason> {
-        if let Some(known) = self.packed.borrow().get(&number) {
-            return Ok(known.clone());
-        }
         let bad = || Reason::new(Code::PdfObject);
         let Entry::At { offset, generation } = self.entry(number) else { return Err(bad()) };
+        if let Some((end, known)) = self.file.packed.borrow().get(&offset) {
+            let whole = *end <= self.end && known.number == number;
+            return if whole { Ok(known.clone()) } else { Err(bad()) };
+        }
         let mut parser = Parser::new(self.bytes(), offset, self.file.limits.depth);
         let id = ObjectId { number, generation };
         let read = parser.indirect(Some(id), &|id| if lengths { self.length(id) } else { None })?;
@@ -234,8 +242,8 @@ impl<'f> View<'f> {
             let at = parser.unsigned().and_then(|n| usize::try_from(n).ok()).ok_or_else(bad)?;
             places.push((number, first.checked_add(at).ok_or_else(bad)?));
         }
-        let packed = Rc::new(Packed { data, places });
-        self.packed.borrow_mut().insert(number, packed.clone());
+        let packed = Rc::new(Packed { number, data, places });
+        self.file.packed.borrow_mut().insert(offset, (read.span.end, packed.clone()));
         Ok(packed)
     }
 
