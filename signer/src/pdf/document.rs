@@ -23,8 +23,11 @@ pub(crate) struct File<'a> {
     unpacked: Cell<usize>,
     /// Bytes parsed so far, over all views: overlapping objects must not make the work square.
     parsed: Cell<usize>,
-    /// Object streams by their offset, with where they end: unpacked once for all views.
-    packed: RefCell<HashMap<usize, (usize, Rc<Packed>)>>,
+    /// Object streams by their offset: unpacked once for all views.
+    packed: RefCell<HashMap<usize, Rc<Packed>>>,
+    /// Objects read so far, by offset and index in a stream, with where their bytes end: most revisions share most
+    /// objects. Only such as read the same in every view that reaches their end.
+    shared: RefCell<HashMap<(usize, u32), (usize, Loaded)>>,
 }
 
 impl<'a> File<'a> {
@@ -50,6 +53,7 @@ impl<'a> File<'a> {
             unpacked: Cell::new(unpacked),
             parsed: Cell::new(0),
             packed: RefCell::default(),
+            shared: RefCell::default(),
         })
     }
 
@@ -71,6 +75,9 @@ impl<'a> File<'a> {
 /// An object stream, unpacked.
 struct Packed {
     number: u32,
+    /// Where it stands and ends in the file.
+    offset: usize,
+    end: usize,
     data: Vec<u8>,
     /// Object number and offset, by index.
     places: Vec<(u32, usize)>,
@@ -79,6 +86,7 @@ struct Packed {
 /// What stands behind an object number.
 #[derive(Clone)]
 pub(crate) struct Loaded {
+    id: ObjectId,
     pub(crate) object: Rc<Object>,
     /// The object's bytes in the file; `None` inside an object stream or when there is none.
     pub(crate) span: Option<Range<usize>>,
@@ -165,23 +173,46 @@ impl<'f> View<'f> {
 
     fn load_uncached(&self, number: u32) -> Result<Loaded, Reason> {
         match self.entry(number) {
-            Entry::Free => Ok(Loaded { object: Rc::new(Object::Null), span: None }),
-            Entry::At { offset, generation } => {
-                let mut parser = Parser::new(self.bytes(), offset, self.file.limits.depth);
-                let id = ObjectId { number, generation };
-                let read = parser.indirect(Some(id), &|id| self.length(id));
-                let skipped = match &read {
-                    Ok(Indirect { object: Object::Stream(Stream { data: Some(data), .. }), .. }) => {
-                        data.len()
-                    }
-                    _ => 0,
-                };
-                self.file.charge(parser.pos().saturating_sub(offset).saturating_sub(skipped))?;
-                let read = read?;
-                Ok(Loaded { object: Rc::new(read.object), span: Some(read.span) })
-            }
+            Entry::Free => Ok(Loaded {
+                id: ObjectId { number, generation: 0 },
+                object: Rc::new(Object::Null),
+                span: None,
+            }),
+            Entry::At { offset, generation } => self.load_at(ObjectId { number, generation }, offset),
             Entry::Inside { stream, index } => self.load_packed(number, stream, index),
         }
+    }
+
+    fn load_at(&self, id: ObjectId, offset: usize) -> Result<Loaded, Reason> {
+        let place = (offset, u32::MAX);
+        if let Some((_, known)) = self.shared(place, id) {
+            return Ok(known);
+        }
+        // The length of a stream may stand in another object, and that may differ between views.
+        let alone = Cell::new(true);
+        let mut parser = Parser::new(self.bytes(), offset, self.file.limits.depth);
+        let read = parser.indirect(Some(id), &|id| {
+            alone.set(false);
+            self.length(id)
+        });
+        let skipped = match &read {
+            Ok(Indirect { object: Object::Stream(Stream { data: Some(data), .. }), .. }) => data.len(),
+            _ => 0,
+        };
+        self.file.charge(parser.pos().saturating_sub(offset).saturating_sub(skipped))?;
+        let read = read?;
+        let end = read.span.end;
+        let loaded = Loaded { id, object: Rc::new(read.object), span: Some(read.span) };
+        if alone.get() {
+            self.file.shared.borrow_mut().insert(place, (end, loaded.clone()));
+        }
+        Ok(loaded)
+    }
+
+    /// What another view read at this place, if this view would read the same.
+    fn shared(&self, place: (usize, u32), id: ObjectId) -> Option<(usize, Loaded)> {
+        let shared = self.file.shared.borrow();
+        shared.get(&place).filter(|(end, known)| *end <= self.end && known.id == id).cloned()
     }
 
     /// An indirect `/Length`: a plain number at an offset, nothing that could lead back here.
@@ -203,8 +234,15 @@ impl<'f> View<'f> {
 
     fn load_packed(&self, number: u32, stream: u32, index: u32) -> Result<Loaded, Reason> {
         let packed = self.unpack(stream, true)?;
+        let place = (packed.offset, index);
+        let id = ObjectId { number, generation: 0 };
+        if let Some((_, known)) = self.shared(place, id) {
+            return Ok(known);
+        }
         let object = self.parse_packed(&packed, number, index)?;
-        Ok(Loaded { object: Rc::new(object), span: None })
+        let loaded = Loaded { id, object: Rc::new(object), span: None };
+        self.file.shared.borrow_mut().insert(place, (packed.end, loaded.clone()));
+        Ok(loaded)
     }
 
     fn parse_packed(&self, packed: &Packed, number: u32, index: u32) -> Result<Object, Reason> {
@@ -221,8 +259,8 @@ impl<'f> View<'f> {
     fn unpack(&self, number: u32, lengths: bool) -> Result<Rc<Packed>, Reason> {
         let bad = || Reason::new(Code::PdfObject);
         let Entry::At { offset, generation } = self.entry(number) else { return Err(bad()) };
-        if let Some((end, known)) = self.file.packed.borrow().get(&offset) {
-            let whole = *end <= self.end && known.number == number;
+        if let Some(known) = self.file.packed.borrow().get(&offset) {
+            let whole = known.end <= self.end && known.number == number;
             return if whole { Ok(known.clone()) } else { Err(bad()) };
         }
         let mut parser = Parser::new(self.bytes(), offset, self.file.limits.depth);
@@ -242,8 +280,8 @@ impl<'f> View<'f> {
             let at = parser.unsigned().and_then(|n| usize::try_from(n).ok()).ok_or_else(bad)?;
             places.push((number, first.checked_add(at).ok_or_else(bad)?));
         }
-        let packed = Rc::new(Packed { number, data, places });
-        self.file.packed.borrow_mut().insert(offset, (read.span.end, packed.clone()));
+        let packed = Rc::new(Packed { number, offset, end: read.span.end, data, places });
+        self.file.packed.borrow_mut().insert(offset, packed.clone());
         Ok(packed)
     }
 

@@ -411,3 +411,16 @@ fn timestamps_that_contradict_the_order_of_signatures() {
         assert_eq!(judged.verdict(), verdict, "{}", line(&judged));
     }
 }
+
+#[test]
+fn a_circular_with_twenty_signatures() {
+    let world = World::get();
+    let mut file = blank();
+    for n in 0..20 {
+        file = world.sign_untimed(&file, &world.seal, NOON + n);
+    }
+    let judged = world.judge(&file, &world.evidence(NOON + 60), NOON + 120);
+    assert_eq!(judged.class(), Class::ValidNoTimestamp, "{}", line(&judged));
+    assert_eq!(judged.report().signatures.len(), 20);
+    assert!(judged.report().signatures.last().is_some_and(|s| s.covers_whole_document));
+}

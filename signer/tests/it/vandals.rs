@@ -492,3 +492,39 @@ fn evidence_alone_is_no_signature() {
     let world = World::get();
     assert_eq!(world.judge(&file, &Evidence::default(), NOON).class(), Class::Unsigned);
 }
+
+#[test]
+fn a_length_is_not_moved_from_under_an_object_stream() {
+    let world = World::get();
+    // The font stands in an object stream that is not compressed and whose length is another object; the bytes hold
+    // two ends, and the signer's file uses the second.
+    let font = "<</Type/Font/Subtype/Type1/BaseFont/Times-Roman>>";
+    let data = format!("5 0 {font}\nendstream\nendobj\n% the rest");
+    let short = data.find("\nendstream").unwrap();
+    let mut file = blank();
+    let carrier = file.len();
+    let body =
+        format!("40 0 obj\n<</Type/ObjStm/N 1/First 4/Length 41 0 R>>\nstream\n{data}\nendstream\nendobj\n");
+    file.extend_from_slice(body.as_bytes());
+    let length = file.len();
+    file.extend_from_slice(format!("41 0 obj\n{}\nendobj\n", data.len()).as_bytes());
+    let xref = file.len();
+    let previous = find(&blank(), "xref\n0 7");
+    let mut rows = Vec::new();
+    for (kind, value) in [(2u8, 40usize), (1, carrier), (1, length)] {
+        rows.push(kind);
+        rows.extend_from_slice(&u32::try_from(value).unwrap().to_be_bytes());
+        rows.push(0);
+    }
+    let head = format!(
+        "42 0 obj\n<</Type/XRef/Size 43{ROOT}/Prev {previous}/W[1 4 1]/Index[5 1 40 2]/Length {}>>\nstream\n",
+        rows.len()
+    );
+    file.extend_from_slice(head.as_bytes());
+    file.extend_from_slice(&rows);
+    file.extend_from_slice(format!("\nendstream\nendobj\nstartxref\n{xref}\n%%EOF\n").as_bytes());
+    let signed = world.sign_untimed(&file, &world.leader, NOON);
+    assert_eq!(judged(&signed).class(), Class::ValidNoTimestamp, "{}", line(&judged(&signed)));
+    let moved = update(&signed, &[(41, &short.to_string())], ROOT);
+    assert_eq!(judged(&moved).class(), Class::Invalid(Code::ChangedAfter), "{}", line(&judged(&moved)));
+}
