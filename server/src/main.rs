@@ -4,6 +4,7 @@
 mod cli;
 mod config;
 mod demo;
+mod evidence;
 mod house;
 mod http;
 mod jmap;
