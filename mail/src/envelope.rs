@@ -60,6 +60,57 @@ impl OutboundRecipient {
     }
 }
 
+/// What is known of a submission's delivery, by recipient address (RFC 8621 §7, `deliveryStatus`): the JSON of
+/// a submission's row. Whoever carries the mail brings it up to date.
+pub type DeliveryStates = std::collections::BTreeMap<String, DeliveryState>;
+
+/// What is known of the delivery to one recipient (RFC 8621 §7).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeliveryState {
+    /// The last reply of the host that was asked to take the mail: `250 2.0.0 OK`.
+    pub smtp_reply: String,
+    /// Whether it arrived.
+    pub delivered: Delivered,
+    /// Whether it was displayed: `yes` once a disposition notification said so, `unknown` before.
+    pub displayed: Displayed,
+}
+
+impl DeliveryState {
+    /// A recipient whose mail was taken in and waits in the outbox.
+    pub fn queued() -> Self {
+        Self {
+            smtp_reply: "250 2.0.0 queued".to_owned(),
+            delivered: Delivered::Queued,
+            displayed: Displayed::Unknown,
+        }
+    }
+}
+
+/// Whether a mail arrived (RFC 8621 §7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Delivered {
+    /// On its way.
+    Queued,
+    /// In the recipient's mailbox.
+    Yes,
+    /// It cannot be delivered.
+    No,
+    /// Handed to a system that does not tell.
+    Unknown,
+}
+
+/// Whether a mail was displayed (RFC 8621 §7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Displayed {
+    /// Nothing is known.
+    Unknown,
+    /// The recipient's client said so.
+    Yes,
+}
+
 /// `RET` of RFC 3461 §4.3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
@@ -207,6 +258,17 @@ mod tests {
         };
         let json = serde_json::to_string(&mail).unwrap();
         assert_eq!(serde_json::from_str::<OutboundMail>(&json).unwrap(), mail, "{json}");
+    }
+
+    #[test]
+    fn delivery_states_are_those_of_rfc_8621_7() {
+        let states = DeliveryStates::from([("b@b.vn".to_owned(), DeliveryState::queued())]);
+        let json = serde_json::to_string(&states).unwrap();
+        assert_eq!(
+            json,
+            r#"{"b@b.vn":{"smtpReply":"250 2.0.0 queued","delivered":"queued","displayed":"unknown"}}"#
+        );
+        assert_eq!(serde_json::from_str::<DeliveryStates>(&json).unwrap(), states);
     }
 
     #[test]

@@ -242,6 +242,14 @@ impl Config {
         self.or_in_data(&self.tls.key, "tls/key.pem")
     }
 
+    /// `https://host` without a slash at the end.
+    pub(crate) fn public_url(&self) -> String {
+        match self.http.public_url.as_str() {
+            "" => format!("https://{}", self.house.hostname),
+            url => url.trim_end_matches('/').to_owned(),
+        }
+    }
+
     /// Directory of trust anchors (see `congvan trust add`).
     pub(crate) fn trust(&self) -> PathBuf {
         self.house.data.join("trust")

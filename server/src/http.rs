@@ -37,9 +37,9 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn new(house: Arc<House>, tls: Option<TlsAcceptor>) -> Self {
-        let router = router(house.clone(), tls.is_some());
-        Self { house, router, tls }
+    pub(crate) fn new(house: Arc<House>, tls: Option<TlsAcceptor>) -> anyhow::Result<Self> {
+        let router = router(house.clone(), tls.is_some())?;
+        Ok(Self { house, router, tls })
     }
 
     /// Serves one connection to its end.
@@ -95,8 +95,8 @@ impl Server {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
-fn router(house: Arc<House>, has_tls: bool) -> Router {
-    let mut router = Router::new()
+fn router(house: Arc<House>, has_tls: bool) -> anyhow::Result<Router> {
+    let mut router: Router<Arc<House>> = Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/ledger/checkpoint", get(checkpoint))
@@ -105,8 +105,15 @@ fn router(house: Arc<House>, has_tls: bool) -> Router {
         // Numbers for the operator stay on the machine: the door without TLS is a loopback door (R57).
         router = router.route("/metrics", get(metrics));
     }
+    let mut router = router
+        .with_state(house.clone())
+        .merge(crate::jmap::routes(house.clone()))
+        .merge(crate::pages::routes(house.clone()));
+    if crate::demo::exists(&house.config.house.data) {
+        router = router.merge(crate::demo::routes(house)?);
+    }
     let fixed = |name, value| SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value));
-    router
+    Ok(router
         .fallback(async || {
             problem(StatusCode::NOT_FOUND, "not-found", "Không có trang này. / There is no such page.")
         })
@@ -114,8 +121,7 @@ fn router(house: Arc<House>, has_tls: bool) -> Router {
         .layer(fixed(header::REFERRER_POLICY, "no-referrer"))
         .layer(fixed(header::X_FRAME_OPTIONS, "DENY"))
         .layer(fixed(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"))
-        .layer(CatchPanicLayer::new())
-        .with_state(house)
+        .layer(CatchPanicLayer::new()))
 }
 
 /// An error as RFC 9457 has it, with a sentence in Vietnamese and English.
@@ -126,6 +132,16 @@ pub(crate) fn problem(status: StatusCode, code: &str, detail: &str) -> Response 
         "detail": detail,
     });
     (status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
+}
+
+/// The same, with a header of its own.
+pub(crate) fn problem_headed(
+    status: StatusCode,
+    headers: impl axum::response::IntoResponseParts,
+    code: &str,
+    detail: &str,
+) -> Response {
+    (headers, problem(status, code, detail)).into_response()
 }
 
 async fn ready(State(house): State<Arc<House>>) -> Response {

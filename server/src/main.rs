@@ -3,13 +3,19 @@
 
 mod cli;
 mod config;
+mod demo;
+mod evidence;
 mod house;
 mod http;
+mod jmap;
 mod listen;
 mod metrics;
+mod pages;
 mod sequencer;
 mod serve;
+mod sign_in;
 mod tls;
+mod trust;
 mod windows;
 
 use std::process::ExitCode;

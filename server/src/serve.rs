@@ -74,7 +74,7 @@ fn start_doors(house: &Arc<House>, opened: Vec<Opened>) -> anyhow::Result<()> {
             }
             _ => None,
         };
-        let server = http::Server::new(house.clone(), acceptor);
+        let server = http::Server::new(house.clone(), acceptor)?;
         for listener in listeners {
             let doorway = Doorway {
                 name,

@@ -292,6 +292,23 @@ impl Tx {
         rows.iter().map(account).collect()
     }
 
+    /// The accounts of an agency in every state, oldest first, `limit` at most, those after `after`.
+    pub async fn accounts_of(
+        &mut self,
+        agency_id: AgencyId,
+        after: Option<AccountId>,
+        limit: i64,
+    ) -> Result<Vec<Account>> {
+        let after = after.unwrap_or(AccountId::from_bytes([0; 16]));
+        let rows = self
+            .rows(
+                select_account!("agency_id = $1 AND account_id > $2 ORDER BY account_id LIMIT $3"),
+                values![&agency_id, &after, limit],
+            )
+            .await?;
+        rows.iter().map(account).collect()
+    }
+
     /// Sets the password's hash.
     pub async fn set_password_hash(
         &mut self,

@@ -150,15 +150,26 @@ fn agency(row: &Row) -> Result<Agency> {
     })
 }
 
+fn unit(row: &Row) -> Result<Unit> {
+    Ok(Unit {
+        unit_id: row.id(0)?,
+        agency_id: row.id(1)?,
+        parent_id: row.opt_id(2)?,
+        code: row.text(3)?,
+        name: row.text(4)?,
+    })
+}
+
 fn fold_system(system_id: &str) -> String {
     system_id.trim().to_ascii_lowercase()
 }
 
 impl Store {
-    /// Seals a secret under an agency's own key, for [`Tx::add_system`].
-    async fn seal_secret(&self, agency_id: AgencyId, secret: &Secret<String>, now: Timestamp) -> Result<()> {
-        // Sealing anything makes the key; the secret itself is sealed inside the transaction.
-        self.seal(agency_id, secret.expose_secret().as_bytes(), now).await.map(drop)
+    /// Makes an agency's own key, if it has none yet. [`Tx::add_system`] seals with it, and a transaction that makes a
+    /// key cannot also use it.
+    pub async fn ready_to_seal(&self, agency_id: AgencyId, now: Timestamp) -> Result<()> {
+        // Sealing anything makes the key.
+        self.seal(agency_id, b"", now).await.map(drop)
     }
 
     /// Admits a system to the exchange, speaking for its agency. A known system gets a new secret.
@@ -166,7 +177,7 @@ impl Store {
     /// # Errors
     /// [`Error::Conflict`] when another system speaks for the agency.
     pub async fn add_system(&self, new: NewSystem, now: Timestamp) -> Result<()> {
-        self.seal_secret(new.agency_id, &new.secret, now).await?;
+        self.ready_to_seal(new.agency_id, now).await?;
         self.write("admit a system", (new, now), |tx, (new, now)| {
             Box::pin(async move { tx.add_system(new, *now).await })
         })
@@ -175,7 +186,7 @@ impl Store {
 }
 
 impl Tx {
-    /// Adds an agency.
+    /// Adds an agency. One whose `code102` is its `code` has no QĐ 20 code yet (RULES I1).
     ///
     /// # Errors
     /// [`Error::Conflict`] when one of its codes is in use.
@@ -198,7 +209,8 @@ impl Tx {
             ],
         )
         .await?;
-        self.add_agency_code(*agency_id, &names.code, "qd20", *valid_from).await?;
+        let scheme = if names.code102.as_ref() == Some(&names.code) { "qcvn102" } else { "qd20" };
+        self.add_agency_code(*agency_id, &names.code, scheme, *valid_from).await?;
         if let Some(code102) = names.code102.as_ref().filter(|code102| **code102 != names.code) {
             self.add_agency_code(*agency_id, code102, "qcvn102", *valid_from).await?;
         }
@@ -277,16 +289,26 @@ impl Tx {
                 values![&agency_id, code],
             )
             .await?;
-        row.map(|row| {
-            Ok(Unit {
-                unit_id: row.id(0)?,
-                agency_id: row.id(1)?,
-                parent_id: row.opt_id(2)?,
-                code: row.text(3)?,
-                name: row.text(4)?,
-            })
-        })
-        .transpose()
+        row.as_ref().map(unit).transpose()
+    }
+
+    /// The units of an agency, by code.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] beyond 10,000: more than any agency has, and every list has an end.
+    pub async fn units(&mut self, agency_id: AgencyId) -> Result<Vec<Unit>> {
+        const UNITS_MAX: usize = 10_000;
+        let rows = self
+            .rows(
+                "SELECT unit_id, agency_id, parent_id, code, name FROM unit \
+                 WHERE agency_id = $1 AND valid_to IS NULL ORDER BY code LIMIT 10001",
+                values![&agency_id],
+            )
+            .await?;
+        if rows.len() > UNITS_MAX {
+            return Err(Error::Refused("the agency has too many units to list"));
+        }
+        rows.iter().map(unit).collect()
     }
 
     /// Adds a mail domain; a domain that is there already may be given to an agency.
@@ -386,7 +408,12 @@ impl Tx {
             .collect()
     }
 
-    async fn add_system(&mut self, new: &NewSystem, now: Timestamp) -> Result<()> {
+    /// Admits a system, as [`Store::add_system`] does, inside a transaction that has more to say. The agency's key is
+    /// there already ([`Store::ready_to_seal`]).
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when another system speaks for the agency.
+    pub async fn add_system(&mut self, new: &NewSystem, now: Timestamp) -> Result<()> {
         let folded = fold_system(&new.system_id);
         let name = KeyName { owner: new.agency_id.into(), number: OWN_KEY };
         let key = self.data_key(name).await?.ok_or(Error::Damaged("an agency's key"))?;

@@ -70,7 +70,7 @@ impl Paper {
     pub fn flipped(&self) -> Self {
         let mut bytes = std::fs::read(&self.path).expect("a paper");
         // A digit of the page's size: still a PDF, no longer what was signed.
-        let at = find(&bytes, b"MediaBox").expect("a page") + 16;
+        let at = find(&bytes, b"MediaBox").expect("a page") + 15;
         bytes[at] ^= 1;
         let path = self.path.with_extension("flipped.pdf");
         std::fs::write(&path, bytes).expect("a file");
@@ -79,10 +79,22 @@ impl Paper {
 
     /// Packed as edXML by `congvan package`.
     pub async fn packed(&self, program: &Program, from: &str, to: &[&str], number: &str) -> Vec<u8> {
+        self.packed_with(program, None, from, to, number).await
+    }
+
+    /// Packed together with another file.
+    pub async fn packed_with(
+        &self,
+        program: &Program,
+        annex: Option<&Path>,
+        from: &str,
+        to: &[&str],
+        number: &str,
+    ) -> Vec<u8> {
         let path = self.path.with_extension(format!("{number}.edxml"));
-        let mut arguments = vec![
-            "package",
-            text(&self.path),
+        let mut arguments = vec!["package", text(&self.path)];
+        arguments.extend(annex.map(text));
+        arguments.extend([
             "--from",
             from,
             "--number",
@@ -97,7 +109,7 @@ impl Paper {
             "Giám đốc",
             "--out",
             text(&path),
-        ];
+        ]);
         for receiver in to {
             arguments.extend(["--to", receiver]);
         }

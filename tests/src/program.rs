@@ -1,6 +1,6 @@
 //! The program under test: `congvan` itself, in a data directory of its own.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
@@ -81,13 +81,12 @@ pub struct Program {
     _directory: tempfile::TempDir,
 }
 
-/// Where `cargo build -p server` put the program, beside the test that runs.
+/// Where `cargo build -p server` put the program: beside the test or benchmark that runs, or one folder up.
 fn binary() -> PathBuf {
-    let test = std::env::current_exe().expect("a test has a path");
+    let ours = std::env::current_exe().expect("a running program has a path");
     let built =
-        test.parent().and_then(Path::parent).expect("a test lies in target/PROFILE/deps").join("congvan");
-    assert!(built.exists(), "{} is missing: cargo build -p server (make test does)", built.display());
-    built
+        ours.ancestors().skip(1).take(2).map(|folder| folder.join("congvan")).find(|path| path.exists());
+    built.expect("congvan is not built: cargo build -p server (make test does)")
 }
 
 /// Runs a command of the program to its end.
@@ -171,6 +170,11 @@ impl Program {
         self.ports = serde_json::from_slice(&ports).expect("the ready file holds ports");
         self.child = Some(child);
         self.output = Some(lines);
+    }
+
+    /// The program's process.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().and_then(Child::id).expect("a running program")
     }
 
     /// What the program logged so far.

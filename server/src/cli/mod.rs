@@ -2,6 +2,8 @@
 #![allow(clippy::print_stdout)] // a command answers on standard output
 
 mod config;
+mod demo;
+mod provision;
 mod serve;
 
 use std::io::IsTerminal;
@@ -28,6 +30,23 @@ struct Arguments {
 enum Command {
     /// Open the doors and work until told to stop.
     Serve(serve::Serve),
+    /// Make a demonstration, or paper to try it with.
+    Demo(demo::DemoArguments),
+    /// Agencies.
+    #[command(subcommand)]
+    Agency(provision::AgencyCommand),
+    /// Mail domains.
+    #[command(subcommand)]
+    Domain(provision::DomainCommand),
+    /// Mailbox accounts.
+    #[command(subcommand)]
+    Account(provision::AccountCommand),
+    /// Systems of the exchange.
+    #[command(subcommand)]
+    System(provision::SystemCommand),
+    /// Fixed places for outgoing mail.
+    #[command(subcommand)]
+    Route(provision::RouteCommand),
     /// Print or check the configuration.
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -41,6 +60,12 @@ pub(crate) fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
         Command::Serve(command) => command.run(&arguments.config),
+        Command::Demo(command) => command.run(),
+        Command::Agency(command) => command.run(&arguments.config),
+        Command::Domain(command) => command.run(&arguments.config),
+        Command::Account(command) => command.run(&arguments.config),
+        Command::System(command) => command.run(&arguments.config),
+        Command::Route(command) => command.run(&arguments.config),
         Command::Config(command) => command.run(&arguments.config),
     };
     outcome.unwrap_or_else(|error| {

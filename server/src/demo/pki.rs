@@ -53,7 +53,8 @@ impl Files {
             let path = entry?.path();
             if path.extension().is_some_and(|kind| kind == "pem") {
                 let pem = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-                issued.extend(Certificate::all_from_pem(&pem, &certs::Limits::default())?.into_iter().take(1));
+                issued
+                    .extend(Certificate::all_from_pem(&pem, &certs::Limits::default())?.into_iter().take(1));
             }
         }
         Ok(issued)
@@ -115,31 +116,53 @@ impl Maker<'_> {
     pub(super) fn make_authorities(&self, host: &str, tls: (&Path, &Path)) -> anyhow::Result<()> {
         let root_key = Key::generate(Size::Rsa3072)?;
         let root_name = self.name("RootCA trình diễn")?;
-        let root = issue::root(&root_name, root_key.public(), self.serial(), self.validity(20)).self_signed(&root_key)?;
+        let root = issue::root(&root_name, root_key.public(), self.serial(), self.validity(20))
+            .self_signed(&root_key)?;
         let root = Authority::new(root, root_key)?;
         self.files.keep("root", root.key(), &[root.certificate()])?;
 
         let ca_key = Key::generate(Size::Rsa3072)?;
-        let draft = issue::issuing_ca(&self.name("CA trình diễn")?, ca_key.public(), self.serial(), self.validity(10));
-        let ca = draft.crl_urls(&[&self.url("root.crl")]).access(&[], &[&self.url("root.crt")]).signed_by(&root)?;
+        let draft = issue::issuing_ca(
+            &self.name("CA trình diễn")?,
+            ca_key.public(),
+            self.serial(),
+            self.validity(10),
+        );
+        let ca = draft
+            .crl_urls(&[&self.url("root.crl")])
+            .access(&[], &[&self.url("root.crt")])
+            .signed_by(&root)?;
         self.files.keep("ca", &ca_key, &[&ca, root.certificate()])?;
         let ca = Authority::new(ca, ca_key)?;
         let chain = [ca.certificate(), root.certificate()];
 
         let key = Key::generate(Size::Rsa2048)?;
-        let draft =
-            issue::timestamp_authority(&self.name("TSA trình diễn")?, key.public(), self.serial(), self.validity(5));
+        let draft = issue::timestamp_authority(
+            &self.name("TSA trình diễn")?,
+            key.public(),
+            self.serial(),
+            self.validity(5),
+        );
         self.certify("tsa", &key, self.under_ca(draft), &ca, &chain)?;
 
         let key = Key::generate(Size::Rsa2048)?;
-        let draft = issue::ocsp_responder(&self.name("OCSP trình diễn")?, key.public(), self.serial(), self.validity(5));
+        let draft = issue::ocsp_responder(
+            &self.name("OCSP trình diễn")?,
+            key.public(),
+            self.serial(),
+            self.validity(5),
+        );
         self.certify("ocsp", &key, draft, &ca, &chain)?;
 
         let key = Key::generate(Size::P256)?;
         let mut names = vec![GeneralName::Dns(host.to_owned()), GeneralName::Dns("localhost".to_owned())];
         names.dedup();
-        names.extend([GeneralName::Ip([127, 0, 0, 1].into()), GeneralName::Ip(std::net::Ipv6Addr::LOCALHOST.into())]);
-        let draft = issue::tls_server(&self.name(host)?, key.public(), self.serial(), self.validity(1), &names);
+        names.extend([
+            GeneralName::Ip([127, 0, 0, 1].into()),
+            GeneralName::Ip(std::net::Ipv6Addr::LOCALHOST.into()),
+        ]);
+        let draft =
+            issue::tls_server(&self.name(host)?, key.public(), self.serial(), self.validity(1), &names);
         let leaf = self.under_ca(draft).signed_by(&ca)?;
         write_private(tls.0, format!("{}{}", leaf.to_pem(), ca.certificate().to_pem()).as_bytes())?;
         write_private(tls.1, &key.to_pem()?)
@@ -150,7 +173,9 @@ impl Maker<'_> {
     }
 
     fn under_ca(&self, draft: issue::Draft) -> issue::Draft {
-        draft.crl_urls(&[&self.url("ca.crl")]).access(&[&format!("{}/demo/ocsp", self.base_url)], &[&self.url("ca.crt")])
+        draft
+            .crl_urls(&[&self.url("ca.crl")])
+            .access(&[&format!("{}/demo/ocsp", self.base_url)], &[&self.url("ca.crt")])
     }
 
     fn certify(
@@ -168,12 +193,29 @@ impl Maker<'_> {
         Ok(certificate)
     }
 
+    /// A signer under a root that nobody here trusts, for trying out what a refusal looks like.
+    pub(super) fn make_stranger(&self) -> anyhow::Result<()> {
+        let root_key = Key::generate(Size::Rsa2048)?;
+        let root_name = self.name("RootCA lạ")?;
+        let root = issue::root(&root_name, root_key.public(), self.serial(), self.validity(5))
+            .self_signed(&root_key)?;
+        let root = Authority::new(root, root_key)?;
+        let key = Key::generate(Size::Rsa2048)?;
+        let subject = Subject::vietnamese("NƠI LẠ", "Nguyễn Văn Giám").name()?;
+        let draft =
+            issue::leader(&subject, key.public(), self.serial(), self.validity(3), "giamnv@noi-la.test");
+        self.certify("foreign", &key, draft, &root, &[root.certificate()]).map(drop)
+    }
+
     /// Gives a leader or an agency a certificate.
     pub(super) fn make_holder(&self, holder: &Holder<'_>) -> anyhow::Result<Certificate> {
         let ca = self.files.authority("ca")?;
         let root = self.files.authority("root")?;
         let key = Key::generate(Size::Rsa2048)?;
-        let subject = Subject::vietnamese(self.province, holder.name).unit(holder.agency).user_id(holder.user_id).name()?;
+        let subject = Subject::vietnamese(self.province, holder.name)
+            .unit(holder.agency)
+            .user_id(holder.user_id)
+            .name()?;
         let make = if holder.is_seal { issue::agency_seal } else { issue::leader };
         let draft = make(&subject, key.public(), self.serial(), self.validity(3), holder.email);
         self.certify(holder.file, &key, self.under_ca(draft), &ca, &[ca.certificate(), root.certificate()])

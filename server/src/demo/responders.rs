@@ -61,14 +61,20 @@ fn typed(media_type: &'static str, body: Vec<u8>) -> Response {
 
 fn fault(error: certs::Error) -> Response {
     tracing::warn!("the demonstration's authority could not answer: {error}");
-    problem(StatusCode::INTERNAL_SERVER_ERROR, "demo-pki", "CA trình diễn gặp lỗi. / The demonstration CA failed.")
+    problem(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "demo-pki",
+        "CA trình diễn gặp lỗi. / The demonstration CA failed.",
+    )
 }
 
 async fn file(State(responders): State<Arc<Responders>>, Path(file): Path<String>) -> Response {
     let authority = match file.split_once('.') {
         Some(("root", _)) => &responders.root,
         Some(("ca", _)) => &responders.ca,
-        _ => return problem(StatusCode::NOT_FOUND, "not-found", "Không có tệp này. / There is no such file."),
+        _ => {
+            return problem(StatusCode::NOT_FOUND, "not-found", "Không có tệp này. / There is no such file.");
+        }
     };
     match file.rsplit_once('.').map(|(_, kind)| kind) {
         Some("crt") => typed("application/pkix-cert", authority.certificate().der().to_vec()),

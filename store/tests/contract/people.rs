@@ -76,4 +76,51 @@ stories! {
         assert_eq!(read!(house, |tx| tx.route("c.vn").await?).as_deref(), Some("127.0.0.1:25"));
         assert_eq!(read!(house, |tx| tx.signers(agency_id(1), NOW).await?)[0].role, SignerRole::Seal);
     }
+
+    async fn i1_an_agency_with_only_a_qcvn_102_code_has_it_as_such(house: House) {
+        write!(house, |tx| tx.add_agency(&agency(1, "000.00.02.H37", Some("000.00.02.H37")), NOW).await?).unwrap();
+        let found = read!(house, |tx| tx.agency(agency_id(1)).await?).unwrap();
+        assert_eq!(found.code.as_str(), "000.00.02.H37");
+        assert_eq!(found.code102, Some(found.code));
+    }
+
+    async fn units_and_accounts_of_an_agency_are_listed(house: House) {
+        let unit = |n: u8, code: &str| Unit { unit_id: UnitId::from_bytes([n; 16]), agency_id: agency_id(1), parent_id: None, code: code.into(), name: code.into() };
+        let (b, a) = (unit(1, "b"), unit(2, "a"));
+        write!(house, b, a, |tx| {
+            tx.put_unit(b, NOW).await?;
+            tx.put_unit(a, NOW).await?;
+            for n in 1..=3 {
+                tx.add_account(&account(n, &format!("an{n}@a.gov.vn")), NOW).await?;
+            }
+            tx.set_account_state(account_id(2), AccountState::Closed, NOW).await?
+        })
+        .unwrap();
+        let units = read!(house, |tx| tx.units(agency_id(1)).await?);
+        assert_eq!(units.iter().map(|u| u.code.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+        assert!(read!(house, |tx| tx.units(agency_id(2)).await?).is_empty());
+        let first = read!(house, |tx| tx.accounts_of(agency_id(1), None, 2).await?);
+        assert_eq!(first.iter().map(|a| a.account_id).collect::<Vec<_>>(), [account_id(1), account_id(2)]);
+        let rest = read!(house, |tx| tx.accounts_of(agency_id(1), Some(account_id(2)), 2).await?);
+        assert_eq!(rest.iter().map(|a| a.account_id).collect::<Vec<_>>(), [account_id(3)]);
+    }
+
+    async fn a_system_is_admitted_with_its_audit_row_or_not_at_all(house: House) {
+        write!(house, |tx| tx.add_agency(&agency(1, "H37.01", None), NOW).await?).unwrap();
+        house.store.ready_to_seal(agency_id(1), NOW).await.unwrap();
+        let failed: Result<(), Error> = write!(house, |tx| {
+            let new = NewSystem { system_id: "hub.01".into(), agency_id: agency_id(1), secret: Secret::from("s3cret") };
+            tx.add_system(&new, NOW).await?;
+            Err(Error::Refused("changed our mind"))?
+        });
+        assert!(failed.is_err());
+        assert!(read!(house, |tx| tx.system("hub.01").await?).is_none());
+        write!(house, |tx| {
+            let new = NewSystem { system_id: "hub.01".into(), agency_id: agency_id(1), secret: Secret::from("s3cret") };
+            tx.add_system(&new, NOW).await?;
+            tx.audit(agency_id(1), NOW, "cli", store::Audit::SystemChanged, "hub.01", "").await?
+        })
+        .unwrap();
+        assert_eq!(read!(house, |tx| tx.system("hub.01").await?).unwrap().secret, Secret::from("s3cret"));
+    }
 }

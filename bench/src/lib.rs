@@ -1,1 +1,0 @@
-//! Load generators and benchmarks, also for operators sizing a machine.

@@ -1,0 +1,97 @@
+//! Load on the program's own doors, and what it costs: messages and packages accepted durably per second, CPU time and
+//! memory. `make bench` runs everything on both engines and prints a table for `docs/PERFORMANCE.md`.
+#![allow(clippy::print_stdout)] // a benchmark prints its table
+
+mod cost;
+mod mail;
+mod packages;
+
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use tests::{Engine, Program};
+
+use cost::Cost;
+
+/// How much is measured.
+#[derive(Parser)]
+#[command(name = "bench")]
+struct Arguments {
+    /// Seconds of each measurement.
+    #[arg(long, default_value_t = 8, global = true)]
+    seconds: u64,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand, PartialEq, Eq)]
+enum What {
+    /// Mail and packages on both engines.
+    All,
+    /// Mail only.
+    Mail,
+    /// Packages only.
+    Packages,
+}
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let lasts = Duration::from_secs(arguments.seconds);
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(async {
+        println!("| engine | work | connections | per second | CPU-ms each | idle MiB | loaded MiB |");
+        println!("| --- | --- | ---: | ---: | ---: | ---: | ---: |");
+        for engine in [Engine::Sqlite, Engine::Postgres] {
+            if arguments.what != What::Packages {
+                measure_mail(engine, lasts).await;
+            }
+            if arguments.what != What::Mail {
+                measure_packages(engine, lasts).await;
+            }
+        }
+    });
+    Ok(())
+}
+
+async fn measure_mail(engine: Engine, lasts: Duration) {
+    for connections in [1, 10, 50] {
+        let program = Program::demo(engine).await;
+        let to = program.demo.accounts[0].address.clone();
+        let before = Cost::of(program.pid());
+        let accepted = mail::load(program.ports.smtp, &to, connections, 4096, lasts).await;
+        row(engine, "SMTP in, 4 KiB", connections, accepted, lasts, before, Cost::of(program.pid()));
+    }
+}
+
+async fn measure_packages(engine: Engine, lasts: Duration) {
+    for connections in [1, 4] {
+        let program = Program::demo(engine).await;
+        let before = Cost::of(program.pid());
+        let accepted = packages::load(&program, connections, 1024 * 1024, lasts).await;
+        row(
+            engine,
+            "package, 1 MiB, two signatures",
+            connections,
+            accepted,
+            lasts,
+            before,
+            Cost::of(program.pid()),
+        );
+    }
+}
+
+fn row(
+    engine: Engine,
+    work: &str,
+    connections: usize,
+    count: u64,
+    lasts: Duration,
+    before: Cost,
+    after: Cost,
+) {
+    let per_second = count as f64 / lasts.as_secs_f64();
+    let cpu = (after.cpu - before.cpu).as_secs_f64() * 1000.0 / count.max(1) as f64;
+    println!(
+        "| {engine:?} | {work} | {connections} | {per_second:.0} | {cpu:.2} | {:.0} | {:.0} |",
+        before.memory_mib, after.memory_mib
+    );
+}

@@ -1,0 +1,4 @@
+//! A certificate.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| certs::fuzz::certificate(bytes));

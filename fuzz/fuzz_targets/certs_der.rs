@@ -1,0 +1,4 @@
+//! DER and BER.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| certs::fuzz::der(bytes));

@@ -1,0 +1,303 @@
+//! The envelope of a submission, given or taken from the message (RFC 8621 §7), and what of the message goes out.
+
+use mail::EmailAddress;
+use mail::envelope::{DsnReturn, Notify, OutboundRecipient};
+use mail::message::{Facts, Mailbox};
+use serde_json::{Map, Value, json};
+
+use crate::Limits;
+use crate::error::SetError;
+use crate::headers::{field, lines};
+
+/// Who sends to whom.
+#[derive(Clone, Debug)]
+pub(crate) struct Envelope {
+    pub(crate) mail_from: EmailAddress,
+    pub(crate) rcpt_to: Vec<OutboundRecipient>,
+    pub(crate) envid: Option<String>,
+    pub(crate) ret: Option<DsnReturn>,
+}
+
+/// `invalidRecipients` (RFC 8621 §7.5).
+pub(crate) fn invalid_recipients(addresses: Vec<String>) -> SetError {
+    SetError::new("invalidRecipients", "no mail can be sent to these addresses")
+        .with("invalidRecipients", addresses)
+}
+
+impl Envelope {
+    /// Reads a given envelope.
+    pub(crate) fn read(value: Value, limits: &Limits) -> Result<Self, SetError> {
+        let wrong = || {
+            SetError::invalid("envelope", "{mailFrom: {email, parameters}, rcptTo: [{email, parameters}]}")
+        };
+        let Value::Object(mut object) = value else { return Err(wrong()) };
+        let (from, to) = (object.remove("mailFrom"), object.remove("rcptTo"));
+        if !object.is_empty() {
+            return Err(wrong());
+        }
+        let (from, mut parameters) = address(from.unwrap_or_default()).ok_or_else(wrong)?;
+        let mail_from = from.parse().map_err(|_| SetError::invalid("envelope", "mailFrom is no address"))?;
+        let (mut envid, mut ret) = (None, None);
+        for (name, value) in std::mem::take(&mut parameters) {
+            match (name.to_ascii_uppercase().as_str(), value.as_str()) {
+                ("ENVID", Some(text)) => envid = Some(dsn_text(text)?),
+                ("RET", Some(text)) => ret = Some(text.parse().map_err(|_| bad_parameter(&name))?),
+                // What the message itself says already.
+                ("SMTPUTF8", None) | ("BODY" | "SIZE", _) => {}
+                _ => return Err(bad_parameter(&name)),
+            }
+        }
+        let Some(Value::Array(to)) = to else { return Err(wrong()) };
+        too_many(to.len(), limits)?;
+        let (mut rcpt_to, mut invalid) = (Vec::with_capacity(to.len()), Vec::new());
+        for recipient in to {
+            let (email, parameters) = address(recipient).ok_or_else(wrong)?;
+            match email.parse() {
+                Ok(address) => rcpt_to.push(read_recipient(address, parameters)?),
+                Err(_) => invalid.push(email),
+            }
+        }
+        Self { mail_from, rcpt_to, envid, ret }.whole(invalid)
+    }
+
+    /// The envelope that a message itself asks for: from its Sender or author to everybody in To, Cc and Bcc.
+    pub(crate) fn of(outgoing: &Outgoing, facts: &Facts, limits: &Limits) -> Result<Self, SetError> {
+        let everybody = || facts.to.iter().chain(&facts.cc).chain(&facts.bcc);
+        too_many(everybody().count(), limits)?;
+        let (mut rcpt_to, mut invalid) = (Vec::new(), Vec::new());
+        for Mailbox { email, .. } in everybody() {
+            match email.parse() {
+                Ok(address) => rcpt_to.push(OutboundRecipient::plain(address)),
+                Err(_) => invalid.push(email.clone()),
+            }
+        }
+        // `Outgoing::read` found one author at least.
+        let mail_from = outgoing.sender().cloned().ok_or_else(no_author)?;
+        Self { mail_from, rcpt_to, envid: None, ret: None }.whole(invalid)
+    }
+
+    /// Every recipient once, and one at least.
+    fn whole(mut self, invalid: Vec<String>) -> Result<Self, SetError> {
+        if !invalid.is_empty() {
+            return Err(invalid_recipients(invalid));
+        }
+        let mut seen = std::collections::HashSet::new();
+        self.rcpt_to.retain(|recipient| seen.insert(recipient.address.clone()));
+        match self.rcpt_to.is_empty() {
+            true => Err(SetError::new("noRecipients", "nobody to send to")),
+            false => Ok(self),
+        }
+    }
+
+    /// As the submission shows it.
+    pub(crate) fn to_value(&self) -> Value {
+        let mut from = Map::new();
+        from.extend(self.envid.as_ref().map(|envid| ("ENVID".to_owned(), json!(envid))));
+        from.extend(self.ret.map(|ret| ("RET".to_owned(), json!(ret))));
+        let or_null = |map: Map<String, Value>| if map.is_empty() { Value::Null } else { Value::Object(map) };
+        let to: Vec<Value> = self
+            .rcpt_to
+            .iter()
+            .map(|recipient| {
+                let mut parameters = Map::new();
+                parameters.extend(recipient.notify.map(|notify| ("NOTIFY".to_owned(), json!(notify))));
+                parameters.extend(recipient.orcpt.as_ref().map(|orcpt| ("ORCPT".to_owned(), json!(orcpt))));
+                json!({ "email": recipient.address, "parameters": or_null(parameters) })
+            })
+            .collect();
+        json!({ "mailFrom": { "email": self.mail_from, "parameters": or_null(from) }, "rcptTo": to })
+    }
+}
+
+fn too_many(count: usize, limits: &Limits) -> Result<(), SetError> {
+    match count > limits.recipients_max {
+        true => Err(SetError::new("tooManyRecipients", "too many recipients for one submission")
+            .with("maxRecipients", limits.recipients_max)),
+        false => Ok(()),
+    }
+}
+
+/// `{email, parameters}`.
+fn address(value: Value) -> Option<(String, Map<String, Value>)> {
+    let Value::Object(mut object) = value else { return None };
+    let Some(Value::String(email)) = object.remove("email") else { return None };
+    let parameters = match object.remove("parameters") {
+        None | Some(Value::Null) => Map::new(),
+        Some(Value::Object(parameters)) => parameters,
+        Some(_) => return None,
+    };
+    object.is_empty().then_some((email, parameters))
+}
+
+fn read_recipient(
+    address: EmailAddress,
+    parameters: Map<String, Value>,
+) -> Result<OutboundRecipient, SetError> {
+    let mut recipient = OutboundRecipient::plain(address);
+    for (name, value) in parameters {
+        match (name.to_ascii_uppercase().as_str(), value.as_str()) {
+            ("NOTIFY", Some(text)) => {
+                recipient.notify = Some(text.parse::<Notify>().map_err(|_| bad_parameter(&name))?);
+            }
+            ("ORCPT", Some(text)) if text.contains(';') => recipient.orcpt = Some(dsn_text(text)?),
+            _ => return Err(bad_parameter(&name)),
+        }
+    }
+    Ok(recipient)
+}
+
+/// The bounds of RFC 3461 §4.2 and §4.4, and nothing that could end a line.
+fn dsn_text(text: &str) -> Result<String, SetError> {
+    match matches!(text.len(), 1..=400) && !text.chars().any(char::is_control) {
+        true => Ok(text.to_owned()),
+        false => {
+            Err(SetError::invalid("envelope", "a parameter that is too long or holds control characters"))
+        }
+    }
+}
+
+fn bad_parameter(name: &str) -> SetError {
+    SetError::invalid("envelope", format!("the parameter {} is not offered so", mail::text::clip(name, 40)))
+}
+
+fn no_author() -> SetError {
+    SetError::new("invalidEmail", "the message has no From with an address").with("properties", vec!["from"])
+}
+
+/// What of a message matters on its way out.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    /// Everybody in From, then Sender.
+    pub(crate) authors: Vec<EmailAddress>,
+    /// The address in Sender.
+    sender: Option<EmailAddress>,
+    /// The message without its Bcc fields, when it has some.
+    pub(crate) without_bcc: Option<Vec<u8>>,
+    /// Whether a header field has bytes beyond ASCII (RFC 6532).
+    pub(crate) header_8bit: bool,
+    /// Whether the body has.
+    pub(crate) body_8bit: bool,
+}
+
+impl Outgoing {
+    /// Reads a message that is to be sent.
+    ///
+    /// # Errors
+    /// `invalidEmail` when it does not say, once and clearly, whom it is from: what is checked here must be what a
+    /// reader is shown.
+    pub(crate) fn read(raw: &[u8], facts: &Facts) -> Result<Self, SetError> {
+        let (mut from_fields, mut sender_fields) = (0, 0);
+        let (mut kept, mut end, mut has_bcc) = (Vec::new(), 0, false);
+        for line in lines(raw) {
+            end += line.len();
+            let name = field(line).map(|field| field.name.to_ascii_lowercase()).unwrap_or_default();
+            from_fields += usize::from(name == "from");
+            sender_fields += usize::from(name == "sender");
+            match name.as_str() {
+                "bcc" | "resent-bcc" => has_bcc = true,
+                _ => kept.push(line),
+            }
+        }
+        if from_fields != 1 || sender_fields > 1 {
+            return Err(no_author());
+        }
+        let parse = |list: &[Mailbox]| -> Result<Vec<EmailAddress>, SetError> {
+            list.iter().map(|m| m.email.parse().map_err(|_| no_author())).collect()
+        };
+        let mut authors = parse(&facts.from)?;
+        let senders = parse(&facts.sender)?;
+        if authors.is_empty() || senders.len() > 1 {
+            return Err(no_author());
+        }
+        let sender = senders.into_iter().next();
+        authors.extend(sender.clone());
+        let (head, body) = raw.split_at(end);
+        Ok(Self {
+            authors,
+            sender,
+            without_bcc: has_bcc.then(|| [kept.concat().as_slice(), body].concat()),
+            header_8bit: !head.is_ascii(),
+            body_8bit: !body.is_ascii(),
+        })
+    }
+
+    /// Who hands the message in: Sender, or the first author.
+    fn sender(&self) -> Option<&EmailAddress> {
+        self.sender.as_ref().or(self.authors.first())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outgoing(raw: &str) -> Result<Outgoing, String> {
+        let facts = mail::message::read(raw.as_bytes(), &mail::message::Limits::default());
+        Outgoing::read(raw.as_bytes(), &facts).map_err(|e| e.kind().to_owned())
+    }
+
+    #[test]
+    #[rustfmt::skip]
+    fn the_bcc_field_never_leaves() {
+        let rows = [
+            ("From: a@a.vn\r\nBcc: x@x.vn\r\nTo: b@b.vn\r\n\r\nBcc: stays\r\n", "From: a@a.vn\r\nTo: b@b.vn\r\n\r\nBcc: stays\r\n"),
+            ("bcc: x@x.vn,\r\n y@y.vn,\r\n\tz@z.vn\r\nFrom: a@a.vn\r\n\r\n",      "From: a@a.vn\r\n\r\n"),
+            ("From: a@a.vn\r\nBCC : x@x.vn\r\nBcc: y@y.vn\r\n\r\n",              "From: a@a.vn\r\n\r\n"),
+            ("From: a@a.vn\nBcc: x@x.vn\n\nHello",                                "From: a@a.vn\n\nHello"),
+            ("From: a@a.vn\r\nResent-Bcc: x@x.vn\r\n\r\n",                       "From: a@a.vn\r\n\r\n"),
+            ("From: a@a.vn\r\nBcc: x@x.vn",                                      "From: a@a.vn\r\n"),
+        ];
+        for (raw, expected) in rows {
+            let stripped = outgoing(raw).unwrap().without_bcc.unwrap();
+            assert_eq!(String::from_utf8(stripped).unwrap(), expected, "{raw:?}");
+        }
+        assert!(outgoing("From: a@a.vn\r\nX-Bcc: x\r\n\r\n").unwrap().without_bcc.is_none());
+        // However many fields stand before it.
+        let long = format!("{}From: a@a.vn\r\nBcc: x@x.vn\r\n\r\n", "X-A: 1\r\n".repeat(5_000));
+        assert!(!outgoing(&long).unwrap().without_bcc.unwrap().windows(3).any(|w| w == b"Bcc"));
+    }
+
+    #[test]
+    #[rustfmt::skip]
+    fn a_message_says_once_whom_it_is_from() {
+        let rows = [
+            ("From: a@a.vn\r\n\r\n",                          Ok(1)),
+            ("From: a@a.vn, b@a.vn\r\nSender: b@a.vn\r\n\r\n", Ok(3)),
+            ("To: a@a.vn\r\n\r\n",                            Err("invalidEmail".to_owned())),
+            ("From: a@a.vn\r\nFrom: b@b.vn\r\n\r\n",          Err("invalidEmail".to_owned())),
+            ("From: a@a.vn\r\nfrom : b@b.vn\r\n\r\n",         Err("invalidEmail".to_owned())),
+            ("From: a@a.vn\r\nSender: b@a.vn, c@a.vn\r\n\r\n", Err("invalidEmail".to_owned())),
+            ("From: nobody\r\n\r\n",                          Err("invalidEmail".to_owned())),
+        ];
+        for (raw, expected) in rows {
+            assert_eq!(outgoing(raw).map(|o| o.authors.len()), expected, "{raw:?}");
+        }
+    }
+
+    #[test]
+    #[rustfmt::skip]
+    fn envelopes_of_rfc_8621_7() {
+        let to = |parameters: Value| json!({ "mailFrom": { "email": "a@a.vn" }, "rcptTo": [{ "email": "b@b.vn", "parameters": parameters }] });
+        let from = |parameters: Value| json!({ "mailFrom": { "email": "a@a.vn", "parameters": parameters }, "rcptTo": [{ "email": "b@b.vn" }] });
+        let rows = [
+            (to(Value::Null),                                    "ok"),
+            (to(json!({ "NOTIFY": "SUCCESS,DELAY", "ORCPT": "rfc822;b@b.vn" })), "ok"),
+            (from(json!({ "RET": "HDRS", "envid": "QQ314159", "SMTPUTF8": null })), "ok"),
+            (to(json!({ "NOTIFY": "SOMETIMES" })),               "invalidProperties"),
+            (from(json!({ "ENVID": "a\r\nRCPT TO:<x@x.vn>" })),  "invalidProperties"),
+            (from(json!({ "HOLDFOR": "3600" })),                 "invalidProperties"),
+            (json!({ "mailFrom": { "email": "a@a.vn" }, "rcptTo": [] }), "noRecipients"),
+            (json!({ "mailFrom": { "email": "a@a.vn" }, "rcptTo": [{ "email": "b@b.vn\r\nDATA" }, { "email": "c" }] }), "invalidRecipients"),
+            (json!({ "mailFrom": { "email": "" }, "rcptTo": [{ "email": "b@b.vn" }] }), "invalidProperties"),
+            (json!({ "mailFrom": "a@a.vn", "rcptTo": [] }),      "invalidProperties"),
+            (json!([]),                                          "invalidProperties"),
+            (json!({ "mailFrom": { "email": "a@a.vn" }, "rcptTo": vec![json!({ "email": "b@b.vn" }); 501] }), "tooManyRecipients"),
+        ];
+        for (value, expected) in rows {
+            let read = Envelope::read(value.clone(), &Limits::default());
+            assert_eq!(read.map_or_else(|e| e.kind().to_owned(), |_| "ok".to_owned()), expected, "{value}");
+        }
+        let envelope = Envelope::read(from(json!({ "RET": "full", "ENVID": "x" })), &Limits::default()).unwrap();
+        assert_eq!(envelope.to_value()["mailFrom"]["parameters"], json!({ "RET": "FULL", "ENVID": "x" }));
+    }
+}

@@ -1,0 +1,85 @@
+//! The session object: what a client finds here (RFC 8620 §2, RFC 8621 §1.3).
+
+use serde_json::{Value, json};
+
+use crate::request::{CORE, MAIL, SUBMISSION};
+use crate::{Api, Caller, Error};
+
+impl Api {
+    /// The session object. URLs are absolute; what stands in braces is for the client to fill in (RFC 6570 level 1).
+    ///
+    /// # Errors
+    /// [`Error::AccountNotFound`] when the account is gone since the caller signed in.
+    pub async fn session(&self, caller: &Caller) -> Result<Value, Error> {
+        let account_id = caller.account_id;
+        let found = self
+            .store
+            .read(account_id, |tx, account_id| {
+                Box::pin(async move {
+                    let account = tx.account(*account_id).await?;
+                    let addresses = tx.addresses(*account_id).await?;
+                    Ok::<_, store::Error>(account.map(|account| (account, addresses)))
+                })
+            })
+            .await?;
+        let (account, addresses) = found.ok_or(Error::AccountNotFound)?;
+        let username = addresses.first().map(|first| first.address.to_string()).unwrap_or_default();
+        let capabilities = self.account_capabilities();
+        let base = &self.base_url;
+        let mut session = json!({
+            "capabilities": { CORE: self.core_capability(), MAIL: {}, SUBMISSION: {} },
+            "accounts": { account_id.to_string(): {
+                "name": if username.is_empty() { &account.display_name } else { &username },
+                "isPersonal": account.kind == store::AccountKind::Person,
+                "isReadOnly": false,
+                "accountCapabilities": capabilities,
+            }},
+            "primaryAccounts": { MAIL: account_id, SUBMISSION: account_id },
+            "username": username,
+            "apiUrl": format!("{base}/jmap/api"),
+            "downloadUrl": format!("{base}/jmap/download/{{accountId}}/{{blobId}}/{{name}}?accept={{type}}"),
+            "uploadUrl": format!("{base}/jmap/upload/{{accountId}}"),
+            "eventSourceUrl": format!("{base}/jmap/eventsource?types={{types}}&closeafter={{closeafter}}&ping={{ping}}"),
+        });
+        let digest = blake3::hash(session.to_string().as_bytes());
+        session["state"] = digest.to_hex().as_str()[..16].into();
+        Ok(session)
+    }
+
+    /// The session's state, which every answer names.
+    pub(crate) async fn session_state(&self, caller: &Caller) -> Result<Value, Error> {
+        Ok(self.session(caller).await?["state"].take())
+    }
+
+    fn core_capability(&self) -> Value {
+        let l = &self.limits;
+        json!({
+            "maxSizeUpload": l.size_upload_max,
+            "maxConcurrentUpload": l.concurrent_upload_max,
+            "maxSizeRequest": l.size_request_max,
+            "maxConcurrentRequests": l.concurrent_requests_max,
+            "maxCallsInRequest": l.calls_max,
+            "maxObjectsInGet": l.objects_in_get_max,
+            "maxObjectsInSet": l.objects_in_set_max,
+            "collationAlgorithms": ["i;unicode-casemap"],
+        })
+    }
+
+    fn account_capabilities(&self) -> Value {
+        let l = &self.limits;
+        json!({
+            CORE: {},
+            MAIL: {
+                "maxMailboxesPerEmail": l.mailboxes_per_email_max,
+                "maxMailboxDepth": l.mailbox_depth_max,
+                "maxSizeMailboxName": l.mailbox_name_max,
+                "maxSizeAttachmentsPerEmail": l.attachments_bytes_max,
+                "emailQuerySortOptions": ["receivedAt"],
+                "mayCreateTopLevelMailbox": true,
+            },
+            SUBMISSION: { "maxDelayedSend": 0, "submissionExtensions": {
+                "DSN": ["RET", "ENVID", "NOTIFY", "ORCPT"], "SMTPUTF8": [], "SIZE": []
+            }},
+        })
+    }
+}

@@ -1,0 +1,393 @@
+//! `EmailSubmission/set` (RFC 8621 §7.5): handing a message in for sending.
+//!
+//! The submission and every row that carries the message away are written in one transaction: either the client is
+//! told of a submission and the message leaves, or neither.
+
+use std::collections::{BTreeMap, HashMap};
+
+use mail::envelope::{DeliveryState, DeliveryStates, OutboundMail, OutboundRecipient};
+use mail::{AccountId, BlobId, Domain, EmailAddress, EmailId, IdentityId, SubmissionId, ThreadId, Timestamp};
+use serde_json::{Map, Value, json};
+use store::{AccountState, Audit, Lane, NewOutbox, NewSubmission, OutboxKind, Sealed, Tx};
+
+use crate::Error;
+use crate::args::{Args, resolve_id, texts};
+use crate::call::{Answered, Context};
+use crate::email_get::email_and_bytes;
+use crate::envelope::{self, Envelope, Outgoing};
+use crate::error::SetError;
+use crate::identity::identities;
+use crate::set::{SetAnswer, SetRequest};
+
+/// Everything the one transaction needs.
+#[derive(Clone)]
+struct Handover {
+    account_id: AccountId,
+    email_id: EmailId,
+    thread_id: ThreadId,
+    identity_id: IdentityId,
+    envelope: Envelope,
+    /// The message without Bcc, when it had one; else the message's own blob is sent.
+    stripped: Option<Sealed>,
+    blob_id: BlobId,
+    smtputf8: bool,
+    body_8bit: bool,
+    now: Timestamp,
+}
+
+/// Where the recipients are.
+struct Routes {
+    /// By domain.
+    abroad: BTreeMap<String, Vec<OutboundRecipient>>,
+    /// By account.
+    at_home: BTreeMap<AccountId, Vec<OutboundRecipient>>,
+}
+
+impl Context<'_> {
+    /// `EmailSubmission/set` (RFC 8621 §7.5), and the `Email/set` it may cause.
+    pub(crate) async fn submission_set(&mut self, mut args: Args) -> Result<Answered, Error> {
+        let request = SetRequest::read(self, &mut args)?;
+        let on_success_update = args.object("onSuccessUpdateEmail")?.unwrap_or_default();
+        let on_success_destroy =
+            args.take("onSuccessDestroyEmail").map(|v| texts(v, "onSuccessDestroyEmail"));
+        let on_success_destroy = on_success_destroy.transpose()?.unwrap_or_default();
+        args.finish()?;
+        let account_id = request.account_id;
+        let mut answer = request.begin(self).await?;
+        // Of every submission named in a success: its message.
+        let mut emails: HashMap<String, EmailId> = HashMap::new();
+        for (creation, object) in request.create {
+            let outcome = self.create_submission(account_id, object, &mut answer).await;
+            let outcome = outcome.map(|(id, email_id, object)| {
+                emails.insert(id.to_string(), email_id);
+                object
+            });
+            answer.create(self, creation, outcome);
+        }
+        for (id, patch) in request.update {
+            let outcome = self.update_submission(account_id, &id, patch, &mut emails).await;
+            answer.update(id, outcome.map(|()| Value::Null));
+        }
+        for id in request.destroy {
+            let outcome = self.destroy_submission(account_id, &id, &mut emails, &mut answer).await;
+            answer.destroy(id, outcome);
+        }
+        let (mut update, mut destroy) = (Vec::new(), Vec::new());
+        for (submission, patch) in on_success_update {
+            if let (Some(email_id), Value::Object(patch)) =
+                (self.succeeded(&submission, &answer, &emails), patch)
+            {
+                update.push((email_id.to_string(), patch));
+            }
+        }
+        for submission in on_success_destroy {
+            destroy.extend(self.succeeded(&submission, &answer, &emails).map(|id| id.to_string()));
+        }
+        let mut further = Vec::new();
+        if !update.is_empty() || !destroy.is_empty() {
+            further.push(("Email/set", self.acts_on_success(account_id, update, destroy).await?));
+        }
+        Ok(Answered { own: answer.into_value(account_id), further })
+    }
+
+    /// The message of a submission whose act in this call succeeded.
+    fn succeeded(
+        &self,
+        named: &str,
+        answer: &SetAnswer,
+        emails: &HashMap<String, EmailId>,
+    ) -> Option<EmailId> {
+        let succeeded = match named.strip_prefix('#') {
+            Some(creation) => answer.created_under(creation),
+            None => answer.has_updated(named) || answer.has_destroyed(named),
+        };
+        let id = resolve_id(named, &self.created)?;
+        emails.get(id).copied().filter(|_| succeeded)
+    }
+
+    async fn acts_on_success(
+        &mut self,
+        account_id: AccountId,
+        update: Vec<(String, Map<String, Value>)>,
+        destroy: Vec<String>,
+    ) -> Result<Value, Error> {
+        let account = Map::from_iter([("accountId".to_owned(), json!(account_id))]);
+        let request = SetRequest::read(self, &mut Args(account))?;
+        let mut answer = request.begin(self).await?;
+        self.change_emails(account_id, update, destroy, &mut answer).await;
+        Ok(answer.into_value(account_id))
+    }
+
+    async fn create_submission(
+        &mut self,
+        account_id: AccountId,
+        mut object: Map<String, Value>,
+        answer: &mut SetAnswer,
+    ) -> Result<(SubmissionId, EmailId, Value), SetError> {
+        let mut id = |name: &str| match object.remove(name) {
+            Some(Value::String(id)) => Ok(id),
+            _ => Err(SetError::invalid(name, "an id")),
+        };
+        let (identity, email) = (id("identityId")?, id("emailId")?);
+        let given = object.remove("envelope").filter(|envelope| !envelope.is_null());
+        if let Some(name) = object.keys().next() {
+            return Err(SetError::invalid(mail::text::clip(name, 100), "cannot be set"));
+        }
+        let email_id: EmailId =
+            self.real_id(&email).map_err(|_| SetError::invalid("emailId", "no such message"))?;
+        let identity_id =
+            identity.parse().map_err(|_| SetError::invalid("identityId", "no such identity"))?;
+        let (api, now) = (self.api, self.now);
+        let (email, raw) = email_and_bytes(api, account_id, email_id)
+            .await?
+            .ok_or_else(|| SetError::invalid("emailId", "no such message"))?;
+        if raw.len() > api.limits.size_upload_max {
+            return Err(SetError::new("tooLarge", "the message is too large to be sent")
+                .with("maxSize", api.limits.size_upload_max));
+        }
+        let outgoing = Outgoing::read(&raw, &email.facts)?;
+        let own = self.sender(account_id, identity_id, &outgoing).await?;
+        let envelope = match given {
+            Some(given) => Envelope::read(given, &api.limits)?,
+            None => Envelope::of(&outgoing, &email.facts, &api.limits)?,
+        };
+        if !own.contains(&envelope.mail_from) {
+            return Err(SetError::new(
+                "forbiddenMailFrom",
+                "the return path is not an address of this account",
+            ));
+        }
+        let stripped = match &outgoing.without_bcc {
+            Some(bytes) => Some(api.store.seal(account_id, bytes, now).await?),
+            None => None,
+        };
+        let handover = Handover {
+            account_id,
+            email_id,
+            thread_id: email.thread_id,
+            identity_id,
+            envelope,
+            blob_id: stripped.as_ref().map_or(email.blob_id, Sealed::blob_id),
+            stripped,
+            smtputf8: outgoing.header_8bit,
+            body_8bit: outgoing.body_8bit,
+            now,
+        };
+        let submission_id = api
+            .store
+            .write("hand in a mail", handover, |tx, handover| {
+                Box::pin(async move { hand_in(tx, handover).await })
+            })
+            .await?;
+        // From here on the message leaves, whatever happens to this process.
+        let (modseq, submission) = api
+            .store
+            .read((), |tx, ()| {
+                Box::pin(async move {
+                    let submission = tx.submission(account_id, submission_id).await?;
+                    Ok::<_, store::Error>((tx.modseq(account_id).await?, submission))
+                })
+            })
+            .await?;
+        answer.moved(modseq, 1);
+        let mut told = submission.map_or(Value::Null, |s| crate::submission_get::object(&s, None));
+        told["id"] = json!(submission_id);
+        Ok((submission_id, email_id, told))
+    }
+
+    /// The addresses the caller may send as, once it is clear that the message's authors are among them.
+    async fn sender(
+        &self,
+        account_id: AccountId,
+        identity_id: IdentityId,
+        outgoing: &Outgoing,
+    ) -> Result<Vec<EmailAddress>, SetError> {
+        let now = self.now;
+        let found = self
+            .api
+            .store
+            .read((), |tx, ()| Box::pin(async move { identities(tx, account_id, now).await }))
+            .await?;
+        let (account, identities) = found.ok_or_else(SetError::not_found)?;
+        if account.state != AccountState::Active {
+            return Err(SetError::new("forbiddenToSend", "the account does not send at present"));
+        }
+        if identities.iter().all(|identity| identity.id != identity_id) {
+            return Err(SetError::invalid("identityId", "no such identity"));
+        }
+        let own: Vec<EmailAddress> = identities.into_iter().map(|identity| identity.address).collect();
+        match outgoing.authors.iter().all(|author| own.contains(author)) {
+            true => Ok(own),
+            false => Err(SetError::new("forbiddenFrom", "From and Sender must be addresses of this account")),
+        }
+    }
+
+    /// A submission is on its way the moment it is made, so nothing of it can change.
+    async fn update_submission(
+        &self,
+        account_id: AccountId,
+        id: &str,
+        patch: Map<String, Value>,
+        emails: &mut HashMap<String, EmailId>,
+    ) -> Result<(), SetError> {
+        let submission = self.known_submission(account_id, id).await?;
+        let now = crate::submission_get::object(&submission, None);
+        for (name, value) in patch {
+            if now.get(&name) == Some(&value) {
+                continue;
+            }
+            return Err(match (name.as_str(), value.as_str()) {
+                ("undoStatus", Some("canceled")) => {
+                    SetError::new("cannotUnsend", "the message is on its way already")
+                }
+                _ => SetError::invalid(mail::text::clip(&name, 100), "does not change"),
+            });
+        }
+        emails.insert(submission.submission_id.to_string(), submission.email_id);
+        Ok(())
+    }
+
+    async fn destroy_submission(
+        &self,
+        account_id: AccountId,
+        id: &str,
+        emails: &mut HashMap<String, EmailId>,
+        answer: &mut SetAnswer,
+    ) -> Result<(), SetError> {
+        let submission = self.known_submission(account_id, id).await?;
+        let submission_id = submission.submission_id;
+        let modseq = self
+            .api
+            .store
+            .write("forget a submission", (), move |tx, ()| {
+                Box::pin(async move {
+                    tx.destroy_submission(account_id, submission_id).await?;
+                    tx.modseq(account_id).await
+                })
+            })
+            .await?;
+        answer.moved(modseq, 1);
+        emails.insert(submission_id.to_string(), submission.email_id);
+        Ok(())
+    }
+
+    async fn known_submission(&self, account_id: AccountId, id: &str) -> Result<store::Submission, SetError> {
+        let submission_id: SubmissionId = self.real_id(id)?;
+        let found = self
+            .api
+            .store
+            .read((), |tx, ()| Box::pin(async move { tx.submission(account_id, submission_id).await }))
+            .await?;
+        found.ok_or_else(SetError::not_found)
+    }
+}
+
+/// The transaction: the submission, a row for every destination, the audit.
+async fn hand_in(tx: &mut Tx, h: &Handover) -> Result<SubmissionId, SetError> {
+    // The message may have gone since it was read.
+    let email = tx.email(h.account_id, h.email_id).await?;
+    if email.is_none() {
+        return Err(SetError::invalid("emailId", "no such message"));
+    }
+    let routes = find_routes(tx, &h.envelope, h.now).await?;
+    let recipients = routes.abroad.values().chain(routes.at_home.values()).flatten();
+    let delivery: DeliveryStates =
+        recipients.map(|r| (r.address.to_string(), DeliveryState::queued())).collect();
+    if let Some(sealed) = &h.stripped {
+        tx.put_blob(sealed, h.now).await?;
+    }
+    let submission = NewSubmission {
+        account_id: h.account_id,
+        email_id: h.email_id,
+        thread_id: h.thread_id,
+        identity_id: h.identity_id,
+        envelope: h.envelope.to_value().to_string(),
+        send_at: h.now,
+        delivery: to_json(&delivery)?,
+    };
+    let submission_id = tx.add_submission(&submission, h.now).await?;
+    for (domain, recipients) in routes.abroad {
+        enqueue(tx, h, submission_id, OutboxKind::Mail, domain, recipients).await?;
+    }
+    for (account, recipients) in routes.at_home {
+        enqueue(tx, h, submission_id, OutboxKind::Local, account.to_string(), recipients).await?;
+    }
+    if h.stripped.is_some() {
+        // Every row holds a reference of its own now; this one was ours.
+        tx.drop_blob(h.account_id, h.blob_id, h.now).await?;
+    }
+    let (actor, detail) = (h.account_id.to_string(), json!({ "recipients": delivery.len() }).to_string());
+    tx.audit(h.account_id, h.now, &actor, Audit::MailSubmitted, &submission_id.to_string(), &detail).await?;
+    Ok(submission_id)
+}
+
+async fn enqueue(
+    tx: &mut Tx,
+    h: &Handover,
+    submission_id: SubmissionId,
+    kind: OutboxKind,
+    destination: String,
+    recipients: Vec<OutboundRecipient>,
+) -> Result<(), SetError> {
+    let needs_smtputf8 = h.envelope.mail_from.needs_smtputf8()
+        || recipients.iter().any(|recipient| recipient.address.needs_smtputf8());
+    let mail = OutboundMail {
+        reverse_path: Some(h.envelope.mail_from.clone()),
+        recipients,
+        submission: Some((h.account_id, submission_id)),
+        envid: h.envelope.envid.clone(),
+        ret: h.envelope.ret,
+        smtputf8: h.smtputf8 || needs_smtputf8,
+        body_8bit: h.body_8bit,
+        received_at: h.now,
+    };
+    let row = NewOutbox {
+        kind,
+        owner: h.account_id.into(),
+        lane: Lane::Normal,
+        destination,
+        payload: to_json(&mail)?,
+        blob_id: Some(h.blob_id),
+        due_at: h.now,
+    };
+    tx.enqueue(&row, h.now).await?;
+    Ok(())
+}
+
+/// Sorts recipients by where they are. A local address that leads nowhere is told at once, not by a report later.
+async fn find_routes(tx: &mut Tx, envelope: &Envelope, now: Timestamp) -> Result<Routes, SetError> {
+    let mut routes = Routes { abroad: BTreeMap::new(), at_home: BTreeMap::new() };
+    let mut is_local: HashMap<Domain, bool> = HashMap::new();
+    let mut nowhere = Vec::new();
+    for recipient in &envelope.rcpt_to {
+        let domain = recipient.address.domain();
+        let local = match is_local.get(domain) {
+            Some(local) => *local,
+            None => {
+                let local = tx.is_local_domain(domain).await?;
+                is_local.insert(domain.clone(), local);
+                local
+            }
+        };
+        if !local {
+            routes.abroad.entry(domain.to_string()).or_default().push(recipient.clone());
+            continue;
+        }
+        match tx.account_at(&recipient.address, now).await? {
+            Some(account) if account.state != AccountState::Closed => {
+                let local_account = Some(account.account_id);
+                let recipient = OutboundRecipient { local_account, ..recipient.clone() };
+                routes.at_home.entry(account.account_id).or_default().push(recipient);
+            }
+            _ => nowhere.push(recipient.address.to_string()),
+        }
+    }
+    match nowhere.is_empty() {
+        true => Ok(routes),
+        false => Err(envelope::invalid_recipients(nowhere)),
+    }
+}
+
+fn to_json(value: &impl serde::Serialize) -> Result<String, SetError> {
+    serde_json::to_string(value).map_err(|e| store::Error::Internal(e.to_string()).into())
+}

@@ -1,0 +1,201 @@
+//! JMAP's doors on the web: `jmap` answers, and this carries its answers over HTTP (RFC 8620 §2, §3, §6, §7.3).
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, Query, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use futures_util::stream;
+use jmap::{Api, Caller};
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+
+use crate::house::House;
+use crate::http::{Peer, problem};
+use crate::sign_in;
+
+/// What the routes share.
+#[derive(Clone)]
+struct Doors {
+    house: Arc<House>,
+    api: Api,
+}
+
+/// The routes of JMAP.
+pub(crate) fn routes(house: Arc<House>) -> Router {
+    let api = Api {
+        store: house.store.clone(),
+        limits: jmap::Limits::default(),
+        base_url: house.config.public_url(),
+        host: house.host.clone(),
+        chance: house.chance.clone(),
+    };
+    let (upload_max, request_max) = (api.limits.size_upload_max, api.limits.size_request_max);
+    let upload = post(upload).layer(DefaultBodyLimit::max(upload_max));
+    Router::new()
+        .route("/.well-known/jmap", get(async || Redirect::temporary("/jmap/session")))
+        .route("/jmap/session", get(session))
+        .route("/jmap/api", post(call).layer(DefaultBodyLimit::max(request_max)))
+        .route("/jmap/upload/{account}", upload.clone())
+        .route("/jmap/upload/{account}/", upload)
+        .route("/jmap/download/{account}/{blob}/{name}", get(download))
+        .route("/jmap/eventsource", get(event_source))
+        .with_state(Doors { house, api })
+}
+
+/// Proof that the request comes from somebody who signed in.
+struct SignedIn(Caller);
+
+impl FromRequestParts<Doors> for SignedIn {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, doors: &Doors) -> Result<Self, Response> {
+        let source = parts.extensions.get::<Peer>().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.0.ip());
+        let signed_in = sign_in::basic(&doors.house, &parts.headers, source).await?;
+        if signed_in.must_change_password() {
+            return Err(problem(
+                StatusCode::FORBIDDEN,
+                "must_change_password",
+                "Phải đổi mật khẩu lần đầu trước khi dùng (/mat-khau). / \
+                 The first password must be changed before use (/mat-khau).",
+            ));
+        }
+        Ok(Self(Caller { account_id: signed_in.account_id(), agency_id: signed_in.agency_id() }))
+    }
+}
+
+fn answer(response: jmap::Response) -> Response {
+    let status = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = [(header::CONTENT_TYPE, response.content_type), (header::CACHE_CONTROL, "no-store")];
+    (status, headers, response.body).into_response()
+}
+
+async fn session(State(doors): State<Doors>, SignedIn(caller): SignedIn) -> Response {
+    match doors.api.session(&caller).await {
+        Ok(session) => ([(header::CACHE_CONTROL, "no-store")], axum::Json(session)).into_response(),
+        Err(error) => answer(error.to_response()),
+    }
+}
+
+async fn call(State(doors): State<Doors>, SignedIn(caller): SignedIn, body: Bytes) -> Response {
+    answer(doors.api.call(&caller, &body, doors.house.now()).await)
+}
+
+async fn upload(
+    State(doors): State<Doors>,
+    SignedIn(caller): SignedIn,
+    Path(account): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = media_type.unwrap_or("application/octet-stream");
+    answer(doors.api.upload(&caller, &account, media_type, &body, doors.house.now()).await)
+}
+
+async fn download(
+    State(doors): State<Doors>,
+    SignedIn(caller): SignedIn,
+    Path((account, blob, name)): Path<(String, String, String)>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Response {
+    let media_type = query.get("type").or_else(|| query.get("accept")).map_or("", String::as_str);
+    match doors.api.download(&caller, &account, &blob, &name, media_type).await {
+        Ok(found) => {
+            let headers = [
+                (header::CONTENT_TYPE, found.media_type),
+                (header::CONTENT_DISPOSITION, found.disposition),
+                // A blob's name is its content: it never changes, and it is private.
+                (header::CACHE_CONTROL, "private, immutable, max-age=31536000".to_owned()),
+                // Somebody's attachment is never a page of ours.
+                (header::CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'".to_owned()),
+            ];
+            (headers, found.bytes).into_response()
+        }
+        Err(error) => answer(error.to_response()),
+    }
+}
+
+/// What a client's stream waits on.
+struct Waiting {
+    doors: Doors,
+    source: jmap::push::EventSource,
+    signals: Receiver<store::Signal>,
+    /// Nothing has been looked at yet: what a client that came back has missed is told at once.
+    is_new: bool,
+    is_over: bool,
+}
+
+async fn event_source(
+    State(doors): State<Doors>,
+    SignedIn(caller): SignedIn,
+    Query(query): Query<HashMap<String, String>>,
+    headers: HeaderMap,
+) -> Response {
+    let asked = |name: &str| query.get(name).map_or("", String::as_str);
+    let last_event_id = headers.get("last-event-id").and_then(|value| value.to_str().ok());
+    // Listening begins before the state is read, so nothing falls between.
+    let signals = doors.house.store.signals();
+    let opened = doors
+        .api
+        .event_source(&caller, asked("types"), asked("closeafter"), asked("ping"), last_event_id)
+        .await;
+    match opened {
+        Ok(source) => {
+            let waiting = Waiting { doors, source, signals, is_new: true, is_over: false };
+            let events = stream::unfold(waiting, next_event);
+            let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-store")];
+            (headers, Body::from_stream(events)).into_response()
+        }
+        Err(error) => answer(error.to_response()),
+    }
+}
+
+/// The next thing a stream says; `None` when it is over.
+async fn next_event(mut waiting: Waiting) -> Option<(Result<Bytes, Infallible>, Waiting)> {
+    if waiting.is_over {
+        return None;
+    }
+    let stop = waiting.doors.house.stop.clone();
+    // An hour without a ping asked for: the loop below simply begins anew.
+    let pause = waiting.source.ping().unwrap_or(Duration::from_secs(3600));
+    loop {
+        if !std::mem::take(&mut waiting.is_new) {
+            let signal = tokio::select! {
+                () = stop.cancelled() => return None,
+                signal = tokio::time::timeout(pause, waiting.signals.recv()) => signal,
+            };
+            match signal {
+                Err(_) if waiting.source.ping().is_some() => {
+                    let ping = waiting.source.ping_event();
+                    return Some(told(ping, waiting));
+                }
+                Err(_) => continue,
+                Ok(Err(RecvError::Closed)) => return None,
+                Ok(Ok(signal)) if !waiting.source.wants(&signal) => continue,
+                // Wanted, or some were missed: look.
+                Ok(Ok(_) | Err(RecvError::Lagged(_))) => {}
+            }
+        }
+        match waiting.doors.api.news(&mut waiting.source).await {
+            Ok(Some(event)) => return Some(told(event, waiting)),
+            Ok(None) => {}
+            Err(error) => {
+                tracing::warn!("a push channel ends: {error}");
+                return None;
+            }
+        }
+    }
+}
+
+fn told(event: jmap::push::Event, mut waiting: Waiting) -> (Result<Bytes, Infallible>, Waiting) {
+    waiting.is_over = event.is_last;
+    (Ok(Bytes::from(event.text)), waiting)
+}
