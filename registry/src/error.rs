@@ -3,6 +3,7 @@
 
 use mail::AgencyCode;
 
+use crate::accept::SignatureFault;
 use crate::package::Refusal;
 use crate::secrecy::Hit;
 
@@ -72,6 +73,12 @@ pub enum Error {
     /// The package holds a state secret.
     #[error("marked as a state secret")]
     Secret(Hit),
+    /// Files that the package announces have not come, or come more than once: how many (RULES R25).
+    #[error("the package is not complete: {0} files")]
+    Incomplete(usize),
+    /// The signatures of the document are not what the exchange asks for (RULES R14).
+    #[error("signatures: {0}")]
+    Signature(SignatureFault),
     /// Too many calls.
     #[error("too many calls")]
     SlowDown,
@@ -94,7 +101,9 @@ impl Error {
             Self::Conflict => 409,
             Self::TooLarge { .. } => 413,
             Self::Package(refusal) if refusal.reason() == crate::package::Reason::TooLarge => 413,
-            Self::DamagedBody | Self::Package(_) | Self::Secret(_) => 422,
+            Self::DamagedBody | Self::Package(_) | Self::Secret(_) | Self::Incomplete(_) => 422,
+            Self::Signature(fault) if fault.ask_again() => 503,
+            Self::Signature(_) => 422,
             Self::SlowDown => 429,
             Self::Internal => 500,
             Self::Unavailable => 503,
@@ -117,6 +126,8 @@ impl Error {
             Self::DamagedBody => "vxp.damaged-body",
             Self::Package(refusal) => refusal.code(),
             Self::Secret(_) => "secrecy.refused",
+            Self::Incomplete(_) => "package.incomplete",
+            Self::Signature(fault) => fault.code(),
             Self::SlowDown => "vxp.slow-down",
             Self::Internal => "internal",
             Self::Unavailable => "unavailable",
@@ -128,6 +139,7 @@ impl Error {
         match self {
             Self::Internal => Whose::Ours,
             Self::SlowDown | Self::Unavailable => Whose::Nobody,
+            Self::Signature(fault) if fault.ask_again() => Whose::Nobody,
             _ => Whose::Caller,
         }
     }
@@ -135,7 +147,11 @@ impl Error {
     /// Whether the same call may succeed later without being changed.
     pub fn is_worth_retrying(&self) -> bool {
         // A damaged body was damaged on the way: the same file sent again may arrive whole.
-        matches!(self, Self::SlowDown | Self::Unavailable | Self::Internal | Self::DamagedBody)
+        match self {
+            Self::SlowDown | Self::Unavailable | Self::Internal | Self::DamagedBody => true,
+            Self::Signature(fault) => fault.ask_again(),
+            _ => false,
+        }
     }
 
     /// The sentence in Vietnamese.
@@ -163,6 +179,10 @@ impl Error {
             Self::Secret(_) => {
                 "Văn bản có độ mật – không gửi, nhận qua hệ thống (QĐ 28/2018 Đ1.2)".to_owned()
             }
+            Self::Incomplete(count) => {
+                format!("Gói tin không đầy đủ: {count} tệp có trong danh mục nhưng thiếu hoặc trùng")
+            }
+            Self::Signature(fault) => fault.vi(),
             Self::SlowDown => "Gọi quá nhiều lần, hãy thử lại sau".to_owned(),
             Self::Internal => "Lỗi hệ thống".to_owned(),
             Self::Unavailable => "Hệ thống tạm thời gián đoạn, hãy thử lại sau".to_owned(),
@@ -191,10 +211,22 @@ impl Error {
             Self::DamagedBody => "The content was changed or cut on the way (hash-file does not match)".to_owned(),
             Self::Package(refusal) => refusal.en(),
             Self::Secret(_) => "The document is marked as a state secret and may not travel here".to_owned(),
+            Self::Incomplete(count) => {
+                format!("The package is not complete: {count} files of its manifest are missing or ambiguous")
+            }
+            Self::Signature(fault) => fault.en(),
             Self::SlowDown => "Too many calls, try again later".to_owned(),
             Self::Internal => "Internal error".to_owned(),
             Self::Unavailable => "Temporarily unavailable, try again later".to_owned(),
         }
+    }
+}
+
+impl From<store::Error> for Error {
+    /// What is the store's own trouble is said to the log here; the caller learns only whether to try again.
+    fn from(error: store::Error) -> Self {
+        tracing::warn!("the exchange could not use the store: {error}");
+        if error.is_temporary() { Self::Unavailable } else { Self::Internal }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Documents exchanged between agencies, and the evidence of it.
 //!
-//! What is here needs neither database nor signatures: pure functions over bytes and plain data. Nothing opens a
-//! socket, asks for the time or draws randomness.
+//! Nothing here opens a socket, asks for the time or draws randomness: they are handed in. Only [`accept`] and
+//! [`exchange`] know the store; the rest are pure functions over bytes and plain data.
 //!
 //! | module | what |
 //! | --- | --- |
@@ -9,6 +9,9 @@
 //! | [`document_id`] | the legal identifier of a document, as agencies compare it (RULES I7–I9) |
 //! | [`status`] | status codes and what they lead to at one receiver (RULES 1.4) |
 //! | [`secrecy`] | detectors of state secrets, which never travel here (RULES R7–R13) |
+//! | [`accept`] | what it takes for a package to be accepted, and the one transaction that does (RULES R14, R23–R36) |
+//! | [`exchange`] | the calls of the exchange over the store's verbs (VXP 3) |
+//! | [`receipt`] | what a sender gets in its hand: an act, the log's promise and its proof |
 //! | [`vxp`] | the national exchange protocol: who calls, what is asked, how it is answered (VXP 1–3) |
 //!
 //! One request of the exchange goes through them like this:
@@ -21,11 +24,14 @@
 //! any Error ─ vxp::answer::refused(name, &Error) ─▶ status, headers, body
 //! ```
 
+pub mod accept;
 pub mod document_id;
 mod error;
+pub mod exchange;
 pub mod fuzz;
 mod limits;
 pub mod package;
+pub mod receipt;
 pub mod secrecy;
 pub mod status;
 pub mod vxp;

@@ -454,6 +454,18 @@ impl Tx {
         row.map(|row| row.text(0)).transpose()
     }
 
+    /// Which active system speaks for which agency, by the system's registered spelling, for lists of the register.
+    pub async fn speakers(&mut self) -> Result<Vec<(AgencyId, String)>> {
+        let rows = self
+            .rows(
+                "SELECT a.agency_id, s.system_id FROM exchange_system_agency a \
+                 JOIN exchange_system s ON s.system_folded = a.system_folded WHERE s.state = 'active'",
+                &[],
+            )
+            .await?;
+        rows.iter().map(|row| Ok((row.id(0)?, row.text(1)?))).collect()
+    }
+
     /// An active system, with its secret and the agencies it speaks for.
     pub async fn system(&mut self, system_id: &str) -> Result<Option<ExchangeSystem>> {
         let folded = fold_system(system_id);

@@ -272,8 +272,9 @@ pub fn sent_list<'a>(rows: impl Iterator<Item = SentRow<'a>>) -> Answer {
     list(ok().objects("data", rows))
 }
 
-/// Answers `sendEdoc`. Give it only after the commit that makes it true.
-pub fn sent(doc_id: &str, warnings: &[Warning]) -> Answer {
+/// Answers `sendEdoc`. Give it only after the commit that makes it true. `receipt` is the receipt as it was first handed
+/// out; the national client ignores members it does not know (VXP 3.1).
+pub fn sent(doc_id: &str, warnings: &[Warning], receipt: &[u8]) -> Answer {
     let mut description = "Thành công".to_owned();
     if !warnings.is_empty() {
         let said = |text: fn(&Warning) -> &'static str| {
@@ -292,7 +293,8 @@ pub fn sent(doc_id: &str, warnings: &[Warning]) -> Answer {
         .text("status", "OK")
         .text("ErrorCode", "0")
         .text("ErrorDesc", &description)
-        .text("DocId", doc_id);
+        .text("DocId", doc_id)
+        .text_if("Receipt", std::str::from_utf8(receipt).ok().filter(|text| !text.is_empty()));
     json(object, false)
 }
 

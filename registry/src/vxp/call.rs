@@ -370,7 +370,7 @@ fn list_time(text: &str) -> Option<Timestamp> {
 }
 
 /// A moment of Vietnam's clock, from day, month, year and hour, minute, second.
-pub(super) fn vietnam_time(
+pub(crate) fn vietnam_time(
     [day, month, year]: [u32; 3],
     [hour, minute, second]: [u32; 3],
 ) -> Option<Timestamp> {

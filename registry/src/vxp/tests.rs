@@ -264,8 +264,8 @@ fn vxp_3_answers_byte_for_byte() {
     assert_eq!(text(&answer::count(3)), format!("{head},\"count\":3}}"));
     assert_eq!(text(&answer::received([].into_iter())), format!("{head},\"data\":[]}}"));
     assert_eq!(text(&answer::package_as_json(b"<a/>")), format!("{head},\"data\":\"PGEvPg==\"}}"));
-    assert_eq!(text(&answer::sent("5f", &[])), format!("{head},\"DocId\":\"5f\"}}"));
-    assert!(!answer::sent("5f", &[]).compressible);
+    assert_eq!(text(&answer::sent("5f", &[], b"")), format!("{head},\"DocId\":\"5f\"}}"));
+    assert!(!answer::sent("5f", &[], b"").compressible);
     let row = answer::ReceivedRow {
         doc_id: "d1",
         is_status: false,
@@ -342,7 +342,7 @@ fn vxp_3_answers_byte_for_byte() {
 fn vxp_4_2_warnings_are_told_in_the_ok() {
     let warning = |oddity| Warning { oddity, path: "edXML".into() };
     let answer =
-        answer::sent("5f", &[warning(Oddity::Date), warning(Oddity::Date), warning(Oddity::Manifest)]);
+        answer::sent("5f", &[warning(Oddity::Date), warning(Oddity::Date), warning(Oddity::Manifest)], b"");
     let json: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
     let said = json["ErrorDesc"].as_str().unwrap();
     assert_eq!((json["status"].as_str(), json["ErrorCode"].as_str()), (Some("OK"), Some("0")));

@@ -1,0 +1,205 @@
+//! What it takes for a package to be accepted (VXP 3.8, RULES R14, R23–R36), and the one transaction that does it.
+//!
+//! ```text
+//! bytes ─ open ─▶ Package ─ screen ─▶ Pending ─ (signer judges its files) ─ keep ─▶ Accepted
+//!          │ parse, secrecy      │ sender, receivers,                         │ worth, then one transaction:
+//!          │                     │ repeats, conflicts, completeness           │ document, deliveries, leaf,
+//!          │                     │                                            │ status, audit, notices
+//! ```
+//!
+//! Between `screen` and `keep` evidence may be fetched, so time passes: the transaction looks again before it writes.
+//! Whatever refuses, nobody has received anything; the refusal itself is kept without content (RULES R12).
+
+mod fault;
+mod keep;
+mod notice;
+mod route;
+#[cfg(test)]
+mod tests;
+mod worth;
+
+use std::sync::Arc;
+
+use mail::{AgencyId, Chance, DocumentId, Timestamp};
+use store::{Audit, ExchangeSystem, SignerCertificate, Store};
+
+pub use fault::SignatureFault;
+pub(crate) use route::speaks_for;
+pub use worth::{INFORMATION, ORIGINAL};
+
+use crate::package::{FileKind, Package};
+use crate::vxp::call::SendParameters;
+use crate::vxp::hash::full_hex;
+use crate::{Error, Limits, secrecy};
+use route::Routed;
+
+/// Signs a text as a note with the log's key (C2SP signed-note); `None` when the key cannot sign.
+pub type SignNote = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// What accepting needs beside a package. Cheap to clone.
+#[derive(Clone)]
+pub struct Desk {
+    /// The memory.
+    pub store: Store,
+    /// The sizes to keep to.
+    pub limits: Limits,
+    /// Random numbers for ids and salts.
+    pub chance: Arc<dyn Chance>,
+    /// The name of this machine, for notices.
+    pub hostname: String,
+    /// The log's name (C2SP tlog-checkpoint origin).
+    pub log: String,
+    /// The log's key at work.
+    pub sign: SignNote,
+    /// Whether a document without the signatures of leader and agency is refused (RULES R14); else it is accepted
+    /// for information.
+    pub signatures_required: bool,
+}
+
+/// A package that has arrived and can be read.
+#[derive(Debug)]
+pub struct Arrived {
+    /// The bytes as they came: what is kept and handed on.
+    pub bytes: Arc<[u8]>,
+    /// Their SHA-256.
+    pub sha256: [u8; 32],
+    /// What they say.
+    pub package: Package,
+    /// What the call said beside them.
+    pub parameters: SendParameters,
+    /// Who called.
+    pub system: Arc<ExchangeSystem>,
+}
+
+/// What was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// The sender's id for it.
+    pub document_id: DocumentId,
+    /// The receipt as it was first handed out, compact JSON.
+    pub receipt: Vec<u8>,
+    /// Whether it had been accepted before: then nothing was delivered now.
+    pub is_repeat: bool,
+}
+
+/// What screening comes to.
+pub enum Screened {
+    /// The same package came before.
+    Repeated(Accepted),
+    /// Its files are to be judged.
+    Pending(Box<Pending>),
+}
+
+/// A package that only its signatures can still stop.
+pub struct Pending {
+    arrived: Arrived,
+    routed: Routed,
+    clerks: Vec<notice::Clerks>,
+    signers: Vec<SignerCertificate>,
+    files: Vec<Arc<[u8]>>,
+}
+
+impl Pending {
+    /// The files to be judged, the main document first (RULES E16), then every other PDF (RULES D33).
+    pub fn files(&self) -> &[Arc<[u8]>] {
+        &self.files
+    }
+
+    /// The certificates whose signatures count for the sending agency, and as what (RULES D25): judge with these.
+    pub fn signers(&self) -> &[SignerCertificate] {
+        &self.signers
+    }
+}
+
+/// Reads a package and looks for marks of secrecy. Takes as long as the package is large: not for an async thread.
+///
+/// # Errors
+/// [`Error::Package`], [`Error::Secret`].
+pub fn open(bytes: &[u8], limits: &Limits) -> Result<Package, Error> {
+    let package = crate::package::read(bytes, limits)?;
+    match secrecy::in_package(&package, limits) {
+        Some(hit) => Err(Error::Secret(hit)),
+        None => Ok(package),
+    }
+}
+
+impl Desk {
+    /// Holds a package against what the store knows.
+    ///
+    /// # Errors
+    /// [`Error::NotYourAgency`], [`Error::UnknownAgencies`], [`Error::Conflict`], [`Error::Incomplete`], or the
+    /// store's trouble.
+    pub async fn screen(&self, arrived: Arrived, now: Timestamp) -> Result<Screened, Error> {
+        let looked = self
+            .store
+            .read(&arrived, |tx, arrived| {
+                Box::pin(async move {
+                    let routed = route::find(tx, arrived).await?;
+                    let sender = routed.sender.agency_id;
+                    let folded = &arrived.system.system_folded;
+                    if let Some(before) = tx.document_sent_before(sender, folded, &arrived.sha256).await? {
+                        return Ok(Err(before));
+                    }
+                    route::check_conflict(tx, arrived, &routed).await?;
+                    let signers = tx.signers(sender, now).await?;
+                    let clerks = match arrived.package {
+                        Package::Document(_) => notice::clerks(tx, &routed).await?,
+                        Package::Status(_) => Vec::new(),
+                    };
+                    Ok::<_, Error>(Ok((routed, clerks, signers)))
+                })
+            })
+            .await?;
+        let (routed, clerks, signers) = match looked {
+            Err(before) => return Ok(Screened::Repeated(repeated(before))),
+            Ok(found) => found,
+        };
+        let complete = arrived.package.completeness();
+        if complete.blocks_acceptance() {
+            return Err(Error::Incomplete(complete.missing.len().saturating_add(complete.ambiguous.len())));
+        }
+        let files = files_to_judge(&arrived.package);
+        Ok(Screened::Pending(Box::new(Pending { arrived, routed, clerks, signers, files })))
+    }
+
+    /// Keeps the record of a refusal: who, when, why, and a digest; nothing of the content (RULES R12).
+    pub async fn record_refusal(
+        &self,
+        system: &ExchangeSystem,
+        sha256: &[u8; 32],
+        error: &Error,
+        now: Timestamp,
+    ) {
+        let mut detail = serde_json::json!({ "code": error.code(), "package": full_hex(sha256) });
+        if let Error::Secret(hit) = error {
+            detail["detector"] = hit.detector.code().into();
+        }
+        let row: (AgencyId, String, String) =
+            (system.agency_id, system.system_folded.clone(), detail.to_string());
+        let written = self
+            .store
+            .write("record a refusal", row, move |tx, (owner, actor, detail)| {
+                Box::pin(
+                    async move { tx.audit(*owner, now, actor, Audit::DocumentRefused, "", detail).await },
+                )
+            })
+            .await;
+        // The caller is refused all the same.
+        if let Err(error) = written {
+            tracing::warn!("the record of a refusal was not kept: {error}");
+        }
+    }
+}
+
+fn repeated(before: store::Document) -> Accepted {
+    Accepted { document_id: before.document_id, receipt: before.receipt, is_repeat: true }
+}
+
+/// The main document, whatever it is, and the other PDFs.
+fn files_to_judge(package: &Package) -> Vec<Arc<[u8]>> {
+    let Package::Document(document) = package else { return Vec::new() };
+    let Some(main) = document.main_attachment() else { return Vec::new() };
+    let others = document.attachments.iter().filter(|file| !std::ptr::eq(*file, main));
+    let others = others.filter(|file| file.kind == FileKind::Pdf);
+    std::iter::once(main).chain(others).map(|file| Arc::from(file.content.as_slice())).collect()
+}

@@ -1,0 +1,365 @@
+//! The accepting transaction.
+
+use mail::{AgencyId, DeliveryId, DocumentId, OwnerId, Timestamp};
+use signer::Judged;
+use store::{
+    Audit, DocumentKind, Lane, NewDelivery, NewDocument, NewOutbox, NewStatus, OutboxKind, Sealed, Tx,
+};
+
+use super::worth::Worth;
+use super::{Accepted, Arrived, Desk, Pending, SignatureFault, notice, repeated, route};
+use crate::Error;
+use crate::document_id::notation_key;
+use crate::package::{BusinessType, Document, Package, Priority, Status};
+use crate::receipt::{Act, Promised, moment, promise};
+use crate::vxp::hash::full_hex;
+
+/// A notice ready to be enqueued: the sealed message, and a row for each clerk.
+struct Notice {
+    blob: Sealed,
+    rows: Vec<NewOutbox>,
+}
+
+/// Everything the transaction writes. Plain data: the store may run the transaction twice.
+struct Intake {
+    arrived: Arrived,
+    routed: route::Routed,
+    document: NewDocument,
+    deliveries: Vec<NewDelivery>,
+    promised: Promised,
+    notices: Vec<Notice>,
+    now: Timestamp,
+}
+
+/// What stops the transaction.
+enum Stop {
+    Store(store::Error),
+    Refused(Error),
+}
+
+impl From<store::Error> for Stop {
+    fn from(error: store::Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl Desk {
+    /// Accepts a screened package whose files have been judged, in the order of [`Pending::files`]. When this returns
+    /// `Ok`, the package survives a power cut and its receivers will get it.
+    ///
+    /// # Errors
+    /// [`Error::Signature`]; what [`Desk::screen`] says, if that has changed meanwhile; or the store's trouble. Then
+    /// nothing was delivered to anybody.
+    pub async fn keep(&self, pending: Pending, judged: &[Judged], now: Timestamp) -> Result<Accepted, Error> {
+        let worth = self.weigh(&pending, judged)?;
+        let intake = self.prepare(pending, &worth, now).await?;
+        let (key, first) = {
+            let key =
+                (intake.document.agency_id, intake.document.system_folded.clone(), intake.arrived.sha256);
+            let first = Accepted {
+                document_id: intake.document.document_id,
+                receipt: intake.document.receipt.clone(),
+                is_repeat: false,
+            };
+            (key, first)
+        };
+        let written = self
+            .store
+            .write("accept a package", intake, |tx, intake| Box::pin(async move { write(tx, intake).await }))
+            .await;
+        match written {
+            Ok(None) => Ok(first),
+            Ok(Some(before)) => Ok(before),
+            Err(Stop::Refused(error)) => Err(error),
+            // The same package was accepted at the same moment by somebody else: its receipt is ours too.
+            Err(Stop::Store(store::Error::Conflict(_))) => self.accepted_before(key).await,
+            Err(Stop::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// Only what `signer` has proven comes out as an original.
+    fn weigh(&self, pending: &Pending, judged: &[Judged]) -> Result<Worth, Error> {
+        let Package::Document(document) = &pending.arrived.package else { return Ok(Worth::nothing(true)) };
+        // A recall, or a change of receivers, may come without the document (VXP 4.4).
+        let may_lack = matches!(document.business_type(), BusinessType::Recall | BusinessType::Update);
+        if pending.files.is_empty() && (may_lack || !self.signatures_required) {
+            return Ok(Worth::nothing(false));
+        }
+        let same = judged.len() == pending.files.len()
+            && judged.iter().zip(&pending.files).all(|(judged, file)| judged.bytes()[..] == file[..]);
+        if !same {
+            return Err(Error::Signature(SignatureFault::NoDocument));
+        }
+        let name = &document.signer_info.full_name;
+        Worth::weigh(judged, &pending.signers, name, self.signatures_required).map_err(Error::Signature)
+    }
+
+    async fn accepted_before(&self, key: (AgencyId, String, [u8; 32])) -> Result<Accepted, Error> {
+        let before = self
+            .store
+            .read(key, |tx, (sender, system, sha256)| {
+                Box::pin(async move { tx.document_sent_before(*sender, system, sha256).await })
+            })
+            .await?;
+        before.map(repeated).ok_or(Error::Unavailable)
+    }
+
+    async fn prepare(&self, pending: Pending, worth: &Worth, now: Timestamp) -> Result<Intake, Error> {
+        let Pending { arrived, routed, clerks, .. } = pending;
+        let document_id = DocumentId::new(now, &*self.chance);
+        let sender = &routed.sender;
+        let blob = self.store.seal_apart(sender.agency_id, &arrived.bytes).await?;
+        let act = act(&self.log, &arrived, &routed, document_id, worth, now);
+        let promised = promise(act, &*self.chance, &*self.sign).ok_or(Error::Internal)?;
+        let notices = self.notices(&arrived, &routed, &clerks, document_id, worth, now).await?;
+        let mut document = NewDocument {
+            document_id,
+            agency_id: sender.agency_id,
+            system_folded: arrived.system.system_folded.clone(),
+            kind: DocumentKind::Edoc,
+            from_code: sender.code.clone(),
+            package_sha256: arrived.sha256,
+            blob,
+            identifier: String::new(),
+            notation: String::new(),
+            promulgated_on: String::new(),
+            subject: String::new(),
+            business_type: 0,
+            priority: 0,
+            class: worth.class.clone(),
+            legal_value: worth.legal_value.to_owned(),
+            verdict: worth.verdict.clone(),
+            facts: String::new(),
+            receipt: promised.receipt.clone(),
+        };
+        match &arrived.package {
+            Package::Document(read) => describe_document(&mut document, read),
+            Package::Status(status) => describe_status(&mut document, status),
+        }
+        let deliveries = self.deliveries(&routed, now);
+        Ok(Intake { arrived, routed, document, deliveries, promised, notices, now })
+    }
+
+    /// One delivery for each receiving system (VXP 7).
+    fn deliveries(&self, routed: &route::Routed, now: Timestamp) -> Vec<NewDelivery> {
+        let mut deliveries: Vec<NewDelivery> = Vec::new();
+        for receiver in &routed.receivers {
+            let code = receiver.agency.code.clone();
+            match deliveries.iter_mut().find(|d| d.system_folded == receiver.system_folded) {
+                Some(delivery) => delivery.to_codes.push(code),
+                None => deliveries.push(NewDelivery {
+                    delivery_id: DeliveryId::new(now, &*self.chance),
+                    agency_id: receiver.agency.agency_id,
+                    system_folded: receiver.system_folded.clone(),
+                    to_codes: vec![code],
+                }),
+            }
+        }
+        deliveries
+    }
+
+    async fn notices(
+        &self,
+        arrived: &Arrived,
+        routed: &route::Routed,
+        clerks: &[notice::Clerks],
+        document_id: DocumentId,
+        worth: &Worth,
+        now: Timestamp,
+    ) -> Result<Vec<Notice>, Error> {
+        let Package::Document(document) = &arrived.package else { return Ok(Vec::new()) };
+        let doc_id = document_id.to_string();
+        let owner = routed.sender.agency_id;
+        let lane = if document.other_info.priority > Priority::Normal { Lane::Urgent } else { Lane::Normal };
+        let mut notices = Vec::new();
+        for to in clerks {
+            let receiver = routed.receivers.iter().find(|r| r.agency.agency_id == to.agency_id);
+            let Some(receiver) = receiver else { continue };
+            let facts = notice::Facts {
+                document,
+                doc_id: &doc_id,
+                sender: &routed.sender,
+                receiver: &receiver.agency,
+                legal_value: worth.legal_value,
+                hostname: &self.hostname,
+                now,
+            };
+            let blob = self.store.seal(owner, &notice::message(&facts, to), now).await?;
+            let mut rows = Vec::new();
+            for (account_id, address) in &to.boxes {
+                rows.push(NewOutbox {
+                    kind: OutboxKind::Local,
+                    owner: OwnerId::from(owner),
+                    lane,
+                    destination: account_id.to_string(),
+                    payload: notice::payload(*account_id, address, now)?,
+                    blob_id: Some(blob.blob_id()),
+                    due_at: now,
+                });
+            }
+            notices.push(Notice { blob, rows });
+        }
+        Ok(notices)
+    }
+}
+
+fn act(
+    log: &str,
+    arrived: &Arrived,
+    routed: &route::Routed,
+    document_id: DocumentId,
+    worth: &Worth,
+    now: Timestamp,
+) -> Act {
+    let (kind, identifier, status) = match &arrived.package {
+        Package::Document(document) => (DocumentKind::Edoc, document.document_id.as_str(), ""),
+        Package::Status(status) => {
+            let about = status.response_for.document_id.as_ref();
+            (DocumentKind::Status, about.map_or("", |id| id.as_str()), status.code.as_str())
+        }
+    };
+    Act {
+        act: "package-accepted".to_owned(),
+        log: log.to_owned(),
+        doc_id: document_id.to_string(),
+        kind: kind.as_str().to_owned(),
+        package_sha256: full_hex(&arrived.sha256),
+        document_sha256: worth.document_sha256.map(|digest| full_hex(&digest)).unwrap_or_default(),
+        identifier: identifier.to_owned(),
+        from: routed.sender.code.as_str().to_owned(),
+        to: routed.codes(),
+        system: arrived.system.system_id.clone(),
+        status: status.to_owned(),
+        class: worth.class.clone(),
+        legal_value: worth.legal_value.to_owned(),
+        at: moment(now),
+    }
+}
+
+/// What lists and matching need of a document, and the header for those who show it (RULES R31).
+fn describe_document(new: &mut NewDocument, document: &Document) {
+    new.identifier = document.document_id.key().to_owned();
+    new.notation = notation_key(&document.code.full());
+    new.promulgated_on.clone_from(&document.promulgation_info.date);
+    new.subject.clone_from(&document.subject);
+    new.business_type = i64::from(document.business_type().number());
+    new.priority = i64::from(document.other_info.priority.number());
+    let party = |party: &crate::package::Party| serde_json::json!({ "code": party.organ_id, "name": party.organ_name });
+    let files = document.attachments.iter().map(|file| {
+        let digest = ring::digest::digest(&ring::digest::SHA256, &file.content);
+        serde_json::json!({
+            "name": file.display_name(),
+            "size": file.content.len(),
+            "sha256": full_hex(digest.as_ref()),
+        })
+    });
+    new.facts = serde_json::json!({
+        "documentId": document.document_id.as_str(),
+        "code": document.code.full(),
+        "promulgationDate": document.promulgation_info.date,
+        "promulgationPlace": document.promulgation_info.place,
+        "type": document.document_type.name,
+        "subject": document.subject,
+        "files": files.collect::<Vec<_>>(),
+        "signer": {
+            "competence": document.signer_info.competence,
+            "position": document.signer_info.position,
+            "name": document.signer_info.full_name,
+        },
+        "priority": document.other_info.priority.number(),
+        "from": party(&document.from),
+        "to": document.to.iter().map(party).collect::<Vec<_>>(),
+        "dueDate": document.due_date,
+        "targets": document.target_ids().iter().map(|id| id.as_str()).collect::<Vec<_>>(),
+        "warnings": document.warnings.iter().map(|w| w.oddity.code()).collect::<Vec<_>>(),
+    })
+    .to_string();
+}
+
+fn describe_status(new: &mut NewDocument, status: &Status) {
+    new.kind = DocumentKind::Status;
+    let about = &status.response_for;
+    new.identifier = about.document_id.as_ref().map_or_else(String::new, |id| id.key().to_owned());
+    new.notation = notation_key(&about.code);
+    new.promulgated_on.clone_from(&about.promulgation_date);
+    // VXP 3.9: lists show a status by its code.
+    new.subject = status.code.as_str().to_owned();
+}
+
+/// `Some`: the same package had been accepted before.
+async fn write(tx: &mut Tx, intake: &Intake) -> Result<Option<Accepted>, Stop> {
+    let Intake { arrived, document, now, .. } = intake;
+    let now = *now;
+    let sender = document.agency_id;
+    let before = tx.document_sent_before(sender, &document.system_folded, &document.package_sha256).await?;
+    if let Some(before) = before {
+        return Ok(Some(repeated(before)));
+    }
+    // Evidence was fetched meanwhile; what was looked up before must still hold.
+    let routed = route::find(tx, arrived).await?;
+    if !routed.is_same(&intake.routed) {
+        return Err(Error::Unavailable.into());
+    }
+    route::check_conflict(tx, arrived, &routed).await?;
+    let link = match &arrived.package {
+        Package::Status(status) => {
+            let linked = route::linked(tx, status, &routed).await?;
+            Some((status, linked))
+        }
+        Package::Document(_) => None,
+    };
+    match &link {
+        None => tx.add_document(document, &intake.deliveries, now).await?,
+        Some((status, linked)) => {
+            let facts = serde_json::json!({
+                "status": status.code.as_str(),
+                "linkedTo": linked.as_ref().map(|found| found.document_id.to_string()),
+            });
+            let marked = NewDocument { facts: facts.to_string(), ..document.clone() };
+            tx.add_document(&marked, &intake.deliveries, now).await?;
+        }
+    }
+    if let Some((status, Some(about))) = &link {
+        let entry = NewStatus {
+            agency_id: about.agency_id,
+            document_id: about.document_id,
+            reporter_id: sender,
+            code: status.code.as_str().to_owned(),
+            description: status.description.clone(),
+            package_id: document.document_id,
+            said_at: route::said_at(status, now),
+        };
+        tx.add_status(&entry, now).await?;
+    }
+    let Promised { leaf, record, .. } = &intake.promised;
+    tx.append_leaf(sender, document.document_id.as_bytes(), leaf, record, now).await?;
+    audit(tx, intake, link.is_some(), now).await?;
+    for notice in &intake.notices {
+        // Held while the rows take their own references.
+        tx.put_blob(&notice.blob, now).await?;
+        for row in &notice.rows {
+            tx.enqueue(row, now).await?;
+        }
+        tx.drop_blob(sender, notice.blob.blob_id(), now).await?;
+    }
+    Ok(None)
+}
+
+async fn audit(tx: &mut Tx, intake: &Intake, is_status: bool, now: Timestamp) -> Result<(), store::Error> {
+    let document = &intake.document;
+    let detail = serde_json::json!({
+        "package": full_hex(&document.package_sha256),
+        "class": document.class,
+        "deliveries": intake.deliveries.len(),
+    });
+    let act = if is_status { Audit::StatusReported } else { Audit::DocumentAccepted };
+    let subject = document.document_id.to_string();
+    let actor = &document.system_folded;
+    tx.audit(document.agency_id, now, actor, act, &subject, &detail.to_string()).await
+}

@@ -1,0 +1,357 @@
+//! The calls of the exchange over the store's verbs (VXP 3), `sendEdoc` aside, which is [`crate::accept`].
+//!
+//! Each answers from what belongs to the calling system and from nothing else: what is another's is answered as if it
+//! were not there (VXP 3.10).
+
+use std::collections::HashMap;
+
+use mail::{AgencyId, DeliveryId, DocumentId, Timestamp};
+use store::{Audit, Delivery, DeliveryFilter, DocumentKind, ExchangeSystem, SentRow, Tx};
+
+use crate::Error;
+use crate::accept::{Desk, speaks_for};
+use crate::vxp::answer::{self, Answer, DeliveryState};
+use crate::vxp::call::{Acknowledgement, Call, DocId, Kind, ReceivedQuery};
+
+fn kind_of(kind: Kind) -> DocumentKind {
+    match kind {
+        Kind::Documents => DocumentKind::Edoc,
+        Kind::Statuses => DocumentKind::Status,
+    }
+}
+
+fn state_of(state: store::DeliveryState) -> DeliveryState {
+    match state {
+        store::DeliveryState::Initial => DeliveryState::Initial,
+        store::DeliveryState::Processing => DeliveryState::Processing,
+        store::DeliveryState::Done => DeliveryState::Done,
+        store::DeliveryState::Fail => DeliveryState::Fail,
+    }
+}
+
+impl Desk {
+    /// Does what a call asks and answers it.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchDocument`] for what is not the caller's, [`Error::Forbidden`], or the store's trouble.
+    pub async fn answer(&self, system: &ExchangeSystem, call: Call, now: Timestamp) -> Result<Answer, Error> {
+        match call {
+            Call::ReceivedList(query) => self.received(system, &query, now).await,
+            Call::SentList { doc_id, kind } => self.sent(system, doc_id.as_ref(), kind).await,
+            Call::Get(id) => {
+                self.package(system, &id, now).await.map(|package| answer::package_as_json(&package))
+            }
+            Call::Download(id) => self.package(system, &id, now).await.map(answer::package_as_file),
+            Call::UpdateStatus { doc_id, acknowledgement, .. } => {
+                self.acknowledge(system, &doc_id, acknowledgement, now).await
+            }
+            Call::Count(kind) => self.count(system, kind_of(kind), now).await,
+            Call::AgenciesList => self.agencies().await,
+            Call::AgenciesListQd20 { first_level_only } => self.agencies_qd20(first_level_only).await,
+            Call::SynchronizeUnit => self.units().await,
+            // No system has been given the right to manage units (VXP 3.5).
+            Call::RegisterAgency(_) | Call::DeleteAgency(_) => Err(Error::Forbidden),
+            // Its body is taken by `accept`.
+            Call::Send(_) => Err(Error::Internal),
+        }
+    }
+
+    async fn received(
+        &self,
+        system: &ExchangeSystem,
+        query: &ReceivedQuery,
+        now: Timestamp,
+    ) -> Result<Answer, Error> {
+        let rows_max = self.limits.page_rows_max;
+        let (size, offset) = match query.page {
+            Some(page) => {
+                let size = page.size.min(rows_max);
+                (size, i64::from(page.index.saturating_sub(1)).saturating_mul(i64::from(size)))
+            }
+            None => (rows_max, 0),
+        };
+        let filter = DeliveryFilter {
+            system_folded: system.system_folded.clone(),
+            kind: query.kind.map(kind_of),
+            from: query.from,
+            to: query.to,
+            agency_id: None,
+            offset,
+            limit: i64::from(size),
+        };
+        let receiver = query.receiver.clone();
+        let own: Vec<AgencyId> = system.agencies.iter().map(|agency| agency.agency_id).collect();
+        let deliveries = self
+            .store
+            .read((filter, receiver, own), |tx, (filter, receiver, own)| {
+                Box::pin(async move {
+                    // Narrow only by one of the caller's own codes; anything else is left over (VXP 3.7).
+                    let narrow = match receiver {
+                        Some(code) => tx.agency_by_code(code).await?.filter(|a| own.contains(&a.agency_id)),
+                        None => None,
+                    };
+                    let mut deliveries = tx.waiting_deliveries(filter, now).await?;
+                    if let Some(agency) = narrow {
+                        deliveries.retain(|delivery| delivery.to_codes.contains(&agency.code));
+                    }
+                    Ok::<_, Error>(deliveries)
+                })
+            })
+            .await?;
+        Ok(received_rows(&deliveries))
+    }
+
+    async fn sent(
+        &self,
+        system: &ExchangeSystem,
+        doc_id: Option<&DocId>,
+        kind: Option<Kind>,
+    ) -> Result<Answer, Error> {
+        let input =
+            (system.system_folded.clone(), doc_id.map(|id| id.as_str().to_owned()), kind.map(kind_of));
+        let rows: Vec<SentRow> = self
+            .store
+            .read(input, |tx, (system, wanted, kind)| {
+                Box::pin(async move {
+                    let wanted = match wanted {
+                        None => None,
+                        // A delivery that the caller received is a left-over of another call (VXP 3.9).
+                        Some(id) if is_received(tx, system, id).await? => None,
+                        Some(id) => match id.parse::<DocumentId>() {
+                            Ok(id) => Some(id),
+                            Err(_) => return Ok(Vec::new()),
+                        },
+                    };
+                    tx.sent_rows(system, wanted, *kind).await.map_err(Error::from)
+                })
+            })
+            .await?;
+        let ids: Vec<(String, String)> = rows
+            .iter()
+            .map(|row| (row.document.document_id.to_string(), row.delivery.delivery_id.to_string()))
+            .collect();
+        Ok(answer::sent_list(rows.iter().zip(&ids).map(|(row, (sender, receiver))| answer::SentRow {
+            is_status: row.document.kind == DocumentKind::Status,
+            sender_doc_id: sender,
+            receiver_doc_id: receiver,
+            from: row.document.from_code.as_str(),
+            to: row.to_code.as_str(),
+            title: &row.document.subject,
+            notation: &row.document.notation,
+            sent: row.document.accepted_at,
+            received: (row.delivery.state == store::DeliveryState::Done).then_some(row.delivery.updated_at),
+            state: state_of(row.delivery.state),
+        })))
+    }
+
+    /// The package of a delivery to the caller, or of something it sent itself.
+    async fn package(&self, system: &ExchangeSystem, id: &DocId, now: Timestamp) -> Result<Vec<u8>, Error> {
+        if let Ok(delivery_id) = id.as_str().parse::<DeliveryId>()
+            && let Some(delivery) = self.delivery(system, delivery_id).await?
+        {
+            let package = self.store.read_delivery(&delivery).await?.ok_or(Error::NoSuchDocument)?;
+            self.note(system, &delivery, Audit::DocumentDelivered, String::new(), now).await?;
+            return Ok(package);
+        }
+        let document_id = id.as_str().parse::<DocumentId>().map_err(|_| Error::NoSuchDocument)?;
+        let document = self
+            .store
+            .read((system.system_folded.clone(), document_id), |tx, (system, id)| {
+                Box::pin(async move { tx.sent_document(system, *id).await })
+            })
+            .await?
+            // A system that no longer speaks for the sender has nothing of it to read.
+            .filter(|document| speaks_for(system, document.agency_id))
+            .ok_or(Error::NoSuchDocument)?;
+        self.store.read_blob(document.agency_id, document.blob_id).await?.ok_or(Error::NoSuchDocument)
+    }
+
+    async fn delivery(
+        &self,
+        system: &ExchangeSystem,
+        delivery_id: DeliveryId,
+    ) -> Result<Option<Delivery>, Error> {
+        let found = self
+            .store
+            .read((system.system_folded.clone(), delivery_id), |tx, (system, id)| {
+                Box::pin(async move { tx.delivery(system, *id).await })
+            })
+            .await?;
+        Ok(found)
+    }
+
+    async fn note(
+        &self,
+        system: &ExchangeSystem,
+        delivery: &Delivery,
+        act: Audit,
+        detail: String,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let row =
+            (delivery.agency_id, system.system_folded.clone(), delivery.delivery_id.to_string(), detail);
+        self.store
+            .write("note a delivery", row, move |tx, (owner, actor, subject, detail)| {
+                Box::pin(async move { tx.audit(*owner, now, actor, act, subject, detail).await })
+            })
+            .await
+            .map_err(Error::from)
+    }
+
+    async fn acknowledge(
+        &self,
+        system: &ExchangeSystem,
+        id: &DocId,
+        word: Acknowledgement,
+        now: Timestamp,
+    ) -> Result<Answer, Error> {
+        let delivery_id = id.as_str().parse::<DeliveryId>().map_err(|_| Error::NoSuchDocument)?;
+        let input = (system.system_folded.clone(), delivery_id);
+        self.store
+            .write("acknowledge a delivery", input, move |tx, (system, delivery_id)| {
+                Box::pin(async move {
+                    let delivery = tx.delivery(system, *delivery_id).await?.ok_or(Error::NoSuchDocument)?;
+                    let state = match word {
+                        Acknowledgement::Processing => store::DeliveryState::Processing,
+                        Acknowledgement::Done => store::DeliveryState::Done,
+                        Acknowledgement::Fail => store::DeliveryState::Fail,
+                    };
+                    // `done` is final; what says nothing new changes nothing (VXP 3.10).
+                    if tx.move_delivery(&delivery, state, now).await? {
+                        let detail = serde_json::json!({ "state": state.as_str() }).to_string();
+                        let subject = delivery_id.to_string();
+                        let act = Audit::DocumentAcknowledged;
+                        tx.audit(delivery.agency_id, now, system, act, &subject, &detail).await?;
+                    }
+                    Ok::<_, Error>(())
+                })
+            })
+            .await?;
+        Ok(answer::done())
+    }
+
+    async fn count(
+        &self,
+        system: &ExchangeSystem,
+        kind: DocumentKind,
+        now: Timestamp,
+    ) -> Result<Answer, Error> {
+        let waiting = self
+            .store
+            .read((system.system_folded.clone(), kind), |tx, (system, kind)| {
+                Box::pin(async move { tx.count_waiting(system, *kind, now).await })
+            })
+            .await?;
+        Ok(answer::count(u64::try_from(waiting).unwrap_or_default()))
+    }
+
+    async fn agencies(&self) -> Result<Answer, Error> {
+        let (agencies, _) = self.register().await?;
+        let rows = Register::new(&agencies);
+        Ok(answer::agencies(rows.active().map(|(agency, id, pid)| answer::AgencyRow {
+            id,
+            pid,
+            code: agency.code.as_str(),
+            name: &agency.name,
+            mail: some(&agency.mail),
+            old_code: agency.code102.as_ref().map(mail::AgencyCode::as_str),
+        })))
+    }
+
+    async fn agencies_qd20(&self, first_level_only: bool) -> Result<Answer, Error> {
+        let (agencies, _) = self.register().await?;
+        let rows = Register::new(&agencies);
+        let wanted = rows.active().filter(|(_, _, pid)| !first_level_only || pid.is_none());
+        Ok(answer::agencies_qd20(wanted.map(|(agency, id, _)| answer::Qd20Row {
+            id,
+            code: agency.code.as_str(),
+            name: &agency.name,
+            mail: some(&agency.mail),
+            code102: agency.code102.as_ref().map(mail::AgencyCode::as_str),
+        })))
+    }
+
+    async fn units(&self) -> Result<Answer, Error> {
+        let (agencies, systems) = self.register().await?;
+        let rows = Register::new(&agencies);
+        Ok(answer::units(rows.all().map(|(agency, id, pid)| answer::UnitRow {
+            id,
+            pid,
+            code: agency.code.as_str(),
+            name: &agency.name,
+            mail: some(&agency.mail),
+            center_code: systems.get(&agency.agency_id).map(String::as_str),
+            version: 1,
+            deleted: !agency.is_active,
+            modified: agency.changed_at,
+            is_agency: true,
+        })))
+    }
+
+    async fn register(&self) -> Result<(Vec<store::Agency>, HashMap<AgencyId, String>), Error> {
+        let found = self
+            .store
+            .read((), |tx, ()| {
+                Box::pin(async move {
+                    let agencies = tx.agencies().await?;
+                    let systems = tx.speakers().await?.into_iter().collect();
+                    Ok::<_, store::Error>((agencies, systems))
+                })
+            })
+            .await?;
+        Ok(found)
+    }
+}
+
+fn some(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
+/// Agencies with their ids as texts.
+struct Register<'a> {
+    agencies: &'a [store::Agency],
+    ids: Vec<(String, Option<String>)>,
+}
+
+impl<'a> Register<'a> {
+    fn new(agencies: &'a [store::Agency]) -> Self {
+        let ids = agencies
+            .iter()
+            .map(|agency| (agency.agency_id.to_string(), agency.parent_id.map(|parent| parent.to_string())));
+        Self { agencies, ids: ids.collect() }
+    }
+
+    fn all(&self) -> impl Iterator<Item = (&'a store::Agency, &str, Option<&str>)> {
+        let rows = self.agencies.iter().zip(&self.ids);
+        rows.map(|(agency, (id, parent))| (agency, id.as_str(), parent.as_deref()))
+    }
+
+    fn active(&self) -> impl Iterator<Item = (&'a store::Agency, &str, Option<&str>)> {
+        self.all().filter(|(agency, ..)| agency.is_active)
+    }
+}
+
+async fn is_received(tx: &mut Tx, system: &str, id: &str) -> Result<bool, store::Error> {
+    match id.parse::<DeliveryId>() {
+        Ok(id) => Ok(tx.delivery(system, id).await?.is_some()),
+        Err(_) => Ok(false),
+    }
+}
+
+fn received_rows(deliveries: &[Delivery]) -> Answer {
+    let ids: Vec<String> = deliveries.iter().map(|delivery| delivery.delivery_id.to_string()).collect();
+    let codes: Vec<Vec<&str>> = deliveries
+        .iter()
+        .map(|delivery| delivery.to_codes.iter().map(mail::AgencyCode::as_str).collect())
+        .collect();
+    let rows = deliveries.iter().zip(&ids).zip(&codes);
+    answer::received(rows.map(|((delivery, id), to)| answer::ReceivedRow {
+        doc_id: id,
+        is_status: delivery.kind == DocumentKind::Status,
+        created: delivery.created_at,
+        updated: delivery.updated_at,
+        from: delivery.from_code.as_str(),
+        to,
+        state: state_of(delivery.state),
+    }))
+}
