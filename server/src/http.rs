@@ -105,8 +105,11 @@ fn router(house: Arc<House>, has_tls: bool) -> anyhow::Result<Router> {
         // Numbers for the operator stay on the machine: the door without TLS is a loopback door (R57).
         router = router.route("/metrics", get(metrics));
     }
-    let mut router = router.with_state(house.clone());
-    router = router.merge(crate::exchange::routes(house.clone())?);
+    let mut router = router
+        .with_state(house.clone())
+        .merge(crate::jmap::routes(house.clone()))
+        .merge(crate::pages::routes(house.clone()))
+        .merge(crate::exchange::routes(house.clone())?);
     if crate::demo::exists(&house.config.house.data) {
         router = router.merge(crate::demo::routes(house)?);
     }

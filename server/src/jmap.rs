@@ -6,13 +6,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, Query, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use axum::Router;
 use futures_util::stream;
 use jmap::{Api, Caller};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
@@ -37,7 +37,7 @@ pub(crate) fn routes(house: Arc<House>) -> Router {
         host: house.host.clone(),
         chance: house.chance.clone(),
     };
-    let (upload_max, request_max) = (api.limits.upload_bytes, api.limits.request_bytes);
+    let (upload_max, request_max) = (api.limits.size_upload_max, api.limits.size_request_max);
     let upload = post(upload).layer(DefaultBodyLimit::max(upload_max));
     Router::new()
         .route("/.well-known/jmap", get(async || Redirect::temporary("/jmap/session")))
@@ -63,8 +63,8 @@ impl FromRequestParts<Doors> for SignedIn {
             return Err(problem(
                 StatusCode::FORBIDDEN,
                 "must_change_password",
-                "Phải đổi mật khẩu lần đầu trước khi dùng (congvan account password). / \
-                 The first password must be changed before use (congvan account password).",
+                "Phải đổi mật khẩu lần đầu trước khi dùng (/mat-khau). / \
+                 The first password must be changed before use (/mat-khau).",
             ));
         }
         Ok(Self(Caller { account_id: signed_in.account_id(), agency_id: signed_in.agency_id() }))

@@ -4,6 +4,7 @@
 mod config;
 mod demo;
 mod package;
+mod provision;
 mod receipt;
 mod serve;
 
@@ -38,6 +39,21 @@ enum Command {
     /// Get, show or check the receipt of a document.
     #[command(subcommand)]
     Receipt(receipt::ReceiptCommand),
+    /// Agencies.
+    #[command(subcommand)]
+    Agency(provision::AgencyCommand),
+    /// Mail domains.
+    #[command(subcommand)]
+    Domain(provision::DomainCommand),
+    /// Mailbox accounts.
+    #[command(subcommand)]
+    Account(provision::AccountCommand),
+    /// Systems of the exchange.
+    #[command(subcommand)]
+    System(provision::SystemCommand),
+    /// Fixed places for outgoing mail.
+    #[command(subcommand)]
+    Route(provision::RouteCommand),
     /// Print or check the configuration.
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -54,6 +70,11 @@ pub(crate) fn run() -> ExitCode {
         Command::Demo(command) => command.run(),
         Command::Package(command) => command.run(&arguments.config),
         Command::Receipt(command) => command.run(&arguments.config),
+        Command::Agency(command) => command.run(&arguments.config),
+        Command::Domain(command) => command.run(&arguments.config),
+        Command::Account(command) => command.run(&arguments.config),
+        Command::System(command) => command.run(&arguments.config),
+        Command::Route(command) => command.run(&arguments.config),
         Command::Config(command) => command.run(&arguments.config),
     };
     outcome.unwrap_or_else(|error| {

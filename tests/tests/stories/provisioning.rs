@@ -32,7 +32,9 @@ async fn an_agency_is_set_up(engine: Engine) {
         role: "staff".to_owned(),
         agency: "H99.05".to_owned(),
     };
-    // The server was running all the while; the account is there at once.
+    // The server was running all the while; the account is there at once. The one-time password opens nothing but the
+    // page that changes it (RULES M25).
+    let account = with_own_password(&program, account).await;
     let jmap = Jmap::sign_in(&program, &account).await;
     assert!(jmap.messages("inbox").await.is_empty());
 
@@ -82,4 +84,21 @@ async fn an_agency_is_set_up(engine: Engine) {
     // Files that are no UTF-8 are told from files that are.
     std::fs::write(&people, b"h\xe4 t\xean,\xff\xfe\n").unwrap();
     assert!(!program.command(&dry).await.status.success());
+}
+
+/// Changes a one-time password on the page.
+async fn with_own_password(program: &Program, account: Account) -> Account {
+    let client = program.web_client();
+    let session =
+        client.get(program.https("/jmap/session")).basic_auth(&account.address, Some(&account.password));
+    assert_eq!(session.send().await.unwrap().status(), 403);
+    let change = async |old: &str, new: &str| {
+        let form = [("address", account.address.as_str()), ("old", old), ("new", new), ("again", new)];
+        client.post(program.https("/mat-khau")).form(&form).send().await.unwrap().status().as_u16()
+    };
+    let own = "mot cau de nho ma kho doan";
+    assert_eq!(change("sai mat khau hoan toan", own).await, 401);
+    assert_eq!(change(&account.password, "ngan").await, 422);
+    assert_eq!(change(&account.password, own).await, 200);
+    Account { password: own.to_owned(), ..account }
 }

@@ -1,0 +1,534 @@
+//! `congvan agency|domain|account|system|route`: provisioning, on the data of a stopped or running server.
+
+use std::io::{IsTerminal, Read};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use directory::Said;
+use directory::accounts::{self, AccountToAdd};
+use directory::address::AddressPolicy;
+use directory::agencies::{self, AgencyToAdd};
+use directory::import;
+use directory::passwords::{self, ONE_TIME_VALID};
+use mail::{EmailAddress, Secret};
+use serde_json::json;
+use store::{AccountKind, Role};
+
+use super::Outcome;
+use crate::config::Config;
+use crate::house::House;
+
+/// Who did it, in the audit log.
+const ACTOR: &str = "cli";
+/// A people list of more bytes is no list.
+const LIST_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+#[derive(Subcommand)]
+pub(super) enum AgencyCommand {
+    /// Add an agency with its mail domain.
+    Add(AgencyAdd),
+}
+
+#[derive(Args)]
+pub(super) struct AgencyAdd {
+    /// Its code: QĐ 20 (H37.02) or QCVN 102 (000.00.02.H37).
+    code: String,
+    /// Its full name.
+    #[arg(long)]
+    name: String,
+    /// The domain of its mail.
+    #[arg(long)]
+    domain: Option<String>,
+    /// Its QCVN 102 code beside a QĐ 20 one.
+    #[arg(long)]
+    code102: Option<String>,
+    /// Code of its superior.
+    #[arg(long)]
+    parent: Option<String>,
+    /// The decision that says so.
+    #[arg(long, default_value = "")]
+    decision: String,
+    /// Take codes of hubs and test systems too.
+    #[arg(long)]
+    any_code: bool,
+}
+
+#[derive(Subcommand)]
+pub(super) enum DomainCommand {
+    /// Add a mail domain that ends here.
+    Add {
+        /// The domain.
+        domain: String,
+        /// Code of the agency it belongs to; none is shared by all.
+        #[arg(long)]
+        agency: Option<String>,
+    },
+}
+
+#[derive(Subcommand)]
+pub(super) enum RouteCommand {
+    /// Send mail for a domain (`*`: every other) to a fixed place.
+    Add {
+        /// The domain.
+        domain: String,
+        /// HOST:PORT.
+        target: String,
+    },
+}
+
+#[derive(Subcommand)]
+pub(super) enum SystemCommand {
+    /// Admit a system to the exchange. Its secret is drawn and shown once, or read from standard input.
+    Add {
+        /// Its id.
+        system_id: String,
+        /// Code of the agency it speaks for.
+        #[arg(long)]
+        agency: String,
+        /// Answer as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Subcommand)]
+pub(super) enum AccountCommand {
+    /// Add an account. Its password is read from standard input, or a one-time one is drawn and shown once.
+    Add(AccountAdd),
+    /// Give an account a password: read from standard input, or a one-time one is drawn and shown once.
+    Password {
+        /// Its address.
+        address: String,
+        /// Answer as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Add the people of a CSV file; with --dry-run only say what would be done.
+    Import(Import),
+}
+
+#[derive(Args)]
+pub(super) struct AccountAdd {
+    /// Its address.
+    address: String,
+    /// Code of its agency.
+    #[arg(long)]
+    agency: String,
+    /// clerk, leader, staff or admin.
+    #[arg(long)]
+    role: Role,
+    /// Code of its unit.
+    #[arg(long)]
+    unit: Option<String>,
+    /// Full name in Vietnamese.
+    #[arg(long)]
+    name: Option<String>,
+    /// Office held.
+    #[arg(long, default_value = "")]
+    position: String,
+    /// person or agency.
+    #[arg(long, default_value = "person")]
+    kind: AccountKind,
+    /// Answer as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Import {
+    /// The list.
+    file: PathBuf,
+    /// Code of their agency.
+    #[arg(long)]
+    agency: String,
+    /// Domain of their addresses.
+    #[arg(long)]
+    domain: String,
+    /// Role of people the list gives none.
+    #[arg(long, default_value = "staff")]
+    default_role: Role,
+    /// Let the list make administrators.
+    #[arg(long)]
+    admins: bool,
+    /// Only say what would be done.
+    #[arg(long)]
+    dry_run: bool,
+    /// Answer as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs a command's work on the installation's data.
+fn on_data<F>(file: &Path, work: impl FnOnce(Arc<House>) -> F) -> Outcome
+where
+    F: Future<Output = Result<ExitCode, anyhow::Error>>,
+{
+    let config = Config::read(file)?;
+    super::runtime()?.block_on(async {
+        let house = House::open(config).await?;
+        let writer = house.writer.clone();
+        let outcome = work(house).await;
+        // The store's last handle went with the work; its writer finishes and the database closes cleanly.
+        writer.wait().await;
+        outcome
+    })
+}
+
+/// A fault in the directory's words, both languages.
+fn said<E: Said>(fault: E) -> anyhow::Error {
+    let said = fault.said();
+    anyhow::anyhow!("[{}] {} / {}", said.code, said.vi, said.en)
+}
+
+fn tell(vi: &str, en: &str) {
+    println!("{vi}\n{en}");
+}
+
+/// What standard input holds, when something was put there; a terminal is not asked.
+fn from_standard_input() -> anyhow::Result<Option<Secret<String>>> {
+    let input = std::io::stdin();
+    if input.is_terminal() {
+        return Ok(None);
+    }
+    let mut text = String::new();
+    input.take(4096).read_to_string(&mut text).context("standard input is not UTF-8 text")?;
+    let text = text.trim_end_matches(['\r', '\n']);
+    Ok((!text.is_empty()).then(|| Secret::from(text)))
+}
+
+impl AgencyCommand {
+    pub(super) fn run(self, file: &Path) -> Outcome {
+        let Self::Add(add) = self;
+        let mut rules = directory::codes::CodeRules::default();
+        if add.any_code {
+            rules.leniency = directory::codes::Leniency::Free;
+        }
+        let new = AgencyToAdd {
+            code: add.code,
+            code102: add.code102,
+            name: add.name,
+            domain: add.domain,
+            parent: add.parent,
+            decision: add.decision,
+        };
+        on_data(file, |house| async move {
+            let now = house.now();
+            let added = agencies::add_agency(&house.store, &rules, &new, ACTOR, now, &*house.chance)
+                .await
+                .map_err(said)?;
+            let is_new = added.is_new();
+            let agency = added.into_inner();
+            let (code, name) = (agency.code, agency.name);
+            match is_new {
+                true => tell(
+                    &format!("Đã thêm cơ quan {name} ({code})."),
+                    &format!("Added agency {name} ({code})."),
+                ),
+                false => tell(
+                    &format!("Cơ quan {code} đã có, giữ nguyên."),
+                    &format!("Agency {code} is there already; nothing changed."),
+                ),
+            }
+            Ok(ExitCode::SUCCESS)
+        })
+    }
+}
+
+impl DomainCommand {
+    pub(super) fn run(self, file: &Path) -> Outcome {
+        let Self::Add { domain, agency } = self;
+        on_data(file, |house| async move {
+            let added = agencies::add_domain(&house.store, &domain, agency.as_deref(), ACTOR, house.now())
+                .await
+                .map_err(said)?;
+            let is_new = added.is_new();
+            let domain = added.into_inner();
+            match is_new {
+                true => tell(
+                    &format!("Đã thêm tên miền {domain}. Thư gửi tới tên miền này kết thúc tại đây."),
+                    &format!("Added domain {domain}. Mail for it ends here."),
+                ),
+                false => {
+                    tell(&format!("Tên miền {domain} đã có."), &format!("Domain {domain} is there already."))
+                }
+            }
+            Ok(ExitCode::SUCCESS)
+        })
+    }
+}
+
+impl RouteCommand {
+    pub(super) fn run(self, file: &Path) -> Outcome {
+        let Self::Add { domain, target } = self;
+        on_data(file, |house| async move {
+            let added = agencies::add_route(&house.store, &domain, &target, ACTOR, house.now())
+                .await
+                .map_err(said)?;
+            match added.is_new() {
+                true => tell(
+                    &format!("Thư tới {domain} sẽ gửi qua {target}."),
+                    &format!("Mail for {domain} goes to {target}."),
+                ),
+                false => tell("Tuyến gửi đã có.", "The route is there already."),
+            }
+            Ok(ExitCode::SUCCESS)
+        })
+    }
+}
+
+impl SystemCommand {
+    pub(super) fn run(self, file: &Path) -> Outcome {
+        let Self::Add { system_id, agency, json } = self;
+        let given = from_standard_input()?;
+        on_data(file, |house| async move {
+            let is_drawn = given.is_none();
+            let system = agencies::add_system(
+                &house.store,
+                &system_id,
+                &agency,
+                given,
+                ACTOR,
+                house.now(),
+                &*house.chance,
+            )
+            .await
+            .map_err(said)?;
+            let id = &system.system_id;
+            if json {
+                let secret = is_drawn.then(|| system.secret.expose_secret().clone());
+                println!("{}", json!({ "system_id": id, "agency": system.agency.code, "secret": secret }));
+                return Ok(ExitCode::SUCCESS);
+            }
+            let code = &system.agency.code;
+            tell(
+                &format!("Đã kết nối hệ thống {id} cho {code}."),
+                &format!("Admitted system {id} for {code}."),
+            );
+            if system.was_known {
+                tell(
+                    &format!("Hệ thống {id} đã có; khóa bí mật được thay."),
+                    &format!("System {id} was known; its secret is replaced."),
+                );
+            }
+            if is_drawn {
+                let secret = system.secret.expose_secret();
+                tell(
+                    &format!("Khóa bí mật (chỉ hiện lần này): {secret}"),
+                    &format!("Secret (shown only now): {secret}"),
+                );
+            }
+            Ok(ExitCode::SUCCESS)
+        })
+    }
+}
+
+/// A password and whether it is a one-time one that was drawn here.
+struct NewPassword {
+    hash: passwords::PasswordHash,
+    drawn: Option<Secret<String>>,
+}
+
+impl NewPassword {
+    /// From standard input, or drawn.
+    fn get(house: &House) -> anyhow::Result<Self> {
+        match from_standard_input()? {
+            Some(password) => Ok(Self { hash: hash(house, &password)?, drawn: None }),
+            None => {
+                let password = passwords::one_time(&*house.chance);
+                let hash = hash(house, &password)?.until(house.now().plus(ONE_TIME_VALID));
+                Ok(Self { hash, drawn: Some(password) })
+            }
+        }
+    }
+
+    /// What is shown of it: a drawn one, once.
+    fn shown(&self) -> Option<&str> {
+        self.drawn.as_ref().map(|password| password.expose_secret().as_str())
+    }
+
+    fn tell(&self) {
+        if let Some(password) = self.shown() {
+            tell(
+                &format!(
+                    "Mật khẩu dùng một lần (72 giờ, phải đổi khi đăng nhập lần đầu, chỉ hiện lần này): {password}"
+                ),
+                &format!(
+                    "One-time password (72 hours, must be changed at first sign-in, shown only now): {password}"
+                ),
+            );
+        }
+    }
+}
+
+fn hash(house: &House, password: &Secret<String>) -> anyhow::Result<passwords::PasswordHash> {
+    passwords::hash(password, &*house.chance).map_err(said)
+}
+
+impl AccountCommand {
+    pub(super) fn run(self, file: &Path) -> Outcome {
+        match self {
+            Self::Add(add) => on_data(file, |house| add.run(house)),
+            Self::Password { address, json } => on_data(file, |house| set_password(house, address, json)),
+            Self::Import(import) => on_data(file, |house| import.run(house)),
+        }
+    }
+}
+
+impl AccountAdd {
+    async fn run(self, house: Arc<House>) -> Outcome {
+        let password = NewPassword::get(&house)?;
+        let account = AccountToAdd {
+            address: self.address,
+            agency: self.agency,
+            unit: self.unit,
+            kind: self.kind,
+            role: self.role,
+            display_name: self.name,
+            position: self.position,
+            password: Some(password.hash.clone()),
+            must_change_password: password.drawn.is_some(),
+        };
+        let policy = AddressPolicy::default();
+        let added =
+            accounts::add_account(&house.store, &policy, &account, ACTOR, house.now(), &*house.chance)
+                .await
+                .map_err(said)?;
+        let (address, role) = (&account.address, added.role.as_str());
+        if self.json {
+            let id = added.account_id.to_string();
+            println!(
+                "{}",
+                json!({ "account_id": id, "address": address, "role": role, "password": password.shown() })
+            );
+        } else {
+            tell(
+                &format!("Đã tạo tài khoản {address} ({role})."),
+                &format!("Created account {address} ({role})."),
+            );
+            password.tell();
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+async fn set_password(house: Arc<House>, address: String, json: bool) -> Outcome {
+    let parsed: EmailAddress =
+        address.parse().with_context(|| format!("{address}: not an address / địa chỉ không hợp lệ"))?;
+    let now = house.now();
+    let found = house
+        .store
+        .read((parsed, now), |tx, (address, now)| Box::pin(async move { tx.account_at(address, *now).await }))
+        .await?;
+    let account =
+        found.with_context(|| format!("{address}: không có tài khoản này / there is no such account"))?;
+    let password = NewPassword::get(&house)?;
+    let must_change = password.drawn.is_some();
+    accounts::set_password(&house.store, account.account_id, &password.hash, must_change, ACTOR, now)
+        .await
+        .map_err(said)?;
+    if json {
+        println!("{}", json!({ "address": address, "password": password.shown() }));
+    } else {
+        tell(&format!("Đã đặt mật khẩu cho {address}."), &format!("Set the password of {address}."));
+        password.tell();
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Import {
+    async fn run(self, house: Arc<House>) -> Outcome {
+        let mut bytes = Vec::new();
+        let file = std::fs::File::open(&self.file)
+            .with_context(|| format!("cannot read {} (không đọc được tệp)", self.file.display()))?;
+        file.take(LIST_BYTES_MAX).read_to_end(&mut bytes)?;
+        let context = import::Context {
+            agency: self.agency.clone(),
+            domain: self.domain.clone(),
+            addresses: AddressPolicy::default(),
+            default_role: self.default_role,
+            admins_allowed: self.admins,
+            limits: directory::Limits::default(),
+        };
+        let plan = import::preview(&house.store, &bytes, &context).await.map_err(said)?;
+        let (rows, counts) = (plan.report(), plan.counts());
+        let mut applied = Vec::new();
+        if !self.dry_run {
+            let now = house.now();
+            let chance = house.chance.clone();
+            let blocking =
+                async |batch: import::Batch| tokio::task::spawn_blocking(move || batch.hash(now)).await.ok();
+            import::apply(plan, &house.store, ACTOR, now, &*chance, blocking, |account| {
+                applied.push(account)
+            })
+            .await
+            .map_err(said)?;
+        }
+        match self.json {
+            true => print_json(&rows, counts, &applied),
+            false => print_text(&rows, counts, &applied, self.dry_run),
+        }
+        let is_whole = counts.refused == 0 && applied.iter().all(|account| account.password.is_ok());
+        Ok(if is_whole || self.dry_run { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    }
+}
+
+fn print_json(rows: &[import::RowReport], counts: import::Counts, applied: &[import::Applied]) {
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            let done = applied.iter().find(|account| account.line == row.line);
+            let password = done.and_then(|account| account.password.as_ref().ok());
+            let failed = done.and_then(|account| account.password.as_ref().err()).map(Said::said);
+            let error = failed.or_else(|| row.said.first().filter(|_| !row.ok).cloned());
+            json!({
+                "line": row.line,
+                "address": row.address,
+                "said": row.said,
+                "error": error,
+                "password": password.map(|password| password.expose_secret().clone()),
+            })
+        })
+        .collect();
+    println!("{}", json!({ "rows": rows, "counts": counts }));
+}
+
+fn print_text(
+    rows: &[import::RowReport],
+    counts: import::Counts,
+    applied: &[import::Applied],
+    dry_run: bool,
+) {
+    for row in rows {
+        for sentence in &row.said {
+            tell(
+                &format!("Dòng {}: {}", row.line, sentence.vi),
+                &format!("Line {}: {}", row.line, sentence.en),
+            );
+        }
+    }
+    let import::Counts { create, there, empty, refused } = counts;
+    tell(
+        &format!("Tạo {create}, đã có {there}, trống {empty}, lỗi {refused}."),
+        &format!("Create {create}, already there {there}, empty {empty}, errors {refused}."),
+    );
+    if dry_run {
+        tell("Chưa ghi gì (--dry-run).", "Nothing was written (--dry-run).");
+    }
+    for account in applied {
+        match &account.password {
+            Ok(password) => {
+                println!("{}\t{}\t{}", account.address, account.display_name, password.expose_secret());
+            }
+            Err(error) => {
+                let said = error.said();
+                tell(
+                    &format!("Dòng {}: {}", account.line, said.vi),
+                    &format!("Line {}: {}", account.line, said.en),
+                );
+            }
+        }
+    }
+}
