@@ -14,8 +14,6 @@ mod fault;
 mod keep;
 mod notice;
 mod route;
-#[cfg(test)]
-mod tests;
 mod worth;
 
 use std::sync::Arc;
