@@ -9,6 +9,8 @@ mod house;
 mod http;
 mod jmap;
 mod listen;
+mod mail_in;
+mod mail_out;
 mod metrics;
 mod pages;
 mod sequencer;
@@ -16,7 +18,9 @@ mod serve;
 mod sign_in;
 mod tls;
 mod trust;
+mod where_to;
 mod windows;
+mod wire;
 
 use std::process::ExitCode;
 

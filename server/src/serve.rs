@@ -12,15 +12,15 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::house::House;
 use crate::listen::{self, Bounds, Doorway};
-use crate::{http, sequencer, tls};
+use crate::{http, mail_in, mail_out, sequencer, tls};
 
 /// The ports that were really opened, by door.
 pub(crate) type Ports = BTreeMap<&'static str, Vec<SocketAddr>>;
 
 /// A door and its sockets, opened and not yet at work.
-struct Opened {
-    name: &'static str,
-    listeners: Vec<TcpListener>,
+pub(crate) struct Opened {
+    pub(crate) name: &'static str,
+    pub(crate) listeners: Vec<TcpListener>,
 }
 
 /// Opens every door, tells `ready`, works until SIGTERM or SIGINT, and finishes what was promised.
@@ -31,7 +31,15 @@ pub(crate) async fn serve(
     let mut stop_asked = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let config = &house.config.listen;
     let mut opened = Vec::new();
-    for (name, addresses) in [("https", &config.https), ("http", &config.http)] {
+    let doors = [
+        ("https", &config.https),
+        ("http", &config.http),
+        ("smtp", &config.smtp),
+        ("submission", &config.submission),
+        ("submissions", &config.submissions),
+        ("lmtp", &config.lmtp),
+    ];
+    for (name, addresses) in doors {
         opened.push(Opened { name, listeners: listen::open(name, addresses).await? });
     }
     let mut ports = Ports::new();
@@ -40,7 +48,10 @@ pub(crate) async fn serve(
             ports.entry(door.name).or_default().push(listener.local_addr()?);
         }
     }
-    start_doors(&house, opened)?;
+    let (mail_doors, web_doors) = opened.into_iter().partition(|door| mail_in::is_door(door.name));
+    start_doors(&house, web_doors)?;
+    mail_in::start(&house, mail_doors)?;
+    mail_out::start(&house)?;
     house.inside.spawn(sequencer::run(house.clone()));
     ready(&house, &ports)?;
     tracing::info!("open: {}", summary(&ports));

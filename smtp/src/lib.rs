@@ -1,8 +1,9 @@
 //! Mail arriving and leaving.
 //!
 //! Nothing here opens a socket, asks for the time or draws randomness: a conversation is a value that takes bytes, answers and time and
-//! returns asks. Three rooms: [`codec`] turns bytes into words and back; [`receive`] and [`send`] are the two sides of a conversation;
-//! beside them stand [`dsn`], which writes reports, and [`retry`], which says when to try again.
+//! returns asks. Four rooms: [`codec`] turns bytes into words and back; [`receive`] and [`send`] are the two sides of a conversation;
+//! [`serve`] turns what they ask for into verbs of the store; beside them stand [`dsn`], which writes reports, and [`retry`], which
+//! says when to try again.
 
 pub mod codec;
 pub mod dsn;
@@ -14,6 +15,7 @@ mod limits;
 pub mod receive;
 pub mod retry;
 pub mod send;
+pub mod serve;
 
 pub use envelope::{
     BadClientName, Body, Client, ClientName, Envelope, EnvelopeId, ForwardPath, Notify, OriginalRecipient,

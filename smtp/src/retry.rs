@@ -36,6 +36,11 @@ impl Schedule {
         Self { pauses, give_up_after: HOUR * 24 * 5, warn_after: HOUR * 4, jitter_percent: 10 }
     }
 
+    /// The same, given up after another time.
+    pub fn giving_up_after(self, give_up_after: Duration) -> Self {
+        Self { give_up_after, ..self }
+    }
+
     /// What comes after attempt number `attempts` (1 = the first) of a mail accepted at `accepted_at`.
     ///
     /// `jitter` is a random byte: it moves the pause by up to a tenth, so that what failed together does not come back together.

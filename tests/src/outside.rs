@@ -155,7 +155,9 @@ fn master(port: u16) -> String {
         ("scache", "unix", "-", "-", "1", "scache"),
         ("postlog", "unix-dgram", "n", "-", "1", "postlogd"),
     ] {
-        services.push_str(&format!("{name} {kind} {private} - n {wakeup} {limit} {program}\n"));
+        // Who writes Maildirs of others has to keep its privileges.
+        let unprivileged = if name == "virtual" { "n" } else { "-" };
+        services.push_str(&format!("{name} {kind} {private} {unprivileged} n {wakeup} {limit} {program}\n"));
     }
     services
 }

@@ -74,8 +74,9 @@ pub fn password(address: &str, said: Option<&Notice>) -> String {
     };
     let body = format!(
         "{}<form method=\"post\" action=\"/mat-khau\">\n{}{}{}{}<button>Đổi mật khẩu</button>\n</form>\n\
-         <p>Ít nhất 14 ký tự; một câu dễ nhớ là tốt nhất.<br>\
-         <span lang=\"en\">At least 14 characters; a sentence you remember is best.</span></p>\n",
+         <p>Ít nhất 14 ký tự, có chữ thường, chữ hoa, chữ số và dấu; một câu dễ nhớ là tốt nhất.<br>\
+         <span lang=\"en\">At least 14 characters with small and capital letters, digits and signs; a sentence you \
+         remember is best.</span></p>\n",
         notice(said),
         field("Địa chỉ thư", "Address", "address", "email", "username", address),
         field("Mật khẩu hiện tại", "Current password", "old", "password", "current-password", ""),

@@ -34,11 +34,6 @@ enum Command {
     Serve(serve::Serve),
     /// Make a demonstration, or paper to try it with.
     Demo(demo::DemoArguments),
-    /// Pack files as an edXML document, or write a status.
-    Package(Box<package::Package>),
-    /// Get, show or check the receipt of a document.
-    #[command(subcommand)]
-    Receipt(receipt::ReceiptCommand),
     /// Agencies.
     #[command(subcommand)]
     Agency(provision::AgencyCommand),
@@ -54,6 +49,11 @@ enum Command {
     /// Fixed places for outgoing mail.
     #[command(subcommand)]
     Route(provision::RouteCommand),
+    /// Pack files as an edXML document, or write a status.
+    Package(Box<package::Package>),
+    /// Get, show or check the receipt of a document.
+    #[command(subcommand)]
+    Receipt(receipt::ReceiptCommand),
     /// Print or check the configuration.
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -68,13 +68,13 @@ pub(crate) fn run() -> ExitCode {
     let outcome = match arguments.command {
         Command::Serve(command) => command.run(&arguments.config),
         Command::Demo(command) => command.run(),
-        Command::Package(command) => command.run(&arguments.config),
-        Command::Receipt(command) => command.run(&arguments.config),
         Command::Agency(command) => command.run(&arguments.config),
         Command::Domain(command) => command.run(&arguments.config),
         Command::Account(command) => command.run(&arguments.config),
         Command::System(command) => command.run(&arguments.config),
         Command::Route(command) => command.run(&arguments.config),
+        Command::Package(command) => command.run(&arguments.config),
+        Command::Receipt(command) => command.run(&arguments.config),
         Command::Config(command) => command.run(&arguments.config),
     };
     outcome.unwrap_or_else(|error| {

@@ -120,6 +120,8 @@ table! {
     AUTH_REQUIRED = refusal(530, (5, 7, 0), "Phải đăng nhập trước khi gửi thư", "Authentication required");
     /// RFC 4954 §6 `535`.
     BAD_CREDENTIALS = refusal(535, (5, 7, 8), "Tên đăng nhập hoặc mật khẩu không đúng", "Authentication credentials invalid");
+    /// RULES M25: a password that was handed out opens nothing before it is changed.
+    PASSWORD_MUST_CHANGE = refusal(535, (5, 7, 8), "Phải đổi mật khẩu được cấp trên trang web trước khi dùng thư", "Change the password you were given on the web page first");
     /// RFC 4954 §6 `538`; RULES M35.
     ENCRYPTION_NEEDED = refusal(538, (5, 7, 11), "Chỉ được đăng nhập qua kết nối mã hóa", "Encryption required for authentication");
     /// RFC 3463 §3.2 X.1.1.
@@ -132,6 +134,8 @@ table! {
     WRONG_TEXT = row(550, (5, 5, 2), "The message holds a bare CR, a bare LF or a NUL");
     /// RFC 3463 §3.8 X.7.1: not a mail relay.
     NO_RELAY = refusal(550, (5, 7, 1), "Máy chủ này không chuyển tiếp thư cho tên miền đó", "Relaying is not allowed");
+    /// RFC 3463 §3.7 X.6.0: no state of the data allows keeping this.
+    CANNOT_STORE = row(554, (5, 6, 0), "The message cannot be stored");
     /// RULES R10, R7: a state secret is refused at the door, and nothing of it is kept.
     STATE_SECRET = refusal(550, (5, 7, 1), "Văn bản có độ mật – không gửi, nhận qua hệ thống (QĐ 28/2018 Đ1.2)",
         "Classified documents may not be sent through this system");
@@ -160,6 +164,18 @@ table! {
     /// RFC 5321 §4.1.1.11 `555`.
     UNKNOWN_PARAMETER = row(555, (5, 5, 4), "Unknown parameter");
 
+    /// Sending: the bytes are gone, by deletion or by shredding (RULES R43); there is nothing left to send.
+    MESSAGE_GONE = refusal(554, (5, 6, 0), "Nội dung thư không còn trong hệ thống", "The message is no longer available");
+    /// Sending: the domain takes no mail at all (RFC 7505 §4.2).
+    NULL_MX = refusal(556, (5, 1, 10), "Tên miền của người nhận không nhận thư", "The recipient's domain accepts no mail");
+    /// Sending: the domain does not exist (RFC 3463 §3.2 X.1.2).
+    NO_SUCH_DOMAIN = refusal(550, (5, 1, 2), "Không có tên miền này", "The recipient's domain does not exist");
+    /// Sending: every host that should take the mail is this one (RFC 5321 §5.1).
+    MX_LOOP = refusal(554, (5, 4, 6), "Thư bị chuyển vòng về chính máy chủ này", "Mail for this domain loops back to this server");
+    /// Sending: DNS does not answer (RFC 3463 §3.5 X.4.3).
+    NO_DNS = row(451, (4, 4, 3), "The recipient's domain cannot be looked up now");
+    /// Sending: nobody answers at any address (RFC 3463 §3.5 X.4.1).
+    NO_ANSWER = row(451, (4, 4, 1), "No server of the recipient's domain answers");
     /// Sending: the peer did not answer in time (RFC 3463 §3.5 X.4.2).
     PEER_TOO_SLOW = row(451, (4, 4, 2), "The receiving server did not answer in time");
     /// Sending: the connection broke (RFC 3463 §3.5 X.4.2).

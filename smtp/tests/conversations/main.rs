@@ -1,5 +1,6 @@
 //! Two ends and one pretend clock: stories about whole conversations.
 
+mod desk;
 mod house;
 mod pair;
 mod properties;

@@ -190,9 +190,9 @@ async fn a_refusal_comes_back(engine: Engine) {
     postfix.wait_for("Cho hai nguoi");
     let report = jmap.wait_for("").await;
     let whole = String::from_utf8(jmap.download(report["blobId"].as_str().unwrap()).await).unwrap();
-    for words in ["multipart/report", "Final-Recipient: rfc822; full@outside.test", "Action: failed", "5.2.2"]
+    for words in ["multipart/report", "Final-Recipient: rfc822;full@outside.test", "Action: failed", "5.2.2"]
     {
         assert!(whole.contains(words), "{words} is missing:\n{whole}");
     }
-    assert!(!whole.contains("Final-Recipient: rfc822; an@outside.test"));
+    assert!(!whole.contains("Final-Recipient: rfc822;an@outside.test"));
 }

@@ -96,7 +96,7 @@ async fn with_own_password(program: &Program, account: Account) -> Account {
         let form = [("address", account.address.as_str()), ("old", old), ("new", new), ("again", new)];
         client.post(program.https("/mat-khau")).form(&form).send().await.unwrap().status().as_u16()
     };
-    let own = "mot cau de nho ma kho doan";
+    let own = "Mot cau de nho, kho doan 26!";
     assert_eq!(change("sai mat khau hoan toan", own).await, 401);
     assert_eq!(change(&account.password, "ngan").await, 422);
     assert_eq!(change(&account.password, own).await, 200);

@@ -1,0 +1,326 @@
+//! The mail doors: a driver for [`smtp::receive::Session`] over sockets. It reads as much as the session takes, writes what it
+//! says, and asks the desk, the directory and the clock on its behalf; what any of it means is the session's business.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use directory::Said;
+use directory::sign_in::Refusal as SignInRefusal;
+use mail::Timestamp;
+use smtp::codec::{Reply, table};
+use smtp::receive::{Answer, Ask, Credentials, Facts, Role, Session};
+use smtp::retry::Schedule;
+use smtp::serve::{Desk, Refusal};
+use smtp::{Client, Limits, Tls};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+
+use crate::house::House;
+use crate::listen::{Bounds, Doorway};
+use crate::metrics::Outcome;
+use crate::serve::Opened;
+use crate::sign_in::sign_in;
+use crate::tls;
+use crate::wire::Wire;
+
+/// Octets read at a time: a full window of pipelined commands, or a good piece of text.
+const READ_BYTES: usize = 16 * 1024;
+/// A handshake that takes longer is nobody we know.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// The doors of this room: name, role, and whether TLS begins with the first byte.
+const DOORS: [(&str, Role, bool); 4] = [
+    ("smtp", Role::Mx, false),
+    ("submission", Role::Submission, false),
+    ("submissions", Role::Submission, true),
+    ("lmtp", Role::Lmtp, false),
+];
+
+/// Whether a door is one of this room.
+pub(crate) fn is_door(name: &str) -> bool {
+    DOORS.iter().any(|(door, ..)| *door == name)
+}
+
+/// The sizes of every conversation, as configured.
+pub(crate) fn limits(house: &House) -> Limits {
+    let config = &house.config.mail;
+    Limits {
+        message_bytes_max: config.message_bytes_max,
+        recipients_max: config.recipients_max,
+        ..Limits::default()
+    }
+}
+
+/// The verbs of the store for mail, as configured.
+pub(crate) fn desk(house: &House) -> Desk {
+    let patience = Duration::from_secs(house.config.mail.give_up_hours.saturating_mul(3_600));
+    let schedule = Schedule::mail().giving_up_after(patience);
+    Desk::new(house.store.clone(), house.host.clone(), limits(house), schedule)
+}
+
+/// Sets the mail doors to work.
+pub(crate) fn start(house: &Arc<House>, opened: Vec<Opened>) -> anyhow::Result<()> {
+    let config = &house.config.mail;
+    let bounds = Bounds::new(config.connections_max, config.connections_per_address_max);
+    let needs_tls =
+        opened.iter().any(|door| door.name.starts_with("submission") && !door.listeners.is_empty());
+    let tls = acceptor(house, needs_tls)?;
+    for Opened { name, listeners } in opened {
+        let Some((_, role, implicit_tls)) = DOORS.into_iter().find(|(door, ..)| *door == name) else {
+            continue;
+        };
+        let server = Server {
+            house: house.clone(),
+            desk: desk(house),
+            limits: limits(house),
+            tls: tls.clone(),
+            role,
+            implicit_tls,
+        };
+        let server = Arc::new(server);
+        for listener in listeners {
+            let doorway = Doorway {
+                name,
+                bounds: bounds.clone(),
+                stop: house.stop.clone(),
+                inside: house.inside.clone(),
+                metrics: house.metrics.clone(),
+            };
+            let server = server.clone();
+            house
+                .inside
+                .spawn(doorway.accept(listener, move |stream, peer| server.clone().visit(stream, peer)));
+        }
+    }
+    Ok(())
+}
+
+/// TLS for the mail doors. Without a certificate port 25 still takes mail, as it must; nobody can sign in.
+fn acceptor(house: &House, is_needed: bool) -> anyhow::Result<Option<TlsAcceptor>> {
+    let (certificate, key) = (house.config.tls_certificate(), house.config.tls_key());
+    if !is_needed && !certificate.exists() {
+        return Ok(None);
+    }
+    Ok(Some(TlsAcceptor::from(tls::server(&certificate, &key, &[])?)))
+}
+
+/// What serves the connections of a mail door.
+struct Server {
+    house: Arc<House>,
+    desk: Desk,
+    limits: Limits,
+    tls: Option<TlsAcceptor>,
+    role: Role,
+    implicit_tls: bool,
+}
+
+impl Server {
+    /// Serves one connection to its end.
+    async fn visit(self: Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+        let mut wire = Wire::Plain(stream);
+        let mut agreed = None;
+        if self.implicit_tls {
+            agreed = self.begin_tls(&mut wire).await;
+            if agreed.is_none() {
+                return;
+            }
+        }
+        let ip = peer.ip().to_canonical();
+        let facts = Facts {
+            host: self.house.host.clone(),
+            session_id: draw_id(&self.house),
+            client: Client {
+                ip,
+                reverse_name: None,
+                name: None,
+                extended: false,
+                tls: agreed,
+                signed_in_as: None,
+            },
+            starttls: self.tls.is_some() && !self.implicit_tls,
+        };
+        let session = Session::new(self.house.now(), self.role, self.limits.clone(), facts);
+        Visit { server: &self, wire, session, ip, wake: None, told_of_stop: false }.run().await;
+    }
+
+    /// The handshake; `None` when it failed, and then the connection is of no use.
+    async fn begin_tls(&self, wire: &mut Wire) -> Option<Tls> {
+        let acceptor = self.tls.as_ref()?;
+        match tokio::time::timeout(HANDSHAKE, wire.accept_tls(acceptor)).await {
+            Ok(Ok(tls)) => Some(tls),
+            // Scanners and broken clients; the operator sees them at the debug level.
+            Ok(Err(error)) => {
+                tracing::debug!("a TLS handshake failed: {error}");
+                None
+            }
+            Err(_) => {
+                tracing::debug!("a TLS handshake took too long");
+                None
+            }
+        }
+    }
+
+    fn count(&self, outcome: &'static str) {
+        self.house.metrics.mail_in.get_or_create(&Outcome { outcome }).inc();
+    }
+}
+
+/// Letters and digits that never repeat: it names the conversation in traces and Message-IDs.
+pub(crate) fn draw_id(house: &House) -> String {
+    let mut random = [0u8; 10];
+    house.chance.fill(&mut random);
+    random.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// One connection at work.
+struct Visit<'a> {
+    server: &'a Server,
+    wire: Wire,
+    session: Session,
+    ip: IpAddr,
+    wake: Option<Timestamp>,
+    told_of_stop: bool,
+}
+
+impl Visit<'_> {
+    async fn run(mut self) {
+        let mut buffer = vec![0; READ_BYTES];
+        loop {
+            while let Some(ask) = self.session.next() {
+                if !self.act(ask).await {
+                    return self.wire.close().await;
+                }
+            }
+            if !self.listen(&mut buffer).await {
+                return;
+            }
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.server.house.now()
+    }
+
+    /// Does what the session asks; false ends the connection.
+    async fn act(&mut self, ask: Ask) -> bool {
+        let answer = match ask {
+            Ask::Write(bytes) => {
+                let patience = self.server.limits.command_patience;
+                return matches!(tokio::time::timeout(patience, self.wire.write(&bytes)).await, Ok(Ok(())));
+            }
+            Ask::WakeAt(at) => {
+                self.wake = Some(at);
+                return true;
+            }
+            Ask::Close => return false,
+            Ask::StartTls => match self.server.begin_tls(&mut self.wire).await {
+                Some(tls) => Answer::TlsStarted(tls),
+                None => return false,
+            },
+            Ask::Authenticate(credentials) => authenticate(&self.server.house, credentials, self.ip).await,
+            Ask::Sender { reverse_path, client } => {
+                let desk = &self.server.desk;
+                permitted(desk.sender(self.server.role, &reverse_path, &client, self.now()).await)
+            }
+            Ask::Recipient { recipient, .. } => {
+                permitted(self.server.desk.recipient(self.server.role, &recipient, self.now()).await)
+            }
+            Ask::Accept(arrived) => {
+                let screen = |_: &mail::message::Facts| None;
+                let kept = self.server.desk.accept(self.server.role, *arrived, &screen, self.now()).await;
+                self.server.count(match &kept {
+                    Ok(()) => "accepted",
+                    Err(refusal) if refusal.to_reply().is_permanent() => "refused",
+                    Err(_) => "deferred",
+                });
+                // `Ok` only after the commit: this answer leads to `250`.
+                kept.map_or_else(|refusal| Answer::Refused(told(&refusal)), |()| Answer::Stored)
+            }
+        };
+        let now = self.now();
+        self.session.answer_arrived(now, answer);
+        true
+    }
+
+    /// Waits for bytes, time or the end of the house; false when the client has gone.
+    async fn listen(&mut self, buffer: &mut [u8]) -> bool {
+        let room = self.session.room().min(buffer.len());
+        let now = self.now();
+        let wake = self.wake;
+        let sleep = async {
+            match wake {
+                Some(at) => tokio::time::sleep(at.since(now)).await,
+                None => std::future::pending().await,
+            }
+        };
+        let stop = &self.server.house.stop;
+        tokio::select! {
+            read = self.wire.read(&mut buffer[..room]), if room > 0 => match read {
+                Ok(count) if count > 0 => {
+                    let now = self.server.house.now();
+                    self.session.bytes_arrived(now, &buffer[..count]);
+                }
+                _ => return false,
+            },
+            () = sleep => {
+                let now = self.server.house.now();
+                // Clocks differ by a little: who wakes too early sleeps again.
+                if wake.is_some_and(|at| at <= now) {
+                    self.wake = None;
+                    self.session.time_passed(now);
+                }
+            }
+            () = stop.cancelled(), if !self.told_of_stop => {
+                self.told_of_stop = true;
+                let now = self.server.house.now();
+                self.session.house_closes(now);
+            }
+        }
+        true
+    }
+}
+
+fn permitted(outcome: Result<(), Refusal>) -> Answer {
+    outcome.map_or_else(|refusal| Answer::Refused(told(&refusal)), |()| Answer::Permitted)
+}
+
+/// What the client hears; the store's trouble goes to the log.
+fn told(refusal: &Refusal) -> Reply {
+    if let Some(error) = refusal.trouble() {
+        tracing::warn!("mail was not taken: {error}");
+    }
+    refusal.to_reply()
+}
+
+/// Who signs in. The answer names the account by its id. Nobody acts for somebody else here: a delegate signs in as
+/// themselves and sends as what is theirs.
+async fn authenticate(house: &House, credentials: Credentials, peer: IpAddr) -> Answer {
+    let Credentials { identity, acting_for, password, .. } = credentials;
+    if acting_for.is_some_and(|other| !other.eq_ignore_ascii_case(&identity)) {
+        return Answer::Refused(table::BAD_CREDENTIALS.reply());
+    }
+    match sign_in(house, &identity, password, peer).await {
+        // This door cannot offer to change it (RULES M25).
+        Ok(person) if person.must_change_password() => Answer::Refused(table::PASSWORD_MUST_CHANGE.reply()),
+        Ok(person) => Answer::SignedIn(person.account_id().to_string()),
+        Err(refusal) => Answer::Refused(not_signed_in(&refusal)),
+    }
+}
+
+/// The one place where a refused sign-in becomes a reply (RFC 4954 §6; the statuses are RFC 5248's).
+fn not_signed_in(refusal: &SignInRefusal) -> Reply {
+    let (code, status) = match refusal {
+        SignInRefusal::Wrong => return table::BAD_CREDENTIALS.reply(),
+        SignInRefusal::Busy => return table::AUTH_UNAVAILABLE.reply(),
+        SignInRefusal::Store(error) => {
+            tracing::warn!("signing in failed in the store: {error}");
+            return table::AUTH_UNAVAILABLE.reply();
+        }
+        SignInRefusal::Disabled(_) => (525, "5.7.13"),
+        SignInRefusal::OneTimeExpired => (535, "5.7.8"),
+        SignInRefusal::LockedUntil(_) => (454, "4.7.0"),
+    };
+    let said = refusal.said();
+    Reply::new(code, status.parse().ok(), [said.vi, said.en])
+}

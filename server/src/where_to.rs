@@ -1,0 +1,208 @@
+//! Which hosts take a domain's mail: a fixed route, or DNS (RFC 5321 §5.1, RFC 7505).
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use hickory_resolver::TokioResolver;
+use hickory_resolver::proto::rr::RData;
+use smtp::codec::table;
+use smtp::send::Verdict;
+
+use crate::house::House;
+
+/// Addresses tried in one attempt; a domain with more has others left for the next one. Postfix tries 5.
+const ADDRESSES_MAX: usize = 8;
+/// Hosts of a domain looked up.
+const HOSTS_MAX: usize = 5;
+/// The port of mail between hosts.
+const SMTP_PORT: u16 = 25;
+
+/// A place to connect to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    /// The host's name, for TLS and reports; for a route to an address, that address.
+    pub(crate) host: String,
+    pub(crate) address: SocketAddr,
+}
+
+/// Finds places.
+pub(crate) struct Finder {
+    house: Arc<House>,
+    /// `None` when the machine has no usable DNS configuration.
+    resolver: Option<TokioResolver>,
+}
+
+/// A mail exchanger: its preference and name.
+type Exchanger = (u16, String);
+
+impl Finder {
+    pub(crate) fn new(house: Arc<House>) -> Self {
+        let resolver = TokioResolver::builder_tokio().and_then(|builder| builder.build());
+        if let Err(error) = &resolver {
+            tracing::warn!("no DNS: mail leaves by fixed routes to addresses only: {error}");
+        }
+        Self { house, resolver: resolver.ok() }
+    }
+
+    /// The places for a domain's mail, best first; never empty.
+    ///
+    /// # Errors
+    /// The verdict that every recipient there gets.
+    pub(crate) async fn find(&self, domain: &str) -> Result<Vec<Target>, Verdict> {
+        match self.route(domain).await? {
+            Some(route) => self.by_route(&route).await,
+            None => self.by_dns(domain).await,
+        }
+    }
+
+    async fn route(&self, domain: &str) -> Result<Option<String>, Verdict> {
+        let domain = domain.to_owned();
+        let route =
+            self.house.store.read(domain, |tx, domain| Box::pin(async move { tx.route(domain).await })).await;
+        route.map_err(|error| Verdict::Deferred(smtp::serve::reply_to(&error)))
+    }
+
+    async fn by_route(&self, route: &str) -> Result<Vec<Target>, Verdict> {
+        let Some((host, port)) = route_parts(route) else {
+            tracing::error!("a mail route is not HOST:PORT");
+            return Err(Verdict::Deferred(table::NO_DNS.reply()));
+        };
+        let targets = self.addresses(host, port).await;
+        if targets.is_empty() { Err(Verdict::Deferred(table::NO_DNS.reply())) } else { Ok(targets) }
+    }
+
+    async fn by_dns(&self, domain: &str) -> Result<Vec<Target>, Verdict> {
+        let mut exchangers = self.exchangers(domain).await?;
+        // Hosts of the same preference share the work (RFC 5321 §5.1).
+        let mut dice = vec![0; exchangers.len()];
+        self.house.chance.fill(&mut dice);
+        let mut drawn: Vec<(Exchanger, u8)> = exchangers.drain(..).zip(dice).collect();
+        drawn.sort_by_key(|((preference, _), die)| (*preference, *die));
+        let sorted = drawn.into_iter().map(|(exchanger, _)| exchanger).collect();
+        let hosts = before_ourselves(sorted, &self.house.config.house.hostname);
+        if hosts.is_empty() {
+            return Err(Verdict::Refused(table::MX_LOOP.reply()));
+        }
+        let mut targets = Vec::new();
+        for host in hosts.iter().take(HOSTS_MAX) {
+            targets.extend(self.addresses(host, SMTP_PORT).await);
+        }
+        targets.truncate(ADDRESSES_MAX);
+        if targets.is_empty() { Err(Verdict::Deferred(table::NO_DNS.reply())) } else { Ok(targets) }
+    }
+
+    /// The domain's mail exchangers; the domain itself when it names none (RFC 5321 §5.1).
+    async fn exchangers(&self, domain: &str) -> Result<Vec<Exchanger>, Verdict> {
+        let resolver = self.resolver.as_ref().ok_or(Verdict::Deferred(table::NO_DNS.reply()))?;
+        match resolver.mx_lookup(format!("{domain}.")).await {
+            Ok(lookup) => {
+                let found = lookup.answers().iter().filter_map(|record| match &record.data {
+                    RData::MX(mx) => Some((mx.preference, mx.exchange.to_ascii().to_ascii_lowercase())),
+                    _ => None,
+                });
+                judged(found.collect(), domain)
+            }
+            Err(error) if error.is_nx_domain() => Err(Verdict::Refused(table::NO_SUCH_DOMAIN.reply())),
+            Err(error) if error.is_no_records_found() => Ok(vec![(0, domain.to_owned())]),
+            Err(error) => {
+                tracing::info!("DNS did not answer: {error}");
+                Err(Verdict::Deferred(table::NO_DNS.reply()))
+            }
+        }
+    }
+
+    /// The addresses of a host, as resolved; none when it has none or DNS does not answer.
+    async fn addresses(&self, host: &str, port: u16) -> Vec<Target> {
+        let target = |ip: IpAddr| Target { host: host.to_owned(), address: SocketAddr::new(ip, port) };
+        if let Ok(ip) = host.parse() {
+            return vec![target(ip)];
+        }
+        let Some(resolver) = &self.resolver else { return Vec::new() };
+        let name = format!("{}.", host.trim_end_matches('.'));
+        match resolver.lookup_ip(name).await {
+            Ok(found) => found.iter().take(ADDRESSES_MAX).map(target).collect(),
+            Err(error) => {
+                tracing::info!("a mail host has no address: {error}");
+                Vec::new()
+            }
+        }
+    }
+}
+
+/// A domain whose only exchanger is the root takes no mail (RFC 7505 §3). A root among others is no host and is left out.
+fn judged(found: Vec<Exchanger>, domain: &str) -> Result<Vec<Exchanger>, Verdict> {
+    if found.is_empty() {
+        // An alias without MX records answers like this.
+        return Ok(vec![(0, domain.to_owned())]);
+    }
+    let hosts: Vec<Exchanger> = found
+        .into_iter()
+        .map(|(preference, host)| (preference, host.trim_end_matches('.').to_owned()))
+        .filter(|(_, host)| !host.is_empty())
+        .collect();
+    if hosts.is_empty() { Err(Verdict::Refused(table::NULL_MX.reply())) } else { Ok(hosts) }
+}
+
+/// Where we stand in the list ourselves, only better hosts are tried: mail must not go round in circles (RFC 5321 §5.1).
+fn before_ourselves(sorted: Vec<Exchanger>, ourselves: &str) -> Vec<String> {
+    let own = sorted.iter().find(|(_, host)| host.eq_ignore_ascii_case(ourselves)).map(|(own, _)| *own);
+    let better = sorted.into_iter().filter(|(preference, _)| own.is_none_or(|own| *preference < own));
+    better.map(|(_, host)| host).collect()
+}
+
+/// `HOST:PORT`, with an IPv6 address in brackets.
+fn route_parts(route: &str) -> Option<(&str, u16)> {
+    let (host, port) = route.rsplit_once(':')?;
+    let host = match host.strip_prefix('[') {
+        Some(rest) => rest.strip_suffix(']')?,
+        None if host.contains(':') => return None,
+        None => host,
+    };
+    let port = port.parse().ok().filter(|port| *port != 0)?;
+    (!host.is_empty()).then_some((host, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[rustfmt::skip]
+    fn routes() {
+        let rows = [
+            ("127.0.0.1:2525",   Some(("127.0.0.1", 2525))),
+            ("[::1]:25",         Some(("::1", 25))),
+            ("relay.gov.vn:587", Some(("relay.gov.vn", 587))),
+            ("relay.gov.vn",     None),
+            ("::1:25",           None),
+            ("[::1:25",          None),
+            (":25",              None),
+            ("a:0",              None),
+            ("a:65536",          None),
+        ];
+        for (route, expected) in rows {
+            assert_eq!(route_parts(route), expected, "{route}");
+        }
+    }
+
+    fn exchangers(list: &[(u16, &str)]) -> Vec<Exchanger> {
+        list.iter().map(|(preference, host)| (*preference, (*host).to_owned())).collect()
+    }
+
+    #[test]
+    fn rfc_7505_a_null_mx_refuses_for_good() {
+        let refused = judged(exchangers(&[(0, ".")]), "a.vn").unwrap_err();
+        assert!(refused.reply().to_string().starts_with("556 5.1.10"), "{refused:?}");
+        assert_eq!(judged(exchangers(&[]), "a.vn").unwrap(), exchangers(&[(0, "a.vn")]));
+        let some = judged(exchangers(&[(0, "."), (10, "mx.a.vn.")]), "a.vn").unwrap();
+        assert_eq!(some, exchangers(&[(10, "mx.a.vn")]));
+    }
+
+    #[test]
+    fn rfc_5321_5_1_only_hosts_better_than_ourselves_are_tried() {
+        let list = exchangers(&[(10, "one.vn"), (20, "We.vn"), (20, "two.vn"), (30, "three.vn")]);
+        assert_eq!(before_ourselves(list.clone(), "we.vn"), ["one.vn"]);
+        assert_eq!(before_ourselves(list, "other.vn").len(), 4);
+        assert!(before_ourselves(exchangers(&[(5, "we.vn")]), "we.vn").is_empty());
+    }
+}

@@ -1,0 +1,145 @@
+//! The words of an envelope, from the wire to the outbox and back.
+
+use mail::envelope::{DsnReturn, OutboundMail, OutboundRecipient};
+use mail::{AccountId, Domain};
+
+use super::Refusal;
+use super::recipient::postmaster;
+use crate::codec::table;
+use crate::envelope::{
+    Envelope, EnvelopeId, ForwardPath, Notify, OriginalRecipient, Recipient, Ret, ReversePath,
+};
+
+/// A row's payload for some recipients of an accepted message.
+pub(super) fn outbound(
+    envelope: &Envelope,
+    message: &[u8],
+    recipients: Vec<OutboundRecipient>,
+) -> OutboundMail {
+    OutboundMail {
+        reverse_path: envelope.reverse_path.mailbox().cloned(),
+        recipients,
+        submission: None,
+        envid: envelope.envelope_id.as_ref().map(|id| id.as_str().to_owned()),
+        ret: envelope.ret.map(|ret| match ret {
+            Ret::Full => DsnReturn::Full,
+            Ret::Headers => DsnReturn::Hdrs,
+        }),
+        smtputf8: envelope.smtputf8,
+        body_8bit: !message.is_ascii(),
+        received_at: envelope.received_at,
+    }
+}
+
+/// One recipient on the way out.
+pub(super) fn recipient_out(
+    recipient: &Recipient,
+    local_account: Option<AccountId>,
+    host: &Domain,
+) -> Result<OutboundRecipient, Refusal> {
+    let address = match &recipient.path {
+        ForwardPath::Mailbox(address) => address.clone(),
+        ForwardPath::Postmaster => postmaster(host)?,
+    };
+    let original = recipient.original.as_ref();
+    Ok(OutboundRecipient {
+        address,
+        notify: recipient.notify.map(notify_out),
+        orcpt: original.map(|original| format!("{};{}", original.kind(), original.text())),
+        local_account,
+    })
+}
+
+/// The same recipient as a conversation and a report want it.
+pub(super) fn recipient_in(recipient: &OutboundRecipient) -> Recipient {
+    let original = recipient.orcpt.as_deref().and_then(|text| text.split_once(';'));
+    Recipient {
+        path: ForwardPath::Mailbox(recipient.address.clone()),
+        notify: recipient.notify.map(notify_in),
+        original: original.and_then(|(kind, text)| OriginalRecipient::new(kind, text)),
+    }
+}
+
+fn notify_out(notify: Notify) -> mail::envelope::Notify {
+    match notify {
+        Notify::Never => mail::envelope::Notify::NEVER,
+        Notify::On { success, failure, delay } => mail::envelope::Notify { success, failure, delay },
+    }
+}
+
+fn notify_in(notify: mail::envelope::Notify) -> Notify {
+    let mail::envelope::Notify { success, failure, delay } = notify;
+    match success || failure || delay {
+        true => Notify::On { success, failure, delay },
+        false => Notify::Never,
+    }
+}
+
+/// The recipient once its sender has heard of the delay: what is still wished for is all but that, so that nobody is told
+/// twice.
+pub(super) fn delay_told(recipient: &OutboundRecipient) -> OutboundRecipient {
+    let wished = recipient.notify.map_or(Notify::USUAL, notify_in);
+    let left = match wished {
+        Notify::On { success, failure, .. } => notify_out(Notify::On { success, failure, delay: false }),
+        Notify::Never => mail::envelope::Notify::NEVER,
+    };
+    OutboundRecipient { notify: Some(left), ..recipient.clone() }
+}
+
+pub(super) fn reverse_path(mail: &OutboundMail) -> ReversePath {
+    mail.reverse_path.clone().map_or(ReversePath::Null, ReversePath::Mailbox)
+}
+
+pub(super) fn ret(mail: &OutboundMail) -> Option<Ret> {
+    mail.ret.map(|ret| match ret {
+        DsnReturn::Full => Ret::Full,
+        DsnReturn::Hdrs => Ret::Headers,
+    })
+}
+
+pub(super) fn envelope_id(mail: &OutboundMail) -> Option<EnvelopeId> {
+    mail.envid.as_deref().and_then(EnvelopeId::new)
+}
+
+/// As JSON.
+pub(super) fn to_json(mail: &OutboundMail) -> Result<String, Refusal> {
+    serde_json::to_string(mail).map_err(|_| table::OUR_FAULT.into())
+}
+
+/// The message as it comes to lie in a mailbox: with the `Return-Path` that final delivery adds (RFC 5321 §4.4). A message that begins with
+/// that very line already has it.
+pub(super) fn with_return_path(path: &ReversePath, message: Vec<u8>) -> Vec<u8> {
+    let line = format!("Return-Path: {path}\r\n").into_bytes();
+    match message.starts_with(&line) {
+        true => message,
+        false => [line, message].concat(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delay_is_told_once_and_every_other_wish_stays() {
+        let on = |success, failure, delay| mail::envelope::Notify { success, failure, delay };
+        let rows = [
+            (None, on(false, true, false)),
+            (Some(on(true, true, true)), on(true, true, false)),
+            (Some(on(false, false, true)), mail::envelope::Notify::NEVER),
+            (Some(mail::envelope::Notify::NEVER), mail::envelope::Notify::NEVER),
+        ];
+        for (notify, left) in rows {
+            let plain = OutboundRecipient::plain("b@b.vn".parse().unwrap());
+            assert_eq!(delay_told(&OutboundRecipient { notify, ..plain }).notify, Some(left), "{notify:?}");
+        }
+    }
+
+    #[test]
+    fn rfc_5321_4_4_a_return_path_is_added_once() {
+        let path = ReversePath::Mailbox("a@b.vn".parse().unwrap());
+        let once = with_return_path(&path, b"Subject: x\r\n\r\n".to_vec());
+        assert!(once.starts_with(b"Return-Path: <a@b.vn>\r\nSubject"));
+        assert_eq!(with_return_path(&path, once.clone()), once);
+    }
+}

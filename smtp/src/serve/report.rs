@@ -1,0 +1,103 @@
+//! Reports to senders: written here, sent to an inbox of this house or back to where the mail came from.
+
+use mail::Timestamp;
+use mail::envelope::{OutboundMail, OutboundRecipient};
+use store::{Lane, NewEmail, NewOutbox, OutboxKind};
+
+use super::outgoing::Outgoing;
+use super::payload::{envelope_id, ret, reverse_path, to_json, with_return_path};
+use super::recipient::{Place, place};
+use super::record::Telling;
+use super::{Desk, Refusal};
+use crate::dsn::{self, Fate, Report};
+use crate::envelope::{ForwardPath, ReversePath};
+
+impl Desk {
+    /// The report about these fates and the way it goes; `None` when nobody is to be told.
+    pub(super) async fn telling(
+        &self,
+        outgoing: &Outgoing,
+        fates: &[Fate],
+        report_id: &str,
+        now: Timestamp,
+    ) -> Result<Option<Telling>, Refusal> {
+        let mail = &outgoing.mail;
+        let (to, envelope_id) = (reverse_path(mail), envelope_id(mail));
+        let facts = dsn::Facts {
+            host: &self.host,
+            id: report_id,
+            now,
+            reverse_path: &to,
+            envelope_id: envelope_id.as_ref(),
+            ret: ret(mail),
+            received_at: mail.received_at,
+            message: outgoing.message.as_deref().unwrap_or_default(),
+            fates,
+            returned_bytes_max: self.limits.returned_bytes_max,
+        };
+        let Some(report) = dsn::build(&facts) else { return Ok(None) };
+        let input = (ForwardPath::Mailbox(report.to.clone()), self.host.clone());
+        let sender = self
+            .store
+            .read(input, |tx, (path, host)| Box::pin(async move { place(tx, host, path, now).await }))
+            .await;
+        match sender {
+            Ok(Place::Here(account)) => self.to_inbox(account.account_id, report, now).await.map(Some),
+            Ok(Place::Elsewhere(_)) => self.to_queue(outgoing, report, now).await.map(Some),
+            // The sender has an address of ours that no longer leads anywhere: there is nobody to tell.
+            Err(Refusal::Said(_)) => Ok(None),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    async fn to_inbox(
+        &self,
+        account_id: mail::AccountId,
+        report: Report,
+        now: Timestamp,
+    ) -> Result<Telling, Refusal> {
+        let message = with_return_path(&ReversePath::Null, report.message);
+        let facts = mail::message::read(&message, &self.reading);
+        Ok(Telling::Inbox(Box::new(NewEmail {
+            account_id,
+            blob: self.store.seal(account_id, &message, now).await?,
+            facts,
+            mailbox_ids: vec![self.inbox(account_id).await?],
+            keywords: Vec::new(),
+            received_at: now,
+            // Who fills a mailbox must still learn that mail was not delivered.
+            ask_quota: false,
+        })))
+    }
+
+    async fn to_queue(
+        &self,
+        outgoing: &Outgoing,
+        report: Report,
+        now: Timestamp,
+    ) -> Result<Telling, Refusal> {
+        let owner = outgoing.claimed.owner;
+        let blob = self.store.seal(owner, &report.message, now).await?;
+        let destination = report.to.domain().as_str().to_owned();
+        let payload = OutboundMail {
+            reverse_path: None,
+            recipients: vec![OutboundRecipient::plain(report.to)],
+            submission: None,
+            envid: None,
+            ret: None,
+            smtputf8: report.smtputf8,
+            body_8bit: !report.message.is_ascii(),
+            received_at: now,
+        };
+        let row = NewOutbox {
+            kind: OutboxKind::Mail,
+            owner,
+            lane: Lane::Normal,
+            destination,
+            payload: to_json(&payload)?,
+            blob_id: Some(blob.blob_id()),
+            due_at: now,
+        };
+        Ok(Telling::Queue { blob, row })
+    }
+}

@@ -1,0 +1,145 @@
+//! Who may send, who may receive, and what lies where after the promise.
+
+use smtp::codec::table;
+use smtp::receive::Role;
+use store::{AccountState, OutboxKind};
+
+use super::house::{AN, BINH, NOW, arrived, client, dice, recipient, refused, reverse_path, stories};
+
+stories! {
+    /// RFC 5321 §3.3 and §3.6; M20, M23: whom each door takes mail for.
+    async fn m20_m23_recipients_at_each_door(office: Office) {
+        office.write(|tx| Box::pin(async move { tx.set_account_state(super::house::BINH, AccountState::Suspended, NOW).await })).await;
+        let rows = [
+            ("an@a.gov.vn", Role::Mx, "ok"),
+            ("VAN.THU@A.GOV.VN", Role::Mx, "ok"),
+            ("binh@a.gov.vn", Role::Mx, "ok"),
+            ("nobody@a.gov.vn", Role::Mx, "550 5.1.1"),
+            ("nobody@a.gov.vn", Role::Submission, "550 5.1.1"),
+            ("an@elsewhere.vn", Role::Mx, "550 5.7.1"),
+            ("an@elsewhere.vn", Role::Lmtp, "550 5.7.1"),
+            ("an@elsewhere.vn", Role::Submission, "ok"),
+            ("Postmaster", Role::Mx, "ok"),
+            ("postmaster@a.gov.vn", Role::Mx, "ok"),
+        ];
+        for (address, role, expected) in rows {
+            let outcome = office.desk.recipient(role, &recipient(address), NOW).await;
+            let said = if outcome.is_ok() { "ok".to_owned() } else { refused(outcome) };
+            assert_eq!(said, expected, "{address} {role:?}");
+        }
+        office.close(BINH).await;
+        assert_eq!(refused(office.desk.recipient(Role::Mx, &recipient("binh@a.gov.vn"), NOW).await), "550 5.1.6");
+    }
+
+    async fn our_own_people_send_as_themselves(office: Office) {
+        let rows = [
+            ("an@a.gov.vn", Role::Submission, Some(AN), "ok"),
+            ("van.thu@a.gov.vn", Role::Submission, Some(AN), "ok"),
+            ("binh@a.gov.vn", Role::Submission, Some(AN), "553 5.7.1"),
+            ("x@elsewhere.vn", Role::Submission, Some(AN), "553 5.7.1"),
+            ("", Role::Submission, Some(AN), "553 5.7.1"),
+            ("an@a.gov.vn", Role::Submission, None, "530 5.7.0"),
+            ("x@elsewhere.vn", Role::Mx, None, "ok"),
+            ("", Role::Mx, None, "ok"),
+        ];
+        for (from, role, who, expected) in rows {
+            let outcome = office.desk.sender(role, &reverse_path(from), &client(who), NOW).await;
+            let said = if outcome.is_ok() { "ok".to_owned() } else { refused(outcome) };
+            assert_eq!(said, expected, "{from:?} {role:?} {who:?}");
+        }
+        // What stands in From is read by people; it is theirs too.
+        let mut forged = arrived("an@a.gov.vn", &["binh@a.gov.vn"], "x", Some(AN));
+        forged.message = b"From: binh@a.gov.vn\r\n\r\nx\r\n".to_vec();
+        assert_eq!(refused(office.desk.accept(Role::Submission, forged, &|_| None, NOW).await), "553 5.7.1");
+        assert_eq!(office.outbox_depth().await, 0);
+    }
+
+    async fn a_message_for_one_lies_in_the_inbox_and_one_sent_twice_lies_there_twice(office: Office) {
+        office.from_outside("x@b.vn", &["an@a.gov.vn"], "hai").await.unwrap();
+        office.from_outside("x@b.vn", &["an@a.gov.vn"], "hai").await.unwrap();
+        let inbox = office.inbox(AN).await;
+        assert_eq!(inbox.len(), 2);
+        assert!(inbox[0].starts_with("Return-Path: <x@b.vn>\r\nReceived: from x "), "{}", inbox[0]);
+        assert!(inbox[0].ends_with("\r\n\r\nhai\r\n"), "{}", inbox[0]);
+        assert_eq!(office.audit(AN).await, ["mail.received", "mail.received"]);
+        assert_eq!(office.outbox_depth().await, 0);
+    }
+
+    async fn a_message_for_two_accounts_reaches_each_once(office: Office) {
+        let to = ["an@a.gov.vn", "van.thu@a.gov.vn", "binh@a.gov.vn", "Postmaster"];
+        office.from_outside("x@b.vn", &to, "hai nơi").await.unwrap();
+        assert_eq!((office.inbox(AN).await.len(), office.inbox(BINH).await.len()), (1, 0));
+        let rows = office.claim(OutboxKind::Local, "h1", NOW).await;
+        assert_eq!(rows.len(), 1, "two addresses of An are one An");
+        office.desk.deliver_here(&rows[0], &dice(), NOW).await.unwrap().unwrap();
+        let inbox = office.inbox(BINH).await;
+        assert_eq!(inbox, office.inbox(AN).await, "the very same bytes");
+        assert_eq!(office.audit(BINH).await, ["mail.received"]);
+        assert_eq!(office.outbox_depth().await, 0);
+    }
+
+    async fn r10_a_state_secret_leaves_nothing_behind(office: Office) {
+        let secret = arrived("x@b.vn", &["an@a.gov.vn", "binh@a.gov.vn"], "MẬT", None);
+        let screen = |facts: &mail::message::Facts| {
+            (facts.subject == "MẬT").then(|| table::STATE_SECRET.reply())
+        };
+        assert_eq!(refused(office.desk.accept(Role::Mx, secret, &screen, NOW).await), "550 5.7.1");
+        assert!(office.inbox(AN).await.is_empty());
+        assert!(office.audit(AN).await.is_empty());
+        assert_eq!(office.outbox_depth().await, 0);
+    }
+
+    async fn m31_a_full_mailbox_puts_off_and_others_still_get_theirs(office: Office) {
+        let large = "x".repeat(9_000);
+        office.from_outside("x@b.vn", &["an@a.gov.vn"], &large[..4_000]).await.unwrap();
+        // Room for something, but not for this.
+        assert_eq!(refused(office.from_outside("x@b.vn", &["an@a.gov.vn"], &large[..4_000]).await), "452 4.2.2");
+        office.from_outside("x@b.vn", &["an@a.gov.vn", "binh@a.gov.vn"], &large[..2_500]).await.unwrap();
+        assert_eq!((office.inbox(AN).await.len(), office.inbox(BINH).await.len()), (1, 1));
+        // An's own waits in the outbox and is put off.
+        let rows = office.claim(OutboxKind::Local, "h1", NOW).await;
+        let tally = office.desk.deliver_here(&rows[0], &dice(), NOW).await.unwrap().unwrap();
+        assert_eq!((tally.deferred, tally.refused), (1, 0));
+        office.write(|tx| Box::pin(async move {
+            let inbox = tx.mailbox_with_role(AN, store::MailboxRole::Inbox).await?.unwrap().mailbox_id;
+            let query = store::EmailQuery { in_mailbox: Some(inbox), ..Default::default() };
+            let (ids, _) = tx.query_emails(AN, &query, 0, 10).await?;
+            tx.destroy_email(AN, ids[0], NOW).await
+        })).await;
+        let later = NOW.plus(std::time::Duration::from_secs(3_600));
+        let rows = office.claim(OutboxKind::Local, "h2", later).await;
+        let tally = office.desk.deliver_here(&rows[0], &dice(), later).await.unwrap().unwrap();
+        assert_eq!((tally.delivered, office.inbox(AN).await.len()), (1, 1));
+    }
+
+    async fn a_submission_leaves_by_one_row_for_each_domain_and_each_account(office: Office) {
+        let to = ["b@b.vn", "c@c.vn", "c2@c.vn", "binh@a.gov.vn", "an@a.gov.vn"];
+        office.from_an(&to, "gửi đi").await.unwrap();
+        assert_eq!(office.audit(AN).await, ["mail.submitted"]);
+        assert!(office.inbox(AN).await.is_empty(), "nothing is delivered before its own transaction");
+        let mut mails: Vec<_> = office.claim(OutboxKind::Mail, "h1", NOW).await.iter()
+            .map(|row| (row.destination().to_owned(), row.recipients())).collect();
+        mails.sort();
+        assert_eq!(mails, [("b.vn".to_owned(), 1), ("c.vn".to_owned(), 2)]);
+        let locals = office.claim(OutboxKind::Local, "h1", NOW).await;
+        assert_eq!(locals.len(), 2);
+        for row in &locals {
+            office.desk.deliver_here(row, &dice(), NOW).await.unwrap().unwrap();
+        }
+        assert!(office.inbox(BINH).await[0].starts_with("Return-Path: <an@a.gov.vn>\r\nReceived: "));
+        assert_eq!(office.inbox(AN).await.len(), 1);
+    }
+
+    async fn who_closed_meanwhile_is_reported_not_forgotten(office: Office) {
+        office.close(BINH).await;
+        // Was welcome at RCPT; closed before the dot.
+        office.from_outside("an@a.gov.vn", &["an@a.gov.vn", "binh@a.gov.vn"], "hai").await.unwrap();
+        let rows = office.claim(OutboxKind::Local, "h1", NOW).await;
+        let tally = office.desk.deliver_here(&rows[0], &dice(), NOW).await.unwrap().unwrap();
+        assert_eq!(tally.refused, 1);
+        let inbox = office.inbox(AN).await;
+        assert!(inbox.iter().any(|text| text.contains("Status: 5.1.6")), "{inbox:?}");
+        // With nobody left to take it, the message itself is refused.
+        assert_eq!(refused(office.from_outside("x@b.vn", &["binh@a.gov.vn"], "x").await), "550 5.1.6");
+    }
+}

@@ -1,0 +1,283 @@
+//! A store with an office in it, and a desk over it.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use mail::{AccountId, AgencyId, Chance, MailboxId, Timestamp, UidValidity};
+use smtp::receive::{Arrived, Role};
+use smtp::retry::Schedule;
+use smtp::serve::{Desk, Dice, Outgoing, Refusal};
+use smtp::{Body, Client, Envelope, ForwardPath, Limits, Recipient, ReversePath};
+use sqlx::Connection;
+use store::{
+    AccountKind, AccountState, AgencyNames, Config, MailboxRole, MasterKey, NewAccount, NewAgency,
+    NewMailbox, OutboxKind, Place, Store, Tx,
+};
+
+/// Sunday 22 November 2026, 08:00 in Hà Nội.
+pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_795_309_200);
+pub(crate) const AN: AccountId = AccountId::from_bytes([1; 16]);
+pub(crate) const BINH: AccountId = AccountId::from_bytes([2; 16]);
+
+struct Counting(AtomicU64);
+
+impl Chance for Counting {
+    fn fill(&self, out: &mut [u8]) {
+        for chunk in out.chunks_mut(8) {
+            // Odd and large, so that ids look drawn and never repeat.
+            let next = self.0.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            chunk.copy_from_slice(&next.to_be_bytes()[..chunk.len()]);
+        }
+    }
+}
+
+/// An office with An (who keeps the house) and Bình, at `a.gov.vn`.
+pub(crate) struct Office {
+    pub(crate) store: Store,
+    pub(crate) desk: Desk,
+    _dir: tempfile::TempDir,
+}
+
+/// `stories! { async fn name(office: Office) { … } }`: each runs on both engines.
+macro_rules! stories {
+    ($($(#[$doc:meta])* async fn $name:ident($office:ident: Office) $body:block)*) => {
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(crate::desk::house::Office::sqlite().await).await;
+            })*
+        }
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(crate::desk::house::Office::postgres().await).await;
+            })*
+        }
+        $($(#[$doc])* async fn $name($office: crate::desk::house::Office) $body)*
+    };
+}
+pub(crate) use stories;
+
+impl Office {
+    pub(crate) async fn sqlite() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let place = Place::Sqlite(dir.path().join("congvan.db"));
+        Self::open(dir, place).await
+    }
+
+    pub(crate) async fn postgres() -> Self {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let base = std::env::var("CONGVAN_TEST_POSTGRES").expect(
+            "CONGVAN_TEST_POSTGRES is not set: run the tests through scripts/with-postgres (make test does)",
+        );
+        let name = format!("desk_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let mut admin = sqlx::PgConnection::connect(&base).await.unwrap();
+        let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
+        sqlx::raw_sql(create).execute(&mut admin).await.unwrap();
+        let place = Place::Postgres(mail::Secret::new(base.replacen("/postgres?", &format!("/{name}?"), 1)));
+        Self::open(tempfile::tempdir().unwrap(), place).await
+    }
+
+    async fn open(dir: tempfile::TempDir, place: Place) -> Self {
+        let config = Config {
+            place,
+            blobs: dir.path().join("blobs"),
+            master_key: MasterKey::from_bytes([7; 32]),
+            limits: store::Limits::default(),
+        };
+        let (store, worker) = Store::open(config, Arc::new(Counting(1.into())), NOW).await.unwrap();
+        tokio::spawn(worker.run());
+        let host = "mx.a.gov.vn".parse().unwrap();
+        let desk = Desk::new(store.clone(), host, Limits::default(), Schedule::mail());
+        let office = Self { store, desk, _dir: dir };
+        office.write(|tx| Box::pin(furnish(tx))).await;
+        office
+    }
+
+    /// Verbs in a transaction of their own.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        verb: impl for<'t> Fn(&'t mut Tx) -> store::Verb<'t, T, store::Error> + Send + Sync + 'static,
+    ) -> T {
+        self.store.write("a story", (), move |tx, ()| verb(tx)).await.unwrap()
+    }
+
+    /// The texts in an account's inbox, newest first.
+    pub(crate) async fn inbox(&self, account: AccountId) -> Vec<String> {
+        let emails = self
+            .store
+            .read(account, |tx, account| {
+                Box::pin(async move {
+                    let inbox = tx.mailbox_with_role(*account, MailboxRole::Inbox).await?.unwrap();
+                    let query =
+                        store::EmailQuery { in_mailbox: Some(inbox.mailbox_id), ..Default::default() };
+                    let (ids, _) = tx.query_emails(*account, &query, 0, 100).await?;
+                    Ok::<_, store::Error>(tx.emails(*account, &ids).await?)
+                })
+            })
+            .await
+            .unwrap();
+        let mut texts = Vec::new();
+        for email in emails {
+            let bytes = self.store.read_blob(account, email.blob_id).await.unwrap().unwrap();
+            texts.push(String::from_utf8(bytes).unwrap());
+        }
+        texts
+    }
+
+    /// The names of an account's audit rows, newest first.
+    pub(crate) async fn audit(&self, account: AccountId) -> Vec<String> {
+        self.store
+            .read(account, |tx, account| {
+                Box::pin(async move {
+                    let trail = tx.audit_trail(*account, 100).await?;
+                    Ok::<_, store::Error>(trail.into_iter().map(|row| row.action).collect())
+                })
+            })
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn outbox_depth(&self) -> i64 {
+        self.store.read((), |tx, ()| Box::pin(async move { tx.outbox_depth().await })).await.unwrap()
+    }
+
+    /// Leases what is due of a kind at a moment, and opens it.
+    pub(crate) async fn claim(&self, kind: OutboxKind, holder: &str, now: Timestamp) -> Vec<Outgoing> {
+        let input = (kind, holder.to_owned());
+        let rows = self
+            .store
+            .write("claim", input, move |tx, (kind, holder)| {
+                Box::pin(async move { tx.claim_outbox(*kind, holder, now, LEASE, 10).await })
+            })
+            .await
+            .unwrap();
+        let mut opened = Vec::new();
+        for row in rows {
+            opened.push(self.desk.open(row, holder).await.unwrap());
+        }
+        opened
+    }
+
+    pub(crate) async fn close(&self, account: AccountId) {
+        self.write(move |tx| {
+            Box::pin(async move { tx.set_account_state(account, AccountState::Closed, NOW).await })
+        })
+        .await;
+    }
+
+    /// Accepts mail from elsewhere.
+    pub(crate) async fn from_outside(&self, from: &str, to: &[&str], text: &str) -> Result<(), Refusal> {
+        let arrived = arrived(from, to, text, None);
+        self.desk.accept(Role::Mx, arrived, &|_| None, NOW).await
+    }
+
+    /// Accepts mail that An hands in.
+    pub(crate) async fn from_an(&self, to: &[&str], text: &str) -> Result<(), Refusal> {
+        let arrived = arrived("an@a.gov.vn", to, text, Some(AN));
+        self.desk.accept(Role::Submission, arrived, &|_| None, NOW).await
+    }
+}
+
+pub(crate) const LEASE: Duration = Duration::from_secs(60);
+
+pub(crate) fn dice() -> Dice {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    Dice { jitter: 128, report_id: format!("r{}", COUNT.fetch_add(1, Ordering::Relaxed)) }
+}
+
+pub(crate) fn recipient(address: &str) -> Recipient {
+    match address {
+        "Postmaster" => Recipient::new(ForwardPath::Postmaster),
+        _ => Recipient::new(ForwardPath::Mailbox(address.parse().unwrap())),
+    }
+}
+
+pub(crate) fn client(signed_in: Option<AccountId>) -> Client {
+    Client {
+        ip: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+        reverse_name: None,
+        name: None,
+        extended: true,
+        tls: None,
+        signed_in_as: signed_in.map(|id| id.to_string()),
+    }
+}
+
+pub(crate) fn reverse_path(from: &str) -> ReversePath {
+    match from {
+        "" => ReversePath::Null,
+        _ => ReversePath::Mailbox(from.parse().unwrap()),
+    }
+}
+
+pub(crate) fn arrived(from: &str, to: &[&str], text: &str, signed_in: Option<AccountId>) -> Arrived {
+    Arrived {
+        envelope: Envelope {
+            id: "s1.1".into(),
+            reverse_path: reverse_path(from),
+            recipients: to.iter().map(|address| recipient(address)).collect(),
+            body: Body::SevenBit,
+            smtputf8: false,
+            ret: None,
+            envelope_id: None,
+            received_at: NOW,
+            client: client(signed_in),
+        },
+        trace: "Received: from x ([192.0.2.1])\r\n\tby mx.a.gov.vn with ESMTP id s1.1;\r\n".into(),
+        message: format!("From: {from}\r\nSubject: {text}\r\n\r\n{text}\r\n").into_bytes(),
+    }
+}
+
+/// The code and status of a refusal.
+pub(crate) fn refused(outcome: Result<(), Refusal>) -> String {
+    let reply = outcome.unwrap_err().to_reply().to_string();
+    reply.split(' ').take(2).collect::<Vec<_>>().join(" ")
+}
+
+async fn furnish(tx: &mut Tx) -> Result<(), store::Error> {
+    let agency_id = AgencyId::from_bytes([9; 16]);
+    let names = AgencyNames {
+        code: "H37.02".parse().unwrap(),
+        code102: None,
+        name: "Sở Nội vụ".into(),
+        mail: String::new(),
+        parent_id: None,
+        decision: String::new(),
+    };
+    tx.add_agency(&NewAgency { agency_id, names, valid_from: NOW }, NOW).await?;
+    tx.put_domain(&"a.gov.vn".parse().unwrap(), Some(agency_id), NOW).await?;
+    for (n, name, role) in [(1, "an", store::Role::Admin), (2, "binh", store::Role::Staff)] {
+        let account_id = AccountId::from_bytes([n; 16]);
+        tx.add_account(
+            &NewAccount {
+                account_id,
+                agency_id,
+                unit_id: None,
+                kind: AccountKind::Person,
+                role,
+                display_name: name.into(),
+                position: String::new(),
+                password_hash: None,
+                must_change_password: false,
+                quota_bytes: 10_000,
+                address: format!("{name}@a.gov.vn").parse().unwrap(),
+            },
+            NOW,
+        )
+        .await?;
+        tx.add_mailbox(&NewMailbox {
+            account_id,
+            mailbox_id: MailboxId::from_bytes([n; 16]),
+            parent_id: None,
+            name: "Inbox".into(),
+            role: Some(MailboxRole::Inbox),
+            sort_order: 1,
+            uid_validity: UidValidity(1),
+        })
+        .await?;
+    }
+    tx.add_alias(AN, &"van.thu@a.gov.vn".parse().unwrap(), NOW).await
+}

@@ -1,0 +1,5 @@
+//! The desk over a store of either engine: what is promised is kept, once, whatever crashes.
+
+mod accepting;
+mod carrying;
+mod house;
