@@ -22,10 +22,10 @@ use signer::{Judged, Policy, Role};
 use store::{ExchangeSystem, SignerRole};
 use tokio::sync::Semaphore;
 
+use crate::evidence;
 use crate::house::House;
 use crate::metrics::Outcome;
 use crate::sequencer::LogKey;
-use crate::trust;
 
 /// Below this path stand the calls.
 const BASE: &str = "/vxp";
@@ -227,21 +227,16 @@ impl Exchange {
         if pending.files().is_empty() {
             return Ok(Vec::new());
         }
-        let policy = self.policy(pending).await?;
+        let policy = self.policy(pending);
         let mut judged = Vec::with_capacity(pending.files().len());
         for file in pending.files() {
-            judged.push(judge(&self.house, file.clone(), policy.clone()).await?);
+            judged.push(evidence::judge(&self.house, file.clone(), policy.clone()).await);
         }
         Ok(judged)
     }
 
     /// Trusts whom this installation trusts, and places certificates as the sending agency has registered them.
-    async fn policy(&self, pending: &Pending) -> Result<Policy, Error> {
-        let house = self.house.clone();
-        let trust = blocking(move || trust::read(&house.config)).await?.map_err(|error| {
-            tracing::error!("the trust anchors cannot be read: {error:#}");
-            Error::Internal
-        })?;
+    fn policy(&self, pending: &Pending) -> Policy {
         let roles = pending.signers().iter().filter_map(|signer| {
             let role = match signer.role {
                 SignerRole::Leader => Role::Leader,
@@ -249,14 +244,8 @@ impl Exchange {
             };
             Some((registry::vxp::hash::full_hex(&signer.fingerprint).parse().ok()?, role))
         });
-        Ok(Policy { trust, roles: roles.collect(), ..Policy::default() })
+        Policy { roles: roles.collect(), ..self.house.trust.policy() }
     }
-}
-
-/// Judges one file.
-async fn judge(house: &House, file: Arc<[u8]>, policy: Policy) -> Result<Judged, Error> {
-    let now = house.now();
-    blocking(move || signer::judge(file, &policy, &signer::Evidence::default(), now)).await
 }
 
 /// Work that takes longer than an async thread may be kept.

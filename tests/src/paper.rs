@@ -48,6 +48,11 @@ impl Paper {
             .expect("CONGVAN_PYHANKO is not set: scripts/test-tools says where pyHanko is (make test does)");
         let path = self.path.with_extension(format!("{signer}-pyhanko.pdf"));
         let pki = program.data.join("pki");
+        // pyHanko wants the leaf alone; those above it come from the issuing CA's file.
+        let chain = std::fs::read_to_string(pki.join(format!("{signer}.pem"))).expect("a chain");
+        let end = "-----END CERTIFICATE-----\n";
+        let leaf = path.with_extension("leaf.pem");
+        std::fs::write(&leaf, chain.split_inclusive(end).next().expect("a leaf")).expect("a file");
         let output = Command::new(Path::new(&bin).join("pyhanko"))
             .args(["sign", "addsig", "--field"])
             .arg(format!("Sig_{signer}"))
@@ -57,7 +62,9 @@ impl Paper {
             .args(["pemder", "--no-pass", "--key"])
             .arg(pki.join(format!("{signer}.key")))
             .arg("--cert")
-            .arg(pki.join(format!("{signer}.pem")))
+            .arg(&leaf)
+            .arg("--chain")
+            .arg(pki.join("ca.pem"))
             .arg(&self.path)
             .arg(&path)
             .output()
