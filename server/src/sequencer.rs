@@ -17,8 +17,8 @@ use crate::house::{House, write_private};
 
 /// Leaves taken in at once: one transaction of a few hundred milliseconds at most.
 const LEAVES_AT_ONCE: i64 = 4_000;
-/// How long a sequencer that died keeps others waiting.
-const LEASE: Duration = Duration::from_secs(10);
+/// How long a sequencer that died keeps others waiting. Prolonged with every turn, three times as often at least.
+const LEASE: Duration = Duration::from_secs(3);
 /// How long to sleep when nobody signals: another node's leaves are found then.
 const LOOK_ANYWAY: Duration = Duration::from_secs(1);
 
@@ -84,13 +84,17 @@ pub(crate) async fn run(house: Arc<House>) {
             return;
         }
     };
-    let holder = house.draw_token(12);
+    // One server works on a SQLite file (see serve.rs), so whoever held the lease before is gone and nobody waits.
+    let holder = match house.store.engine() {
+        "sqlite" => "the server of this file".to_owned(),
+        _ => house.draw_token(12),
+    };
     let mut signals = house.store.signals();
     let pause = Duration::from_millis(house.config.ledger.checkpoint_millis);
     loop {
         match turn(&house, &key, &holder).await {
             // More than one turn's worth was waiting.
-            Ok(taken) if taken as i64 == LEAVES_AT_ONCE => continue,
+            Ok(Some(taken)) if taken as i64 == LEAVES_AT_ONCE => continue,
             Ok(_) => {}
             Err(error) => tracing::warn!("the sequencer could not work: {error:#}"),
         }
@@ -101,13 +105,26 @@ pub(crate) async fn run(house: Arc<House>) {
         };
         tokio::select! {
             () = house.stop.cancelled() => {
-                // What was accepted until now gets its proof before the house sleeps.
-                if let Err(error) = turn(&house, &key, &holder).await {
-                    tracing::warn!("the last checkpoint was not signed: {error:#}");
-                }
-                return;
+                return last_turns(&house, &key, &holder).await;
             }
             () = sleep => {}
+        }
+    }
+}
+
+/// What was accepted until now gets its proof before the house sleeps. Somebody else who holds the lease does that, or
+/// is dead; after the time of a lease it is known which.
+async fn last_turns(house: &House, key: &LogKey, holder: &str) {
+    let mut waited = false;
+    loop {
+        match turn(house, key, holder).await {
+            Ok(Some(taken)) if taken as i64 == LEAVES_AT_ONCE => {}
+            Ok(None) if !waited => {
+                waited = true;
+                tokio::time::sleep(LEASE).await;
+            }
+            Ok(_) => return,
+            Err(error) => return tracing::warn!("the last checkpoint was not signed: {error:#}"),
         }
     }
 }
@@ -125,8 +142,8 @@ async fn wait_for_leaves(signals: &mut tokio::sync::broadcast::Receiver<Signal>)
     let _ = tokio::time::timeout(LOOK_ANYWAY, signalled).await;
 }
 
-/// Takes leaves in and signs; answers how many were taken.
-async fn turn(house: &House, key: &LogKey, holder: &str) -> anyhow::Result<usize> {
+/// Takes leaves in and signs; answers how many were taken, or `None` when somebody else holds the lease.
+async fn turn(house: &House, key: &LogKey, holder: &str) -> anyhow::Result<Option<usize>> {
     let now = house.now();
     let input = (holder.to_owned(), now);
     let taken: Option<(Head, usize, bool)> = house
@@ -143,7 +160,7 @@ async fn turn(house: &House, key: &LogKey, holder: &str) -> anyhow::Result<usize
             })
         })
         .await?;
-    let Some((head, count, is_signed)) = taken else { return Ok(0) };
+    let Some((head, count, is_signed)) = taken else { return Ok(None) };
     house.metrics.ledger_size.set(i64::try_from(head.tree_size).unwrap_or(i64::MAX));
     if !is_signed && head.tree_size > 0 {
         let checkpoint = Checkpoint {
@@ -160,5 +177,5 @@ async fn turn(house: &House, key: &LogKey, holder: &str) -> anyhow::Result<usize
             })
             .await?;
     }
-    Ok(count)
+    Ok(Some(count))
 }

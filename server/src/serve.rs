@@ -1,6 +1,7 @@
 //! `congvan serve`: opens the doors, starts the work, and ends both cleanly.
 
 use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ pub(crate) async fn serve(
     house: Arc<House>,
     ready: impl FnOnce(&House, &Ports) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
+    let _lock = lock(&house)?;
     let mut stop_asked = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let config = &house.config.listen;
     let mut opened = Vec::new();
@@ -58,6 +60,27 @@ pub(crate) async fn serve(
 
     tokio::select! { _ = stop_asked.0.recv() => {}, _ = stop_asked.1.recv() => {} }
     finish(house).await
+}
+
+/// On SQLite one server works on the data: a second one is refused before it opens a door. The kernel gives the lock back
+/// however the holder ends.
+fn lock(house: &House) -> anyhow::Result<Option<File>> {
+    if house.store.engine() != "sqlite" {
+        return Ok(None);
+    }
+    let path = house.config.house.data.join("serve.lock");
+    let file = File::options().create(true).write(true).truncate(false).open(&path);
+    let file = file.with_context(|| format!("cannot open {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => anyhow::bail!(
+            "another congvan serves this data: {} / một congvan khác đang phục vụ dữ liệu này",
+            house.config.house.data.display()
+        ),
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock {}", path.display()))
+        }
+    }
 }
 
 fn summary(ports: &Ports) -> String {
