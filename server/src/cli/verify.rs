@@ -174,7 +174,7 @@ mod tests {
 
     fn judged(file: &Path, options: &[&str]) -> anyhow::Result<Judged> {
         crate::tls::install_provider();
-        let line = ["verify", file.to_str().unwrap(), "--offline"].iter().chain(options);
+        let line = ["verify", file.to_str().unwrap(), "--offline"].into_iter().chain(options.iter().copied());
         Line::try_parse_from(line)?.verify.judge(Path::new("/nonexistent/congvan.toml"))
     }
 
