@@ -4,6 +4,7 @@
 mod cert;
 mod config;
 mod demo;
+mod ledger;
 mod files;
 mod package;
 mod provision;
@@ -16,12 +17,14 @@ mod trust;
 mod verify;
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 
 use crate::config::Config;
+use crate::house::House;
 
 /// Thư công vụ và trao đổi văn bản điện tử ký số giữa các cơ quan.
 /// Official mail, and the exchange of digitally signed documents between agencies.
@@ -61,6 +64,9 @@ enum Command {
     /// Get, show or check the receipt of a document.
     #[command(subcommand)]
     Receipt(receipt::ReceiptCommand),
+    /// The ledger of accepted acts.
+    #[command(subcommand)]
+    Ledger(ledger::LedgerCommand),
     /// Judge the signatures of a document.
     Verify(verify::Verify),
     /// Sign a PDF.
@@ -102,6 +108,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Route(command) => command.run(&arguments.config),
         Command::Package(command) => command.run(&arguments.config),
         Command::Receipt(command) => command.run(&arguments.config),
+        Command::Ledger(command) => command.run(&arguments.config),
         Command::Verify(command) => command.run(&arguments.config),
         Command::Sign(command) => command.run(&arguments.config),
         Command::Timestamp(command) => command.run(&arguments.config),
@@ -112,6 +119,22 @@ pub(crate) fn run() -> ExitCode {
     outcome.unwrap_or_else(|error| {
         eprintln!("congvan: {error:#}");
         ExitCode::from(3)
+    })
+}
+
+/// Runs a command's work on the installation's data.
+pub(crate) fn on_data<F>(file: &Path, work: impl FnOnce(Arc<House>) -> F) -> Outcome
+where
+    F: Future<Output = Result<ExitCode, anyhow::Error>>,
+{
+    let config = Config::read(file)?;
+    runtime()?.block_on(async {
+        let house = House::open(config).await?;
+        let writer = house.writer.clone();
+        let outcome = work(house).await;
+        // The store's last handle went with the work; its writer finishes and the database closes cleanly.
+        writer.wait().await;
+        outcome
     })
 }
 

@@ -22,6 +22,7 @@ use certs::trust::{Hierarchy, TrustStore};
 use mail::Timestamp;
 use signature::Judgement;
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::sync::Arc;
 
 /// What a judgement is held against.
@@ -40,7 +41,7 @@ pub struct Policy {
 }
 
 /// A document and what is thought of it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Judged {
     bytes: Arc<[u8]>,
     sha256: [u8; 32],
@@ -49,6 +50,18 @@ pub struct Judged {
     used: Evidence,
     /// Where the last good signature's revision ends.
     signed_end: Option<usize>,
+}
+
+impl fmt::Debug for Judged {
+    /// For logs: neither the document nor names of people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Judged")
+            .field("verdict", &self.report.verdict)
+            .field("class", &self.report.class)
+            .field("size", &self.report.size)
+            .field("lacks", &self.lacks.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Judged {

@@ -133,7 +133,7 @@ fn qpdf_and_pdfsig_accept_what_we_sign() {
     let end = judged.require_valid().unwrap().signed_bytes().len();
     let facts = pdf::read(&sealed, &limits).unwrap();
     let [_, first, second, _] = facts.signatures[1].signature.as_ref().unwrap().byte_range;
-    for spot in (0..end).step_by(1_009).filter(|spot| !(first..second).contains(spot)) {
+    for spot in (0..end).step_by(2_003).filter(|spot| !(first..second).contains(spot)) {
         let mut copy = sealed.clone();
         copy[spot] ^= 1 << (spot % 8);
         let judged = world.judge(&copy, &Evidence::default(), NOON + 3600);

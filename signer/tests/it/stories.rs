@@ -187,6 +187,12 @@ fn d25_the_directory_places_a_certificate_and_no_personal_number_leaves() {
     assert_eq!(judged.report().signatures[0].role, Role::Agency, "the directory wins over the UID");
     let json = serde_json::to_string(judged.report()).unwrap();
     assert!(json.contains("Nguyễn Văn A") && !json.contains("001099012345") && !json.contains("CCCD"));
+    let unknown = world.judge(&world.sign(&blank(), &world.leader, NOON), &Default::default(), NOON + 60);
+    let refused = unknown.require_valid().unwrap_err();
+    for text in [format!("{judged:?}"), format!("{unknown:?}"), format!("{refused:?}"), format!("{refused}")]
+    {
+        assert!(!text.contains("001099012345") && text.len() < 600, "{text}");
+    }
 }
 
 #[test]

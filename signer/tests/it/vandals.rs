@@ -66,6 +66,14 @@ fn d29_2_changes_after_signing() {
     let catalog = |more: &str| format!("<<{CATALOG}{more}>>");
     let page = |more: &str| format!("<<{PAGE}{more}>>");
     let info = |more: &str| format!("<</Producer(congvan)/Title {more}>>");
+    let xmp = |text: &str| {
+        format!("<</Type/Metadata/Subtype/XML/Length {}>>\nstream\n{text}\nendstream", text.len())
+    };
+    let resources = |file: &[u8], font: &str| {
+        let form = format!("/SigFlags 3/DA(/Helv 0 Tf)/DR<</Font<</Helv {font}>>>>");
+        let font = "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>";
+        update(file, &[(1, &catalog("").replace("/SigFlags 3", &form)), (20, font)], ROOT)
+    };
     let title = {
         let from = find(&file, "/Title ") + 7;
         let to = from + file[from..].iter().position(|b| *b == b'>').unwrap() + 1;
@@ -91,6 +99,14 @@ fn d29_2_changes_after_signing() {
         ("appearances rebuilt",    update(&file, &[(1, &catalog("").replace("/SigFlags 3", "/SigFlags 3/NeedAppearances true"))], ROOT), Some(Code::ChangedForm)),
         ("the widget moved",       update(&file, &[(8, "<</Type/Annot/Subtype/Widget/FT/Sig/T(ChuKySo1)/V 7 0 R/F 132/P 3 0 R/Rect[0 0 595 842]>>")], ROOT), Some(Code::ChangedForm)),
         ("another title",          update(&file, &[(6, &info("(Khac)"))], ROOT), Some(Code::ChangedMetadata)),
+        ("a date in XMP",          update(&file, &[(1, &catalog("/Metadata 20 0 R")), (20, &xmp("<rdf:Description xmp:ModifyDate='2026'/>"))], ROOT), None),
+        ("a title in XMP",         update(&file, &[(1, &catalog("/Metadata 20 0 R")), (20, &xmp("<dc:title>Khac</dc:title>"))], ROOT), Some(Code::ChangedMetadata)),
+        ("XMP is the page",        update(&file, &[(1, &catalog("/Metadata 4 0 R")), (4, &xmp("<a/>"))], ROOT), Some(Code::ChangedMetadata)),
+        ("an extension",           update(&file, &[(1, &catalog("/Extensions<</ADBE<</BaseVersion/1.7/ExtensionLevel 8>>>>/Version/2.0"))], ROOT), None),
+        ("permissions",            update(&file, &[(1, &catalog("/Perms<</DocMDP 7 0 R>>"))], ROOT), Some(Code::ChangedCatalog)),
+        ("default resources",      resources(&file, "20 0 R"), None),
+        ("other default resources", resources(&resources(&file, "20 0 R"), "5 0 R"), Some(Code::ChangedForm)),
+        ("the form is the content", update(&file, &[(1, &catalog("").replace("<</SigFlags 3/Fields[8 0 R]>>", " 4 0 R")), (4, "<</SigFlags 3/Fields[8 0 R]>>")], ROOT), Some(Code::ChangedForm)),
         ("a new date",             update(&file, &[(6, &info(&format!("{title}/ModDate(D:2026)")))], ROOT), None),
         ("an unused object",       update(&file, &[(20, STREAM)], ROOT), None),
         ("evidence",               update(&file, &[(1, &catalog("/DSS 20 0 R")), (20, "<</Certs[21 0 R]>>"), (21, STREAM)], ROOT), None),
