@@ -205,7 +205,7 @@ mod tests {
         let file = path(directory.path());
         let text = fs::read_to_string(&file).unwrap();
         // Another certificate under the confirmed fingerprint.
-        let other: serde_json::Value = serde_json::to_value(&root("Kẻ lạ")).unwrap();
+        let other: serde_json::Value = serde_json::to_value(root("Kẻ lạ")).unwrap();
         let mut rows: serde_json::Value = serde_json::from_str(&text).unwrap();
         rows[0]["certificate"] = other;
         for damaged in [rows.to_string(), text[..text.len() / 2].to_owned(), String::new()] {

@@ -16,7 +16,7 @@ use super::{Outcome, files};
 #[derive(Subcommand)]
 pub(super) enum CertCommand {
     /// Judge whether a certificate is good for a purpose at a moment. Exit: 0 it is, 1 it is not (and why), 3 fault.
-    Path(PathArguments),
+    Path(Box<PathArguments>),
     /// Show the certificates of a file.
     Show {
         /// PEM or DER.

@@ -142,7 +142,9 @@ pub(super) fn evidence(
     }
     for path in crls {
         let lists = Crl::all_from_file(&read(path, limits.crl_bytes)?, &limits);
-        evidence.crls.extend(lists.with_context(|| format!("{}: not readable as a CRL", path.display()))?);
+        let lists = lists.with_context(|| format!("{}: not readable as a CRL", path.display()))?;
+        anyhow::ensure!(!lists.is_empty(), "{} holds no CRL (không có danh sách thu hồi)", path.display());
+        evidence.crls.extend(lists);
     }
     for path in ocsp {
         let bytes = read(path, limits.ocsp_bytes)?;

@@ -143,11 +143,14 @@ impl Released {
     /// Says what was made, and on standard error what it lacks.
     pub(super) fn tell(&self, path: &Path) {
         let Some(newest) = newest(&self.judged) else { return };
+        let is_alone = self.judged.report().signatures.len() == 1;
         let is_stamped = newest.time_source == TimeSource::Timestamp;
-        let level = match (newest.verdict, is_stamped) {
-            (Verdict::Valid, true) => "PAdES-B-LT",
-            (_, true) => "PAdES-B-T",
-            (_, false) => "PAdES-B-B",
+        let level = match (newest.kind, newest.verdict, is_stamped) {
+            ("timestamp", ..) if is_alone => "document timestamp",
+            ("timestamp", ..) => "PAdES-B-LTA",
+            (_, Verdict::Valid, true) => "PAdES-B-LT",
+            (_, _, true) => "PAdES-B-T",
+            (_, _, false) => "PAdES-B-B",
         };
         println!("{}: {} ({level})", files::plain(&path.display().to_string()), newest.class.word());
         if newest.verdict != Verdict::Valid {
@@ -158,5 +161,114 @@ impl Released {
             let code = Code::Untrusted;
             eprintln!("[{}] {} / {}", code.id(), code.vi(), code.en());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::Settings;
+    use crate::windows::SystemClock;
+    use certs::Serial;
+    use certs::issue::{self, Authority, CrlDraft, Subject, Validity};
+    use certs::keys::{Key, Size};
+    use signer::make::Signing;
+    use std::time::Duration;
+
+    struct Signer {
+        root: Authority,
+        leader: Authority,
+    }
+
+    /// A signer under a root, its certificate good for so many seconds around now.
+    fn signer(valid_for: i64) -> Signer {
+        let now = files::now().secs();
+        let long = Validity { from: now - 1000, until: now + 1000 };
+        let name = |text: &str| Subject::vietnamese("THỬ NGHIỆM", text).user_id("CCCD:1").name().unwrap();
+        let key = Key::generate(Size::P256).unwrap();
+        let root =
+            issue::root(&name("Gốc"), key.public(), Serial::from_u64(1), long).self_signed(&key).unwrap();
+        let root = Authority::new(root, key).unwrap();
+        let key = Key::generate(Size::P256).unwrap();
+        let short = Validity { from: now - 1000, until: now + valid_for };
+        let leader = issue::leader(&name("A"), key.public(), Serial::from_u64(2), short, "a@x.gov.vn");
+        let leader = Authority::new(leader.signed_by(&root).unwrap(), key).unwrap();
+        Signer { root, leader }
+    }
+
+    impl Signer {
+        fn sign(&self) -> Vec<u8> {
+            let key = self.leader.key();
+            let chain = vec![self.leader.certificate().clone(), self.root.certificate().clone()];
+            let signing = Signing::new(chain, key.usual_scheme(), files::now());
+            let paper = make::blank_pdf("Công văn", &["Kính gửi"]);
+            make::sign(&paper, &signing, key, |_| Ok(None), &Limits::default()).unwrap()
+        }
+
+        /// Released in a house that trusts these, with the lists in a directory of imports.
+        async fn release(&self, file: Vec<u8>, trust: TrustStore, lists: &Path) -> anyhow::Result<Released> {
+            crate::tls::install_provider();
+            let settings = Settings {
+                from: Vec::new(),
+                patience: Duration::from_secs(1),
+                imports: Some(lists.to_owned()),
+                anchors: Vec::new(),
+                is_online: false,
+            };
+            let fetcher = Fetcher::new(settings, Arc::new(SystemClock)).unwrap();
+            let own = [self.leader.certificate().clone(), self.root.certificate().clone()];
+            Release { fetcher: &fetcher, policy: Policy { trust, ..Policy::default() }, own: &own }
+                .release(file)
+                .await
+        }
+
+        fn trust(&self) -> TrustStore {
+            let mut trust = TrustStore::new();
+            add(&mut trust, self.root.certificate(), Purpose::Document).unwrap();
+            trust
+        }
+
+        fn list(&self, lists: &Path) {
+            let now = files::now().secs();
+            let crl = CrlDraft::new(now - 60, Some(now + 60), 1).signed_by(&self.root).unwrap();
+            std::fs::write(lists.join("root.crl"), crl.der()).unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn d32_what_leaves_proves_itself_without_a_network() {
+        let (signer, lists) = (signer(1000), tempfile::tempdir().unwrap());
+        signer.list(lists.path());
+        let released = signer.release(signer.sign(), signer.trust(), lists.path()).await.unwrap();
+        assert!(!released.is_strange);
+        let policy = Policy { trust: signer.trust(), ..Policy::default() };
+        let judged = signer::judge(released.bytes.into(), &policy, &Evidence::default(), files::now());
+        assert_eq!(judged.verdict(), Verdict::Valid);
+    }
+
+    #[tokio::test]
+    async fn d32_what_lacks_only_evidence_or_a_known_root_leaves_and_says_so() {
+        let (signer, lists) = (signer(1000), tempfile::tempdir().unwrap());
+        let released = signer.release(signer.sign(), signer.trust(), lists.path()).await.unwrap();
+        assert_eq!((released.judged.class(), released.is_strange), (Class::UnknownRevocation, false));
+        signer.list(lists.path());
+        let released = signer.release(signer.sign(), TrustStore::new(), lists.path()).await.unwrap();
+        assert_eq!((released.judged.verdict(), released.is_strange), (Verdict::Valid, true));
+    }
+
+    #[tokio::test]
+    async fn d32_what_is_not_good_stays() {
+        let lists = tempfile::tempdir().unwrap();
+        let expired = signer(-10);
+        let told = expired.release(expired.sign(), expired.trust(), lists.path()).await.err().unwrap();
+        assert!(format!("{told:#}").contains("certificate-expired"), "{told:#}");
+        let good = signer(1000);
+        let mut altered = good.sign();
+        let at = altered.windows(8).position(|w| w == b"MediaBox").unwrap() + 16;
+        altered[at] ^= 1;
+        let told = good.release(altered, good.trust(), lists.path()).await.err().unwrap();
+        assert!(format!("{told:#}").contains("make-check"), "{told:#}");
+        let unsigned = make::blank_pdf("t", &[]);
+        assert!(good.release(unsigned, good.trust(), lists.path()).await.is_err());
     }
 }

@@ -160,3 +160,68 @@ fn reasons(out: &mut String, indent: &str, reasons: &[Reason]) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        verify: Verify,
+    }
+
+    fn judged(file: &Path, options: &[&str]) -> anyhow::Result<Judged> {
+        crate::tls::install_provider();
+        let line = ["verify", file.to_str().unwrap(), "--offline"].into_iter().chain(options.iter().copied());
+        Line::try_parse_from(line)?.verify.judge(Path::new("/nonexistent/congvan.toml"))
+    }
+
+    #[test]
+    fn what_is_no_good_document_gets_a_verdict_and_a_code() {
+        use Verdict::{Indeterminate, Invalid};
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("file");
+        let paper = signer::make::blank_pdf("t", &[]);
+        let rows: [(&[u8], &[&str], Verdict, &str); 7] = [
+            (&paper, &[], Invalid, "unsigned"),
+            (&paper, &["--format", "xml"], Indeterminate, "format-unsupported"),
+            (b"<?xml version='1.0'?><a/>", &[], Indeterminate, "format-unsupported"),
+            (b"PK\x03\x04", &[], Indeterminate, "format-unsupported"),
+            (b"hello", &[], Indeterminate, "format-unknown"),
+            (b"hello", &["--format", "pdf"], Invalid, "pdf-header"),
+            (b"", &[], Indeterminate, "format-unknown"),
+        ];
+        for (bytes, options, verdict, code) in rows {
+            std::fs::write(&file, bytes).unwrap();
+            let judged = judged(&file, options).unwrap();
+            assert_eq!(judged.verdict(), verdict, "{code}");
+            assert!(text(&file, judged.report()).contains(&format!("[{code}]")), "{code}");
+            let json = serde_json::to_value(judged.report()).unwrap();
+            assert_eq!(json["reasons"][0]["code"], code);
+            assert!(json["verdict"].is_string() && json["integrity"].is_string());
+            assert!(json["signatures"].is_array());
+        }
+    }
+
+    #[test]
+    fn a_command_that_cannot_be_carried_out_is_no_verdict() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("file.pdf");
+        assert!(judged(&file, &[]).is_err(), "no file");
+        std::fs::write(&file, signer::make::blank_pdf("t", &[])).unwrap();
+        let name = file.to_str().unwrap().to_owned();
+        let bad: [&[&str]; 6] = [
+            &["--format", "docx"],
+            &["--time", "yesterday"],
+            &["--trust", "/nonexistent"],
+            &["--trust", &name],
+            &["--crls", &name],
+            &["--content", &name],
+        ];
+        for options in bad {
+            assert!(judged(&file, options).is_err(), "{options:?}");
+        }
+    }
+}
