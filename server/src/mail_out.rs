@@ -23,8 +23,10 @@ use crate::where_to::{Finder, Target};
 use crate::wire::Wire;
 use crate::{mail_in, tls};
 
-/// How long a carrier that died keeps a row from others. Longer than [`ATTEMPT`], or two carry the same mail.
+/// How long a carrier that died keeps a mail from others. Longer than [`ATTEMPT`], or two carry the same mail.
 const LEASE: Duration = Duration::from_secs(15 * 60);
+/// The same for mail to an account here. That is one transaction, which writes nothing without its lease, so it may be short.
+const LEASE_HERE: Duration = Duration::from_secs(60);
 /// How long one attempt may take, all hosts together; the final dot alone may take ten minutes (RFC 5321 §4.5.3.2.6).
 const ATTEMPT: Duration = Duration::from_secs(14 * 60);
 /// How long a connection may take to stand.
@@ -117,12 +119,13 @@ impl Carrier {
     }
 
     async fn claim(&self, kind: OutboxKind, holder: &str, count: usize) -> Vec<Claimed> {
+        let lasts = if kind == OutboxKind::Local { LEASE_HERE } else { LEASE };
         let input = (kind, holder.to_owned(), self.house.now(), count as i64);
         let claimed = self
             .house
             .store
-            .write("claim mail", input, |tx, (kind, holder, now, count)| {
-                Box::pin(async move { tx.claim_outbox(*kind, holder, *now, LEASE, *count).await })
+            .write("claim mail", input, move |tx, (kind, holder, now, count)| {
+                Box::pin(async move { tx.claim_outbox(*kind, holder, *now, lasts, *count).await })
             })
             .await;
         claimed.unwrap_or_else(|error: store::Error| {
@@ -214,7 +217,7 @@ impl Carrier {
                 ..delivery.clone()
             };
             let Some((outcome, stands)) = self.offer(&target, part, give_up_at).await else { continue };
-            attempt.remote = target.host.parse::<Domain>().ok();
+            attempt.remote = host_name(&target.host);
             waiting = take_verdicts(&mut attempt, &waiting, &outcome);
             conversation = stands;
             if outcome.fault.is_none() {
@@ -285,6 +288,12 @@ fn take_verdicts(attempt: &mut Attempt, waiting: &[usize], outcome: &Outcome) ->
         }
     }
     left
+}
+
+/// A route to an address has no name to report.
+fn host_name(host: &str) -> Option<Domain> {
+    let is_address = host.parse::<std::net::IpAddr>().is_ok();
+    if is_address { None } else { host.parse().ok() }
 }
 
 async fn signalled(signals: &mut broadcast::Receiver<Signal>) {

@@ -1,20 +1,30 @@
 //! The command line.
 #![allow(clippy::print_stdout)] // a command answers on standard output
 
+mod cert;
 mod config;
 mod demo;
+mod ledger;
+mod files;
 mod package;
 mod provision;
 mod receipt;
+mod release;
 mod serve;
+mod sign;
+mod timestamp;
+mod trust;
+mod verify;
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 
 use crate::config::Config;
+use crate::house::House;
 
 /// Thư công vụ và trao đổi văn bản điện tử ký số giữa các cơ quan.
 /// Official mail, and the exchange of digitally signed documents between agencies.
@@ -54,6 +64,21 @@ enum Command {
     /// Get, show or check the receipt of a document.
     #[command(subcommand)]
     Receipt(receipt::ReceiptCommand),
+    /// The ledger of accepted acts.
+    #[command(subcommand)]
+    Ledger(ledger::LedgerCommand),
+    /// Judge the signatures of a document.
+    Verify(verify::Verify),
+    /// Sign a PDF.
+    Sign(sign::Sign),
+    /// Prove that a file exists now.
+    Timestamp(timestamp::Timestamp),
+    /// Certificates.
+    #[command(subcommand)]
+    Cert(cert::CertCommand),
+    /// Whom the installation trusts.
+    #[command(subcommand)]
+    Trust(trust::TrustCommand),
     /// Print or check the configuration.
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -64,7 +89,15 @@ pub(crate) type Outcome = anyhow::Result<ExitCode>;
 
 /// Runs the command that was asked for. Faults exit with 3, the number that is no verdict.
 pub(crate) fn run() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let code = if error.use_stderr() { 3 } else { 0 };
+            // Where it cannot be printed nobody reads it.
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
     let outcome = match arguments.command {
         Command::Serve(command) => command.run(&arguments.config),
         Command::Demo(command) => command.run(),
@@ -75,11 +108,33 @@ pub(crate) fn run() -> ExitCode {
         Command::Route(command) => command.run(&arguments.config),
         Command::Package(command) => command.run(&arguments.config),
         Command::Receipt(command) => command.run(&arguments.config),
+        Command::Ledger(command) => command.run(&arguments.config),
+        Command::Verify(command) => command.run(&arguments.config),
+        Command::Sign(command) => command.run(&arguments.config),
+        Command::Timestamp(command) => command.run(&arguments.config),
+        Command::Cert(command) => command.run(),
+        Command::Trust(command) => command.run(&arguments.config),
         Command::Config(command) => command.run(&arguments.config),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("congvan: {error:#}");
         ExitCode::from(3)
+    })
+}
+
+/// Runs a command's work on the installation's data.
+pub(crate) fn on_data<F>(file: &Path, work: impl FnOnce(Arc<House>) -> F) -> Outcome
+where
+    F: Future<Output = Result<ExitCode, anyhow::Error>>,
+{
+    let config = Config::read(file)?;
+    runtime()?.block_on(async {
+        let house = House::open(config).await?;
+        let writer = house.writer.clone();
+        let outcome = work(house).await;
+        // The store's last handle went with the work; its writer finishes and the database closes cleanly.
+        writer.wait().await;
+        outcome
     })
 }
 

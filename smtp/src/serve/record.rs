@@ -33,7 +33,7 @@ pub(super) enum Telling {
     /// Into the sender's inbox.
     Inbox(Box<NewEmail>),
     /// To the sender's own system.
-    Queue { blob: Sealed, row: NewOutbox },
+    Queue { blob: Box<Sealed>, row: Box<NewOutbox> },
 }
 
 /// What is known about one recipient of a submission (RFC 8621 §7, DeliveryStatus).

@@ -98,6 +98,6 @@ impl Desk {
             blob_id: Some(blob.blob_id()),
             due_at: now,
         };
-        Ok(Telling::Queue { blob, row })
+        Ok(Telling::Queue { blob: Box::new(blob), row: Box::new(row) })
     }
 }

@@ -55,8 +55,8 @@ stories! {
     }
 
     async fn a_message_for_one_lies_in_the_inbox_and_one_sent_twice_lies_there_twice(office: Office) {
-        office.from_outside("x@b.vn", &["an@a.gov.vn"], "hai").await.unwrap();
-        office.from_outside("x@b.vn", &["an@a.gov.vn"], "hai").await.unwrap();
+        office.arrives("x@b.vn", &["an@a.gov.vn"], "hai").await.unwrap();
+        office.arrives("x@b.vn", &["an@a.gov.vn"], "hai").await.unwrap();
         let inbox = office.inbox(AN).await;
         assert_eq!(inbox.len(), 2);
         assert!(inbox[0].starts_with("Return-Path: <x@b.vn>\r\nReceived: from x "), "{}", inbox[0]);
@@ -67,7 +67,7 @@ stories! {
 
     async fn a_message_for_two_accounts_reaches_each_once(office: Office) {
         let to = ["an@a.gov.vn", "van.thu@a.gov.vn", "binh@a.gov.vn", "Postmaster"];
-        office.from_outside("x@b.vn", &to, "hai nơi").await.unwrap();
+        office.arrives("x@b.vn", &to, "hai nơi").await.unwrap();
         assert_eq!((office.inbox(AN).await.len(), office.inbox(BINH).await.len()), (1, 0));
         let rows = office.claim(OutboxKind::Local, "h1", NOW).await;
         assert_eq!(rows.len(), 1, "two addresses of An are one An");
@@ -91,10 +91,10 @@ stories! {
 
     async fn m31_a_full_mailbox_puts_off_and_others_still_get_theirs(office: Office) {
         let large = "x".repeat(9_000);
-        office.from_outside("x@b.vn", &["an@a.gov.vn"], &large[..4_000]).await.unwrap();
+        office.arrives("x@b.vn", &["an@a.gov.vn"], &large[..4_000]).await.unwrap();
         // Room for something, but not for this.
-        assert_eq!(refused(office.from_outside("x@b.vn", &["an@a.gov.vn"], &large[..4_000]).await), "452 4.2.2");
-        office.from_outside("x@b.vn", &["an@a.gov.vn", "binh@a.gov.vn"], &large[..2_500]).await.unwrap();
+        assert_eq!(refused(office.arrives("x@b.vn", &["an@a.gov.vn"], &large[..4_000]).await), "452 4.2.2");
+        office.arrives("x@b.vn", &["an@a.gov.vn", "binh@a.gov.vn"], &large[..2_500]).await.unwrap();
         assert_eq!((office.inbox(AN).await.len(), office.inbox(BINH).await.len()), (1, 1));
         // An's own waits in the outbox and is put off.
         let rows = office.claim(OutboxKind::Local, "h1", NOW).await;
@@ -114,7 +114,7 @@ stories! {
 
     async fn a_submission_leaves_by_one_row_for_each_domain_and_each_account(office: Office) {
         let to = ["b@b.vn", "c@c.vn", "c2@c.vn", "binh@a.gov.vn", "an@a.gov.vn"];
-        office.from_an(&to, "gửi đi").await.unwrap();
+        office.an_sends(&to, "gửi đi").await.unwrap();
         assert_eq!(office.audit(AN).await, ["mail.submitted"]);
         assert!(office.inbox(AN).await.is_empty(), "nothing is delivered before its own transaction");
         let mut mails: Vec<_> = office.claim(OutboxKind::Mail, "h1", NOW).await.iter()
@@ -133,13 +133,13 @@ stories! {
     async fn who_closed_meanwhile_is_reported_not_forgotten(office: Office) {
         office.close(BINH).await;
         // Was welcome at RCPT; closed before the dot.
-        office.from_outside("an@a.gov.vn", &["an@a.gov.vn", "binh@a.gov.vn"], "hai").await.unwrap();
+        office.arrives("an@a.gov.vn", &["an@a.gov.vn", "binh@a.gov.vn"], "hai").await.unwrap();
         let rows = office.claim(OutboxKind::Local, "h1", NOW).await;
         let tally = office.desk.deliver_here(&rows[0], &dice(), NOW).await.unwrap().unwrap();
         assert_eq!(tally.refused, 1);
         let inbox = office.inbox(AN).await;
         assert!(inbox.iter().any(|text| text.contains("Status: 5.1.6")), "{inbox:?}");
         // With nobody left to take it, the message itself is refused.
-        assert_eq!(refused(office.from_outside("x@b.vn", &["binh@a.gov.vn"], "x").await), "550 5.1.6");
+        assert_eq!(refused(office.arrives("x@b.vn", &["binh@a.gov.vn"], "x").await), "550 5.1.6");
     }
 }

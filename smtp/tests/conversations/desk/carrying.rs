@@ -41,7 +41,7 @@ fn after(hours: u64) -> Timestamp {
 
 stories! {
     async fn each_recipient_goes_its_own_way(office: Office) {
-        office.from_an(&["one@b.vn", "two@b.vn", "three@b.vn"], "ba người").await.unwrap();
+        office.an_sends(&["one@b.vn", "two@b.vn", "three@b.vn"], "ba người").await.unwrap();
         let row = office.claim(OutboxKind::Mail, "h1", NOW).await.remove(0);
         let tally = settle(&office, &row, vec![delivered(), deferred(), refused()], NOW).await.unwrap();
         assert_eq!(tally, Tally { delivered: 1, deferred: 1, refused: 1 });
@@ -62,7 +62,7 @@ stories! {
     }
 
     async fn a_delay_is_told_once_and_five_days_are_the_end(office: Office) {
-        office.from_an(&["one@b.vn"], "chậm").await.unwrap();
+        office.an_sends(&["one@b.vn"], "chậm").await.unwrap();
         let mut now = NOW;
         for n in 0..200 {
             let rows = office.claim(OutboxKind::Mail, &format!("h{n}"), now).await;
@@ -81,7 +81,7 @@ stories! {
     }
 
     async fn a_foreign_sender_is_told_by_mail_and_a_report_by_nobody(office: Office) {
-        office.from_outside("x@b.vn", &["an@a.gov.vn", "binh@a.gov.vn"], "hai").await.unwrap();
+        office.arrives("x@b.vn", &["an@a.gov.vn", "binh@a.gov.vn"], "hai").await.unwrap();
         office.close(BINH).await;
         let row = office.claim(OutboxKind::Local, "h1", NOW).await.remove(0);
         office.desk.deliver_here(&row, &dice(), NOW).await.unwrap().unwrap();
@@ -96,7 +96,7 @@ stories! {
 
     /// The worker dies between the peer's 250 and the settlement, or while settling; another takes over.
     async fn a_crash_loses_nothing_and_doubles_nothing_in_a_mailbox(office: Office) {
-        office.from_outside("x@b.vn", &["an@a.gov.vn", "binh@a.gov.vn"], "hai").await.unwrap();
+        office.arrives("x@b.vn", &["an@a.gov.vn", "binh@a.gov.vn"], "hai").await.unwrap();
         let first = office.claim(OutboxKind::Local, "h1", NOW).await.remove(0);
         // It claims, and is heard of no more. Until the lease has run out nobody else has the row.
         assert!(office.claim(OutboxKind::Local, "h2", NOW).await.is_empty());
@@ -113,7 +113,7 @@ stories! {
     /// A future dropped at any of its waits leaves the row or the letter, never both, never neither.
     async fn stopped_anywhere_the_mail_is_in_one_place(office: Office) {
         for polls in 0..40 {
-            office.from_outside("x@b.vn", &["an@a.gov.vn", "binh@a.gov.vn"], "y").await.unwrap();
+            office.arrives("x@b.vn", &["an@a.gov.vn", "binh@a.gov.vn"], "y").await.unwrap();
             let now = NOW.plus(LEASE * (2 * polls));
             let row = office.claim(OutboxKind::Local, &format!("h{polls}"), now).await.remove(0);
             let dice = dice();
@@ -139,7 +139,7 @@ stories! {
     }
 
     async fn a_submission_knows_what_became_of_each_recipient(office: Office) {
-        office.from_outside("x@b.vn", &["an@a.gov.vn"], "cũ").await.unwrap();
+        office.arrives("x@b.vn", &["an@a.gov.vn"], "cũ").await.unwrap();
         let submission_id = submit(&office).await;
         for row in office.claim(OutboxKind::Mail, "h1", NOW).await {
             let verdicts = if row.destination() == "b.vn" { vec![refused()] } else { vec![delivered()] };

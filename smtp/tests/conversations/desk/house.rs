@@ -114,7 +114,7 @@ impl Office {
                     let query =
                         store::EmailQuery { in_mailbox: Some(inbox.mailbox_id), ..Default::default() };
                     let (ids, _) = tx.query_emails(*account, &query, 0, 100).await?;
-                    Ok::<_, store::Error>(tx.emails(*account, &ids).await?)
+                    tx.emails(*account, &ids).await
                 })
             })
             .await
@@ -169,13 +169,13 @@ impl Office {
     }
 
     /// Accepts mail from elsewhere.
-    pub(crate) async fn from_outside(&self, from: &str, to: &[&str], text: &str) -> Result<(), Refusal> {
+    pub(crate) async fn arrives(&self, from: &str, to: &[&str], text: &str) -> Result<(), Refusal> {
         let arrived = arrived(from, to, text, None);
         self.desk.accept(Role::Mx, arrived, &|_| None, NOW).await
     }
 
     /// Accepts mail that An hands in.
-    pub(crate) async fn from_an(&self, to: &[&str], text: &str) -> Result<(), Refusal> {
+    pub(crate) async fn an_sends(&self, to: &[&str], text: &str) -> Result<(), Refusal> {
         let arrived = arrived("an@a.gov.vn", to, text, Some(AN));
         self.desk.accept(Role::Submission, arrived, &|_| None, NOW).await
     }
