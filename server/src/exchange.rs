@@ -22,6 +22,7 @@ use signer::{Judged, Policy, Role};
 use store::{ExchangeSystem, SignerRole};
 use tokio::sync::Semaphore;
 
+use crate::evidence;
 use crate::house::House;
 use crate::metrics::Outcome;
 use crate::sequencer::LogKey;
@@ -231,7 +232,7 @@ impl Exchange {
         let policy = self.policy(pending).await?;
         let mut judged = Vec::with_capacity(pending.files().len());
         for file in pending.files() {
-            judged.push(judge(&self.house, file.clone(), policy.clone()).await?);
+            judged.push(evidence::judge(&self.house, file.clone(), policy.clone()).await);
         }
         Ok(judged)
     }
@@ -252,12 +253,6 @@ impl Exchange {
         });
         Ok(Policy { trust, roles: roles.collect(), ..Policy::default() })
     }
-}
-
-/// Judges one file.
-async fn judge(house: &House, file: Arc<[u8]>, policy: Policy) -> Result<Judged, Error> {
-    let now = house.now();
-    blocking(move || signer::judge(file, &policy, &signer::Evidence::default(), now)).await
 }
 
 /// Work that takes longer than an async thread may be kept.

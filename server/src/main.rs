@@ -4,8 +4,8 @@
 mod cli;
 mod config;
 mod demo;
-mod exchange;
 mod evidence;
+mod exchange;
 mod house;
 mod http;
 mod jmap;

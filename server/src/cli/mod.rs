@@ -4,8 +4,8 @@
 mod cert;
 mod config;
 mod demo;
-mod ledger;
 mod files;
+mod ledger;
 mod package;
 mod provision;
 mod receipt;
