@@ -75,7 +75,7 @@ impl Desk {
             kind: query.kind.map(kind_of),
             from: query.from,
             to: query.to,
-            agency_id: None,
+            to_code: None,
             offset,
             limit: i64::from(size),
         };
@@ -90,10 +90,9 @@ impl Desk {
                         Some(code) => tx.agency_by_code(code).await?.filter(|a| own.contains(&a.agency_id)),
                         None => None,
                     };
-                    let mut deliveries = tx.waiting_deliveries(filter, now).await?;
-                    if let Some(agency) = narrow {
-                        deliveries.retain(|delivery| delivery.to_codes.contains(&agency.code));
-                    }
+                    let to_code = narrow.map(|agency| agency.code);
+                    let deliveries =
+                        tx.waiting_deliveries(&DeliveryFilter { to_code, ..filter.clone() }, now).await?;
                     Ok::<_, Error>(deliveries)
                 })
             })

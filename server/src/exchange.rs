@@ -54,7 +54,8 @@ pub(crate) fn routes(house: Arc<House>) -> anyhow::Result<Router> {
         let exchange = exchange.clone();
         async move { exchange.serve(request).await }
     });
-    Ok(Router::new().route(BASE, serve.clone()).route("/vxp/{*call}", serve))
+    let router = Router::new().route(BASE, serve.clone());
+    Ok(router.route("/vxp/", serve.clone()).route("/vxp/{*call}", serve))
 }
 
 /// What accepts packages for this house.
@@ -310,3 +311,6 @@ fn respond(answer: Answer, version: Version) -> Response {
     }
     response
 }
+
+#[cfg(test)]
+mod tests;

@@ -170,8 +170,8 @@ pub struct DeliveryFilter {
     pub from: Option<Timestamp>,
     /// Only arrived at or before.
     pub to: Option<Timestamp>,
-    /// Only for this receiving agency.
-    pub agency_id: Option<AgencyId>,
+    /// Only with this receiving code, in its registered spelling.
+    pub to_code: Option<AgencyCode>,
     /// Skip so many.
     pub offset: i64,
     /// So many at most.
@@ -483,15 +483,25 @@ impl Tx {
         filter: &DeliveryFilter,
         now: Timestamp,
     ) -> Result<Vec<Delivery>> {
+        let sql = Sql {
+            sqlite: select_delivery!(
+                "WHERE system_folded = $1 AND state IN ('initial', 'processing', 'fail') \
+                 AND (state <> 'fail' OR (offered_from <= $2 AND failures <= $3)) \
+                 AND (CAST($4 AS TEXT) IS NULL OR kind = $4) AND created_at >= $5 AND created_at <= $6 \
+                 AND (CAST($7 AS TEXT) IS NULL OR instr(',' || to_codes || ',', ',' || $7 || ',') > 0) \
+                 ORDER BY created_at, delivery_id LIMIT $8 OFFSET $9"
+            ),
+            postgres: select_delivery!(
+                "WHERE system_folded = $1 AND state IN ('initial', 'processing', 'fail') \
+                 AND (state <> 'fail' OR (offered_from <= $2 AND failures <= $3)) \
+                 AND (CAST($4 AS TEXT) IS NULL OR kind = $4) AND created_at >= $5 AND created_at <= $6 \
+                 AND (CAST($7 AS TEXT) IS NULL OR strpos(',' || to_codes || ',', ',' || $7 || ',') > 0) \
+                 ORDER BY created_at, delivery_id LIMIT $8 OFFSET $9"
+            ),
+        };
         let rows = self
             .rows(
-                select_delivery!(
-                    "WHERE system_folded = $1 AND state IN ('initial', 'processing', 'fail') \
-                     AND (state <> 'fail' OR (offered_from <= $2 AND failures <= $3)) \
-                     AND (CAST($4 AS TEXT) IS NULL OR kind = $4) AND created_at >= $5 AND created_at <= $6 \
-                     AND (CAST($7 AS BIGINT) = 0 OR agency_id = $8) \
-                     ORDER BY created_at, delivery_id LIMIT $9 OFFSET $10"
-                ),
+                sql,
                 values![
                     &filter.system_folded,
                     now,
@@ -499,8 +509,7 @@ impl Tx {
                     filter.kind.map(DocumentKind::as_str),
                     filter.from.map_or(i64::MIN, Timestamp::millis),
                     filter.to.map_or(i64::MAX, Timestamp::millis),
-                    filter.agency_id.is_some(),
-                    filter.agency_id.as_ref(),
+                    filter.to_code.as_ref().map(AgencyCode::as_str),
                     filter.limit,
                     filter.offset
                 ],

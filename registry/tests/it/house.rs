@@ -214,7 +214,7 @@ impl House {
             kind: None,
             from: None,
             to: None,
-            agency_id: None,
+            to_code: None,
             offset: 0,
             limit: 100,
         };

@@ -44,7 +44,7 @@ fn filter(system: &str) -> DeliveryFilter {
         kind: None,
         from: None,
         to: None,
-        agency_id: None,
+        to_code: None,
         offset: 0,
         limit: 100,
     }
@@ -123,6 +123,16 @@ stories! {
         assert_eq!(house.store.read_delivery(&kept).await.unwrap(), Some(random.clone()));
         let sent = read!(house, |tx| tx.sent_document("hub.01", DocumentId::from_bytes([1; 16])).await?).unwrap();
         assert_eq!(house.store.read_blob(agency_id(1), sent.blob_id).await.unwrap(), Some(random));
+    }
+
+    async fn a_list_is_narrowed_by_any_of_its_receiving_codes(house: House) {
+        let first = document(&house, 1, b"a").await;
+        let both = NewDelivery { to_codes: vec!["H37.02".parse().unwrap(), "H37.0_".parse().unwrap()], ..delivery(1, 2, "hub.02") };
+        accept(&house, first, vec![both]).await.unwrap();
+        for (code, found) in [("H37.02", 1), ("H37.0_", 1), ("H37.03", 0), ("H37", 0), ("37.02", 0)] {
+            let narrow = DeliveryFilter { to_code: Some(code.parse().unwrap()), ..filter("hub.02") };
+            assert_eq!(read!(house, |tx| tx.waiting_deliveries(&narrow, NOW).await?).len(), found, "{code}");
+        }
     }
 
     async fn r49_a_history_has_no_gap_under_concurrency(house: House) {

@@ -34,6 +34,9 @@ stories! {
         assert_eq!((found.system_id.as_str(), found.agencies.len()), ("Hub.01", 2));
         assert_eq!(found.secret, Secret::from("s3cret"));
         assert!(read!(house, |tx| tx.system("hub.02").await?).is_none());
+        let mut speakers = read!(house, |tx| tx.speakers().await?);
+        speakers.sort();
+        assert_eq!(speakers, [(agency_id(1), "Hub.01".to_owned()), (agency_id(2), "Hub.01".to_owned())]);
     }
 
     async fn m23_a_closed_address_is_never_given_away(house: House) {
