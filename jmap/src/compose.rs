@@ -553,3 +553,81 @@ fn arrange(text: Option<Piece>, html: Option<Piece>, attachments: Vec<Piece>) ->
 fn with_crlf(text: &str) -> String {
     text.replace("\r\n", "\n").replace('\n', "\r\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::headers::Block;
+
+    /// Counts up, so that everything drawn differs and every run is the same.
+    struct Counter(std::sync::atomic::AtomicU8);
+
+    impl Chance for Counter {
+        fn fill(&self, out: &mut [u8]) {
+            out.fill(self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+        }
+    }
+
+    fn write(object: Value) -> Result<Vec<u8>, SetError> {
+        let Value::Object(object) = object else { unreachable!() };
+        let draft = Draft::read(object, &Limits::default())?;
+        let blobs =
+            draft.blob_ids().iter().map(|id| (id.clone(), b"Subject: x\r\n\r\nHello".to_vec())).collect();
+        let now = Timestamp::from_secs(1_795_309_200);
+        Ok(draft.write(blobs, &"a.gov.vn".parse().unwrap(), now, &Counter(0.into())))
+    }
+
+    #[test]
+    fn the_same_draft_is_written_the_same() {
+        let object = json!({
+            "from": [{ "email": "an@a.gov.vn" }], "subject": "Giấy mời",
+            "textBody": [{ "partId": "1" }], "htmlBody": [{ "partId": "2" }],
+            "attachments": [{ "blobId": "b", "type": "message/rfc822" }],
+            "bodyValues": { "1": { "value": "Kính gửi" }, "2": { "value": "<p>" } },
+        });
+        // Neither a clock nor chance of its own.
+        assert_eq!(write(object.clone()), write(object.clone()));
+        let message = String::from_utf8(write(object).unwrap()).unwrap();
+        assert!(message.starts_with("Date: Sun, 22 Nov 2026 08:00:00 +0700\r\n"), "{message}");
+        assert!(
+            message.contains("Content-Transfer-Encoding: 7bit\r\n\r\nSubject: x\r\n\r\nHello"),
+            "{message}"
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_of_a_client_becomes_a_field_of_its_own(
+            text in "[\\x00-\\x7f\u{103}]{0,12}", place in 0..9usize,
+        ) {
+            let object = match place {
+                0 => json!({ "subject": text }),
+                1 => json!({ "from": [{ "name": text, "email": "an@a.gov.vn" }] }),
+                2 => json!({ "to": [{ "email": text }] }),
+                3 => json!({ "messageId": [text] }),
+                4 => json!({ "header:X-A": text }),
+                5 => json!({ "header:X-A:asText": text }),
+                6 => json!({ "header:X-A:asURLs": [text] }),
+                7 => json!({ "header:X-A:asGroupedAddresses": [{ "name": text, "addresses": [{ "email": "b@b.vn" }] }] }),
+                _ => json!({ "attachments": [{ "blobId": "b", "type": "a/b", "name": text, "cid": text, "disposition": text, "language": [text] }] }),
+            };
+            if let Ok(message) = write(object) {
+                let block = Block::read(&message);
+                let known = [
+                    "Date", "Message-ID", "From", "To", "Subject", "X-A", "MIME-Version", "Content-Type",
+                    "Content-Transfer-Encoding",
+                ];
+                for field in &block.fields {
+                    proptest::prop_assert!(known.contains(&field.name), "{:?}", field.name);
+                }
+                let mut names: Vec<&str> = block.fields.iter().map(|field| field.name).collect();
+                names.sort_unstable();
+                let count = names.len();
+                names.dedup();
+                proptest::prop_assert_eq!(names.len(), count);
+            }
+        }
+    }
+}

@@ -14,14 +14,11 @@ use crate::set::{SetAnswer, SetRequest};
 impl Context<'_> {
     /// `Email/import` (RFC 8621 §4.8).
     pub(crate) async fn email_import(&mut self, mut args: Args) -> Result<Value, Error> {
+        let account_id = args.account(self.caller)?;
         // The same shape as a `/set` that only creates.
         let emails = args.take("emails").ok_or_else(|| invalid("emails", "map of objects"))?;
-        let mut common = Args(Map::new());
-        for name in ["accountId", "ifInState"] {
-            if let Some(value) = args.take(name) {
-                common.0.insert(name.to_owned(), value);
-            }
-        }
+        let mut common = Args(Map::from_iter([("accountId".to_owned(), account_id.to_string().into())]));
+        common.0.extend(args.take("ifInState").map(|state| ("ifInState".to_owned(), state)));
         args.finish()?;
         common.0.insert("create".to_owned(), emails);
         let request = SetRequest::read(self, &mut common)?;

@@ -205,6 +205,7 @@ impl Field<'_> {
             Form::Text => text(&stream.parse_unstructured()),
             Form::Addresses => addresses(&stream.parse_address()),
             Form::GroupedAddresses => groups(&stream.parse_address()),
+            Form::MessageIds if !self.value.contains(&b'<') => Value::Null,
             Form::MessageIds => message_ids(&stream.parse_id()),
             Form::Date => date(&stream.parse_date()),
             Form::Urls => urls(&String::from_utf8_lossy(self.value)),

@@ -8,11 +8,14 @@ use crate::call::Context;
 use crate::error::SetError;
 use crate::{Error, args};
 
+/// Objects or patches, each under its creation id or id.
+type Named = Vec<(String, Map<String, Value>)>;
+
 /// The acts asked for, in the order they are done.
 pub(crate) struct SetRequest {
     pub(crate) account_id: AccountId,
-    pub(crate) create: Vec<(String, Map<String, Value>)>,
-    pub(crate) update: Vec<(String, Map<String, Value>)>,
+    pub(crate) create: Named,
+    pub(crate) update: Named,
     pub(crate) destroy: Vec<String>,
     if_in_state: Option<String>,
 }
@@ -43,7 +46,7 @@ impl SetRequest {
     }
 }
 
-fn objects(args: &mut Args, name: &str) -> Result<Vec<(String, Map<String, Value>)>, Error> {
+fn objects(args: &mut Args, name: &str) -> Result<Named, Error> {
     let map = args.object(name)?.unwrap_or_default();
     map.into_iter()
         .map(|(key, value)| match value {

@@ -124,19 +124,7 @@ impl Context<'_> {
         mut object: Map<String, Value>,
         answer: &mut SetAnswer,
     ) -> Result<(SubmissionId, EmailId, Value), SetError> {
-        let mut id = |name: &str| match object.remove(name) {
-            Some(Value::String(id)) => Ok(id),
-            _ => Err(SetError::invalid(name, "an id")),
-        };
-        let (identity, email) = (id("identityId")?, id("emailId")?);
-        let given = object.remove("envelope").filter(|envelope| !envelope.is_null());
-        if let Some(name) = object.keys().next() {
-            return Err(SetError::invalid(mail::text::clip(name, 100), "cannot be set"));
-        }
-        let email_id: EmailId =
-            self.real_id(&email).map_err(|_| SetError::invalid("emailId", "no such message"))?;
-        let identity_id =
-            identity.parse().map_err(|_| SetError::invalid("identityId", "no such identity"))?;
+        let (email_id, identity_id, given) = self.read_submission(&mut object)?;
         let (api, now) = (self.api, self.now);
         let (email, raw) = email_and_bytes(api, account_id, email_id)
             .await?
@@ -193,6 +181,27 @@ impl Context<'_> {
         let mut told = submission.map_or(Value::Null, |s| crate::submission_get::object(&s, None));
         told["id"] = json!(submission_id);
         Ok((submission_id, email_id, told))
+    }
+
+    /// What a client says of a submission: message, identity, envelope if any.
+    fn read_submission(
+        &self,
+        object: &mut Map<String, Value>,
+    ) -> Result<(EmailId, IdentityId, Option<Value>), SetError> {
+        let mut id = |name: &str| match object.remove(name) {
+            Some(Value::String(id)) => Ok(id),
+            _ => Err(SetError::invalid(name, "an id")),
+        };
+        let (identity, email) = (id("identityId")?, id("emailId")?);
+        let given = object.remove("envelope").filter(|envelope| !envelope.is_null());
+        if let Some(name) = object.keys().next() {
+            return Err(SetError::invalid(mail::text::clip(name, 100), "cannot be set"));
+        }
+        let email_id: EmailId =
+            self.real_id(&email).map_err(|_| SetError::invalid("emailId", "no such message"))?;
+        let identity_id =
+            identity.parse().map_err(|_| SetError::invalid("identityId", "no such identity"))?;
+        Ok((email_id, identity_id, given))
     }
 
     /// The addresses the caller may send as, once it is clear that the message's authors are among them.

@@ -300,6 +300,12 @@ mod tests {
     }
 
     #[test]
+    fn the_reference_in_docs_is_what_the_program_prints() {
+        let kept = include_str!("../../docs/congvan.example.toml");
+        assert_eq!(kept, Config::default().print().unwrap(), "make docs writes it anew");
+    }
+
+    #[test]
     fn an_unknown_key_is_an_error_that_names_it() {
         let error = toml::from_str::<Config>("[mail]\nmesage_bytes_max = 1").unwrap_err();
         assert!(error.to_string().contains("mesage_bytes_max"), "{error}");

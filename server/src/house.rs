@@ -13,7 +13,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
+use crate::evidence::{self, Fetcher};
 use crate::metrics::Metrics;
+use crate::trust::Trust;
 use crate::windows::{SystemChance, SystemClock};
 
 /// What every door and worker shares.
@@ -27,6 +29,10 @@ pub(crate) struct House {
     pub(crate) host: mail::Domain,
     /// Judges who is at the door.
     pub(crate) sign_in: directory::sign_in::SignIn,
+    /// Whom the installation trusts.
+    pub(crate) trust: Trust,
+    /// Gets the evidence that judgements lack.
+    pub(crate) fetcher: Fetcher,
     /// Asked for a stop: doors close, workers finish what they hold.
     pub(crate) stop: CancellationToken,
     /// Everything that has to finish before the program ends.
@@ -38,7 +44,7 @@ pub(crate) struct House {
 impl House {
     /// Opens the data of an installation, making it at first use.
     pub(crate) async fn open(config: Config) -> anyhow::Result<Arc<Self>> {
-        let clock = Arc::new(SystemClock);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let chance: Arc<dyn Chance> = Arc::new(SystemChance::new());
         private_directory(&config.house.data)?;
         let database = config.house.data.join("congvan.db");
@@ -59,12 +65,16 @@ impl House {
         let writer = TaskTracker::new();
         writer.spawn(worker.run());
         writer.close();
+        let trust = Trust::open(&config.trust())?;
+        let fetcher = Fetcher::new(evidence::Settings::of(&config, &trust.current()), clock.clone())?;
         let host = config.house.hostname.parse().context("house.hostname is not a host name")?;
         let sign_in = directory::sign_in::SignIn::new(directory::Limits::default(), &*chance);
         Ok(Arc::new(Self {
             config,
             host,
             sign_in,
+            trust,
+            fetcher,
             store,
             clock,
             chance,

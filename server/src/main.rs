@@ -5,6 +5,7 @@ mod cli;
 mod config;
 mod demo;
 mod exchange;
+mod evidence;
 mod house;
 mod http;
 mod jmap;

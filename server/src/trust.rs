@@ -1,38 +1,201 @@
-//! Whom this installation trusts: `trust/anchors.json` in the data directory, changed only by `congvan trust` and the
-//! demonstration, each anchor with its confirmed fingerprint.
+//! Whom the installation trusts: `trust/anchors.json` in the data directory, one entry per anchor with its purposes,
+//! hierarchy, source and confirmed fingerprint. Every reading checks the fingerprints again.
 
-use std::fs;
-use std::path::PathBuf;
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context;
 use certs::trust::TrustStore;
+use signer::Policy;
 
-use crate::config::Config;
-use crate::house::write_private;
+use crate::house::private_directory;
 
-fn file(config: &Config) -> PathBuf {
-    config.trust().join("anchors.json")
+/// Bytes of the file. A thousand anchors have two million.
+const FILE_MAX: u64 = 16 * 1024 * 1024;
+/// The file is looked at so often at most.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// The anchors of a running program; follows the file when it changes.
+pub(crate) struct Trust {
+    directory: PathBuf,
+    seen: Mutex<Seen>,
 }
 
-/// The anchors. An installation without the file trusts nobody.
-pub(crate) fn read(config: &Config) -> anyhow::Result<TrustStore> {
-    let path = file(config);
-    match fs::read(&path) {
-        Ok(json) => serde_json::from_slice(&json)
-            .with_context(|| format!("{} does not hold trust anchors", path.display())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(TrustStore::new()),
-        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+struct Seen {
+    store: Arc<TrustStore>,
+    stamp: Stamp,
+    looked: Instant,
+}
+
+/// Tells one state of the file from another. A file put in place by renaming has another number.
+type Stamp = Option<(SystemTime, u64, u64)>;
+
+impl Trust {
+    /// Reads the anchors of a directory (`Config::trust`); none when there is no file yet.
+    ///
+    /// Errors: the file is damaged. A program that starts must not trust less, or more, than was decided.
+    pub(crate) fn open(directory: &Path) -> anyhow::Result<Self> {
+        let stamp = stamp(directory);
+        let seen = Seen { store: Arc::new(load(directory)?), stamp, looked: Instant::now() };
+        Ok(Self { directory: directory.to_owned(), seen: Mutex::new(seen) })
+    }
+
+    /// The anchors now. A file that became unreadable changes nothing, and is logged.
+    pub(crate) fn current(&self) -> Arc<TrustStore> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.looked.elapsed() >= LOOK_EVERY {
+            seen.looked = Instant::now();
+            self.follow(&mut seen);
+        }
+        seen.store.clone()
+    }
+
+    fn follow(&self, seen: &mut Seen) {
+        let stamp = stamp(&self.directory);
+        if stamp == seen.stamp {
+            return;
+        }
+        seen.stamp = stamp;
+        match load(&self.directory) {
+            Ok(store) => {
+                tracing::info!("the trust store was read again: {} anchors", store.anchors().len());
+                seen.store = Arc::new(store);
+            }
+            Err(error) => tracing::error!("the trust store stays as it was: {error:#}"),
+        }
+    }
+
+    /// A judging policy under these anchors; hierarchy and roles are the caller's to add.
+    pub(crate) fn policy(&self) -> Policy {
+        Policy { trust: TrustStore::clone(&self.current()), ..Policy::default() }
     }
 }
 
-/// Replaces the anchors: first whole, then visible.
-pub(crate) fn save(config: &Config, anchors: &TrustStore) -> anyhow::Result<()> {
-    let path = file(config);
-    let draft = path.with_extension("part");
-    match fs::remove_file(&draft) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-        _ => {}
+fn path(directory: &Path) -> PathBuf {
+    directory.join("anchors.json")
+}
+
+fn stamp(directory: &Path) -> Stamp {
+    use std::os::unix::fs::MetadataExt;
+    let facts = fs::metadata(path(directory)).ok()?;
+    Some((facts.modified().ok()?, facts.len(), facts.ino()))
+}
+
+/// Reads the anchors; none when there is no file.
+pub(crate) fn load(directory: &Path) -> anyhow::Result<TrustStore> {
+    let path = path(directory);
+    let mut file = match File::open(&path) {
+        Ok(file) => file.take(FILE_MAX),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(TrustStore::new()),
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+    };
+    let mut text = Vec::new();
+    file.read_to_end(&mut text).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_slice(&text)
+        .with_context(|| format!("{} is damaged (kho gốc tin cậy bị hỏng)", path.display()))
+}
+
+/// Puts the anchors in place of what was there, whole or not at all.
+pub(crate) fn save(directory: &Path, store: &TrustStore) -> anyhow::Result<()> {
+    private_directory(directory)?;
+    let path = path(directory);
+    let fresh = directory.join(".anchors.json.new");
+    let write = || {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+        serde_json::to_writer_pretty(&mut file, store)?;
+        file.write_all(b"\n")?;
+        file.sync_all()?;
+        fs::rename(&fresh, &path)?;
+        File::open(directory)?.sync_all()
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Changes the anchors; two changes at once follow one another.
+pub(crate) fn change<T>(
+    directory: &Path,
+    change: impl FnOnce(&mut TrustStore) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    private_directory(directory)?;
+    let turn = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(directory.join(".lock"))?;
+    turn.lock().context("cannot lock the trust store")?;
+    let mut store = load(directory)?;
+    let told = change(&mut store)?;
+    save(directory, &store)?;
+    Ok(told)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use certs::issue::{self, Subject, Validity};
+    use certs::keys::{Key, Size};
+    use certs::trust::{Anchor, Hierarchy, Purpose};
+    use certs::{Certificate, Serial};
+
+    fn root(name: &str) -> Certificate {
+        let key = Key::generate(Size::P256).unwrap();
+        let name = Subject::vietnamese("THỬ NGHIỆM", name).name().unwrap();
+        let validity = Validity { from: 0, until: 4_000_000_000 };
+        issue::root(&name, key.public(), Serial::from_u64(1), validity).self_signed(&key).unwrap()
     }
-    write_private(&draft, &serde_json::to_vec_pretty(anchors)?)?;
-    fs::rename(&draft, &path).with_context(|| format!("cannot write {}", path.display()))
+
+    fn add(directory: &Path, root: &Certificate) {
+        change(directory, |store| {
+            let purposes = [Purpose::Document];
+            store.add(Anchor::new(root.clone(), root.sha256(), &purposes, Hierarchy::PublicService, "test")?);
+            Ok(())
+        })
+        .unwrap();
+    }
+
+    /// As if a second had passed.
+    fn later(trust: &Trust) -> Arc<TrustStore> {
+        trust.seen.lock().unwrap().looked = Instant::now().checked_sub(LOOK_EVERY).unwrap();
+        trust.current()
+    }
+
+    #[test]
+    fn a_running_program_follows_the_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let directory = directory.path().join("trust");
+        let trust = Trust::open(&directory).unwrap();
+        assert!(trust.current().anchors().is_empty());
+        let (first, second) = (root("Gốc 1"), root("Gốc 2"));
+        add(&directory, &first);
+        assert!(trust.current().anchors().is_empty(), "looked at only once a second");
+        assert_eq!(later(&trust).anchors().len(), 1);
+        add(&directory, &second);
+        let store = later(&trust);
+        assert!(store.find(first.sha256()).is_some() && store.find(second.sha256()).is_some());
+        // What is on the disk says the same to the next start.
+        assert_eq!(*Trust::open(&directory).unwrap().current(), *store);
+    }
+
+    #[test]
+    fn a_damaged_file_stops_a_start_and_changes_nothing_running() {
+        let directory = tempfile::tempdir().unwrap();
+        add(directory.path(), &root("Gốc"));
+        let trust = Trust::open(directory.path()).unwrap();
+        let file = path(directory.path());
+        let text = fs::read_to_string(&file).unwrap();
+        // Another certificate under the confirmed fingerprint.
+        let other: serde_json::Value = serde_json::to_value(&root("Kẻ lạ")).unwrap();
+        let mut rows: serde_json::Value = serde_json::from_str(&text).unwrap();
+        rows[0]["certificate"] = other;
+        for damaged in [rows.to_string(), text[..text.len() / 2].to_owned(), String::new()] {
+            fs::write(&file, damaged).unwrap();
+            assert!(Trust::open(directory.path()).is_err());
+            assert_eq!(later(&trust).anchors().len(), 1);
+        }
+    }
 }

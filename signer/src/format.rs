@@ -2,6 +2,7 @@
 //! that nobody takes "not looked at" for "unsigned".
 
 use serde::Serialize;
+use std::str::FromStr;
 
 /// The format of a signed file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -21,6 +22,29 @@ pub enum Format {
     Tst,
     /// A ZIP container: ASiC, or an office document.
     Asic,
+}
+
+/// Not a word for a format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a format is pdf, cms, cms-detached, xml, smime, tst or asic")]
+pub struct BadFormat;
+
+impl FromStr for Format {
+    type Err = BadFormat;
+
+    /// The words of the command line.
+    fn from_str(text: &str) -> Result<Self, BadFormat> {
+        Ok(match text {
+            "pdf" => Self::Pdf,
+            "cms" => Self::Cms,
+            "cms-detached" => Self::CmsDetached,
+            "xml" => Self::Xml,
+            "smime" => Self::Smime,
+            "tst" => Self::Tst,
+            "asic" => Self::Asic,
+            _ => return Err(BadFormat),
+        })
+    }
 }
 
 impl Format {

@@ -19,7 +19,7 @@ pub mod pdf;
 pub mod tst;
 mod verified;
 
-pub use format::Format;
+pub use format::{BadFormat, Format};
 pub use judge::{
     Arrival, Class, Evidence, Integrity, Judged, LegalValue, Policy, Report, Role, SignatureReport, Verdict,
     judge,

@@ -95,7 +95,7 @@ impl Document {
 }
 
 /// Why no proof is given.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[error("{}", .reasons.first().map(ToString::to_string).unwrap_or_default())]
 pub struct Refusal {
     /// Yes is impossible here; no, or not yet.
@@ -106,6 +106,18 @@ pub struct Refusal {
     pub reasons: Vec<Reason>,
     /// What is missing: fetch it and ask again.
     pub lacks: Vec<Lack>,
+}
+
+impl fmt::Debug for Refusal {
+    /// For logs: what is missing names certificates, and those name people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refusal")
+            .field("verdict", &self.verdict)
+            .field("class", &self.class)
+            .field("reasons", &self.reasons)
+            .field("lacks", &self.lacks.len())
+            .finish()
+    }
 }
 
 impl Refusal {

@@ -277,8 +277,10 @@ impl Tx {
             )
             .await?
             .ok_or(Error::Internal("an insert answered nothing".to_owned()))?;
-        if row.int(0)? > 1 {
-            return row.int(1);
+        // A blob that is only held has no references and its bytes all the same.
+        let kept_key = row.int(1)?;
+        if row.int(0)? > 1 || kept_key != *key_no {
+            return Ok(kept_key);
         }
         if let Some(wrapped) = &sealed.new_key {
             self.exec(
@@ -289,7 +291,8 @@ impl Tx {
         }
         if let Some(bytes) = &sealed.inline {
             self.exec(
-                "INSERT INTO blob_bytes (owner_id, blob_id, sealed) VALUES ($1, $2, $3)",
+                "INSERT INTO blob_bytes (owner_id, blob_id, sealed) VALUES ($1, $2, $3) \
+                 ON CONFLICT (owner_id, blob_id) DO NOTHING",
                 values![owner, blob_id, bytes],
             )
             .await?;

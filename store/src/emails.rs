@@ -144,6 +144,29 @@ fn keywords_text(keywords: &[String]) -> Result<String> {
     Ok(format!(" {} ", sorted.join(" ")))
 }
 
+/// Multiparts in one another that are kept. The reader of JSON goes 128 levels deep and each takes two: a message
+/// that a stranger nested deeper could be written and never read again, and its whole mailbox with it.
+const STRUCTURE_DEPTH_MAX: usize = 40;
+
+/// The facts as they are kept: what lies deeper than can be read back is left out of the structure (the bytes stay).
+fn facts_text(facts: &Facts) -> Result<String> {
+    let internal = |e: serde_json::Error| Error::Internal(e.to_string());
+    let mut level = vec![&facts.body];
+    for _ in 0..STRUCTURE_DEPTH_MAX {
+        level = level.into_iter().flat_map(|part| &part.parts).collect();
+    }
+    if level.is_empty() {
+        return serde_json::to_string(facts).map_err(internal);
+    }
+    let mut facts = facts.clone();
+    let mut level = vec![&mut facts.body];
+    for _ in 1..STRUCTURE_DEPTH_MAX {
+        level = level.into_iter().flat_map(|part| &mut part.parts).collect();
+    }
+    level.into_iter().for_each(|part| part.parts.clear());
+    serde_json::to_string(&facts).map_err(internal)
+}
+
 macro_rules! select_email {
     ($tail:literal) => {
         concat!(
@@ -175,6 +198,26 @@ fn id_list<I: std::fmt::Display>(ids: &[I]) -> String {
     format!("[{}]", quoted.join(","))
 }
 
+/// What changed in a table after a modseq, oldest change first: `$3` rows, and the whole of the act that the next row
+/// belongs to. An act cut in two would be half forgotten, since the state after it is named.
+macro_rules! changed_since {
+    ($id:literal, $table:literal, $and:literal) => {
+        concat!(
+            "SELECT ",
+            $id,
+            ", created_modseq, modseq FROM ",
+            $table,
+            " WHERE account_id = $1 AND modseq > $2",
+            $and,
+            " AND modseq <= COALESCE((SELECT modseq FROM ",
+            $table,
+            " WHERE account_id = $1 AND modseq > $2",
+            $and,
+            " ORDER BY modseq LIMIT 1 OFFSET $3), 9223372036854775807) ORDER BY modseq"
+        )
+    };
+}
+
 impl Tx {
     /// Adds a message to an account: blob, conversation, row, places, counters.
     ///
@@ -196,7 +239,7 @@ impl Tx {
             false => self.thread_shape(account_id, thread_id).await?,
         };
         let email_id = EmailId::new(now, &*self.shared.chance);
-        let facts = serde_json::to_string(&new.facts).map_err(|e| Error::Internal(e.to_string()))?;
+        let facts = facts_text(&new.facts)?;
         self.exec(
             "INSERT INTO email (account_id, email_id, thread_id, blob_id, size, received_at, sent_at, subject, preview, \
              has_attachment, keywords, facts, created_modseq, modseq, legal_hold) \
@@ -313,8 +356,15 @@ impl Tx {
 
     /// Whether a blob can be read by the account: it is a message of its own, or an upload.
     pub async fn may_read_blob(&mut self, account_id: AccountId, blob_id: BlobId) -> Result<bool> {
-        // Blob names are keyed by owner, so a row under this owner is this account's own.
-        Ok(self.blob(account_id, blob_id).await?.is_some())
+        // Blob names are keyed by owner, so a row under this owner is this account's own. One that nothing refers to any
+        // more is only held, out of everybody's sight.
+        let row = self
+            .row(
+                "SELECT 1 FROM blob WHERE owner_id = $1 AND blob_id = $2 AND refs > 0",
+                values![&account_id, &blob_id],
+            )
+            .await?;
+        Ok(row.is_some())
     }
 
     /// Ids of the messages that match, in order: `limit` of them from place `position` on, and how many match in all.
@@ -520,28 +570,23 @@ impl Tx {
     ) -> Result<Changes> {
         let live = match what {
             Changing::Email => {
-                "SELECT email_id, created_modseq, modseq FROM email WHERE account_id = $1 AND modseq > $2 \
-                 ORDER BY modseq LIMIT $3"
+                changed_since!("email_id", "email", "")
             }
             Changing::Mailbox => {
-                "SELECT mailbox_id, created_modseq, modseq FROM mailbox WHERE account_id = $1 AND modseq > $2 \
-                 ORDER BY modseq LIMIT $3"
+                changed_since!("mailbox_id", "mailbox", "")
             }
             Changing::Thread => {
-                "SELECT thread_id, created_modseq, modseq FROM thread WHERE account_id = $1 AND modseq > $2 \
-                 ORDER BY modseq LIMIT $3"
+                changed_since!("thread_id", "thread", "")
             }
             Changing::Submission => {
-                "SELECT submission_id, created_modseq, modseq FROM submission WHERE account_id = $1 AND modseq > $2 \
-                 ORDER BY modseq LIMIT $3"
+                changed_since!("submission_id", "submission", "")
             }
         };
-        let live = self.rows(live, values![&account_id, since, limit + 1]).await?;
+        let live = self.rows(live, values![&account_id, since, limit]).await?;
         let gone = self
             .rows(
-                "SELECT object_id, created_modseq, modseq FROM tombstone WHERE account_id = $1 AND modseq > $2 AND kind = $4 \
-                 ORDER BY modseq LIMIT $3",
-                values![&account_id, since, limit + 1, what.as_str()],
+                changed_since!("object_id", "tombstone", " AND kind = $4"),
+                values![&account_id, since, limit, what.as_str()],
             )
             .await?;
         let mut all = Vec::with_capacity(live.len() + gone.len());
@@ -570,9 +615,11 @@ fn first_changes(all: &[(i64, i64, bool, [u8; 16])], since: i64, now: i64, limit
             cut => cut,
         };
     }
-    let mut changes = Changes { new_state: now, has_more: end < all.len(), ..Changes::default() };
-    if let (true, Some((modseq, ..))) = (changes.has_more, all[..end].last()) {
+    let mut changes = Changes { new_state: now, ..Changes::default() };
+    if let (true, Some((modseq, ..))) = (has_more, all[..end].last()) {
+        // What lies beyond the rows at hand was not read: only the newest change of all has nothing after it.
         changes.new_state = *modseq;
+        changes.has_more = *modseq < now;
     }
     for (_, created, is_gone, id) in &all[..end] {
         match (is_gone, *created > since) {
@@ -606,6 +653,16 @@ fn query_text(query: &EmailQuery) -> (&'static str, &'static str) {
                  AND (CAST($4 AS TEXT) IS NULL OR e.keywords LIKE $4 ESCAPE '\\') \
                  AND (CAST($5 AS TEXT) IS NULL OR e.keywords NOT LIKE $5 ESCAPE '\\') "
             )
+        };
+    }
+    // A conversation stands for its newest (oldest) message *that matches* (RFC 8621 §4.4.3). Keywords are looked up
+    // only when they are asked for.
+    macro_rules! also_matches {
+        () => {
+            "AND ((CAST($4 AS TEXT) IS NULL AND CAST($5 AS TEXT) IS NULL) OR EXISTS (SELECT 1 FROM email f \
+             WHERE f.account_id = $1 AND f.email_id = q.email_id \
+             AND (CAST($4 AS TEXT) IS NULL OR f.keywords LIKE $4 ESCAPE '\\') \
+             AND (CAST($5 AS TEXT) IS NULL OR f.keywords NOT LIKE $5 ESCAPE '\\')))"
         };
     }
     macro_rules! in_mailbox {
@@ -642,7 +699,9 @@ fn query_text(query: &EmailQuery) -> (&'static str, &'static str) {
             concat!(
                 in_mailbox!("SELECT e.email_id"),
                 "AND NOT EXISTS (SELECT 1 FROM placement q WHERE q.account_id = $1 AND q.thread_id = p.thread_id \
-                 AND q.mailbox_id = $8 AND (q.received_at, q.email_id) > (p.received_at, p.email_id)) \
+                 AND q.mailbox_id = $8 AND q.received_at >= $2 AND q.received_at < $3 AND (q.received_at, q.email_id) > (p.received_at, p.email_id) ",
+                also_matches!(),
+                ") \
                  ORDER BY p.received_at DESC, p.email_id DESC LIMIT $6 OFFSET $7"
             ),
             in_mailbox!("SELECT COUNT(DISTINCT p.thread_id)"),
@@ -651,7 +710,9 @@ fn query_text(query: &EmailQuery) -> (&'static str, &'static str) {
             concat!(
                 in_mailbox!("SELECT e.email_id"),
                 "AND NOT EXISTS (SELECT 1 FROM placement q WHERE q.account_id = $1 AND q.thread_id = p.thread_id \
-                 AND q.mailbox_id = $8 AND (q.received_at, q.email_id) < (p.received_at, p.email_id)) \
+                 AND q.mailbox_id = $8 AND q.received_at >= $2 AND q.received_at < $3 AND (q.received_at, q.email_id) < (p.received_at, p.email_id) ",
+                also_matches!(),
+                ") \
                  ORDER BY p.received_at, p.email_id LIMIT $6 OFFSET $7"
             ),
             in_mailbox!("SELECT COUNT(DISTINCT p.thread_id)"),
@@ -671,7 +732,9 @@ fn query_text(query: &EmailQuery) -> (&'static str, &'static str) {
             concat!(
                 anywhere!("SELECT e.email_id"),
                 "AND NOT EXISTS (SELECT 1 FROM email q WHERE q.account_id = $1 AND q.thread_id = e.thread_id \
-                 AND (q.received_at, q.email_id) > (e.received_at, e.email_id)) \
+                 AND q.received_at >= $2 AND q.received_at < $3 AND (q.received_at, q.email_id) > (e.received_at, e.email_id) ",
+                also_matches!(),
+                ") \
                  ORDER BY e.received_at DESC, e.email_id DESC LIMIT $6 OFFSET $7"
             ),
             anywhere!("SELECT COUNT(DISTINCT e.thread_id)"),
@@ -680,7 +743,9 @@ fn query_text(query: &EmailQuery) -> (&'static str, &'static str) {
             concat!(
                 anywhere!("SELECT e.email_id"),
                 "AND NOT EXISTS (SELECT 1 FROM email q WHERE q.account_id = $1 AND q.thread_id = e.thread_id \
-                 AND (q.received_at, q.email_id) < (e.received_at, e.email_id)) \
+                 AND q.received_at >= $2 AND q.received_at < $3 AND (q.received_at, q.email_id) < (e.received_at, e.email_id) ",
+                also_matches!(),
+                ") \
                  ORDER BY e.received_at, e.email_id LIMIT $6 OFFSET $7"
             ),
             anywhere!("SELECT COUNT(DISTINCT e.thread_id)"),

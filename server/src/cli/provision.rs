@@ -18,7 +18,6 @@ use serde_json::json;
 use store::{AccountKind, Role};
 
 use super::Outcome;
-use crate::config::Config;
 use crate::house::House;
 
 /// Who did it, in the audit log.
@@ -161,22 +160,6 @@ pub(super) struct Import {
     json: bool,
 }
 
-/// Runs a command's work on the installation's data.
-fn on_data<F>(file: &Path, work: impl FnOnce(Arc<House>) -> F) -> Outcome
-where
-    F: Future<Output = Result<ExitCode, anyhow::Error>>,
-{
-    let config = Config::read(file)?;
-    super::runtime()?.block_on(async {
-        let house = House::open(config).await?;
-        let writer = house.writer.clone();
-        let outcome = work(house).await;
-        // The store's last handle went with the work; its writer finishes and the database closes cleanly.
-        writer.wait().await;
-        outcome
-    })
-}
-
 /// A fault in the directory's words, both languages.
 fn said<E: Said>(fault: E) -> anyhow::Error {
     let said = fault.said();
@@ -214,7 +197,7 @@ impl AgencyCommand {
             parent: add.parent,
             decision: add.decision,
         };
-        on_data(file, |house| async move {
+        super::on_data(file, |house| async move {
             let now = house.now();
             let added = agencies::add_agency(&house.store, &rules, &new, ACTOR, now, &*house.chance)
                 .await
@@ -240,7 +223,7 @@ impl AgencyCommand {
 impl DomainCommand {
     pub(super) fn run(self, file: &Path) -> Outcome {
         let Self::Add { domain, agency } = self;
-        on_data(file, |house| async move {
+        super::on_data(file, |house| async move {
             let added = agencies::add_domain(&house.store, &domain, agency.as_deref(), ACTOR, house.now())
                 .await
                 .map_err(said)?;
@@ -263,7 +246,7 @@ impl DomainCommand {
 impl RouteCommand {
     pub(super) fn run(self, file: &Path) -> Outcome {
         let Self::Add { domain, target } = self;
-        on_data(file, |house| async move {
+        super::on_data(file, |house| async move {
             let added = agencies::add_route(&house.store, &domain, &target, ACTOR, house.now())
                 .await
                 .map_err(said)?;
@@ -283,7 +266,7 @@ impl SystemCommand {
     pub(super) fn run(self, file: &Path) -> Outcome {
         let Self::Add { system_id, agency, json } = self;
         let given = from_standard_input()?;
-        on_data(file, |house| async move {
+        super::on_data(file, |house| async move {
             let is_drawn = given.is_none();
             let system = agencies::add_system(
                 &house.store,
@@ -370,9 +353,11 @@ fn hash(house: &House, password: &Secret<String>) -> anyhow::Result<passwords::P
 impl AccountCommand {
     pub(super) fn run(self, file: &Path) -> Outcome {
         match self {
-            Self::Add(add) => on_data(file, |house| add.run(house)),
-            Self::Password { address, json } => on_data(file, |house| set_password(house, address, json)),
-            Self::Import(import) => on_data(file, |house| import.run(house)),
+            Self::Add(add) => super::on_data(file, |house| add.run(house)),
+            Self::Password { address, json } => {
+                super::on_data(file, |house| set_password(house, address, json))
+            }
+            Self::Import(import) => super::on_data(file, |house| import.run(house)),
         }
     }
 }

@@ -21,7 +21,8 @@ use certs::revocation::{Crl, OcspResponse};
 use certs::trust::{Hierarchy, TrustStore};
 use mail::Timestamp;
 use signature::Judgement;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::sync::Arc;
 
 /// What a judgement is held against.
@@ -40,14 +41,27 @@ pub struct Policy {
 }
 
 /// A document and what is thought of it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Judged {
     bytes: Arc<[u8]>,
     sha256: [u8; 32],
     report: Arc<Report>,
     lacks: Vec<Lack>,
+    used: Evidence,
     /// Where the last good signature's revision ends.
     signed_end: Option<usize>,
+}
+
+impl fmt::Debug for Judged {
+    /// For logs: neither the document nor names of people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Judged")
+            .field("verdict", &self.report.verdict)
+            .field("class", &self.report.class)
+            .field("size", &self.report.size)
+            .field("lacks", &self.lacks.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Judged {
@@ -69,6 +83,12 @@ impl Judged {
     /// Evidence that is missing: fetch it, add it, ask again.
     pub fn lacks(&self) -> &[Lack] {
         &self.lacks
+    }
+
+    /// The certificates, lists and answers the good paths rest on, wherever they came from: what is archived with
+    /// the document (RULES D31) and what [`crate::make::add_evidence`] puts into it (D32).
+    pub fn used_evidence(&self) -> &Evidence {
+        &self.used
     }
 
     /// What the document is worth (RULES R14).
@@ -98,10 +118,21 @@ impl Judged {
 /// Judges a document. `evidence`: what the caller has besides what the document brings; `now`: the moment of
 /// judging. Never fails: what cannot be read is a verdict with a reason.
 pub fn judge(bytes: Arc<[u8]>, policy: &Policy, evidence: &Evidence, now: Timestamp) -> Judged {
+    let format = Format::sniff(&bytes);
+    judge_as(format, bytes, policy, evidence, now)
+}
+
+/// [`judge`] for a format somebody states instead of having it recognised. `None`: nobody knows it.
+pub fn judge_as(
+    format: Option<Format>,
+    bytes: Arc<[u8]>,
+    policy: &Policy,
+    evidence: &Evidence,
+    now: Timestamp,
+) -> Judged {
     let digest = ring::digest::digest(&ring::digest::SHA256, &bytes);
     let mut sha256 = [0u8; 32];
     sha256.copy_from_slice(digest.as_ref());
-    let format = Format::sniff(&bytes);
     let mut report = Report {
         verdict: Verdict::Indeterminate,
         integrity: Integrity::None,
@@ -116,6 +147,7 @@ pub fn judge(bytes: Arc<[u8]>, policy: &Policy, evidence: &Evidence, now: Timest
         software: concat!("congvan ", env!("CARGO_PKG_VERSION")),
     };
     let mut lacks = Vec::new();
+    let mut used = Evidence::default();
     let mut signed_end = None;
     let read = match format {
         Some(Format::Pdf) => pdf::read(&bytes, &policy.limits),
@@ -141,11 +173,23 @@ pub fn judge(bytes: Arc<[u8]>, policy: &Policy, evidence: &Evidence, now: Timest
             report.empty_fields = facts.empty_fields;
             for judgement in judgements {
                 lacks.extend(judgement.lacks);
+                used.certificates.extend(judgement.used.certificates);
+                used.crls.extend(judgement.used.crls);
+                used.ocsp.extend(judgement.used.ocsp);
                 report.signatures.push(judgement.report);
             }
         }
     }
-    Judged { bytes, sha256, report: Arc::new(report), lacks, signed_end }
+    once(&mut used.certificates, |c| c.sha256());
+    once(&mut used.crls, |c| c.sha256());
+    once(&mut used.ocsp, |o| o.sha256());
+    Judged { bytes, sha256, report: Arc::new(report), lacks, used, signed_end }
+}
+
+/// Each item once, in its first place.
+fn once<T>(items: &mut Vec<T>, name: impl Fn(&T) -> Fingerprint) {
+    let mut seen = HashSet::new();
+    items.retain(|item| seen.insert(name(item)));
 }
 
 /// A file without facts: no verdict on signatures, but always a reason.

@@ -128,6 +128,8 @@ pub struct SignatureReport {
     pub kind: &'static str,
     /// Who signed, for people; null when no certificate was found.
     pub signer: Option<String>,
+    /// The common name alone, to be held against the package's `SignerInfo` (RULES D29 step 8).
+    pub signer_name: Option<String>,
     /// Whom the signature speaks for.
     pub role: Role,
     /// The answer.

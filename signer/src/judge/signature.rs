@@ -10,6 +10,7 @@ use crate::pdf::{Coverage, Facts, Kind, Signature, Signed, SubFilter};
 use crate::tst::{Token, TokenVerdict, parse_certificates};
 use certs::Certificate;
 use certs::path::{self, Defect, Evidence, Lack, PathVerdict, Question};
+use certs::revocation::Source;
 use certs::trust::Purpose;
 use mail::Timestamp;
 
@@ -17,6 +18,7 @@ use mail::Timestamp;
 pub(crate) struct Judgement {
     pub(crate) report: SignatureReport,
     pub(crate) lacks: Vec<Lack>,
+    pub(crate) used: Evidence,
 }
 
 /// Seconds by which two timestamps may contradict the order of their signatures: two authorities' clocks.
@@ -77,6 +79,8 @@ struct Work<'a> {
     report: SignatureReport,
     lacks: Vec<Lack>,
     weak: Vec<Reason>,
+    /// What the paths rest on, to be archived (RULES D31).
+    used: Evidence,
 }
 
 /// Why judging stops early.
@@ -110,6 +114,7 @@ impl<'a> Work<'a> {
                 _ => "approval",
             },
             signer: None,
+            signer_name: None,
             role: Role::Unknown,
             verdict: Verdict::Indeterminate,
             integrity: Integrity::None,
@@ -129,7 +134,18 @@ impl<'a> Work<'a> {
             evidence: Vec::new(),
             missing: Vec::new(),
         };
-        Self { signed, bytes, policy, evidence, now, proven, report, lacks: Vec::new(), weak: Vec::new() }
+        Self {
+            signed,
+            bytes,
+            policy,
+            evidence,
+            now,
+            proven,
+            report,
+            lacks: Vec::new(),
+            weak: Vec::new(),
+            used: Evidence::default(),
+        }
     }
 
     fn run(&mut self) {
@@ -181,7 +197,7 @@ impl<'a> Work<'a> {
 
     fn finish(mut self) -> Judgement {
         self.report.missing = self.lacks.iter().map(Missing::from).collect();
-        Judgement { report: self.report, lacks: self.lacks }
+        Judgement { report: self.report, lacks: self.lacks, used: self.used }
     }
 
     /// A document timestamp: a token over the file.
@@ -205,7 +221,6 @@ impl<'a> Work<'a> {
                     self.report.signer = Some(readable(authority.subject()));
                     self.report.certificate = Some(CertificateReport::new(authority));
                 }
-                self.record(&path);
                 self.weak.extend(weak.then(|| Reason::new(Code::WeakDigest)));
                 Ok(())
             }
@@ -236,12 +251,18 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn judge_token(&self, token: &Token) -> TokenVerdict {
+    /// Judges a token with what it brings itself, and keeps what its path rests on.
+    fn judge_token(&mut self, token: &Token) -> TokenVerdict {
         let mut evidence = self.evidence.clone();
         evidence.certificates.extend(token.certificates().iter().cloned());
         let (crls, ocsp) = token.revocation();
         extend(&mut evidence, crls, ocsp, self.policy);
-        token.judge(&evidence, &self.policy.trust, self.now.secs(), &self.policy.certificate_limits)
+        let limits = &self.policy.certificate_limits;
+        let verdict = token.judge(&evidence, &self.policy.trust, self.now.secs(), limits);
+        if let TokenVerdict::Valid { path, .. } = &verdict {
+            self.record(path, &evidence);
+        }
+        verdict
     }
 
     fn signature(&mut self, facts: &Signature) -> Step {
@@ -303,6 +324,7 @@ impl<'a> Work<'a> {
     /// number is personal data and goes nowhere.
     fn identify(&mut self, signer: &Certificate) {
         self.report.signer = Some(readable(signer.subject()));
+        self.report.signer_name = signer.subject().common_name().map(str::to_owned);
         self.report.certificate = Some(CertificateReport::new(signer));
         let uid = signer.subject().user_id().unwrap_or_default();
         self.report.role = match self.policy.roles.get(&signer.sha256()) {
@@ -341,13 +363,12 @@ impl<'a> Work<'a> {
                 return failed(SubIndication::HashFailure, Reason::new(Code::TimestampImprint));
             }
             match self.judge_token(&token) {
-                TokenVerdict::Valid { path, weak } => {
+                TokenVerdict::Valid { weak, .. } => {
                     let at = Timestamp::from_secs(token.at);
                     if self.report.time.is_none_or(|known| at < known) {
                         self.report.time = Some(at);
                         self.report.time_source = TimeSource::Timestamp;
                     }
-                    self.record(&path);
                     self.weak.extend(weak.then(|| Reason::new(Code::WeakDigest)));
                 }
                 TokenVerdict::Invalid(reason) if reason.code == Code::TimestampUntrusted => {
@@ -403,7 +424,7 @@ impl<'a> Work<'a> {
         let limits = &self.policy.certificate_limits;
         match path::judge(signer, evidence, &self.policy.trust, &question, limits) {
             PathVerdict::Valid(path) => {
-                self.record(&path);
+                self.record(&path, evidence);
                 self.weak.extend(path.weaknesses().iter().map(|weakness| match weakness {
                     path::Weakness::Digest(_) => Reason::new(Code::WeakDigest),
                     path::Weakness::Key(_) => Reason::new(Code::WeakKey),
@@ -450,12 +471,18 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn record(&mut self, path: &path::Path) {
+    fn record(&mut self, path: &path::Path, evidence: &Evidence) {
+        self.used.certificates.extend(path.certificates().iter().cloned());
         for status in path.statuses() {
-            if let Some(source) = status.source {
-                self.report
-                    .evidence
-                    .push(EvidenceReport { certificate: status.certificate.sha256(), source });
+            let Some(source) = status.source else { continue };
+            self.report.evidence.push(EvidenceReport { certificate: status.certificate.sha256(), source });
+            match source {
+                Source::Crl { sha256, .. } => {
+                    self.used.crls.extend(evidence.crls.iter().find(|c| c.sha256() == sha256).cloned());
+                }
+                Source::Ocsp { sha256, .. } => {
+                    self.used.ocsp.extend(evidence.ocsp.iter().find(|o| o.sha256() == sha256).cloned());
+                }
             }
         }
     }

@@ -11,7 +11,7 @@ use std::collections::HashSet;
 pub fn add_evidence(bytes: &[u8], evidence: &Evidence, limits: &Limits) -> Result<Vec<u8>, Reason> {
     let known = pdf::read(bytes, limits)?.store;
     let file = File::open(bytes, limits)?;
-    let view = View::last(&file);
+    let view = View::last(&file)?;
     let (root, catalog) = view.catalog()?;
     let old = view.dict_at(&catalog, b"DSS")?.unwrap_or_default();
     let mut update = Update::new(&view)?;

@@ -152,7 +152,7 @@ fn append_blank(
     limits: &Limits,
 ) -> Result<(Vec<u8>, Placeholder), Reason> {
     let file = File::open(bytes, limits)?;
-    let view = View::last(&file);
+    let view = View::last(&file)?;
     let mut update = Update::new(&view)?;
     let signature = update.allocate();
     let fields = signature_fields(&view)?;

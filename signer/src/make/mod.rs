@@ -235,11 +235,17 @@ fn self_check(file: &[u8], limits: &Limits) -> Result<(), Reason> {
     let pieces = signature.pieces(file);
     let whole = match signature.kind {
         Kind::DocTimestamp => tst::Token::read(&signature.contents, limits).is_ok_and(|t| t.is_over(&pieces)),
-        _ => {
-            cms::read(&signature.contents, limits).and_then(|c| c.check_content(asn1::DATA, &pieces)).is_ok()
-        }
+        _ => cms::read(&signature.contents, limits).and_then(|c| own(&c, &pieces, limits)).is_ok(),
     };
-    if whole { Ok(()) } else { Err(Reason::of(Code::MakeCheck, Code::CmsDigest)) }
+    if whole { Ok(()) } else { Err(Reason::of(Code::MakeCheck, Code::CmsSignature)) }
+}
+
+/// The new signature is over this file, and made with the key its certificate names.
+fn own(cms: &cms::SignedData, pieces: &[&[u8]], limits: &Limits) -> Result<(), Reason> {
+    cms.check_content(asn1::DATA, pieces)?;
+    let certificates = tst::parse_certificates(&cms.certificates, limits);
+    let signer = cms.find_signer(certificates.iter()).ok_or(Reason::new(Code::CmsNoCertificate))?;
+    cms.check_signature(&signer, pieces)
 }
 
 /// Signs in one go: prepares, signs with our key, asks `stamp` for a token (`None` from it: no timestamp), embeds.
@@ -263,4 +269,65 @@ pub fn release(
     now: Timestamp,
 ) -> Result<Verified<Document>, Refusal> {
     judge(Arc::from(file), policy, evidence, now).require_valid()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A signature nobody verifies here: what is tested is what may follow it.
+    fn closed(bytes: &[u8], signing: &Signing) -> Vec<u8> {
+        let limits = Limits::default();
+        let (file, hole) = field::append(bytes, signing, 64, &limits).unwrap();
+        hole.fill(file, &[0x30, 3, 2, 1, 0]).unwrap()
+    }
+
+    fn signing() -> Signing {
+        Signing::new(Vec::new(), Scheme::RsaPkcs1Sha256, Timestamp::from_secs(0))
+    }
+
+    fn faults(bytes: &[u8]) -> Vec<Option<Code>> {
+        let facts = pdf::read(bytes, &Limits::default()).unwrap();
+        facts.signatures.iter().map(|s| s.fault.as_ref().map(|r| r.code)).collect()
+    }
+
+    #[test]
+    fn iso_32000_12_8_2_2_what_a_certification_permits() {
+        for (level, expected) in [(1, Some(Code::ChangedDocMdp)), (2, None), (3, None)] {
+            let mut first = signing();
+            first.certify = Some(level);
+            let certified = closed(&blank_pdf("t", &[]), &first);
+            assert_eq!(faults(&certified), [None]);
+            assert_eq!(faults(&closed(&certified, &signing())), [expected, None], "level {level}");
+            let (file, hole) = field::append_timestamp(&certified, &Limits::default()).unwrap();
+            let stamped = hole.fill(file, &[0x30, 3, 2, 1, 0]).unwrap();
+            assert_eq!(faults(&stamped), [None, None], "a document timestamp is always welcome");
+        }
+    }
+
+    #[test]
+    fn a_locked_field_stays_empty() {
+        for (lock, expected) in [
+            ("/Action/All", Some(Code::ChangedLocked)),
+            ("/Action/Include/Fields[(b)]", Some(Code::ChangedLocked)),
+            ("/Action/Exclude/Fields[(b)]", None),
+            ("/Action/Include/Fields[(c)]", None),
+        ] {
+            let blank = blank_pdf("t", &[]);
+            let file = pdf::File::open(&blank, &Limits::default()).unwrap();
+            let view = pdf::View::last(&file).unwrap();
+            let mut update = pdf::PendingUpdate::new(&view).unwrap();
+            let (a, b) = (update.allocate(), update.allocate());
+            let field = |name: &str, more: &str| format!("<</FT/Sig/T({name}){more}>>").into_bytes();
+            update.put_raw(a, field("a", &format!("/Lock<</Type/SigFieldLock{lock}>>")));
+            update.put_raw(b, field("b", ""));
+            let (root, _) = view.catalog().unwrap();
+            let catalog = format!("<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[{a} R {b} R]>>>>");
+            update.put_raw(root, catalog.into_bytes());
+            let form = update.finish().unwrap().bytes;
+            let first = closed(&form, &signing().field("a"));
+            let second = closed(&first, &signing().field("b"));
+            assert_eq!(faults(&second), [expected, None], "{lock}");
+        }
+    }
 }

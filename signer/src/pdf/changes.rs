@@ -53,6 +53,7 @@ pub(crate) fn examine(
         changed: BTreeSet::new(),
         explained: HashSet::new(),
         widgets: HashSet::new(),
+        covered: 0.0,
         changes: Vec::new(),
         seen_before: HashMap::new(),
     };
@@ -95,6 +96,10 @@ const FIELD_KEYS: &[&[u8]] = &[
 /// Keys signing may change in a field that was there, empty, before.
 const FILLED_KEYS: &[&[u8]] = &[b"V", b"AP", b"F", b"M", b"AS", b"Type"];
 
+/// Most square points all widgets of a new signature may cover: half an A4 page. A seal is 36 mm across; whoever
+/// needs more hides what others signed.
+const PICTURE_MAX: f64 = 250_000.0;
+
 /// Trailer keys that may differ: all about the file's bookkeeping.
 const TRAILER_KEYS: &[&[u8]] = &[
     b"Size",
@@ -120,6 +125,8 @@ struct Comparison<'v, 'f> {
     explained: HashSet<u32>,
     /// Widgets of the new signature.
     widgets: HashSet<u32>,
+    /// Square points they cover.
+    covered: f64,
     changes: Vec<Change>,
     /// How often each number is referred to in the view before, evidence and metadata left out.
     seen_before: HashMap<u32, u32>,
@@ -178,15 +185,15 @@ impl Comparison<'_, '_> {
         }
     }
 
-    /// Marks an object that may change in place because it is seen from nowhere but its one role.
-    fn explain_own(&mut self, value: &Object, times: u32, code: Code) -> Checked {
-        let Object::Ref(id) = value else { return Ok(()) };
-        if !self.changed.contains(&id.number) || self.is_new(id.number)? {
-            self.explained.insert(id.number);
-            return Ok(());
-        }
-        if self.seen_before.get(&id.number).copied().unwrap_or(0) > times {
-            return Err(fault(code, id.number));
+    /// Marks an object that may be new, or change in place if it is seen from nowhere but the one place it had
+    /// before: `old` is that place's value then, `Null` where evidence and metadata are left out of what is seen.
+    fn explain_own(&mut self, old: &Object, new: &Object, code: Code) -> Checked {
+        let Object::Ref(id) = new else { return Ok(()) };
+        if self.changed.contains(&id.number) && !self.is_new(id.number)? {
+            let own = u32::from(old == new);
+            if self.seen_before.get(&id.number).copied().unwrap_or(0) > own {
+                return Err(fault(code, id.number));
+            }
         }
         self.explained.insert(id.number);
         Ok(())
@@ -234,7 +241,7 @@ impl Comparison<'_, '_> {
         let (old, new) = (before.get(b"Info"), after.get(b"Info"));
         let moved = old != new || new.reference().is_some_and(|id| self.changed.contains(&id.number));
         if moved && !matches!(new, Object::Null) {
-            self.explain_own(new, 0, Code::ChangedMetadata)?;
+            self.explain_own(&Object::Null, new, Code::ChangedMetadata)?;
             let (old, new) = (self.before.resolve(old)?, self.after.resolve(new)?);
             let empty = Dict::default();
             metadata::info_harmless(old.dict().unwrap_or(&empty), new.dict().unwrap_or(&empty))?;
@@ -258,7 +265,7 @@ impl Comparison<'_, '_> {
                 }
                 b"Metadata" => self.metadata(old, new)?,
                 b"Extensions" => {
-                    self.explain_own(new, 1, Code::ChangedCatalog)?;
+                    self.explain_own(old, new, Code::ChangedCatalog)?;
                     self.explain_new(new)?;
                 }
                 b"Version" if matches!(new, Object::Name(_)) => {}
@@ -303,7 +310,7 @@ impl Comparison<'_, '_> {
         let (before, after) = (read(self.before, old)?, read(self.after, new)?);
         let Some(after) = after else { return Err(Reason::of(Code::ChangedMetadata, "XMP removed")) };
         metadata::xmp_harmless(before.as_deref().unwrap_or_default(), &after)?;
-        self.explain_own(new, 0, Code::ChangedMetadata)?;
+        self.explain_own(&Object::Null, new, Code::ChangedMetadata)?;
         self.changes.push(Change::Metadata);
         Ok(())
     }
@@ -320,7 +327,7 @@ impl Comparison<'_, '_> {
         }
         let empty = Dict::default();
         let old = old.dict().unwrap_or(&empty);
-        self.explain_own(new_value, 1, Code::ChangedForm)?;
+        self.explain_own(old_value, new_value, Code::ChangedForm)?;
         let keys: BTreeSet<&[u8]> = old.iter().chain(new.iter()).map(|(k, _)| k).collect();
         for key in keys {
             let (was, is) = (old.get(key), new.get(key));
@@ -341,7 +348,7 @@ impl Comparison<'_, '_> {
     /// Default resources: names may be added, none may mean something else.
     fn additive(&mut self, was: &Object, is: &Object) -> Checked {
         let bad = || Reason::of(Code::ChangedForm, "/DR");
-        self.explain_own(is, 1, Code::ChangedForm)?;
+        self.explain_own(was, is, Code::ChangedForm)?;
         let (old, new) = (self.before.resolve(was)?, self.after.resolve(is)?);
         let Some(old) = old.dict() else { return self.explain_new(is) };
         let new = new.dict().filter(|d| !d.ambiguous).ok_or_else(bad)?;
@@ -354,7 +361,7 @@ impl Comparison<'_, '_> {
             if !kept {
                 return Err(bad());
             }
-            self.explain_own(new.get(category), 1, Code::ChangedForm)?;
+            self.explain_own(value, new.get(category), Code::ChangedForm)?;
         }
         self.explain_new(is)
     }
@@ -364,7 +371,7 @@ impl Comparison<'_, '_> {
             Ok::<_, Reason>(view.resolve(value)?.array().unwrap_or_default().to_vec())
         };
         let (old, new) = (list(self.before, was)?, list(self.after, is)?);
-        self.explain_own(is, 1, Code::ChangedForm)?;
+        self.explain_own(was, is, Code::ChangedForm)?;
         let added = added(&old, &new).ok_or(Reason::of(Code::ChangedForm, "/Fields"))?;
         for field in added {
             let id = field.reference().ok_or(Reason::of(Code::ChangedForm, "/Fields"))?;
@@ -419,6 +426,13 @@ impl Comparison<'_, '_> {
     fn widget(&mut self, id: ObjectId, dict: &Dict) -> Checked {
         if dict.get(b"Subtype").name() != Some(b"Widget") {
             return Err(fault(Code::ChangedForm, id.number));
+        }
+        let corners: Vec<f64> =
+            dict.get(b"Rect").array().unwrap_or_default().iter().filter_map(Object::number).collect();
+        let [left, bottom, right, top] = corners[..] else { return Err(fault(Code::ChangedForm, id.number)) };
+        self.covered += ((right - left) * (top - bottom)).abs();
+        if self.covered.is_nan() || self.covered > PICTURE_MAX {
+            return Err(fault(Code::ChangedPage, id.number));
         }
         self.explained.insert(id.number);
         self.widgets.insert(id.number);
@@ -500,7 +514,7 @@ impl Comparison<'_, '_> {
             if !added.iter().all(|w| w.reference().is_some_and(|id| self.widgets.contains(&id.number))) {
                 return Err(fault(Code::ChangedPage, number));
             }
-            self.explain_own(annotations, 1, Code::ChangedPage)?;
+            self.explain_own(old.get(b"Annots"), annotations, Code::ChangedPage)?;
             self.explained.insert(number);
         }
         Ok(())

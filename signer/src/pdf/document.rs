@@ -23,6 +23,11 @@ pub(crate) struct File<'a> {
     unpacked: Cell<usize>,
     /// Bytes parsed so far, over all views: overlapping objects must not make the work square.
     parsed: Cell<usize>,
+    /// Object streams by their offset: unpacked once for all views.
+    packed: RefCell<HashMap<usize, Rc<Packed>>>,
+    /// Objects read so far, by offset and index in a stream, with where their bytes end: most revisions share most
+    /// objects. Only such as read the same in every view that reaches their end.
+    shared: RefCell<HashMap<(usize, u32), (usize, Loaded)>>,
 }
 
 impl<'a> File<'a> {
@@ -47,6 +52,8 @@ impl<'a> File<'a> {
             limits: *limits,
             unpacked: Cell::new(unpacked),
             parsed: Cell::new(0),
+            packed: RefCell::default(),
+            shared: RefCell::default(),
         })
     }
 
@@ -67,6 +74,10 @@ impl<'a> File<'a> {
 
 /// An object stream, unpacked.
 struct Packed {
+    number: u32,
+    /// Where it stands and ends in the file.
+    offset: usize,
+    end: usize,
     data: Vec<u8>,
     /// Object number and offset, by index.
     places: Vec<(u32, usize)>,
@@ -75,10 +86,14 @@ struct Packed {
 /// What stands behind an object number.
 #[derive(Clone)]
 pub(crate) struct Loaded {
+    id: ObjectId,
     pub(crate) object: Rc<Object>,
     /// The object's bytes in the file; `None` inside an object stream or when there is none.
     pub(crate) span: Option<Range<usize>>,
 }
+
+/// What putting one entry into a view's map counts for, in bytes parsed.
+const ENTRY_COST: usize = 16;
 
 /// The file after one of its updates.
 pub(crate) struct View<'f> {
@@ -89,25 +104,25 @@ pub(crate) struct View<'f> {
     pub(crate) newest: usize,
     map: HashMap<u32, Entry>,
     cache: RefCell<HashMap<u32, Result<Loaded, Reason>>>,
-    packed: RefCell<HashMap<u32, Rc<Packed>>>,
 }
 
 impl<'f> View<'f> {
-    /// The view of sections `newest..`, in the first `end` bytes.
-    pub(crate) fn new(file: &'f File<'f>, newest: usize, end: usize) -> Self {
+    /// The view of sections `newest..`, in the first `end` bytes. Errors: too much work for one file.
+    pub(crate) fn new(file: &'f File<'f>, newest: usize, end: usize) -> Result<Self, Reason> {
         let mut map = HashMap::new();
         for section in file.sections.iter().skip(newest) {
+            file.charge(section.entries.len().saturating_mul(ENTRY_COST))?;
             for (number, entry) in &section.entries {
                 map.entry(*number).or_insert(*entry);
             }
         }
         // What lies beyond the end was not there when this revision was made.
         map.retain(|_, entry| !matches!(entry, Entry::At { offset, .. } if *offset >= end));
-        Self { file, end, newest, map, cache: RefCell::default(), packed: RefCell::default() }
+        Ok(Self { file, end, newest, map, cache: RefCell::default() })
     }
 
     /// The newest view.
-    pub(crate) fn last(file: &'f File<'f>) -> Self {
+    pub(crate) fn last(file: &'f File<'f>) -> Result<Self, Reason> {
         Self::new(file, 0, file.bytes.len())
     }
 
@@ -158,23 +173,46 @@ impl<'f> View<'f> {
 
     fn load_uncached(&self, number: u32) -> Result<Loaded, Reason> {
         match self.entry(number) {
-            Entry::Free => Ok(Loaded { object: Rc::new(Object::Null), span: None }),
-            Entry::At { offset, generation } => {
-                let mut parser = Parser::new(self.bytes(), offset, self.file.limits.depth);
-                let id = ObjectId { number, generation };
-                let read = parser.indirect(Some(id), &|id| self.length(id));
-                let skipped = match &read {
-                    Ok(Indirect { object: Object::Stream(Stream { data: Some(data), .. }), .. }) => {
-                        data.len()
-                    }
-                    _ => 0,
-                };
-                self.file.charge(parser.pos().saturating_sub(offset).saturating_sub(skipped))?;
-                let read = read?;
-                Ok(Loaded { object: Rc::new(read.object), span: Some(read.span) })
-            }
+            Entry::Free => Ok(Loaded {
+                id: ObjectId { number, generation: 0 },
+                object: Rc::new(Object::Null),
+                span: None,
+            }),
+            Entry::At { offset, generation } => self.load_at(ObjectId { number, generation }, offset),
             Entry::Inside { stream, index } => self.load_packed(number, stream, index),
         }
+    }
+
+    fn load_at(&self, id: ObjectId, offset: usize) -> Result<Loaded, Reason> {
+        let place = (offset, u32::MAX);
+        if let Some((_, known)) = self.shared(place, id) {
+            return Ok(known);
+        }
+        // The length of a stream may stand in another object, and that may differ between views.
+        let alone = Cell::new(true);
+        let mut parser = Parser::new(self.bytes(), offset, self.file.limits.depth);
+        let read = parser.indirect(Some(id), &|id| {
+            alone.set(false);
+            self.length(id)
+        });
+        let skipped = match &read {
+            Ok(Indirect { object: Object::Stream(Stream { data: Some(data), .. }), .. }) => data.len(),
+            _ => 0,
+        };
+        self.file.charge(parser.pos().saturating_sub(offset).saturating_sub(skipped))?;
+        let read = read?;
+        let end = read.span.end;
+        let loaded = Loaded { id, object: Rc::new(read.object), span: Some(read.span) };
+        if alone.get() {
+            self.file.shared.borrow_mut().insert(place, (end, loaded.clone()));
+        }
+        Ok(loaded)
+    }
+
+    /// What another view read at this place, if this view would read the same.
+    fn shared(&self, place: (usize, u32), id: ObjectId) -> Option<(usize, Loaded)> {
+        let shared = self.file.shared.borrow();
+        shared.get(&place).filter(|(end, known)| *end <= self.end && known.id == id).cloned()
     }
 
     /// An indirect `/Length`: a plain number at an offset, nothing that could lead back here.
@@ -196,8 +234,15 @@ impl<'f> View<'f> {
 
     fn load_packed(&self, number: u32, stream: u32, index: u32) -> Result<Loaded, Reason> {
         let packed = self.unpack(stream, true)?;
+        let place = (packed.offset, index);
+        let id = ObjectId { number, generation: 0 };
+        if let Some((_, known)) = self.shared(place, id) {
+            return Ok(known);
+        }
         let object = self.parse_packed(&packed, number, index)?;
-        Ok(Loaded { object: Rc::new(object), span: None })
+        let loaded = Loaded { id, object: Rc::new(object), span: None };
+        self.file.shared.borrow_mut().insert(place, (packed.end, loaded.clone()));
+        Ok(loaded)
     }
 
     fn parse_packed(&self, packed: &Packed, number: u32, index: u32) -> Result<Object, Reason> {
@@ -212,11 +257,12 @@ impl<'f> View<'f> {
 
     /// An object stream (§7.5.7). It stands at an offset itself, so this never nests.
     fn unpack(&self, number: u32, lengths: bool) -> Result<Rc<Packed>, Reason> {
-        if let Some(known) = self.packed.borrow().get(&number) {
-            return Ok(known.clone());
-        }
         let bad = || Reason::new(Code::PdfObject);
         let Entry::At { offset, generation } = self.entry(number) else { return Err(bad()) };
+        if let Some(known) = self.file.packed.borrow().get(&offset) {
+            let whole = known.end <= self.end && known.number == number;
+            return if whole { Ok(known.clone()) } else { Err(bad()) };
+        }
         let mut parser = Parser::new(self.bytes(), offset, self.file.limits.depth);
         let id = ObjectId { number, generation };
         let read = parser.indirect(Some(id), &|id| if lengths { self.length(id) } else { None })?;
@@ -234,8 +280,8 @@ impl<'f> View<'f> {
             let at = parser.unsigned().and_then(|n| usize::try_from(n).ok()).ok_or_else(bad)?;
             places.push((number, first.checked_add(at).ok_or_else(bad)?));
         }
-        let packed = Rc::new(Packed { data, places });
-        self.packed.borrow_mut().insert(number, packed.clone());
+        let packed = Rc::new(Packed { number, offset, end: read.span.end, data, places });
+        self.file.packed.borrow_mut().insert(offset, packed.clone());
         Ok(packed)
     }
 

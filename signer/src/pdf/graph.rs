@@ -2,6 +2,7 @@
 
 use super::document::View;
 use super::object::{Dict, Links};
+use super::xref::Entry;
 use crate::message::{Code, Reason};
 use std::collections::{HashMap, HashSet};
 
@@ -19,6 +20,13 @@ pub(crate) fn seen(view: &View<'_>) -> Result<HashMap<u32, u32>, Reason> {
             return Err(Reason::of(Code::Budget, "graph"));
         }
         for id in links.to {
+            // What carries an object is as good as seen: its length could be moved from under it.
+            if let Entry::Inside { stream, .. } = view.entry(id.number)
+                && !counts.contains_key(&stream)
+            {
+                counts.insert(stream, 1);
+                stack.extend(view.load(stream).map(|carrier| carrier.object.links()));
+            }
             let count = counts.entry(id.number).or_insert(0);
             *count = count.saturating_add(1);
             if *count == 1 {

@@ -72,7 +72,7 @@ pub struct Facts {
 /// Reads the facts. Errors: why the file cannot be read as a PDF whose signatures could be judged.
 pub fn read(bytes: &[u8], limits: &Limits) -> Result<Facts, Reason> {
     let file = File::open(bytes, limits)?;
-    let view = View::last(&file);
+    let view = View::last(&file)?;
     view.catalog()?;
     let (found, empty_fields) = signature::find(&view)?;
     let store = dss::read(&view)?;
@@ -119,8 +119,11 @@ fn later(
             before = None;
             continue;
         }
-        let start = before.unwrap_or_else(|| View::new(file, update.section + 1, update.span.start));
-        let after = View::new(file, update.section, update.span.end);
+        let start = match before {
+            Some(view) => view,
+            None => View::new(file, update.section + 1, update.span.start)?,
+        };
+        let after = View::new(file, update.section, update.span.end)?;
         let result = changes::examine(&start, &after, update, &signatures);
         if let Some(reason) = result.fault.as_ref().filter(|r| r.code == Code::Budget) {
             return Err(reason.clone());

@@ -18,8 +18,20 @@ fn is_regular(byte: u8) -> bool {
     !is_space(byte) && !is_delimiter(byte)
 }
 
+/// Values of hexadecimal digits; 0xFF for all other bytes. A signature is mostly digits, so this is looked up.
+static DIGITS: [u8; 256] = {
+    let mut table = [0xFF; 256];
+    let mut value = 0;
+    while value < 16 {
+        table[b"0123456789abcdef"[value] as usize] = value as u8;
+        table[b"0123456789ABCDEF"[value] as usize] = value as u8;
+        value += 1;
+    }
+    table
+};
+
 fn hex_value(byte: u8) -> Option<u8> {
-    char::from(byte).to_digit(16).and_then(|d| u8::try_from(d).ok())
+    DIGITS.get(usize::from(byte)).copied().filter(|value| *value != 0xFF)
 }
 
 /// An indirect object and the bytes it took.
@@ -306,8 +318,16 @@ impl<'a> Parser<'a> {
             return Err(self.fault(Code::PdfSyntax));
         };
         let mut bytes = Vec::with_capacity(len / 2 + 1);
+        let digits = body.get(..len).unwrap_or_default();
+        // The usual case first: digits in pairs and nothing else.
+        let (pairs, _) = digits.as_chunks::<2>();
+        for [high, low] in pairs {
+            let (Some(high), Some(low)) = (hex_value(*high), hex_value(*low)) else { break };
+            bytes.push(high << 4 | low);
+        }
+        let rest = digits.get(bytes.len() * 2..).unwrap_or_default();
         let mut half: Option<u8> = None;
-        for byte in body.iter().take(len) {
+        for byte in rest {
             match (hex_value(*byte), half) {
                 (None, _) if is_space(*byte) => {}
                 (None, _) => return Err(self.fault(Code::PdfSyntax)),

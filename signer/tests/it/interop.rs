@@ -129,6 +129,17 @@ fn qpdf_and_pdfsig_accept_what_we_sign() {
     let judged = world.judge(&sealed, &Evidence::default(), NOON + 3600);
     assert_eq!(judged.class(), Class::Valid, "{}", line(&judged));
 
+    // No byte of it changes unseen either, compressed or not.
+    let end = judged.require_valid().unwrap().signed_bytes().len();
+    let facts = pdf::read(&sealed, &limits).unwrap();
+    let [_, first, second, _] = facts.signatures[1].signature.as_ref().unwrap().byte_range;
+    for spot in (0..end).step_by(2_003).filter(|spot| !(first..second).contains(spot)) {
+        let mut copy = sealed.clone();
+        copy[spot] ^= 1 << (spot % 8);
+        let judged = world.judge(&copy, &Evidence::default(), NOON + 3600);
+        assert_ne!(judged.verdict(), Verdict::Valid, "byte {spot}: {}", line(&judged));
+    }
+
     // And linearized.
     let linear = folder().join("linear.pdf");
     check("qpdf", &["--linearize", &blank_file, linear.to_str().unwrap()]);

@@ -187,6 +187,12 @@ fn d25_the_directory_places_a_certificate_and_no_personal_number_leaves() {
     assert_eq!(judged.report().signatures[0].role, Role::Agency, "the directory wins over the UID");
     let json = serde_json::to_string(judged.report()).unwrap();
     assert!(json.contains("Nguyễn Văn A") && !json.contains("001099012345") && !json.contains("CCCD"));
+    let unknown = world.judge(&world.sign(&blank(), &world.leader, NOON), &Default::default(), NOON + 60);
+    let refused = unknown.require_valid().unwrap_err();
+    for text in [format!("{judged:?}"), format!("{unknown:?}"), format!("{refused:?}"), format!("{refused}")]
+    {
+        assert!(!text.contains("001099012345") && text.len() < 600, "{text}");
+    }
 }
 
 #[test]
@@ -253,6 +259,32 @@ fn a_visible_signature_with_a_vietnamese_reason() {
         (signature.field.as_str(), signature.stated_reason.as_deref()),
         ("Lãnh đạo", Some("Phê duyệt"))
     );
+}
+
+#[test]
+fn d31_d32_what_the_judgement_used_is_what_the_file_needs() {
+    let world = World::get();
+    let file = world.sign(&world.sign(&blank(), &world.leader, NOON), &world.seal, NOON + 60);
+    let judged = world.judge(&file, &world.evidence(NOON + 120), NOON + 180);
+    let archived = make::add_evidence(&file, judged.used_evidence(), &Limits::default()).unwrap();
+    assert!(
+        make::release(archived.clone(), &world.policy(), &Default::default(), at(NOON + 400 * DAY)).is_ok()
+    );
+    let again = make::add_evidence(&archived, judged.used_evidence(), &Limits::default()).unwrap();
+    assert_eq!(again, archived, "nothing is archived twice");
+}
+
+#[test]
+fn a_later_signature_may_not_hide_the_page() {
+    let world = World::get();
+    let signed = world.sign_untimed(&blank(), &world.leader, NOON);
+    let mut signing = world.signing(&world.seal, NOON);
+    let mut cover = |rectangle| {
+        signing.appearance = Some(Appearance { page: 0, rectangle, lines: vec!["THAY".to_owned()] });
+        make::sign(&signed, &signing, world.seal.key(), |_| Ok(None), &Limits::default())
+    };
+    assert!(cover([100.0, 100.0, 220.0, 220.0]).is_ok());
+    assert_eq!(cover([0.0, 0.0, 595.0, 842.0]).unwrap_err().code, Code::MakeCheck);
 }
 
 #[test]
@@ -384,4 +416,17 @@ fn timestamps_that_contradict_the_order_of_signatures() {
         let judged = world.judge(&file, &world.evidence(NOON + 60), NOON + 120);
         assert_eq!(judged.verdict(), verdict, "{}", line(&judged));
     }
+}
+
+#[test]
+fn a_circular_with_twenty_signatures() {
+    let world = World::get();
+    let mut file = blank();
+    for n in 0..20 {
+        file = world.sign_untimed(&file, &world.seal, NOON + n);
+    }
+    let judged = world.judge(&file, &world.evidence(NOON + 60), NOON + 120);
+    assert_eq!(judged.class(), Class::ValidNoTimestamp, "{}", line(&judged));
+    assert_eq!(judged.report().signatures.len(), 20);
+    assert!(judged.report().signatures.last().is_some_and(|s| s.covers_whole_document));
 }

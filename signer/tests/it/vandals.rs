@@ -66,6 +66,14 @@ fn d29_2_changes_after_signing() {
     let catalog = |more: &str| format!("<<{CATALOG}{more}>>");
     let page = |more: &str| format!("<<{PAGE}{more}>>");
     let info = |more: &str| format!("<</Producer(congvan)/Title {more}>>");
+    let xmp = |text: &str| {
+        format!("<</Type/Metadata/Subtype/XML/Length {}>>\nstream\n{text}\nendstream", text.len())
+    };
+    let resources = |file: &[u8], font: &str| {
+        let form = format!("/SigFlags 3/DA(/Helv 0 Tf)/DR<</Font<</Helv {font}>>>>");
+        let font = "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>";
+        update(file, &[(1, &catalog("").replace("/SigFlags 3", &form)), (20, font)], ROOT)
+    };
     let title = {
         let from = find(&file, "/Title ") + 7;
         let to = from + file[from..].iter().position(|b| *b == b'>').unwrap() + 1;
@@ -91,6 +99,14 @@ fn d29_2_changes_after_signing() {
         ("appearances rebuilt",    update(&file, &[(1, &catalog("").replace("/SigFlags 3", "/SigFlags 3/NeedAppearances true"))], ROOT), Some(Code::ChangedForm)),
         ("the widget moved",       update(&file, &[(8, "<</Type/Annot/Subtype/Widget/FT/Sig/T(ChuKySo1)/V 7 0 R/F 132/P 3 0 R/Rect[0 0 595 842]>>")], ROOT), Some(Code::ChangedForm)),
         ("another title",          update(&file, &[(6, &info("(Khac)"))], ROOT), Some(Code::ChangedMetadata)),
+        ("a date in XMP",          update(&file, &[(1, &catalog("/Metadata 20 0 R")), (20, &xmp("<rdf:Description xmp:ModifyDate='2026'/>"))], ROOT), None),
+        ("a title in XMP",         update(&file, &[(1, &catalog("/Metadata 20 0 R")), (20, &xmp("<dc:title>Khac</dc:title>"))], ROOT), Some(Code::ChangedMetadata)),
+        ("XMP is the page",        update(&file, &[(1, &catalog("/Metadata 4 0 R")), (4, &xmp("<a/>"))], ROOT), Some(Code::ChangedMetadata)),
+        ("an extension",           update(&file, &[(1, &catalog("/Extensions<</ADBE<</BaseVersion/1.7/ExtensionLevel 8>>>>/Version/2.0"))], ROOT), None),
+        ("permissions",            update(&file, &[(1, &catalog("/Perms<</DocMDP 7 0 R>>"))], ROOT), Some(Code::ChangedCatalog)),
+        ("default resources",      resources(&file, "20 0 R"), None),
+        ("other default resources", resources(&resources(&file, "20 0 R"), "5 0 R"), Some(Code::ChangedForm)),
+        ("the form is the content", update(&file, &[(1, &catalog("").replace("<</SigFlags 3/Fields[8 0 R]>>", " 4 0 R")), (4, "<</SigFlags 3/Fields[8 0 R]>>")], ROOT), Some(Code::ChangedForm)),
         ("a new date",             update(&file, &[(6, &info(&format!("{title}/ModDate(D:2026)")))], ROOT), None),
         ("an unused object",       update(&file, &[(20, STREAM)], ROOT), None),
         ("evidence",               update(&file, &[(1, &catalog("/DSS 20 0 R")), (20, "<</Certs[21 0 R]>>"), (21, STREAM)], ROOT), None),
@@ -198,12 +214,19 @@ fn d29_3_flipped_bytes_and_strange_signatures() {
     let swapped = judged(&swapped);
     assert_eq!(swapped.class(), Class::Invalid(Code::CmsDigest), "{}", line(&swapped));
 
-    // A key that is not the certificate's.
+    // A signature value that is not the key's: its last byte, just before the padding.
+    let facts = pdf::read(&file, &Limits::default()).unwrap();
+    let length = facts.signatures[0].signature.as_ref().unwrap().contents.len();
+    let last = mine.start + 2 * length;
+    let digit = if file[last] == b'0' { "1" } else { "0" };
+    let forged = judged(&[&file[..last], digit.as_bytes(), &file[last + 1..]].concat());
+    assert_eq!(forged.class(), Class::Invalid(Code::CmsSignature), "{}", line(&forged));
+
+    // We do not even make one with a key that is not the certificate's (D32).
     let signing = world.signing(&world.seal, NOON);
     let prepared = make::prepare(&blank(), &signing, &Limits::default()).unwrap();
-    let forged = prepared.sign(world.stranger.key(), signing.scheme).unwrap().finish(None).unwrap();
-    let forged = judged(&forged);
-    assert_eq!(forged.class(), Class::Invalid(Code::CmsSignature), "{}", line(&forged));
+    let refused = prepared.sign(world.stranger.key(), signing.scheme).unwrap().finish(None).unwrap_err();
+    assert_eq!(refused.code, Code::MakeCheck);
 
     // A timestamp over something else.
     let stamp = |_: &make::Stamped| Ok(Some(world.token(&tst::Request::over(b"else", 1), NOON)));
@@ -484,4 +507,40 @@ fn evidence_alone_is_no_signature() {
     let file = make::add_evidence(&blank(), &World::get().evidence(NOON), &Limits::default()).unwrap();
     let world = World::get();
     assert_eq!(world.judge(&file, &Evidence::default(), NOON).class(), Class::Unsigned);
+}
+
+#[test]
+fn a_length_is_not_moved_from_under_an_object_stream() {
+    let world = World::get();
+    // The font stands in an object stream that is not compressed and whose length is another object; the bytes hold
+    // two ends, and the signer's file uses the second.
+    let font = "<</Type/Font/Subtype/Type1/BaseFont/Times-Roman>>";
+    let data = format!("5 0 {font}\nendstream\nendobj\n% the rest");
+    let short = data.find("\nendstream").unwrap();
+    let mut file = blank();
+    let carrier = file.len();
+    let body =
+        format!("40 0 obj\n<</Type/ObjStm/N 1/First 4/Length 41 0 R>>\nstream\n{data}\nendstream\nendobj\n");
+    file.extend_from_slice(body.as_bytes());
+    let length = file.len();
+    file.extend_from_slice(format!("41 0 obj\n{}\nendobj\n", data.len()).as_bytes());
+    let xref = file.len();
+    let previous = find(&blank(), "xref\n0 7");
+    let mut rows = Vec::new();
+    for (kind, value) in [(2u8, 40usize), (1, carrier), (1, length)] {
+        rows.push(kind);
+        rows.extend_from_slice(&u32::try_from(value).unwrap().to_be_bytes());
+        rows.push(0);
+    }
+    let head = format!(
+        "42 0 obj\n<</Type/XRef/Size 43{ROOT}/Prev {previous}/W[1 4 1]/Index[5 1 40 2]/Length {}>>\nstream\n",
+        rows.len()
+    );
+    file.extend_from_slice(head.as_bytes());
+    file.extend_from_slice(&rows);
+    file.extend_from_slice(format!("\nendstream\nendobj\nstartxref\n{xref}\n%%EOF\n").as_bytes());
+    let signed = world.sign_untimed(&file, &world.leader, NOON);
+    assert_eq!(judged(&signed).class(), Class::ValidNoTimestamp, "{}", line(&judged(&signed)));
+    let moved = update(&signed, &[(41, &short.to_string())], ROOT);
+    assert_eq!(judged(&moved).class(), Class::Invalid(Code::ChangedAfter), "{}", line(&judged(&moved)));
 }

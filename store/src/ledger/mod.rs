@@ -77,6 +77,22 @@ fn leaf(row: &Row) -> Result<Leaf> {
     })
 }
 
+macro_rules! select_checkpoint {
+    ($tail:literal) => {
+        concat!("SELECT tree_size, root, note, timestamp_token, signed_at FROM ledger_checkpoint ", $tail)
+    };
+}
+
+fn checkpoint(row: &Row) -> Result<Checkpoint> {
+    Ok(Checkpoint {
+        tree_size: number(row.int(0)?)?,
+        root: hash(row.bytes(1)?)?,
+        note: row.text(2)?,
+        timestamp_token: row.opt_bytes(3)?,
+        signed_at: row.moment(4)?,
+    })
+}
+
 impl Tx {
     /// Writes a leaf; it gets its place within a second.
     pub async fn append_leaf(
@@ -256,22 +272,18 @@ impl Tx {
 
     /// The newest signed root.
     pub async fn newest_checkpoint(&mut self) -> Result<Option<Checkpoint>> {
-        let row = self
-            .row(
-                "SELECT tree_size, root, note, timestamp_token, signed_at FROM ledger_checkpoint \
-                 ORDER BY tree_size DESC LIMIT 1",
-                &[],
+        let row = self.row(select_checkpoint!("ORDER BY tree_size DESC LIMIT 1"), &[]).await?;
+        row.as_ref().map(checkpoint).transpose()
+    }
+
+    /// Signed roots of trees of more than `size` leaves, smallest first.
+    pub async fn checkpoints_after(&mut self, size: u64, limit: i64) -> Result<Vec<Checkpoint>> {
+        let rows = self
+            .rows(
+                select_checkpoint!("WHERE tree_size > $1 ORDER BY tree_size LIMIT $2"),
+                values![place(size)?, limit],
             )
             .await?;
-        row.map(|row| {
-            Ok(Checkpoint {
-                tree_size: number(row.int(0)?)?,
-                root: hash(row.bytes(1)?)?,
-                note: row.text(2)?,
-                timestamp_token: row.opt_bytes(3)?,
-                signed_at: row.moment(4)?,
-            })
-        })
-        .transpose()
+        rows.iter().map(checkpoint).collect()
     }
 }

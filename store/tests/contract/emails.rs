@@ -167,4 +167,69 @@ stories! {
             assert!(matches!(outcome, Err(Error::Refused(_))), "{wrong:?}");
         }
     }
+
+    async fn an_act_is_told_whole_however_little_was_asked_for(house: House) {
+        with_account(&house, 1).await;
+        for n in 3..8 {
+            write!(house, |tx| tx.add_mailbox(&mailbox(1, n, &n.to_string(), None)).await?).unwrap();
+        }
+        let a = deliver(&house, 1, &letter("a@x", "1", ""), 1).await.unwrap();
+        let start = read!(house, |tx| tx.modseq(account_id(1)).await?);
+        // One act, six mailboxes; and one act after it.
+        let all = [2, 3, 4, 5, 6, 7].map(mailbox_id);
+        write!(house, |tx| tx.change_email(account_id(1), a.email_id, None, Some(&all)).await?).unwrap();
+        write!(house, |tx| tx.add_mailbox(&mailbox(1, 9, "9", None)).await?).unwrap();
+        let first = read!(house, |tx| tx.changes(account_id(1), Changing::Mailbox, start, 1).await?);
+        assert_eq!((first.updated.len(), first.created.len(), first.has_more), (7, 0, true));
+        let rest = read!(house, |tx| tx.changes(account_id(1), Changing::Mailbox, ModSeq(first.new_state), 1).await?);
+        assert_eq!((rest.updated.len(), rest.created.len(), rest.has_more), (0, 1, false));
+    }
+
+    async fn a_conversation_shows_its_newest_message_that_matches(house: House) {
+        with_account(&house, 1).await;
+        let a = deliver(&house, 1, &letter("a@x", "Họp", ""), 1).await.unwrap();
+        let b = deliver(&house, 1, &letter("b@x", "Re: Họp", "<a@x>"), 2).await.unwrap();
+        let c = deliver(&house, 1, &letter("c@x", "Khác", ""), 3).await.unwrap();
+        write!(house, |tx| tx.change_email(account_id(1), b.email_id, seen().as_deref(), None).await?).unwrap();
+        for in_mailbox in [None, Some(mailbox_id(1))] {
+            let unseen = EmailQuery { in_mailbox, not_keyword: Some("$seen".into()), collapse_threads: true, ..EmailQuery::default() };
+            let early = EmailQuery { in_mailbox, before: Some(NOW.plus(std::time::Duration::from_secs(2))), collapse_threads: true, ..EmailQuery::default() };
+            let late = EmailQuery { in_mailbox, has_keyword: Some("$seen".into()), oldest_first: true, collapse_threads: true, ..EmailQuery::default() };
+            for (query, expected) in [(unseen, vec![c.email_id, a.email_id]), (early, vec![a.email_id]), (late, vec![b.email_id])] {
+                let found = read!(house, |tx| tx.query_emails(account_id(1), &query, 0, 10).await?);
+                assert_eq!(found, (expected.clone(), expected.len() as i64), "{in_mailbox:?}");
+            }
+        }
+    }
+
+    async fn a_structure_too_deep_to_be_read_back_is_cut(house: House) {
+        with_account(&house, 1).await;
+        let mut deep = "From: x@b.vn\r\nSubject: sâu\r\nMIME-Version: 1.0\r\n".to_owned();
+        for n in 0..200 {
+            deep.push_str(&format!("Content-Type: multipart/mixed; boundary=b{n}\r\n\r\n--b{n}\r\n"));
+        }
+        deep.push_str("Content-Type: text/plain\r\n\r\nHello\r\n");
+        let placed = deliver(&house, 1, deep.as_bytes(), 1).await.unwrap();
+        let email = read!(house, |tx| tx.email(account_id(1), placed.email_id).await?).unwrap();
+        assert_eq!(email.facts.subject, "sâu");
+        let (mut depth, mut part) = (0, &email.facts.body);
+        while let Some(child) = part.parts.first() {
+            (depth, part) = (depth + 1, child);
+        }
+        assert_eq!(depth, 39);
+    }
+
+    async fn what_is_only_held_is_out_of_sight_and_can_come_back(house: House) {
+        with_account(&house, 1).await;
+        let raw = letter("a@x", "1", "");
+        let a = deliver(&house, 1, &raw, 1).await.unwrap();
+        house.run_sql("UPDATE account SET legal_hold = 1").await;
+        assert!(read!(house, |tx| tx.may_read_blob(account_id(1), a.blob_id).await?));
+        write!(house, |tx| tx.destroy_email(account_id(1), a.email_id, NOW).await?).unwrap();
+        assert!(!read!(house, |tx| tx.may_read_blob(account_id(1), a.blob_id).await?));
+        assert!(house.store.read_blob(account_id(1), a.blob_id).await.unwrap().is_some());
+        let again = deliver(&house, 1, &raw, 2).await.unwrap();
+        assert_eq!(again.blob_id, a.blob_id);
+        assert_eq!(house.store.read_blob(account_id(1), a.blob_id).await.unwrap().as_deref(), Some(raw.as_slice()));
+    }
 }

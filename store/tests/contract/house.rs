@@ -78,6 +78,21 @@ impl House {
         Self { store, dir, place }
     }
 
+    /// What no verb does yet, by hand.
+    pub(crate) async fn run_sql(&self, sql: &'static str) {
+        match &self.place {
+            Place::Sqlite(file) => {
+                let url = format!("sqlite://{}", file.display());
+                let mut conn = sqlx::SqliteConnection::connect(&url).await.unwrap();
+                sqlx::query(sql).execute(&mut conn).await.unwrap();
+            }
+            Place::Postgres(url) => {
+                let mut conn = sqlx::PgConnection::connect(url.expose_secret()).await.unwrap();
+                sqlx::query(sql).execute(&mut conn).await.unwrap();
+            }
+        }
+    }
+
     pub(crate) fn config(&self) -> Config {
         config(&self.dir, &self.place)
     }

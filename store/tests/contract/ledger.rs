@@ -79,5 +79,7 @@ stories! {
         write!(house, |tx| tx.put_checkpoint(&checkpoint()).await?).unwrap();
         let found = read!(house, |tx| tx.newest_checkpoint().await?).unwrap();
         assert_eq!((found.tree_size, found.root), (3, head.root));
+        assert_eq!(read!(house, |tx| tx.checkpoints_after(2, 10).await?).len(), 1);
+        assert!(read!(house, |tx| tx.checkpoints_after(3, 10).await?).is_empty());
     }
 }

@@ -1,0 +1,10 @@
+//! The whole room against a real store, as a client sees it: every story on SQLite, and on PostgreSQL when
+//! `CONGVAN_TEST_POSTGRES` names one (`scripts/with-postgres`).
+
+mod house;
+
+mod doors;
+mod emails;
+mod mailboxes;
+mod strangers;
+mod submissions;

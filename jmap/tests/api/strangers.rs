@@ -1,0 +1,83 @@
+//! Nobody sees or touches what belongs to another account: one row for each method and id.
+
+use serde_json::{Value, json};
+
+use crate::house::{account_id, caller, letter, mailbox_id, stories};
+
+stories! {
+    async fn every_method_denies_another_account(house: House) {
+        let methods = [
+            "Mailbox/get", "Mailbox/changes", "Mailbox/query", "Mailbox/queryChanges", "Mailbox/set", "Thread/get",
+            "Thread/changes", "Email/get", "Email/changes", "Email/query", "Email/queryChanges", "Email/set",
+            "Email/import", "Identity/get", "Identity/changes", "EmailSubmission/get", "EmailSubmission/changes",
+            "EmailSubmission/query", "EmailSubmission/queryChanges", "EmailSubmission/set",
+        ];
+        for method in methods {
+            for account in [json!(account_id(2)), json!("00000000000000000000000000000000"), json!("x")] {
+                let answer = house.one(method, json!({ "accountId": account, "emails": {}, "sinceState": "1" })).await;
+                assert_eq!(answer["type"], "accountNotFound", "{method} {account}");
+            }
+            let answer = house.ask(1, json!([[method, {}, "c"]])).await;
+            assert_eq!(answer[0][1]["type"], "invalidArguments", "{method}");
+        }
+    }
+
+    async fn every_id_of_another_account_is_not_there(house: House) {
+        let theirs = house.deliver(2, &letter("1@x", "kín", ""), 1).await;
+        let email = house.one_of(2, "Email/get", json!({ "ids": [theirs], "properties": ["blobId", "threadId"] })).await["list"][0].clone();
+        let identity = house.one_of(2, "Identity/get", json!({})).await["list"][0]["id"].clone();
+        let mailbox = json!(mailbox_id(2, 1));
+        let draft = house.one_of(2, "Email/set", json!({ "create": { "d": {
+            "mailboxIds": { mailbox_id(2, 2).to_string(): true }, "from": [{ "email": "binh@a.gov.vn" }], "to": [{ "email": "x@b.vn" }],
+        } } })).await["created"]["d"]["id"].clone();
+        let sent = house.one_of(2, "EmailSubmission/set", json!({ "create": { "s": { "identityId": identity, "emailId": draft } } })).await;
+        let submission = sent["created"]["s"]["id"].clone();
+        assert!(submission.is_string(), "{sent}");
+        let gets = [
+            ("Mailbox/get", &mailbox), ("Thread/get", &email["threadId"]), ("Email/get", &email["id"]),
+            ("Identity/get", &identity), ("EmailSubmission/get", &submission),
+        ];
+        for (method, id) in gets {
+            let answer = house.one(method, json!({ "ids": [id] })).await;
+            assert_eq!((&answer["list"], &answer["notFound"]), (&json!([]), &json!([id])), "{method}");
+        }
+        for (method, id) in [("Mailbox/set", &mailbox), ("Email/set", &email["id"]), ("EmailSubmission/set", &submission)] {
+            let id = id.as_str().unwrap();
+            let answer = house.one(method, json!({ "update": { id: {} }, "destroy": [id] })).await;
+            assert_eq!(answer["notUpdated"][id]["type"], "notFound", "{method}: {answer}");
+            assert_eq!(answer["notDestroyed"][id]["type"], "notFound", "{method}");
+        }
+        let mine = house.deliver(1, &letter("2@x", "mở", ""), 1).await;
+        let own = house.one("Identity/get", json!({})).await["list"][0]["id"].clone();
+        let blob = email["blobId"].as_str().unwrap();
+        let box1 = mailbox_id(1, 1).to_string();
+        let refused = [
+            ("Email/set", json!({ "update": { &mine: { "mailboxIds": { mailbox_id(2, 1).to_string(): true } } } }), "notUpdated", "invalidProperties"),
+            ("Email/set", json!({ "update": { &mine: { format!("mailboxIds/{}", mailbox_id(2, 1)): true } } }), "notUpdated", "invalidProperties"),
+            ("Email/set", json!({ "create": { "a": { "mailboxIds": { mailbox_id(2, 1).to_string(): true } } } }), "notCreated", "invalidProperties"),
+            ("Email/set", json!({ "create": { "a": { "mailboxIds": { &box1: true }, "attachments": [{ "blobId": blob }] } } }), "notCreated", "blobNotFound"),
+            ("Email/set", json!({ "create": { "a": { "mailboxIds": { &box1: true }, "attachments": [{ "blobId": format!("{blob}-0") }] } } }), "notCreated", "blobNotFound"),
+            ("Email/import", json!({ "emails": { "a": { "mailboxIds": { &box1: true }, "blobId": blob } } }), "notCreated", "blobNotFound"),
+            ("Mailbox/set", json!({ "create": { "a": { "name": "n", "parentId": mailbox } } }), "notCreated", "invalidProperties"),
+            ("EmailSubmission/set", json!({ "create": { "a": { "identityId": own, "emailId": email["id"] } } }), "notCreated", "invalidProperties"),
+            ("EmailSubmission/set", json!({ "create": { "a": { "identityId": identity, "emailId": mine } } }), "notCreated", "invalidProperties"),
+        ];
+        for (method, arguments, list, kind) in refused {
+            let answer = house.one(method, arguments.clone()).await;
+            let errors = answer[list].as_object().unwrap_or_else(|| panic!("{method} {arguments}: {answer}"));
+            assert!(errors.values().all(|error| error["type"] == kind), "{method} {arguments}: {answer}");
+        }
+        assert_eq!(house.one("Email/query", json!({ "filter": { "inMailbox": mailbox } })).await["ids"], json!([]));
+        assert_eq!(house.one("Email/query", json!({ "anchor": email["id"] })).await["type"], "anchorNotFound");
+        let (api, me) = (&house.api, caller(1));
+        for (account, blob) in [(account_id(1), blob.to_owned()), (account_id(2), blob.to_owned()), (account_id(1), format!("{blob}-0"))] {
+            let door = api.download(&me, &account.to_string(), &blob, "x", "text/plain").await;
+            assert!(matches!(door, Err(jmap::Error::NotFound)), "{account} {blob}");
+        }
+        assert_eq!(api.upload(&me, &account_id(2).to_string(), "text/plain", b"x", crate::house::NOW).await.status, 404);
+        // Nothing of it happened.
+        let still = house.one_of(2, "Email/get", json!({ "ids": [theirs], "properties": ["mailboxIds", "keywords"] })).await;
+        assert_eq!(still["list"][0]["mailboxIds"], json!({ mailbox.as_str().unwrap(): true }));
+        assert_eq!(house.one_of(2, "Mailbox/get", json!({ "ids": [mailbox] })).await["notFound"], Value::Array(vec![]));
+    }
+}

@@ -1,0 +1,492 @@
+//! Judging with evidence: judge, fetch what the judgement lacks, judge again. Only here does a judgement meet the
+//! network; `signer` and `certs` stay pure.
+//!
+//! Nothing fetched is trusted for where it came from: a list or answer goes further only when its signature is the
+//! issuer's, and the judgement looks at it again as at everything else.
+
+mod imports;
+mod shelf;
+mod web;
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use certs::algorithm::Digest;
+use certs::path::Lack;
+use certs::revocation::{CertId, Crl, OcspRequest, OcspResponse, OcspStatus};
+use certs::trust::{Purpose, TrustStore};
+use certs::{Certificate, Fingerprint, Limits};
+use futures_util::StreamExt;
+use mail::{Clock, Timestamp};
+use signer::tst;
+use signer::{Evidence, Judged, Policy};
+use tokio::time::{Instant, timeout_at};
+
+use crate::config::Config;
+use crate::house::House;
+use imports::Imports;
+use shelf::{Find, Kept, Kind, Place, Shelf};
+pub(crate) use web::Fault;
+use web::{NamedBy, Question, Web};
+
+/// Judgements of one document. Timestamp and signer are asked about one after the other, each may lack an issuer,
+/// then its revocation, and a fallback for that.
+const ROUNDS_MAX: usize = 8;
+/// Fetches for one document. Three authorities (signer, seal, timestamp) with two lists each need six.
+const FETCHES_MAX: usize = 64;
+/// Of these, fetches from addresses nobody vouches for.
+const STRANGERS_MAX: usize = 8;
+/// Fetches at once for one document.
+const AT_ONCE: usize = 4;
+/// Bytes of a file of issuer certificates.
+const ISSUERS_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of a timestamp answer; with its chain rarely above 8 KB.
+const TIMESTAMP_BYTES_MAX: usize = 256 * 1024;
+/// Revocation is asked about again after an hour, however long an answer says it is good.
+const FRESH_SECONDS: i64 = 3600;
+/// A source that failed is left alone for a minute while what it gave before still does.
+const RETRY_SECONDS: i64 = 60;
+/// Issuers' certificates do not change: a day, and a week when nobody answers.
+const ISSUER_SECONDS: (i64, i64) = (24 * 3600, 7 * 24 * 3600);
+
+/// A judgement and everything it was made from.
+pub(crate) struct Gathered {
+    /// The judgement.
+    pub(crate) judged: Judged,
+    /// What was at hand for it besides the document's own: given, imported and fetched.
+    pub(crate) evidence: Evidence,
+}
+
+impl Gathered {
+    /// The part of the evidence the judgement rests on, to be archived with the document (RULES D31), with the
+    /// certificates of whoever issued it.
+    pub(crate) fn used(&self) -> Evidence {
+        use certs::revocation::Source;
+        let reports = &self.judged.report().signatures;
+        let sources: HashSet<Fingerprint> = reports
+            .iter()
+            .flat_map(|signature| &signature.evidence)
+            .map(|used| match used.source {
+                Source::Crl { sha256, .. } | Source::Ocsp { sha256, .. } => sha256,
+            })
+            .collect();
+        Evidence {
+            certificates: self.evidence.certificates.clone(),
+            crls: self.evidence.crls.iter().filter(|one| sources.contains(&one.sha256())).cloned().collect(),
+            ocsp: self.evidence.ocsp.iter().filter(|one| sources.contains(&one.sha256())).cloned().collect(),
+        }
+    }
+}
+
+/// Judges a document with whatever evidence the house can get at the present moment.
+pub(crate) async fn judge(house: &House, bytes: Arc<[u8]>, policy: Policy) -> Judged {
+    gather(house, bytes, policy).await.judged
+}
+
+/// The same, for those who archive the evidence.
+pub(crate) async fn gather(house: &House, bytes: Arc<[u8]>, policy: Policy) -> Gathered {
+    house.fetcher.gather(bytes, Arc::new(policy), Evidence::default(), house.now()).await
+}
+
+/// How and from where evidence comes.
+pub(crate) struct Settings {
+    /// `exchange.evidence_from`.
+    pub(crate) from: Vec<String>,
+    /// For all fetches of one document together; one fetch gets half of it, so that a second source has its chance.
+    pub(crate) patience: Duration,
+    /// Where evidence lies that was carried in by hand.
+    pub(crate) imports: Option<PathBuf>,
+    /// Authorities trusted for TLS besides the system's.
+    pub(crate) anchors: Vec<Certificate>,
+    /// `false`: nothing is fetched.
+    pub(crate) is_online: bool,
+}
+
+impl Settings {
+    /// As the configuration has it.
+    pub(crate) fn of(config: &Config, trust: &TrustStore) -> Self {
+        let for_tls = trust.anchors().iter().filter(|anchor| anchor.serves(Purpose::Tls));
+        Self {
+            from: config.exchange.evidence_from.clone(),
+            patience: Duration::from_secs(config.exchange.evidence_seconds),
+            imports: Some(config.house.data.join("evidence")),
+            anchors: for_tls.map(|anchor| anchor.certificate().clone()).collect(),
+            is_online: true,
+        }
+    }
+}
+
+/// Fetches evidence, and keeps it for the next document.
+pub(crate) struct Fetcher {
+    web: Web,
+    shelf: Shelf,
+    imports: Option<Arc<Imports>>,
+    patience: Duration,
+    is_online: bool,
+    clock: Arc<dyn Clock>,
+    limits: Arc<Limits>,
+}
+
+/// What one document may still cost.
+struct Budget {
+    fetches: AtomicUsize,
+    strangers: AtomicUsize,
+}
+
+impl Budget {
+    fn new() -> Self {
+        Self { fetches: AtomicUsize::new(FETCHES_MAX), strangers: AtomicUsize::new(STRANGERS_MAX) }
+    }
+
+    fn spend(&self, named_by: NamedBy) -> Result<(), Fault> {
+        let take = |left: &AtomicUsize| {
+            left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
+                .map(drop)
+                .map_err(|_| Fault::Budget)
+        };
+        if named_by == NamedBy::Stranger {
+            take(&self.strangers)?;
+        }
+        take(&self.fetches)
+    }
+}
+
+/// One lack on its way to be filled.
+struct Errand {
+    lack: Lack,
+    /// In the order in which they are tried.
+    places: Vec<Place>,
+}
+
+/// What an errand came to.
+struct Outcome {
+    find: Option<Find>,
+    /// Tried with or without success: not again for this document and certificate.
+    tried: Vec<(Fingerprint, Place)>,
+}
+
+impl Fetcher {
+    pub(crate) fn new(settings: Settings, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+        let patience = settings.patience;
+        Ok(Self {
+            web: Web::new(&settings.from, &settings.anchors, patience / 2)?,
+            shelf: Shelf::default(),
+            imports: settings.imports.map(|directory| Arc::new(Imports::new(directory))),
+            patience,
+            is_online: settings.is_online,
+            clock,
+            limits: Arc::new(Limits::default()),
+        })
+    }
+
+    /// Judges, fetches, judges again. `own` is what the caller has already; `now` the moment of judging. Ends within
+    /// the patience for fetching plus the judgements themselves; what is still missing then makes the verdict
+    /// indeterminate, never valid (RULES D10).
+    pub(crate) async fn gather(
+        &self,
+        bytes: Arc<[u8]>,
+        policy: Arc<Policy>,
+        own: Evidence,
+        now: Timestamp,
+    ) -> Gathered {
+        let mut gathered = self.judge_once(bytes.clone(), policy.clone(), own, now, true).await;
+        if !self.is_online {
+            return gathered;
+        }
+        let deadline = Instant::now() + self.patience;
+        let budget = Budget::new();
+        let mut tried = HashSet::new();
+        for _ in 0..ROUNDS_MAX {
+            let errands = plan(gathered.judged.lacks(), &tried);
+            if errands.is_empty() {
+                break;
+            }
+            let mut evidence = gathered.evidence;
+            let before = count(&evidence);
+            let mut work = futures_util::stream::iter(errands)
+                .map(|errand| self.run(errand, &budget))
+                .buffer_unordered(AT_ONCE);
+            let mut is_late = false;
+            loop {
+                match timeout_at(deadline, work.next()).await {
+                    Ok(Some(outcome)) => {
+                        tried.extend(outcome.tried);
+                        outcome.find.into_iter().for_each(|find| add(&mut evidence, find));
+                    }
+                    Ok(None) => break,
+                    Err(_) => {
+                        tracing::info!("evidence for a document did not come in time");
+                        is_late = true;
+                        break;
+                    }
+                }
+            }
+            drop(work);
+            if count(&evidence) == before {
+                gathered.evidence = evidence;
+                break;
+            }
+            gathered = self.judge_once(bytes.clone(), policy.clone(), evidence, now, false).await;
+            if is_late {
+                break;
+            }
+        }
+        gathered
+    }
+
+    /// Asks a timestamp authority that the operator named; the answer was checked to be one to this question.
+    pub(crate) async fn timestamp(&self, url: &str, request: &tst::Request) -> anyhow::Result<Vec<u8>> {
+        let body = request.to_der();
+        let question = Question { media_type: "application/timestamp-query", body: &body };
+        let answer = self.web.fetch(url, NamedBy::Operator, Some(question), TIMESTAMP_BYTES_MAX).await?;
+        Ok(tst::read_response(&answer, request, &signer::Limits::default())?)
+    }
+
+    /// One judgement on a thread of its own: it computes, and computing blocks.
+    async fn judge_once(
+        &self,
+        bytes: Arc<[u8]>,
+        policy: Arc<Policy>,
+        own: Evidence,
+        now: Timestamp,
+        with_imports: bool,
+    ) -> Gathered {
+        let imports = self.imports.clone().filter(|_| with_imports);
+        let limits = self.limits.clone();
+        let work = (bytes.clone(), policy.clone(), own.clone());
+        let apart = tokio::task::spawn_blocking(move || {
+            let (bytes, policy, mut evidence) = work;
+            if let Some(imports) = imports {
+                evidence.extend(imports.current(&limits));
+            }
+            Gathered { judged: signer::judge(bytes, &policy, &evidence, now), evidence }
+        });
+        match apart.await {
+            Ok(gathered) => gathered,
+            // The runtime is ending and takes no more work. Here it still can be done.
+            Err(_) => Gathered { judged: signer::judge(bytes, &policy, &own, now), evidence: own },
+        }
+    }
+
+    /// Goes from place to place until one fills the lack.
+    async fn run(&self, errand: Errand, budget: &Budget) -> Outcome {
+        let of = subject_of(&errand.lack).sha256();
+        let mut tried = Vec::new();
+        for place in errand.places {
+            let found = self.find(&errand.lack, &place, budget).await;
+            if let Err(fault) = &found {
+                // Quoted: whoever made the certificate chose the text.
+                tracing::info!("no evidence from {:?}: {fault}", place.url);
+            }
+            tried.push((of, place));
+            if let Ok(find) = found {
+                return Outcome { find: Some(find), tried };
+            }
+        }
+        Outcome { find: None, tried }
+    }
+
+    /// From the shelf or from the web.
+    async fn find(&self, lack: &Lack, place: &Place, budget: &Budget) -> Result<Find, Fault> {
+        let mut turn = self.shelf.turn(place).await;
+        let now = self.clock.now().secs();
+        // Another document's find may not answer this one's question.
+        let kept = turn.clone().filter(|kept| now < kept.good_until && answers(&kept.find, lack).is_ok());
+        if let Some(kept) = &kept
+            && now < kept.fresh_until
+        {
+            return Ok(kept.find.clone());
+        }
+        match self.fetch(lack, place, budget).await {
+            Ok(find) => {
+                let (fresh_until, good_until) = times(&find, lack, now, &self.limits);
+                self.shelf.keep(place, &mut turn, Kept { find: find.clone(), fresh_until, good_until });
+                Ok(find)
+            }
+            Err(fault) => match kept {
+                Some(mut kept) => {
+                    tracing::info!("{:?}: {fault}; what it gave before is still good", place.url);
+                    kept.fresh_until = now.saturating_add(RETRY_SECONDS);
+                    let find = kept.find.clone();
+                    *turn = Some(kept);
+                    Ok(find)
+                }
+                None => Err(fault),
+            },
+        }
+    }
+
+    async fn fetch(&self, lack: &Lack, place: &Place, budget: &Budget) -> Result<Find, Fault> {
+        let named_by = match place.kind {
+            // The certificate in hand may be anybody's: it is its issuer that is missing.
+            Kind::Issuer => NamedBy::Stranger,
+            // Lacks of revocation are named only for certificates on a path verified up to an anchor.
+            Kind::Crl | Kind::Ocsp => NamedBy::Vouched,
+        };
+        budget.spend(named_by)?;
+        let body = match (place.kind, lack) {
+            (Kind::Ocsp, Lack::Revocation { of, issuer, .. }) => ocsp_request(of, issuer).to_der(),
+            _ => Vec::new(),
+        };
+        let question = Question { media_type: "application/ocsp-request", body: &body };
+        let question = Some(question).filter(|_| place.kind == Kind::Ocsp);
+        let limit = match place.kind {
+            Kind::Issuer => ISSUERS_BYTES_MAX,
+            Kind::Crl => self.limits.crl_bytes,
+            Kind::Ocsp => self.limits.ocsp_bytes,
+        };
+        let bytes = self.web.fetch(&place.url, named_by, question, limit).await?;
+        // Large lists take a while to read and check.
+        let (kind, lack, limits) = (place.kind, lack.clone(), self.limits.clone());
+        let read = tokio::task::spawn_blocking(move || read(kind, &bytes, &lack, &limits)).await;
+        read.map_err(|_| Fault::Late)?
+    }
+}
+
+/// Where each lack may be filled, places already tried left out.
+fn plan(lacks: &[Lack], tried: &HashSet<(Fingerprint, Place)>) -> Vec<Errand> {
+    let mut seen = HashSet::new();
+    let mut errands = Vec::new();
+    for lack in lacks {
+        let of = subject_of(lack).sha256();
+        if !seen.insert((of, lack.code())) {
+            continue;
+        }
+        let places: Vec<Place> =
+            places(lack).into_iter().filter(|place| !tried.contains(&(of, place.clone()))).collect();
+        if !places.is_empty() {
+            errands.push(Errand { lack: lack.clone(), places });
+        }
+        if errands.len() == FETCHES_MAX {
+            break;
+        }
+    }
+    errands
+}
+
+fn subject_of(lack: &Lack) -> &Certificate {
+    match lack {
+        Lack::Issuer { of, .. } | Lack::Revocation { of, .. } => of,
+    }
+}
+
+/// Lists first: one serves all certificates of an authority and can be mirrored in a closed network (RULES D27).
+fn places(lack: &Lack) -> Vec<Place> {
+    let place = |kind, url: &String, question| Place { kind, url: url.clone(), question };
+    let is_web = |url: &&String| {
+        url.get(..5).is_some_and(|s| s.eq_ignore_ascii_case("http:"))
+            || url.get(..6).is_some_and(|s| s.eq_ignore_ascii_case("https:"))
+    };
+    match lack {
+        Lack::Issuer { urls, .. } => {
+            urls.iter().filter(is_web).map(|url| place(Kind::Issuer, url, None)).collect()
+        }
+        Lack::Revocation { of, issuer, crl_urls, ocsp_urls, .. } => {
+            let question = Fingerprint::of(&ocsp_request(of, issuer).to_der());
+            let lists = crl_urls.iter().filter(is_web).map(|url| place(Kind::Crl, url, None));
+            let answers = ocsp_urls.iter().filter(is_web).map(|url| place(Kind::Ocsp, url, Some(question)));
+            lists.chain(answers).collect()
+        }
+    }
+}
+
+/// No nonce: the answer may serve other documents too, and its times say how long (RFC 5019 §4). SHA-1 here only
+/// names the certificate, and is what every responder knows.
+fn ocsp_request(of: &Certificate, issuer: &Certificate) -> OcspRequest {
+    OcspRequest::new(vec![CertId::new(of, issuer, Digest::Sha1)], None)
+}
+
+fn read(kind: Kind, bytes: &[u8], lack: &Lack, limits: &Limits) -> Result<Find, Fault> {
+    let useless = |error: certs::Error| Fault::Useless(error.to_string());
+    let find = match kind {
+        Kind::Issuer => Find::Issuer(Certificate::all_from_file(bytes, limits).map_err(useless)?),
+        Kind::Ocsp => Find::Ocsp(OcspResponse::from_der(bytes, limits).map_err(useless)?),
+        Kind::Crl => {
+            let lists = Crl::all_from_file(bytes, limits).map_err(useless)?;
+            let fits = lists.into_iter().find(|crl| answers(&Find::Crl(crl.clone()), lack).is_ok());
+            Find::Crl(fits.ok_or_else(|| Fault::Useless("no list of this issuer".to_owned()))?)
+        }
+    };
+    answers(&find, lack).map(|()| find)
+}
+
+/// Whether a find is what the lack asks for, signed by whom it must be. Keeps rubbish off the shelf, where it would
+/// stand in the way of the real thing; how much a find proves, the judgement decides.
+fn answers(find: &Find, lack: &Lack) -> Result<(), Fault> {
+    let useless = |why: &str| Err(Fault::Useless(why.to_owned()));
+    match (find, lack) {
+        (Find::Issuer(found), Lack::Issuer { of, .. }) => {
+            let issued = |one: &Certificate| {
+                one.subject() == of.issuer() && of.verify_signature(one.public_key()).is_ok()
+            };
+            if found.iter().any(issued) { Ok(()) } else { useless("not the issuer's certificate") }
+        }
+        (Find::Crl(crl), Lack::Revocation { issuer, .. }) => {
+            let is_own =
+                crl.issuer() == issuer.subject() && crl.verify_signature(issuer.public_key()).is_ok();
+            if is_own { Ok(()) } else { useless("not signed by the issuer") }
+        }
+        (Find::Ocsp(response), Lack::Revocation { of, issuer, .. }) => {
+            let known = response
+                .answers()
+                .iter()
+                .any(|answer| answer.id.names(of, issuer) && answer.status != OcspStatus::Unknown);
+            if !known {
+                return useless("the responder does not know the certificate");
+            }
+            let delegates = response.certificates().iter().filter(|one| {
+                one.issuer() == issuer.subject() && one.verify_signature(issuer.public_key()).is_ok()
+            });
+            let mut signers = delegates.chain([issuer]).filter(|one| response.responder().names(one));
+            let is_signed = signers.any(|one| response.verify_signature(one.public_key()).is_ok());
+            if is_signed { Ok(()) } else { useless("not signed by the issuer or its delegate") }
+        }
+        _ => useless("something else"),
+    }
+}
+
+/// Until when a find is fresh, and until when it does.
+fn times(find: &Find, lack: &Lack, now: i64, limits: &Limits) -> (i64, i64) {
+    let without = now.saturating_add(limits.no_next_update_seconds);
+    let good_until = match find {
+        Find::Issuer(_) => {
+            return (now.saturating_add(ISSUER_SECONDS.0), now.saturating_add(ISSUER_SECONDS.1));
+        }
+        Find::Crl(crl) => crl.next_update().unwrap_or(without),
+        Find::Ocsp(response) => match lack {
+            Lack::Revocation { of, issuer, .. } => {
+                let answer = response.answers().iter().find(|answer| answer.id.names(of, issuer));
+                answer.and_then(|answer| answer.next_update).unwrap_or(without)
+            }
+            Lack::Issuer { .. } => now,
+        },
+    };
+    (good_until.min(now.saturating_add(FRESH_SECONDS)), good_until)
+}
+
+fn count(evidence: &Evidence) -> usize {
+    evidence.certificates.len() + evidence.crls.len() + evidence.ocsp.len()
+}
+
+/// Adds what is not there yet.
+fn add(evidence: &mut Evidence, find: Find) {
+    match find {
+        Find::Issuer(found) => {
+            for one in found {
+                if !evidence.certificates.contains(&one) {
+                    evidence.certificates.push(one);
+                }
+            }
+        }
+        Find::Crl(crl) if evidence.crls.iter().any(|known| known.sha256() == crl.sha256()) => {}
+        Find::Crl(crl) => evidence.crls.push(crl),
+        Find::Ocsp(response) if evidence.ocsp.iter().any(|known| known.sha256() == response.sha256()) => {}
+        Find::Ocsp(response) => evidence.ocsp.push(response),
+    }
+}
+
+#[cfg(test)]
+mod tests;
