@@ -14,13 +14,11 @@ mod fault;
 mod keep;
 mod notice;
 mod route;
-#[cfg(test)]
-mod tests;
 mod worth;
 
 use std::sync::Arc;
 
-use mail::{AgencyId, Chance, DocumentId, Timestamp};
+use mail::{AgencyCode, AgencyId, Chance, DocumentId, Timestamp};
 use store::{Audit, ExchangeSystem, SignerCertificate, Store};
 
 pub use fault::SignatureFault;
@@ -32,6 +30,9 @@ use crate::vxp::call::SendParameters;
 use crate::vxp::hash::full_hex;
 use crate::{Error, Limits, secrecy};
 use route::Routed;
+
+/// Receivers that the record of a refusal names. Ours: a refused package must not fill the audit log.
+const RECORDED_RECEIVERS_MAX: usize = 20;
 
 /// Signs a text as a note with the log's key (C2SP signed-note); `None` when the key cannot sign.
 pub type SignNote = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
@@ -111,16 +112,38 @@ impl Pending {
     }
 }
 
+/// Between whom a package was to travel, as it says itself: all that the record of a refusal keeps of what was read
+/// (RULES R12).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Parties {
+    from: Option<AgencyCode>,
+    to: Vec<AgencyCode>,
+}
+
+/// A package that was looked at.
+#[derive(Debug)]
+pub struct Opened {
+    /// What it says, or why it is refused: [`Error::Package`], [`Error::Secret`].
+    pub package: Result<Package, Error>,
+    /// Between whom; empty when that could not be read.
+    pub parties: Parties,
+}
+
 /// Reads a package and looks for marks of secrecy. Takes as long as the package is large: not for an async thread.
-///
-/// # Errors
-/// [`Error::Package`], [`Error::Secret`].
-pub fn open(bytes: &[u8], limits: &Limits) -> Result<Package, Error> {
-    let package = crate::package::read(bytes, limits)?;
-    match secrecy::in_package(&package, limits) {
+pub fn open(bytes: &[u8], limits: &Limits) -> Opened {
+    let package = match crate::package::read(bytes, limits) {
+        Ok(package) => package,
+        Err(refusal) => return Opened { package: Err(refusal.into()), parties: Parties::default() },
+    };
+    let parties = Parties {
+        from: Some(package.sender().organ_id.clone()),
+        to: package.receivers().into_iter().cloned().collect(),
+    };
+    let package = match secrecy::in_package(&package, limits) {
         Some(hit) => Err(Error::Secret(hit)),
         None => Ok(package),
-    }
+    };
+    Opened { package, parties }
 }
 
 impl Desk {
@@ -167,10 +190,17 @@ impl Desk {
         &self,
         system: &ExchangeSystem,
         sha256: &[u8; 32],
+        parties: &Parties,
         error: &Error,
         now: Timestamp,
     ) {
-        let mut detail = serde_json::json!({ "code": error.code(), "package": full_hex(sha256) });
+        let to: Vec<&AgencyCode> = parties.to.iter().take(RECORDED_RECEIVERS_MAX).collect();
+        let mut detail = serde_json::json!({
+            "code": error.code(),
+            "package": full_hex(sha256),
+            "from": parties.from,
+            "to": to,
+        });
         if let Error::Secret(hit) = error {
             detail["detector"] = hit.detector.code().into();
         }

@@ -126,18 +126,22 @@ impl Desk {
                 })
             })
             .await?;
-        let ids: Vec<(String, String)> = rows
+        let texts: Vec<[String; 3]> = rows
             .iter()
-            .map(|row| (row.document.document_id.to_string(), row.delivery.delivery_id.to_string()))
+            .map(|row| {
+                let (document, delivery) = (&row.document, &row.delivery);
+                [document.document_id.to_string(), delivery.delivery_id.to_string(), notation(document)]
+            })
             .collect();
-        Ok(answer::sent_list(rows.iter().zip(&ids).map(|(row, (sender, receiver))| answer::SentRow {
+        let rows = rows.iter().zip(&texts);
+        Ok(answer::sent_list(rows.map(|(row, [sender, receiver, notation])| answer::SentRow {
             is_status: row.document.kind == DocumentKind::Status,
             sender_doc_id: sender,
             receiver_doc_id: receiver,
             from: row.document.from_code.as_str(),
             to: row.to_code.as_str(),
             title: &row.document.subject,
-            notation: &row.document.notation,
+            notation,
             sent: row.document.accepted_at,
             received: (row.delivery.state == store::DeliveryState::Done).then_some(row.delivery.updated_at),
             state: state_of(row.delivery.state),
@@ -305,6 +309,13 @@ impl Desk {
 
 fn some(text: &str) -> Option<&str> {
     Some(text).filter(|text| !text.is_empty())
+}
+
+/// Number and notation as the package spells them; the column is folded for matching.
+fn notation(document: &store::Document) -> String {
+    let facts: Option<serde_json::Value> = serde_json::from_str(&document.facts).ok();
+    let spelled = facts.as_ref().and_then(|facts| facts.get("code")?.as_str());
+    spelled.unwrap_or(&document.notation).to_owned()
 }
 
 /// Agencies with their ids as texts.

@@ -22,7 +22,7 @@ use certs::{Certificate, Fingerprint, Limits};
 use futures_util::StreamExt;
 use mail::{Clock, Timestamp};
 use signer::tst;
-use signer::{Evidence, Judged, Policy};
+use signer::{Evidence, Format, Judged, Policy};
 use tokio::time::{Instant, timeout_at};
 
 use crate::config::Config;
@@ -52,43 +52,31 @@ const RETRY_SECONDS: i64 = 60;
 /// Issuers' certificates do not change: a day, and a week when nobody answers.
 const ISSUER_SECONDS: (i64, i64) = (24 * 3600, 7 * 24 * 3600);
 
-/// A judgement and everything it was made from.
-pub(crate) struct Gathered {
-    /// The judgement.
-    pub(crate) judged: Judged,
-    /// What was at hand for it besides the document's own: given, imported and fetched.
-    pub(crate) evidence: Evidence,
+/// What is to be judged.
+#[derive(Clone)]
+pub(crate) struct Case {
+    /// The file.
+    pub(crate) bytes: Arc<[u8]>,
+    /// What it is said to be; `None`: recognised by its first bytes.
+    pub(crate) format: Option<Format>,
+    /// What it is held against.
+    pub(crate) policy: Arc<Policy>,
+    /// The moment of judging.
+    pub(crate) now: Timestamp,
 }
 
-impl Gathered {
-    /// The part of the evidence the judgement rests on, to be archived with the document (RULES D31), with the
-    /// certificates of whoever issued it.
-    pub(crate) fn used(&self) -> Evidence {
-        use certs::revocation::Source;
-        let reports = &self.judged.report().signatures;
-        let sources: HashSet<Fingerprint> = reports
-            .iter()
-            .flat_map(|signature| &signature.evidence)
-            .map(|used| match used.source {
-                Source::Crl { sha256, .. } | Source::Ocsp { sha256, .. } => sha256,
-            })
-            .collect();
-        Evidence {
-            certificates: self.evidence.certificates.clone(),
-            crls: self.evidence.crls.iter().filter(|one| sources.contains(&one.sha256())).cloned().collect(),
-            ocsp: self.evidence.ocsp.iter().filter(|one| sources.contains(&one.sha256())).cloned().collect(),
-        }
+impl Case {
+    fn judge(&self, evidence: &Evidence) -> Judged {
+        let format = self.format.or_else(|| Format::sniff(&self.bytes));
+        signer::judge::judge_as(format, self.bytes.clone(), &self.policy, evidence, self.now)
     }
 }
 
-/// Judges a document with whatever evidence the house can get at the present moment.
+/// Judges a document with whatever evidence the house can get at the present moment. What the judgement rests on is
+/// in [`Judged::used_evidence`].
 pub(crate) async fn judge(house: &House, bytes: Arc<[u8]>, policy: Policy) -> Judged {
-    gather(house, bytes, policy).await.judged
-}
-
-/// The same, for those who archive the evidence.
-pub(crate) async fn gather(house: &House, bytes: Arc<[u8]>, policy: Policy) -> Gathered {
-    house.fetcher.gather(bytes, Arc::new(policy), Evidence::default(), house.now()).await
+    let case = Case { bytes, format: None, policy: Arc::new(policy), now: house.now() };
+    house.fetcher.judge(&case, Evidence::default()).await
 }
 
 /// How and from where evidence comes.
@@ -182,59 +170,48 @@ impl Fetcher {
         })
     }
 
-    /// Judges, fetches, judges again. `own` is what the caller has already; `now` the moment of judging. Ends within
-    /// the patience for fetching plus the judgements themselves; what is still missing then makes the verdict
-    /// indeterminate, never valid (RULES D10).
-    pub(crate) async fn gather(
-        &self,
-        bytes: Arc<[u8]>,
-        policy: Arc<Policy>,
-        own: Evidence,
-        now: Timestamp,
-    ) -> Gathered {
-        let mut gathered = self.judge_once(bytes.clone(), policy.clone(), own, now, true).await;
+    /// Judges, fetches, judges again. `own` is what the caller has already. Ends within the patience for fetching plus
+    /// the judgements themselves; what is still missing then makes the verdict indeterminate, never valid (RULES D10).
+    pub(crate) async fn judge(&self, case: &Case, own: Evidence) -> Judged {
+        let (mut judged, mut evidence) = self.judge_once(case, own, self.imports.clone()).await;
         if !self.is_online {
-            return gathered;
+            return judged;
         }
         let deadline = Instant::now() + self.patience;
         let budget = Budget::new();
         let mut tried = HashSet::new();
         for _ in 0..ROUNDS_MAX {
-            let errands = plan(gathered.judged.lacks(), &tried);
-            if errands.is_empty() {
+            let errands = plan(judged.lacks(), &tried);
+            let outcomes = self.run_all(errands, &budget, deadline).await;
+            let before = count(&evidence);
+            for outcome in outcomes {
+                tried.extend(outcome.tried);
+                outcome.find.into_iter().for_each(|find| add(&mut evidence, find));
+            }
+            if count(&evidence) == before {
                 break;
             }
-            let mut evidence = gathered.evidence;
-            let before = count(&evidence);
-            let mut work = futures_util::stream::iter(errands)
-                .map(|errand| self.run(errand, &budget))
-                .buffer_unordered(AT_ONCE);
-            let mut is_late = false;
-            loop {
-                match timeout_at(deadline, work.next()).await {
-                    Ok(Some(outcome)) => {
-                        tried.extend(outcome.tried);
-                        outcome.find.into_iter().for_each(|find| add(&mut evidence, find));
-                    }
-                    Ok(None) => break,
-                    Err(_) => {
-                        tracing::info!("evidence for a document did not come in time");
-                        is_late = true;
-                        break;
-                    }
+            (judged, evidence) = self.judge_once(case, evidence, None).await;
+        }
+        judged
+    }
+
+    /// What came of the errands until the deadline.
+    async fn run_all(&self, errands: Vec<Errand>, budget: &Budget, deadline: Instant) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        let mut work = futures_util::stream::iter(errands)
+            .map(|errand| self.run(errand, budget))
+            .buffer_unordered(AT_ONCE);
+        loop {
+            match timeout_at(deadline, work.next()).await {
+                Ok(Some(outcome)) => outcomes.push(outcome),
+                Ok(None) => return outcomes,
+                Err(_) => {
+                    tracing::info!("evidence for a document did not come in time");
+                    return outcomes;
                 }
             }
-            drop(work);
-            if count(&evidence) == before {
-                gathered.evidence = evidence;
-                break;
-            }
-            gathered = self.judge_once(bytes.clone(), policy.clone(), evidence, now, false).await;
-            if is_late {
-                break;
-            }
         }
-        gathered
     }
 
     /// Asks a timestamp authority that the operator named; the answer was checked to be one to this question.
@@ -248,26 +225,22 @@ impl Fetcher {
     /// One judgement on a thread of its own: it computes, and computing blocks.
     async fn judge_once(
         &self,
-        bytes: Arc<[u8]>,
-        policy: Arc<Policy>,
+        case: &Case,
         own: Evidence,
-        now: Timestamp,
-        with_imports: bool,
-    ) -> Gathered {
-        let imports = self.imports.clone().filter(|_| with_imports);
-        let limits = self.limits.clone();
-        let work = (bytes.clone(), policy.clone(), own.clone());
+        imports: Option<Arc<Imports>>,
+    ) -> (Judged, Evidence) {
+        let (work, limits) = ((case.clone(), own.clone()), self.limits.clone());
         let apart = tokio::task::spawn_blocking(move || {
-            let (bytes, policy, mut evidence) = work;
+            let (case, mut evidence) = work;
             if let Some(imports) = imports {
                 evidence.extend(imports.current(&limits));
             }
-            Gathered { judged: signer::judge(bytes, &policy, &evidence, now), evidence }
+            (case.judge(&evidence), evidence)
         });
         match apart.await {
-            Ok(gathered) => gathered,
+            Ok(done) => done,
             // The runtime is ending and takes no more work. Here it still can be done.
-            Err(_) => Gathered { judged: signer::judge(bytes, &policy, &own, now), evidence: own },
+            Err(_) => (case.judge(&own), own),
         }
     }
 

@@ -198,10 +198,10 @@ impl Exchange {
         let read = blocking(move || {
             let (range, sha256) = send::package_in(content_type.as_deref(), &body, hash_file.as_deref())?;
             let bytes = body.get(range).unwrap_or_default();
-            let package = accept::open(bytes, &limits);
-            Ok::<_, Error>((Arc::<[u8]>::from(bytes), sha256, package))
+            let opened = accept::open(bytes, &limits);
+            Ok::<_, Error>((Arc::<[u8]>::from(bytes), sha256, opened))
         });
-        let (bytes, sha256, package) = read.await??;
+        let (bytes, sha256, accept::Opened { package, parties }) = read.await??;
         let outcome = async {
             let package = package?;
             let warnings = package.warnings().to_vec();
@@ -217,7 +217,7 @@ impl Exchange {
         };
         let outcome = outcome.await;
         if let Err(error) = &outcome {
-            self.desk.record_refusal(&system, &sha256, error, self.house.now()).await;
+            self.desk.record_refusal(&system, &sha256, &parties, error, self.house.now()).await;
         }
         outcome
     }

@@ -12,6 +12,7 @@ use anyhow::Context;
 use certs::trust::TrustStore;
 use signer::Policy;
 
+use crate::config::Config;
 use crate::house::private_directory;
 
 /// Bytes of the file. A thousand anchors have two million.
@@ -85,8 +86,25 @@ fn stamp(directory: &Path) -> Stamp {
     Some((facts.modified().ok()?, facts.len(), facts.ino()))
 }
 
-/// Reads the anchors; none when there is no file.
-pub(crate) fn load(directory: &Path) -> anyhow::Result<TrustStore> {
+/// The anchors of an installation; none when there is no file yet.
+pub(crate) fn read(config: &Config) -> anyhow::Result<TrustStore> {
+    load(&config.trust())
+}
+
+/// Puts these anchors in place of what was there, whole or not at all.
+pub(crate) fn save(config: &Config, store: &TrustStore) -> anyhow::Result<()> {
+    put(&config.trust(), store)
+}
+
+/// Changes the anchors of an installation; two changes at once follow one another.
+pub(crate) fn change<T>(
+    config: &Config,
+    change: impl FnOnce(&mut TrustStore) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    change_in(&config.trust(), change)
+}
+
+fn load(directory: &Path) -> anyhow::Result<TrustStore> {
     let path = path(directory);
     let mut file = match File::open(&path) {
         Ok(file) => file.take(FILE_MAX),
@@ -99,8 +117,7 @@ pub(crate) fn load(directory: &Path) -> anyhow::Result<TrustStore> {
         .with_context(|| format!("{} is damaged (kho gốc tin cậy bị hỏng)", path.display()))
 }
 
-/// Puts the anchors in place of what was there, whole or not at all.
-pub(crate) fn save(directory: &Path, store: &TrustStore) -> anyhow::Result<()> {
+fn put(directory: &Path, store: &TrustStore) -> anyhow::Result<()> {
     private_directory(directory)?;
     let path = path(directory);
     let fresh = directory.join(".anchors.json.new");
@@ -115,8 +132,7 @@ pub(crate) fn save(directory: &Path, store: &TrustStore) -> anyhow::Result<()> {
     write().with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Changes the anchors; two changes at once follow one another.
-pub(crate) fn change<T>(
+fn change_in<T>(
     directory: &Path,
     change: impl FnOnce(&mut TrustStore) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
@@ -130,7 +146,7 @@ pub(crate) fn change<T>(
     turn.lock().context("cannot lock the trust store")?;
     let mut store = load(directory)?;
     let told = change(&mut store)?;
-    save(directory, &store)?;
+    put(directory, &store)?;
     Ok(told)
 }
 
@@ -150,7 +166,7 @@ mod tests {
     }
 
     fn add(directory: &Path, root: &Certificate) {
-        change(directory, |store| {
+        change_in(directory, |store| {
             let purposes = [Purpose::Document];
             store.add(Anchor::new(root.clone(), root.sha256(), &purposes, Hierarchy::PublicService, "test")?);
             Ok(())

@@ -318,6 +318,7 @@ async fn write(tx: &mut Tx, intake: &Intake) -> Result<Option<Accepted>, Stop> {
         None => tx.add_document(document, &intake.deliveries, now).await?,
         Some((status, linked)) => {
             let facts = serde_json::json!({
+                "code": status.response_for.code,
                 "status": status.code.as_str(),
                 "linkedTo": linked.as_ref().map(|found| found.document_id.to_string()),
             });

@@ -13,8 +13,9 @@ use crate::package::{Document, Priority};
 
 /// Clerks of one agency that are told. Ours: a records office has a handful.
 const CLERKS_MAX: i64 = 20;
-/// Bytes in one encoded-word before encoding: 75 characters with their frame (RFC 2047 §2).
-const WORD_BYTES: usize = 45;
+/// Bytes in one encoded-word before encoding: with its frame and `Subject: ` no line is above 76 characters (RFC 2047
+/// §2).
+const WORD_BYTES: usize = 39;
 
 /// The clerks of one receiving agency.
 #[derive(Clone, Debug)]
@@ -56,9 +57,9 @@ pub(super) fn message(facts: &Facts<'_>, to: &Clerks) -> Vec<u8> {
     let document = facts.document;
     let subject = format!("Văn bản đến: {} - {}", document.code.full(), document.subject);
     let mut headers = vec![
-        format!("From: {} <congvan@{}>", words("Hệ thống trao đổi văn bản", 6), facts.hostname),
+        format!("From: {}\r\n <congvan@{}>", words("Hệ thống trao đổi văn bản", 6), facts.hostname),
         format!("To: {}", to.boxes.iter().map(|(_, a)| a.to_string()).collect::<Vec<_>>().join(",\r\n ")),
-        format!("Subject: {}", words(&subject, 9)),
+        format!("Subject: {}", words(&subject, 10)),
         format!("Date: {}", facts.now.to_rfc5322()),
         format!("Message-ID: <{}.{}@{}>", facts.doc_id, to.agency_id, facts.hostname),
         "Auto-Submitted: auto-generated".to_owned(),

@@ -1,13 +1,20 @@
 //! The command line.
 #![allow(clippy::print_stdout)] // a command answers on standard output
 
+mod cert;
 mod config;
 mod demo;
 mod ledger;
+mod files;
 mod package;
 mod provision;
 mod receipt;
+mod release;
 mod serve;
+mod sign;
+mod timestamp;
+mod trust;
+mod verify;
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -60,6 +67,18 @@ enum Command {
     /// The ledger of accepted acts.
     #[command(subcommand)]
     Ledger(ledger::LedgerCommand),
+    /// Judge the signatures of a document.
+    Verify(verify::Verify),
+    /// Sign a PDF.
+    Sign(sign::Sign),
+    /// Prove that a file exists now.
+    Timestamp(timestamp::Timestamp),
+    /// Certificates.
+    #[command(subcommand)]
+    Cert(cert::CertCommand),
+    /// Whom the installation trusts.
+    #[command(subcommand)]
+    Trust(trust::TrustCommand),
     /// Print or check the configuration.
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -70,7 +89,15 @@ pub(crate) type Outcome = anyhow::Result<ExitCode>;
 
 /// Runs the command that was asked for. Faults exit with 3, the number that is no verdict.
 pub(crate) fn run() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let code = if error.use_stderr() { 3 } else { 0 };
+            // Where it cannot be printed nobody reads it.
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
     let outcome = match arguments.command {
         Command::Serve(command) => command.run(&arguments.config),
         Command::Demo(command) => command.run(),
@@ -82,6 +109,11 @@ pub(crate) fn run() -> ExitCode {
         Command::Package(command) => command.run(&arguments.config),
         Command::Receipt(command) => command.run(&arguments.config),
         Command::Ledger(command) => command.run(&arguments.config),
+        Command::Verify(command) => command.run(&arguments.config),
+        Command::Sign(command) => command.run(&arguments.config),
+        Command::Timestamp(command) => command.run(&arguments.config),
+        Command::Cert(command) => command.run(),
+        Command::Trust(command) => command.run(&arguments.config),
         Command::Config(command) => command.run(&arguments.config),
     };
     outcome.unwrap_or_else(|error| {

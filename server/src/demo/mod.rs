@@ -191,7 +191,7 @@ async fn fill(house: &House) -> anyhow::Result<Demo> {
     let tls = (house.config.tls_certificate(), house.config.tls_key());
     maker.make_authorities(&house.config.house.hostname, (&tls.0, &tls.1))?;
     maker.make_stranger()?;
-    trust::save(&house.config.trust(), &maker.trust()?)?;
+    trust::save(&house.config, &maker.trust()?)?;
     let mut demo =
         Demo { accounts: Vec::new(), systems: Vec::new(), log_key: LogKey::read(house)?.verifier()? };
     for agency in &AGENCIES {

@@ -207,13 +207,16 @@ impl World {
         fetcher
     }
 
-    async fn judged(&self, fetcher: &Fetcher) -> Gathered {
+    fn case(&self, bytes: Arc<[u8]>, root: &Authority) -> Case {
+        Case { bytes, format: None, policy: self.policy_under(root), now: self.clock.now() }
+    }
+
+    async fn judged(&self, fetcher: &Fetcher) -> Judged {
         self.judged_of(fetcher, self.document(true)).await
     }
 
-    async fn judged_of(&self, fetcher: &Fetcher, document: Arc<[u8]>) -> Gathered {
-        let policy = self.policy_under(&self.root);
-        fetcher.gather(document, policy, Evidence::default(), self.clock.now()).await
+    async fn judged_of(&self, fetcher: &Fetcher, document: Arc<[u8]>) -> Judged {
+        fetcher.judge(&self.case(document, &self.root), Evidence::default()).await
     }
 }
 
@@ -222,26 +225,23 @@ async fn d27_lists_are_fetched_first_and_kept() {
     let world = World::new().await;
     world.set("/ocsp", Manner::AnswersOcsp);
     let fetcher = Arc::new(world.fetcher(&["*"]));
-    let gathered = world.judged(&fetcher).await;
-    assert_eq!(gathered.judged.verdict(), Verdict::Valid, "{:?}", gathered.judged.report().reasons);
+    let judged = world.judged(&fetcher).await;
+    assert_eq!(judged.verdict(), Verdict::Valid, "{:?}", judged.report().reasons);
     assert_eq!((world.visits("/ca.crl"), world.visits("/root.crl"), world.visits("/ocsp")), (1, 1, 0));
-    assert_eq!(gathered.used().crls.len(), 2);
+    assert_eq!(judged.used_evidence().crls.len(), 2);
     // What was used lets the document be judged again without a network (RULES D34).
     let policy = world.policy_under(&world.root);
-    let again = signer::judge(gathered.judged.bytes().clone(), &policy, &gathered.used(), world.clock.now());
+    let again = signer::judge(judged.bytes().clone(), &policy, judged.used_evidence(), world.clock.now());
     assert_eq!(again.verdict(), Verdict::Valid);
     // Other documents, judged at once and on other threads, ask nobody.
     let others: Vec<_> = (0..4)
         .map(|_| {
-            let (fetcher, document, policy) =
-                (fetcher.clone(), world.document(true), world.policy_under(&world.root));
-            tokio::spawn(async move {
-                fetcher.gather(document, policy, Evidence::default(), Timestamp::from_secs(NOW)).await
-            })
+            let (fetcher, case) = (fetcher.clone(), world.case(world.document(true), &world.root));
+            tokio::spawn(async move { fetcher.judge(&case, Evidence::default()).await })
         })
         .collect();
     for other in others {
-        assert_eq!(other.await.unwrap().judged.verdict(), Verdict::Valid);
+        assert_eq!(other.await.unwrap().verdict(), Verdict::Valid);
     }
     assert_eq!(world.all_visits(), 2);
 }
@@ -251,8 +251,8 @@ async fn many_documents_at_once_cause_one_fetch() {
     let world = World::new().await;
     let fetcher = world.fetcher(&["*"]);
     let documents = (0..5).map(|_| world.judged(&fetcher));
-    for gathered in futures_util::future::join_all(documents).await {
-        assert_eq!(gathered.judged.verdict(), Verdict::Valid);
+    for judged in futures_util::future::join_all(documents).await {
+        assert_eq!(judged.verdict(), Verdict::Valid);
     }
     assert_eq!(world.all_visits(), 2);
 }
@@ -281,12 +281,12 @@ async fn a_list_that_does_not_come_leaves_ocsp() {
     for (what, manner) in rows {
         world.set("/ca.crl", manner.clone());
         world.set("/ocsp", Manner::AnswersOcsp);
-        let gathered = world.judged(&world.fetcher(&["*"])).await;
-        assert_eq!(gathered.judged.verdict(), Verdict::Valid, "{what}");
-        assert_eq!(gathered.used().ocsp.len(), 1, "{what}");
+        let judged = world.judged(&world.fetcher(&["*"])).await;
+        assert_eq!(judged.verdict(), Verdict::Valid, "{what}");
+        assert_eq!(judged.used_evidence().ocsp.len(), 1, "{what}");
         // D10: nothing at all is never taken for good.
         world.set("/ocsp", manner);
-        let judged = world.judged(&world.fetcher(&["*"])).await.judged;
+        let judged = world.judged(&world.fetcher(&["*"])).await;
         assert_eq!(
             (judged.verdict(), judged.class()),
             (Verdict::Indeterminate, Class::UnknownRevocation),
@@ -302,7 +302,7 @@ async fn a_redirect_on_the_same_machine_is_followed() {
     let list = world.crl(&world.ca, NOW + DAY, false);
     world.set("/ca.crl", Manner::SendsTo("/new/ca.crl".to_owned()));
     world.set("/new/ca.crl", Manner::Gives(list));
-    assert_eq!(world.judged(&world.fetcher(&["*"])).await.judged.verdict(), Verdict::Valid);
+    assert_eq!(world.judged(&world.fetcher(&["*"])).await.verdict(), Verdict::Valid);
 }
 
 #[tokio::test]
@@ -310,7 +310,7 @@ async fn revoked_is_invalid_or_unproven_but_never_valid() {
     let world = World::new().await;
     world.set("/ca.crl", Manner::Gives(world.crl(&world.ca, NOW + DAY, true)));
     world.set("/ocsp", Manner::AnswersOcsp);
-    let judged = world.judged(&world.fetcher(&["*"])).await.judged;
+    let judged = world.judged(&world.fetcher(&["*"])).await;
     assert_ne!(judged.verdict(), Verdict::Valid);
     assert_eq!(judged.class(), Class::Invalid(signer::Code::RevokedNoProof));
 }
@@ -319,36 +319,34 @@ async fn revoked_is_invalid_or_unproven_but_never_valid() {
 async fn only_permitted_addresses_are_asked() {
     let world = World::new().await;
     for from in [&[][..], &["http://ca.gov.vn"], &["https://127.0.0.1"]] {
-        assert_eq!(world.judged(&world.fetcher(from)).await.judged.class(), Class::UnknownRevocation);
+        assert_eq!(world.judged(&world.fetcher(from)).await.class(), Class::UnknownRevocation);
     }
     assert_eq!(world.all_visits(), 0);
     let listed = world.fetcher(&[&world.base]);
-    assert_eq!(world.judged(&listed).await.judged.verdict(), Verdict::Valid);
+    assert_eq!(world.judged(&listed).await.verdict(), Verdict::Valid);
 }
 
 #[tokio::test]
 async fn nobody_is_sent_to_our_own_network_by_a_stranger() {
     let world = World::new().await;
     // The issuer is missing, so nobody vouches for the address in the certificate: a private one is not followed.
-    let judged = world.judged_of(&world.fetcher(&["*"]), world.document(false)).await.judged;
+    let judged = world.judged_of(&world.fetcher(&["*"]), world.document(false)).await;
     assert_eq!(judged.verdict(), Verdict::Indeterminate);
     assert_eq!(world.all_visits(), 0);
     // A whole hierarchy that nobody trusts is not even asked about.
-    let policy = world.policy_under(&root("Gốc khác"));
-    let fetcher = world.fetcher(&["*"]);
-    let judged =
-        fetcher.gather(world.document(true), policy, Evidence::default(), world.clock.now()).await.judged;
+    let case = world.case(world.document(true), &root("Gốc khác"));
+    let judged = world.fetcher(&["*"]).judge(&case, Evidence::default()).await;
     assert_eq!(judged.verdict(), Verdict::Indeterminate);
     assert_eq!(world.all_visits(), 0);
     // The operator may list the address; then the issuer is fetched, and then its lists.
     let listed = world.fetcher(&[&world.base]);
-    let gathered = world.judged_of(&listed, world.document(false)).await;
-    assert_eq!(gathered.judged.verdict(), Verdict::Valid);
-    assert_eq!(gathered.evidence.certificates, [world.ca.certificate().clone()]);
+    let judged = world.judged_of(&listed, world.document(false)).await;
+    assert_eq!(judged.verdict(), Verdict::Valid);
+    assert!(judged.used_evidence().certificates.contains(world.ca.certificate()));
     // Another certificate of the same name is not the issuer.
     world.set("/ca.crt", Manner::Gives(root("CA").certificate().der().to_vec()));
     let listed = world.fetcher(&[&world.base]);
-    let judged = world.judged_of(&listed, world.document(false)).await.judged;
+    let judged = world.judged_of(&listed, world.document(false)).await;
     assert_eq!(judged.verdict(), Verdict::Indeterminate);
 }
 
@@ -356,21 +354,21 @@ async fn nobody_is_sent_to_our_own_network_by_a_stranger() {
 async fn what_is_kept_serves_while_it_is_good() {
     let world = World::new().await;
     let fetcher = world.fetcher(&["*"]);
-    assert_eq!(world.judged(&fetcher).await.judged.verdict(), Verdict::Valid);
+    assert_eq!(world.judged(&fetcher).await.verdict(), Verdict::Valid);
     let later = |seconds: i64| *world.clock.0.lock().unwrap() = NOW + seconds;
     // After an hour a newer list is asked for.
     later(FRESH_SECONDS + 1);
-    assert_eq!(world.judged(&fetcher).await.judged.verdict(), Verdict::Valid);
+    assert_eq!(world.judged(&fetcher).await.verdict(), Verdict::Valid);
     assert_eq!((world.visits("/ca.crl"), world.visits("/root.crl")), (2, 2));
     // The authority is gone: the lists do until they say themselves that they are old.
     world.set("/ca.crl", Manner::Fails(503));
     world.set("/root.crl", Manner::Fails(503));
     later(3 * DAY);
-    assert_eq!(world.judged(&fetcher).await.judged.verdict(), Verdict::Valid);
-    assert_eq!(world.judged(&fetcher).await.judged.verdict(), Verdict::Valid);
+    assert_eq!(world.judged(&fetcher).await.verdict(), Verdict::Valid);
+    assert_eq!(world.judged(&fetcher).await.verdict(), Verdict::Valid);
     assert_eq!((world.visits("/ca.crl"), world.visits("/root.crl")), (3, 3), "left alone for a minute");
     later(8 * DAY);
-    assert_eq!(world.judged(&fetcher).await.judged.class(), Class::UnknownRevocation);
+    assert_eq!(world.judged(&fetcher).await.class(), Class::UnknownRevocation);
 }
 
 #[tokio::test]
@@ -391,7 +389,7 @@ async fn d27_evidence_carried_in_by_hand() {
     write("rubbish.crl", b"rubbish");
     write("readme.txt", b"not evidence");
     let fetcher = Fetcher::new(settings, world.clock.clone()).unwrap();
-    let judged = world.judged_of(&fetcher, world.document(false)).await.judged;
+    let judged = world.judged_of(&fetcher, world.document(false)).await;
     assert_eq!(judged.verdict(), Verdict::Valid);
     assert_eq!(world.all_visits(), 0);
 }

@@ -1,0 +1,8 @@
+//! Stories of accepting: each runs on SQLite and on PostgreSQL (`CONGVAN_TEST_POSTGRES`, see `scripts/with-postgres`).
+
+mod acceptance;
+mod house;
+mod receipts;
+mod refusals;
+mod statuses;
+mod world;

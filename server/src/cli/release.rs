@@ -1,0 +1,162 @@
+//! The gate for files this program signed or stamped: judged again, evidence archived in them, and judged once more
+//! from the file alone, before anybody gets them (RULES D32, D34).
+
+use std::path::Path;
+use std::sync::Arc;
+
+use certs::Certificate;
+use certs::trust::{Anchor, Hierarchy, Purpose, TrustStore};
+use mail::Chance;
+use signer::judge::TimeSource;
+use signer::{Class, Code, Evidence, Judged, Limits, Policy, Reason, SignatureReport, Verdict};
+use signer::{make, pdf, tst};
+
+use super::files;
+use crate::evidence::{Case, Fetcher};
+use crate::windows::SystemChance;
+
+/// A fault of signing, in both languages.
+pub(super) fn said(reason: Reason) -> anyhow::Error {
+    let detail = reason.detail.map(|detail| format!(" ({detail})")).unwrap_or_default();
+    anyhow::anyhow!("[{}] {} / {}{detail}", reason.code.id(), reason.code.vi(), reason.code.en())
+}
+
+/// A random number for a question to a timestamp authority.
+pub(super) fn nonce() -> u64 {
+    let mut bytes = [0; 8];
+    SystemChance::new().fill(&mut bytes);
+    u64::from_be_bytes(bytes)
+}
+
+/// How a file is released.
+pub(super) struct Release<'r> {
+    pub(super) fetcher: &'r Fetcher,
+    /// The installation's trust.
+    pub(super) policy: Policy,
+    /// The signer's own certificates.
+    pub(super) own: &'r [Certificate],
+}
+
+/// A file that may leave.
+pub(super) struct Released {
+    pub(super) bytes: Vec<u8>,
+    judged: Judged,
+    /// The signer's or the timestamp authority's hierarchy is not one the installation trusts.
+    is_strange: bool,
+}
+
+impl Release<'_> {
+    /// Judges the newest signature of `file`; it has to be good, or good but for revocation evidence nobody could get.
+    pub(super) async fn release(self, file: Vec<u8>) -> anyhow::Result<Released> {
+        let file: Arc<[u8]> = file.into();
+        let mut judged = self.judge(&file, &self.policy).await;
+        let mut policy = self.policy.clone();
+        let is_strange = !is_good(&judged) || has_strange_stamp(&judged);
+        if is_strange {
+            // Whether the receiver trusts this hierarchy is the receiver's decision. That everything in the file holds
+            // together is ours: judged as somebody would who trusts whoever the signer named.
+            self.trust_own(&file, &mut policy.trust)?;
+            judged = self.judge(&file, &policy).await;
+        }
+        if !is_good(&judged) {
+            return Err(refusal(&judged));
+        }
+        let limits = Limits::default();
+        let complete = make::add_evidence(&file, judged.used_evidence(), &limits).map_err(said)?;
+        let alone: Arc<[u8]> = complete.into();
+        let alone = signer::judge(alone, &policy, &Evidence::default(), files::now());
+        if !is_good(&alone) || alone.verdict() > judged.verdict() {
+            return Err(refusal(&alone));
+        }
+        Ok(Released { bytes: alone.bytes().to_vec(), judged: alone, is_strange })
+    }
+
+    async fn judge(&self, file: &Arc<[u8]>, policy: &Policy) -> Judged {
+        let policy = Arc::new(policy.clone());
+        let case = Case { bytes: file.clone(), format: None, policy, now: files::now() };
+        self.fetcher.judge(&case, Evidence::default()).await
+    }
+
+    /// Adds the tops of the signer's and of the newest timestamp's certificates.
+    fn trust_own(&self, file: &[u8], trust: &mut TrustStore) -> anyhow::Result<()> {
+        let limits = Limits::default();
+        if let Some(top) = top(self.own) {
+            add(trust, top, Purpose::Document)?;
+        }
+        let facts = pdf::read(file, &limits).map_err(said)?;
+        let newest = facts.signatures.last().and_then(|signed| signed.signature.as_ref().ok());
+        let Some(newest) = newest else { return Ok(()) };
+        let tokens = match signer::cms::read(&newest.contents, &limits) {
+            Ok(cms) if newest.kind != pdf::Kind::DocTimestamp => cms.signer.timestamps,
+            _ => vec![newest.contents.clone()],
+        };
+        for token in tokens.iter().filter_map(|token| tst::Token::read(token, &limits).ok()) {
+            if let Some(top) = top(token.certificates()) {
+                add(trust, top, Purpose::Timestamp)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The certificate that stands over the others.
+fn top(certificates: &[Certificate]) -> Option<&Certificate> {
+    let is_over_all = |one: &&Certificate| {
+        one.is_self_issued() || !certificates.iter().any(|other| other.subject() == one.issuer())
+    };
+    certificates.iter().find(is_over_all)
+}
+
+fn add(trust: &mut TrustStore, certificate: &Certificate, purpose: Purpose) -> anyhow::Result<()> {
+    let known = trust.find(certificate.sha256());
+    let mut purposes = known.map(|anchor| anchor.purposes().to_vec()).unwrap_or_default();
+    let hierarchy = known.map_or(Hierarchy::Other, Anchor::hierarchy);
+    purposes.push(purpose);
+    trust.add(Anchor::new(certificate.clone(), certificate.sha256(), &purposes, hierarchy, "the signer")?);
+    Ok(())
+}
+
+fn newest(judged: &Judged) -> Option<&SignatureReport> {
+    judged.report().signatures.last()
+}
+
+/// Good, or good as far as anybody could be asked.
+fn is_good(judged: &Judged) -> bool {
+    newest(judged).is_some_and(|s| s.verdict == Verdict::Valid || s.class == Class::UnknownRevocation)
+}
+
+/// A timestamp is there, and it is somebody's whom the installation does not know.
+fn has_strange_stamp(judged: &Judged) -> bool {
+    newest(judged).is_some_and(|s| s.notes.iter().any(|note| note.code == Code::TimestampUntrusted))
+}
+
+fn refusal(judged: &Judged) -> anyhow::Error {
+    let report = judged.report();
+    let reasons = newest(judged).map(|s| s.reasons.as_slice()).unwrap_or_default();
+    match reasons.iter().chain(&report.reasons).next() {
+        Some(reason) => said(reason.clone()).context(said(Reason::new(Code::MakeCheck))),
+        None => said(Reason::new(Code::MakeCheck)),
+    }
+}
+
+impl Released {
+    /// Says what was made, and on standard error what it lacks.
+    pub(super) fn tell(&self, path: &Path) {
+        let Some(newest) = newest(&self.judged) else { return };
+        let is_stamped = newest.time_source == TimeSource::Timestamp;
+        let level = match (newest.verdict, is_stamped) {
+            (Verdict::Valid, true) => "PAdES-B-LT",
+            (_, true) => "PAdES-B-T",
+            (_, false) => "PAdES-B-B",
+        };
+        println!("{}: {} ({level})", files::plain(&path.display().to_string()), newest.class.word());
+        if newest.verdict != Verdict::Valid {
+            let code = Code::RevocationUnknown;
+            eprintln!("[{}] {} / {}", code.id(), code.vi(), code.en());
+        }
+        if self.is_strange {
+            let code = Code::Untrusted;
+            eprintln!("[{}] {} / {}", code.id(), code.vi(), code.en());
+        }
+    }
+}

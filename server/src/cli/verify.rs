@@ -1,0 +1,162 @@
+//! `congvan verify FILE`: judges the signatures of a document. Needs no server, no data and no configuration.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use mail::Timestamp;
+use signer::judge::TimeSource;
+use signer::{Evidence, Format, Integrity, Judged, Limits, Policy, Reason, Report, SignatureReport, Verdict};
+
+use super::{Outcome, files};
+use crate::evidence::Case;
+
+/// Exit: 0 valid, 1 invalid, 2 indeterminate, 3 the command could not be carried out.
+#[derive(Args)]
+pub(super) struct Verify {
+    /// The document.
+    file: PathBuf,
+    /// Answer as JSON.
+    #[arg(long)]
+    json: bool,
+    /// pdf, cms, cms-detached, xml, smime, tst or asic; recognised when left out.
+    #[arg(long)]
+    format: Option<Format>,
+    /// Certificates to trust (PEM, or a directory of them) instead of the installation's.
+    #[arg(long)]
+    trust: Vec<PathBuf>,
+    /// Certificates that may help to build a path.
+    #[arg(long)]
+    intermediates: Vec<PathBuf>,
+    /// Revocation lists.
+    #[arg(long)]
+    crls: Vec<PathBuf>,
+    /// OCSP responses.
+    #[arg(long)]
+    ocsp: Vec<PathBuf>,
+    /// The signed content, when it is not in the file.
+    #[arg(long)]
+    content: Option<PathBuf>,
+    /// Judge as if it were this moment.
+    #[arg(long, value_parser = files::moment)]
+    time: Option<Timestamp>,
+    /// Fetch nothing.
+    #[arg(long)]
+    offline: bool,
+}
+
+impl Verify {
+    pub(super) fn run(self, config: &Path) -> Outcome {
+        let judged = self.judge(config)?;
+        match self.json {
+            true => println!("{}", serde_json::to_string_pretty(judged.report())?),
+            false => print!("{}", text(&self.file, judged.report())),
+        }
+        Ok(exit_code(judged.verdict()))
+    }
+
+    fn judge(&self, config: &Path) -> anyhow::Result<Judged> {
+        let config = files::configuration(config)?;
+        let trust = match self.trust.is_empty() {
+            true => files::installed_trust(config.as_ref())?,
+            false => files::anchors(&self.trust)?,
+        };
+        let own: Evidence = files::evidence(&self.intermediates, &self.crls, &self.ocsp)?;
+        let bytes: Arc<[u8]> = files::read(&self.file, Limits::default().file_bytes)?.into();
+        if self.content.is_some() && self.format.or_else(|| Format::sniff(&bytes)) == Some(Format::Pdf) {
+            anyhow::bail!("--content does not go with a PDF, which holds its content (PDF đã chứa nội dung)");
+        }
+        let fetcher = files::fetcher(config.as_ref(), &trust, !self.offline)?;
+        let policy = Arc::new(Policy { trust, ..Policy::default() });
+        let now = self.time.unwrap_or_else(files::now);
+        let case = Case { bytes, format: self.format, policy, now };
+        Ok(super::runtime()?.block_on(fetcher.judge(&case, own)))
+    }
+}
+
+fn exit_code(verdict: Verdict) -> ExitCode {
+    ExitCode::from(match verdict {
+        Verdict::Valid => 0,
+        Verdict::Invalid => 1,
+        Verdict::Indeterminate => 2,
+    })
+}
+
+/// The verdict in both languages.
+fn verdict_words(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Valid => "HỢP LỆ / VALID",
+        Verdict::Invalid => "KHÔNG HỢP LỆ / INVALID",
+        Verdict::Indeterminate => "CHƯA XÁC ĐỊNH / INDETERMINATE",
+    }
+}
+
+fn integrity_words(integrity: Integrity) -> &'static str {
+    match integrity {
+        Integrity::Intact => "nguyên vẹn / intact",
+        Integrity::Broken => "đã bị thay đổi / broken",
+        Integrity::None => "không xác định / not determined",
+    }
+}
+
+/// The report for people.
+fn text(file: &Path, report: &Report) -> String {
+    let mut out = String::new();
+    // Writing to a string does not fail.
+    let _ = writeln!(out, "{}: {}", files::plain(&file.display().to_string()), verdict_words(report.verdict));
+    let _ = writeln!(out, "  Tính toàn vẹn / Integrity: {}", integrity_words(report.integrity));
+    let _ = writeln!(out, "  SHA-256: {} ({} byte)", report.sha256, report.size);
+    reasons(&mut out, "  ", &report.reasons);
+    for (number, signature) in report.signatures.iter().enumerate() {
+        signature_text(&mut out, number + 1, signature);
+    }
+    for field in &report.empty_fields {
+        let _ = writeln!(out, "  Ô chữ ký chưa ký / Empty signature field: {}", files::plain(field));
+    }
+    out
+}
+
+fn signature_text(out: &mut String, number: usize, signature: &SignatureReport) {
+    let _ = writeln!(
+        out,
+        "  {number}. {}: {} [{}]",
+        files::plain(&signature.field),
+        verdict_words(signature.verdict),
+        signature.class.word()
+    );
+    let signer = signature.signer.as_deref().unwrap_or("không rõ / unknown");
+    let _ = writeln!(out, "     Người ký / Signer: {}", files::plain(signer));
+    if let Some(time) = signature.time {
+        let source = match signature.time_source {
+            TimeSource::Timestamp => "dấu thời gian / timestamp",
+            TimeSource::DocumentTimestamp => "dấu thời gian tài liệu / document timestamp",
+            TimeSource::Claimed => "người ký tự khai / claimed by the signer",
+            TimeSource::None => "không rõ / unknown",
+        };
+        let _ = writeln!(out, "     Thời gian / Time: {} ({source})", time.to_rfc3339_vietnam());
+    }
+    let scope = match signature.covers_whole_document {
+        true => "toàn bộ tệp / the whole file",
+        false => "phiên bản tại lúc ký / the revision at signing",
+    };
+    let _ = writeln!(out, "     Phạm vi / Covers: {scope}");
+    reasons(out, "     ", &signature.reasons);
+    reasons(out, "     ", &signature.notes);
+}
+
+fn reasons(out: &mut String, indent: &str, reasons: &[Reason]) {
+    for reason in reasons {
+        let detail = reason.detail.as_deref().map(|detail| format!(" ({})", files::plain(detail)));
+        let code = reason.code;
+        let _ = writeln!(
+            out,
+            "{indent}[{}] {} / {}{}",
+            code.id(),
+            code.vi(),
+            code.en(),
+            detail.unwrap_or_default()
+        );
+    }
+}
