@@ -72,7 +72,8 @@ impl Finder {
     }
 
     async fn by_dns(&self, domain: &str) -> Result<Vec<Target>, Verdict> {
-        let mut exchangers = self.exchangers(domain).await?;
+        let resolver = self.resolver.as_ref().ok_or(Verdict::Deferred(table::NO_DNS.reply()))?;
+        let mut exchangers = exchangers(resolver, domain).await?;
         // Hosts of the same preference share the work (RFC 5321 §5.1).
         let mut dice = vec![0; exchangers.len()];
         self.house.chance.fill(&mut dice);
@@ -91,26 +92,6 @@ impl Finder {
         if targets.is_empty() { Err(Verdict::Deferred(table::NO_DNS.reply())) } else { Ok(targets) }
     }
 
-    /// The domain's mail exchangers; the domain itself when it names none (RFC 5321 §5.1).
-    async fn exchangers(&self, domain: &str) -> Result<Vec<Exchanger>, Verdict> {
-        let resolver = self.resolver.as_ref().ok_or(Verdict::Deferred(table::NO_DNS.reply()))?;
-        match resolver.mx_lookup(format!("{domain}.")).await {
-            Ok(lookup) => {
-                let found = lookup.answers().iter().filter_map(|record| match &record.data {
-                    RData::MX(mx) => Some((mx.preference, mx.exchange.to_ascii().to_ascii_lowercase())),
-                    _ => None,
-                });
-                judged(found.collect(), domain)
-            }
-            Err(error) if error.is_nx_domain() => Err(Verdict::Refused(table::NO_SUCH_DOMAIN.reply())),
-            Err(error) if error.is_no_records_found() => Ok(vec![(0, domain.to_owned())]),
-            Err(error) => {
-                tracing::info!("DNS did not answer: {error}");
-                Err(Verdict::Deferred(table::NO_DNS.reply()))
-            }
-        }
-    }
-
     /// The addresses of a host, as resolved; none when it has none or DNS does not answer.
     async fn addresses(&self, host: &str, port: u16) -> Vec<Target> {
         let target = |ip: IpAddr| Target { host: host.to_owned(), address: SocketAddr::new(ip, port) };
@@ -125,6 +106,25 @@ impl Finder {
                 tracing::info!("a mail host has no address: {error}");
                 Vec::new()
             }
+        }
+    }
+}
+
+/// The domain's mail exchangers; the domain itself when it names none (RFC 5321 §5.1).
+async fn exchangers(resolver: &TokioResolver, domain: &str) -> Result<Vec<Exchanger>, Verdict> {
+    match resolver.mx_lookup(format!("{domain}.")).await {
+        Ok(lookup) => {
+            let found = lookup.answers().iter().filter_map(|record| match &record.data {
+                RData::MX(mx) => Some((mx.preference, mx.exchange.to_ascii().to_ascii_lowercase())),
+                _ => None,
+            });
+            judged(found.collect(), domain)
+        }
+        Err(error) if error.is_nx_domain() => Err(Verdict::Refused(table::NO_SUCH_DOMAIN.reply())),
+        Err(error) if error.is_no_records_found() => Ok(vec![(0, domain.to_owned())]),
+        Err(error) => {
+            tracing::info!("DNS did not answer: {error}");
+            Err(Verdict::Deferred(table::NO_DNS.reply()))
         }
     }
 }
@@ -164,6 +164,13 @@ fn route_parts(route: &str) -> Option<(&str, u16)> {
 
 #[cfg(test)]
 mod tests {
+    use hickory_resolver::config::{NameServerConfig, ResolverConfig};
+    use hickory_resolver::net::runtime::TokioRuntimeProvider;
+    use hickory_resolver::proto::op::{Message, ResponseCode};
+    use hickory_resolver::proto::rr::Record;
+    use hickory_resolver::proto::rr::rdata::MX;
+    use tokio::net::UdpSocket;
+
     use super::*;
 
     #[test]
@@ -185,24 +192,78 @@ mod tests {
         }
     }
 
-    fn exchangers(list: &[(u16, &str)]) -> Vec<Exchanger> {
+    fn listed(list: &[(u16, &str)]) -> Vec<Exchanger> {
         list.iter().map(|(preference, host)| (*preference, (*host).to_owned())).collect()
     }
 
     #[test]
     fn rfc_7505_a_null_mx_refuses_for_good() {
-        let refused = judged(exchangers(&[(0, ".")]), "a.vn").unwrap_err();
+        let refused = judged(listed(&[(0, ".")]), "a.vn").unwrap_err();
         assert!(refused.reply().to_string().starts_with("556 5.1.10"), "{refused:?}");
-        assert_eq!(judged(exchangers(&[]), "a.vn").unwrap(), exchangers(&[(0, "a.vn")]));
-        let some = judged(exchangers(&[(0, "."), (10, "mx.a.vn.")]), "a.vn").unwrap();
-        assert_eq!(some, exchangers(&[(10, "mx.a.vn")]));
+        assert_eq!(judged(listed(&[]), "a.vn").unwrap(), listed(&[(0, "a.vn")]));
+        let some = judged(listed(&[(0, "."), (10, "mx.a.vn.")]), "a.vn").unwrap();
+        assert_eq!(some, listed(&[(10, "mx.a.vn")]));
     }
 
     #[test]
     fn rfc_5321_5_1_only_hosts_better_than_ourselves_are_tried() {
-        let list = exchangers(&[(10, "one.vn"), (20, "We.vn"), (20, "two.vn"), (30, "three.vn")]);
+        let list = listed(&[(10, "one.vn"), (20, "We.vn"), (20, "two.vn"), (30, "three.vn")]);
         assert_eq!(before_ourselves(list.clone(), "we.vn"), ["one.vn"]);
         assert_eq!(before_ourselves(list, "other.vn").len(), 4);
-        assert!(before_ourselves(exchangers(&[(5, "we.vn")]), "we.vn").is_empty());
+        assert!(before_ourselves(listed(&[(5, "we.vn")]), "we.vn").is_empty());
+    }
+
+    /// A name server in this process, for one resolver.
+    async fn dns() -> TokioResolver {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let mut server = NameServerConfig::udp("127.0.0.1".parse().unwrap());
+        server.connections[0].port = socket.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            let mut buffer = [0; 1500];
+            loop {
+                let (count, from) = socket.recv_from(&mut buffer).await.unwrap();
+                let answer = answer(&Message::from_vec(&buffer[..count]).unwrap());
+                socket.send_to(&answer.to_vec().unwrap(), from).await.unwrap();
+            }
+        });
+        let config = ResolverConfig::from_parts(None, vec![], vec![server]);
+        let provider = TokioRuntimeProvider::default();
+        let mut builder = TokioResolver::builder_with_config(config, provider);
+        builder.options_mut().attempts = 1;
+        builder.build().unwrap()
+    }
+
+    fn answer(question: &Message) -> Message {
+        let query = question.queries[0].clone();
+        let mut answer = Message::response(question.metadata.id, question.metadata.op_code);
+        let mx = |preference, host: &str| {
+            let mx = RData::MX(MX::new(preference, host.parse().unwrap()));
+            Record::from_rdata(query.name().clone(), 60, mx)
+        };
+        match query.name().to_ascii().as_str() {
+            "two.vn." => drop(answer.add_answers([mx(20, "B.two.vn."), mx(10, "a.two.vn.")])),
+            "null.vn." => drop(answer.add_answer(mx(0, "."))),
+            "plain.vn." => {}
+            "gone.vn." => answer.metadata.response_code = ResponseCode::NXDomain,
+            _ => answer.metadata.response_code = ResponseCode::ServFail,
+        }
+        answer.add_query(query);
+        answer
+    }
+
+    #[tokio::test]
+    async fn what_dns_says_decides_where_mail_goes() {
+        let resolver = dns().await;
+        let code = |verdict: Verdict| verdict.reply().to_string()[..9].to_owned();
+        let found = exchangers(&resolver, "two.vn").await.unwrap();
+        assert!(
+            found.contains(&(10, "a.two.vn".to_owned())) && found.contains(&(20, "b.two.vn".to_owned())),
+            "{found:?}"
+        );
+        assert_eq!(exchangers(&resolver, "plain.vn").await.unwrap(), listed(&[(0, "plain.vn")]));
+        assert_eq!(code(exchangers(&resolver, "null.vn").await.unwrap_err()), "556 5.1.1");
+        assert_eq!(code(exchangers(&resolver, "gone.vn").await.unwrap_err()), "550 5.1.2");
+        let trouble = exchangers(&resolver, "broken.vn").await.unwrap_err();
+        assert!(matches!(trouble, Verdict::Deferred(_)), "{trouble:?}");
     }
 }

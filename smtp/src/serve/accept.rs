@@ -12,7 +12,7 @@ use super::recipient::{Place, has_room, place};
 use super::sender::{may_say, may_send, signed_in};
 use super::{Desk, Refusal};
 use crate::codec::{Reply, table};
-use crate::envelope::{Envelope, Recipient};
+use crate::envelope::{Envelope, Notify, Recipient};
 use crate::receive::{Arrived, Role};
 
 /// Looks at what a message is about before anything of it is kept, and refuses it or not (RULES R7, R10).
@@ -31,15 +31,21 @@ struct Places {
 
 /// Everything the accepting transaction writes.
 struct Intake {
-    /// Into an inbox, for mail from outside.
-    email: Option<NewEmail>,
-    /// For rows of the outbox, when no mailbox keeps the bytes.
-    blob: Option<Sealed>,
+    bytes: Bytes,
     rows: Vec<NewOutbox>,
     owner: AccountId,
     actor: String,
+    act: Audit,
     detail: String,
     now: Timestamp,
+}
+
+/// What keeps the message's bytes.
+enum Bytes {
+    /// A letter in an inbox; rows refer to it.
+    Letter(Box<NewEmail>),
+    /// Rows of the outbox alone.
+    Rows(Box<Sealed>),
 }
 
 impl Desk {
@@ -84,29 +90,26 @@ impl Desk {
         for recipient in std::mem::take(&mut places.elsewhere).into_values().flatten() {
             places.unwelcome.push((recipient, table::NO_RELAY.reply()));
         }
-        let first = match places.here.iter().position(|(.., fits)| *fits) {
-            Some(first) => places.here.remove(first),
-            None if !places.here.is_empty() => return Err(table::MAILBOX_FULL.into()),
-            None => {
-                let reply = places.unwelcome.pop().map_or(table::OUR_FAULT.reply(), |(_, reply)| reply);
-                return Err(Refusal::Said(reply));
-            }
-        };
-        let owner = first.0;
-        let inbox = self.inbox(owner).await?;
+        let (owner, direct) = first(&mut places)?;
         let blob = self.store.seal(owner, &message, now).await?;
         let rows = self.local_rows(envelope, &message, &places, &blob, owner, now)?;
-        let email = NewEmail {
-            account_id: owner,
-            blob,
-            facts,
-            mailbox_ids: vec![inbox],
-            keywords: Vec::new(),
-            received_at: envelope.received_at,
-            ask_quota: true,
+        let bytes = match direct {
+            true => {
+                let mailbox_ids = vec![self.inbox(owner).await?];
+                Bytes::Letter(Box::new(NewEmail {
+                    account_id: owner,
+                    blob,
+                    facts,
+                    mailbox_ids,
+                    keywords: Vec::new(),
+                    received_at: envelope.received_at,
+                    ask_quota: true,
+                }))
+            }
+            false => Bytes::Rows(Box::new(blob)),
         };
         let actor = if role == Role::Lmtp { "lmtp" } else { "smtp" }.to_owned();
-        Ok(Intake { email: Some(email), blob: None, rows, owner, actor, detail: detail(envelope), now })
+        Ok(Intake { bytes, rows, owner, actor, act: Audit::MailReceived, detail: detail(envelope), now })
     }
 
     /// Mail from our own people: rows only. What they keep of it is their own business.
@@ -138,8 +141,8 @@ impl Desk {
             let payload = to_json(&outbound(envelope, &message, recipients))?;
             rows.push(row(OutboxKind::Mail, owner, destination, payload, &blob, now));
         }
-        let actor = owner.to_string();
-        Ok(Intake { email: None, blob: Some(blob), rows, owner, actor, detail: detail(envelope), now })
+        let (bytes, actor) = (Bytes::Rows(Box::new(blob)), owner.to_string());
+        Ok(Intake { bytes, rows, owner, actor, act: Audit::MailSubmitted, detail: detail(envelope), now })
     }
 
     /// Reads a message once and has it looked at.
@@ -214,6 +217,28 @@ impl Desk {
     }
 }
 
+/// The account whose key seals the message, and whether it lies in that inbox at once; then it is no longer among the places.
+/// Who wants to hear of success (RFC 3461 §4.1) is served by the carrier, which writes such reports.
+///
+/// # Errors
+/// What everybody is told when nobody has room or is welcome.
+fn first(places: &mut Places) -> Result<(AccountId, bool), Refusal> {
+    let wants_success =
+        |recipient: &Recipient| matches!(recipient.notify, Some(Notify::On { success: true, .. }));
+    let direct = places.here.iter().position(|(_, recipient, fits)| *fits && !wants_success(recipient));
+    if let Some(direct) = direct {
+        return Ok((places.here.remove(direct).0, true));
+    }
+    match (places.here.iter().find(|(.., fits)| *fits), places.here.is_empty()) {
+        (Some((owner, ..)), _) => Ok((*owner, false)),
+        (None, false) => Err(table::MAILBOX_FULL.into()),
+        (None, true) => {
+            let reply = places.unwelcome.pop().map_or(table::OUR_FAULT.reply(), |(_, reply)| reply);
+            Err(Refusal::Said(reply))
+        }
+    }
+}
+
 fn row(
     kind: OutboxKind,
     owner: AccountId,
@@ -240,23 +265,19 @@ fn detail(envelope: &Envelope) -> String {
 }
 
 async fn keep(tx: &mut Tx, intake: &Intake) -> Result<(), store::Error> {
-    let Intake { owner, now, .. } = *intake;
-    let (act, subject) = match (&intake.email, &intake.blob) {
-        (Some(email), _) => {
-            let placed = tx.add_email(email, now).await?;
-            (Audit::MailReceived, placed.email_id.to_string())
-        }
-        (None, Some(blob)) => {
+    let Intake { owner, now, act, .. } = *intake;
+    let subject = match &intake.bytes {
+        Bytes::Letter(email) => tx.add_email(email, now).await?.email_id.to_string(),
+        Bytes::Rows(blob) => {
             // Held while the rows take their own references.
             tx.put_blob(blob, now).await?;
-            (Audit::MailSubmitted, blob.blob_id().to_string())
+            blob.blob_id().to_string()
         }
-        (None, None) => return Err(store::Error::Internal("a mail without bytes".to_owned())),
     };
     for row in &intake.rows {
         tx.enqueue(row, now).await?;
     }
-    if let Some(blob) = &intake.blob {
+    if let Bytes::Rows(blob) = &intake.bytes {
         tx.drop_blob(owner, blob.blob_id(), now).await?;
     }
     tx.audit(owner, now, &intake.actor, act, &subject, &intake.detail).await

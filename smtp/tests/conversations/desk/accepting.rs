@@ -1,10 +1,13 @@
 //! Who may send, who may receive, and what lies where after the promise.
 
+use smtp::Notify;
 use smtp::codec::table;
 use smtp::receive::Role;
 use store::{AccountState, OutboxKind};
 
-use super::house::{AN, BINH, NOW, arrived, client, dice, recipient, refused, reverse_path, stories};
+use super::house::{
+    AN, BINH, NOW, Office, arrived, client, dice, drop_after, recipient, refused, reverse_path, stories,
+};
 
 stories! {
     /// RFC 5321 §3.3 and §3.6; M20, M23: whom each door takes mail for.
@@ -78,6 +81,17 @@ stories! {
         assert_eq!(office.outbox_depth().await, 0);
     }
 
+    /// A future dropped at any of its waits: the first inbox and the row for the second are written together or not at all.
+    async fn stopped_anywhere_a_message_is_kept_whole_or_not_at_all(office: Office) {
+        for polls in 0..30 {
+            let message = arrived("x@b.vn", &["an@a.gov.vn", "binh@a.gov.vn"], "y", None);
+            drop_after(polls, office.desk.accept(Role::Mx, message, &|_| None, NOW)).await;
+            assert_kept_whole(&office).await;
+        }
+        office.arrives("x@b.vn", &["an@a.gov.vn", "binh@a.gov.vn"], "y").await.unwrap();
+        assert!(assert_kept_whole(&office).await >= 1);
+    }
+
     async fn r10_a_state_secret_leaves_nothing_behind(office: Office) {
         let secret = arrived("x@b.vn", &["an@a.gov.vn", "binh@a.gov.vn"], "MẬT", None);
         let screen = |facts: &mail::message::Facts| {
@@ -130,6 +144,22 @@ stories! {
         assert_eq!(office.inbox(AN).await.len(), 1);
     }
 
+    /// RFC 3461 §4.1: success is reported to whoever asked for it, and only then.
+    async fn success_is_reported_to_whoever_asked(office: Office) {
+        let mut wished = arrived("an@a.gov.vn", &["binh@a.gov.vn"], "báo nhận", None);
+        wished.envelope.recipients[0].notify =
+            Some(Notify::On { success: true, failure: true, delay: false });
+        office.desk.accept(Role::Mx, wished, &|_| None, NOW).await.unwrap();
+        let rows = office.claim(OutboxKind::Local, "h1", NOW).await;
+        assert_eq!((rows.len(), office.inbox(BINH).await.len()), (1, 0));
+        office.desk.deliver_here(&rows[0], &dice(), NOW).await.unwrap().unwrap();
+        assert_eq!(office.inbox(BINH).await.len(), 1);
+        let told = office.inbox(AN).await;
+        assert_eq!(told.len(), 1);
+        assert!(told[0].contains("Final-Recipient: rfc822;binh@a.gov.vn\r\nAction: delivered"), "{}", told[0]);
+        assert_eq!(office.outbox_depth().await, 0);
+    }
+
     async fn who_closed_meanwhile_is_reported_not_forgotten(office: Office) {
         office.close(BINH).await;
         // Was welcome at RCPT; closed before the dot.
@@ -142,4 +172,20 @@ stories! {
         // With nobody left to take it, the message itself is refused.
         assert_eq!(refused(office.arrives("x@b.vn", &["binh@a.gov.vn"], "x").await), "550 5.1.6");
     }
+}
+
+/// On one view of the data: as many letters for An as rows for Bình. Answers how many.
+async fn assert_kept_whole(office: &Office) -> i64 {
+    let (letters, rows) = office
+        .store
+        .read((), |tx, ()| {
+            Box::pin(async move {
+                let (_, letters) = tx.query_emails(AN, &store::EmailQuery::default(), 0, 1).await?;
+                Ok::<_, store::Error>((letters, tx.outbox_depth().await?))
+            })
+        })
+        .await
+        .unwrap();
+    assert_eq!(letters, rows);
+    letters
 }

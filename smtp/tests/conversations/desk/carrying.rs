@@ -9,7 +9,7 @@ use smtp::send::Verdict;
 use smtp::serve::{Attempt, Outgoing, Tally};
 use store::{Lane, NewOutbox, NewSubmission, OutboxKind};
 
-use super::house::{AN, BINH, LEASE, NOW, Office, dice, stories};
+use super::house::{AN, BINH, LEASE, NOW, Office, dice, drop_after, stories};
 
 fn reply(text: &str) -> Reply {
     let mut words = text.splitn(3, ' ');
@@ -158,20 +158,6 @@ stories! {
         assert_eq!(delivery["c@c.vn"]["delivered"], "unknown");
         assert_eq!(delivery["c@c.vn"]["displayed"], "unknown");
     }
-}
-
-/// Polls a future so many times and then drops it.
-async fn drop_after<F: Future>(polls: u32, future: F) {
-    let mut future = Box::pin(future);
-    let mut left = polls;
-    std::future::poll_fn(|cx| {
-        if left == 0 || future.as_mut().poll(cx).is_ready() {
-            return std::task::Poll::Ready(());
-        }
-        left -= 1;
-        std::task::Poll::Pending
-    })
-    .await;
 }
 
 /// A submission with a row for each of two domains, as JMAP writes it.

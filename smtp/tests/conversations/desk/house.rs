@@ -281,3 +281,17 @@ async fn furnish(tx: &mut Tx) -> Result<(), store::Error> {
     }
     tx.add_alias(AN, &"van.thu@a.gov.vn".parse().unwrap(), NOW).await
 }
+
+/// Polls a future so many times and then drops it.
+pub(crate) async fn drop_after<F: Future>(polls: u32, future: F) {
+    let mut future = Box::pin(future);
+    let mut left = polls;
+    std::future::poll_fn(|cx| {
+        if left == 0 || future.as_mut().poll(cx).is_ready() {
+            return std::task::Poll::Ready(());
+        }
+        left -= 1;
+        std::task::Poll::Pending
+    })
+    .await;
+}
