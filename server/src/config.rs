@@ -190,7 +190,11 @@ impl Config {
         let mut config: Self = toml::from_str(&text)
             .with_context(|| format!("{}: not a valid configuration", file.display()))?;
         let base = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        config.house.data = base.join(&config.house.data);
+        // "." is where the file lies, and is better shown without it.
+        config.house.data = match config.house.data == Path::new(".") {
+            true => base.to_owned(),
+            false => base.join(&config.house.data),
+        };
         config.check()?;
         Ok(config)
     }

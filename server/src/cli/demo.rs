@@ -7,7 +7,8 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 
 use super::Outcome;
-use crate::demo::{self, Wanted};
+use crate::config::Config;
+use crate::demo::{self, Journey, Wanted};
 
 #[derive(Args)]
 pub(super) struct DemoArguments {
@@ -26,6 +27,17 @@ pub(super) struct DemoArguments {
 
 #[derive(Subcommand)]
 enum DemoCommand {
+    /// Send a document from one agency to the other, as its system would. Without a package one is made: signed twice, packed.
+    Send {
+        /// A package that was made before.
+        package: Option<PathBuf>,
+        /// Code of the sending agency.
+        #[arg(long, default_value = "H99.01")]
+        from: String,
+        /// Code of the receiving agency.
+        #[arg(long, default_value = "H99.02")]
+        to: String,
+    },
     /// Write an unsigned one-page PDF.
     Paper {
         /// What stands on it.
@@ -38,8 +50,9 @@ enum DemoCommand {
 }
 
 impl DemoArguments {
-    pub(super) fn run(self) -> Outcome {
+    pub(super) fn run(self, config_file: &Path) -> Outcome {
         match self.command {
+            Some(DemoCommand::Send { package, from, to }) => return send(config_file, package, &from, &to),
             Some(DemoCommand::Paper { title, out }) => paper(&title, &out)?,
             None => {
                 let wanted = Wanted { data: self.data, database: self.database, free_ports: self.free_ports };
@@ -62,4 +75,27 @@ fn paper(title: &str, out: &Path) -> anyhow::Result<()> {
     let lines = ["CONG HOA XA HOI CHU NGHIA VIET NAM", "Doc lap - Tu do - Hanh phuc", "", title];
     std::fs::write(out, signer::make::blank_pdf(title, &lines))
         .with_context(|| format!("cannot write {}", out.display()))
+}
+
+fn send(config_file: &Path, package: Option<PathBuf>, from: &str, to: &str) -> Outcome {
+    let config = Config::read(config_file)?;
+    let demo = demo::read(&config.house.data)?;
+    // Seconds since 1970: a number no document before it had.
+    let number = super::files::now().secs().to_string();
+    let journey = Journey { config_file, config: &config, demo: &demo, from, to, number: &number };
+    let package = match package {
+        Some(package) => package,
+        None => journey.pack()?,
+    };
+    let answer = super::runtime()?.block_on(journey.send(&package))?;
+    let word = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
+    println!("{} {}: {}", word("status"), word("ErrorCode"), word("ErrorDesc"));
+    if word("status") != "OK" {
+        return Ok(ExitCode::from(1));
+    }
+    let (id, config_file) = (word("DocId"), config_file.display());
+    println!("DocId {id}");
+    println!("\ncongvan --config {config_file} receipt get {id} --out bien-nhan.json");
+    println!("congvan receipt verify bien-nhan.json --log-key '{}'", demo.log_key);
+    Ok(ExitCode::SUCCESS)
 }

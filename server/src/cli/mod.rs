@@ -100,7 +100,7 @@ pub(crate) fn run() -> ExitCode {
     };
     let outcome = match arguments.command {
         Command::Serve(command) => command.run(&arguments.config),
-        Command::Demo(command) => command.run(),
+        Command::Demo(command) => command.run(&arguments.config),
         Command::Agency(command) => command.run(&arguments.config),
         Command::Domain(command) => command.run(&arguments.config),
         Command::Account(command) => command.run(&arguments.config),

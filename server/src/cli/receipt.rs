@@ -129,7 +129,7 @@ fn show(file: &Path) -> Outcome {
         ("Trạng thái / status", act.status.clone()),
         ("Chữ ký số / signatures", act.class.clone()),
         ("Giá trị / legal value", act.legal_value.clone()),
-        ("Thời điểm / at", act.at.clone()),
+        ("Thời điểm / at", in_vietnam(&act.at)),
         ("SHA-256 gói tin / package", act.package_sha256.clone()),
         ("SHA-256 văn bản / document", act.document_sha256.clone()),
         ("Vị trí trong sổ / place", receipt.proof.as_ref().map_or_else(String::new, |p| p.index.to_string())),
@@ -197,4 +197,9 @@ fn verify(file: &Path, log_key: &str, json: bool) -> Outcome {
         println!("{word}: sổ có ghi việc này / the log holds this act");
     }
     Ok(ExitCode::from(number))
+}
+
+/// A moment as a clock in Vietnam shows it (RULES R51); as it stands when it is none.
+fn in_vietnam(at: &str) -> String {
+    mail::Timestamp::parse_rfc3339(at).map_or_else(|_| at.to_owned(), |at| at.to_string())
 }

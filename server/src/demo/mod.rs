@@ -3,6 +3,7 @@
 
 mod pki;
 mod responders;
+mod send;
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
@@ -22,6 +23,7 @@ use crate::trust;
 use pki::{Files, Holder, Maker};
 
 pub(crate) use responders::routes;
+pub(crate) use send::Journey;
 
 /// How the demonstration is to be made.
 pub(crate) struct Wanted {
