@@ -7,7 +7,7 @@ use anyhow::Context;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::{ClientConfig, ServerConfig};
 
 /// The one cryptography provider of the program. A second one in the build makes rustls stop at first use.
 pub(crate) fn provider() -> Arc<CryptoProvider> {
@@ -43,15 +43,6 @@ pub(crate) fn opportunistic_client() -> anyhow::Result<Arc<ClientConfig>> {
         .with_safe_default_protocol_versions()?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(AnyPeer(provider())))
-        .with_no_client_auth();
-    Ok(Arc::new(config))
-}
-
-/// The client's side for peers whose certificate must be good.
-pub(crate) fn strict_client(anchors: RootCertStore) -> anyhow::Result<Arc<ClientConfig>> {
-    let config = ClientConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(anchors)
         .with_no_client_auth();
     Ok(Arc::new(config))
 }
