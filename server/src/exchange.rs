@@ -32,6 +32,9 @@ const BASE: &str = "/vxp";
 /// A body that does not move for so long is given up. Clients have no timeout of their own (VXP 1), so we need one; it
 /// counts from the last piece, because a large package on a thin line takes its time.
 const BODY_STILL: Duration = Duration::from_secs(60);
+/// For reading away what is refused anyway, in all: a package of the largest size over a line of 6 Mbit/s. Whoever is
+/// slower than that may be nobody we know, holding a connection.
+const DRAIN: Duration = Duration::from_secs(300);
 /// Characters of a system's id that are worth looking up. Ours: those known have fewer than 30.
 const SYSTEM_ID_MAX: usize = 128;
 
@@ -286,15 +289,18 @@ async fn take(mut body: Body, max: usize) -> Result<Vec<u8>, Error> {
     Ok(taken)
 }
 
-/// Reads a body away, `max` bytes at most: whoever sends more is cut off.
+/// Reads a body away, `max` bytes at most: whoever sends more, or takes too long, is cut off.
 async fn drain(mut body: Body, max: usize) {
-    let mut seen = 0usize;
-    while seen <= max {
-        match piece(&mut body).await {
-            Ok(Some(piece)) => seen = seen.saturating_add(piece.len()),
-            _ => return,
+    let read = async {
+        let mut seen = 0usize;
+        while seen <= max {
+            match piece(&mut body).await {
+                Ok(Some(piece)) => seen = seen.saturating_add(piece.len()),
+                _ => return,
+            }
         }
-    }
+    };
+    let _ = tokio::time::timeout(DRAIN, read).await;
 }
 
 fn respond(answer: Answer, version: Version) -> Response {

@@ -30,6 +30,7 @@ struct Story {
 }
 
 async fn story(change: impl FnOnce(&mut Config)) -> Story {
+    crate::tls::install_provider();
     let dir = tempfile::tempdir().unwrap();
     let mut config = Config::default();
     config.house.data = dir.path().join("data");
