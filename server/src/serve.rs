@@ -29,7 +29,14 @@ pub(crate) async fn serve(
     house: Arc<House>,
     ready: impl FnOnce(&House, &Ports) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let _lock = lock(&house)?;
+    let lock = lock(&house)?;
+    if lock.is_some() {
+        // Nobody else works on this data, so whoever leased something before is dead.
+        let free =
+            house.store.write("free leases", (), |tx, ()| Box::pin(async move { tx.free_leases().await }));
+        let freed: Result<u64, store::Error> = free.await;
+        freed.context("the outbox cannot be taken over")?;
+    }
     let mut stop_asked = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let config = &house.config.listen;
     let mut opened = Vec::new();
@@ -59,7 +66,9 @@ pub(crate) async fn serve(
     tracing::info!("open: {}", summary(&ports));
 
     tokio::select! { _ = stop_asked.0.recv() => {}, _ = stop_asked.1.recv() => {} }
-    finish(house).await
+    finish(house).await?;
+    drop(lock);
+    Ok(())
 }
 
 /// On SQLite one server works on the data: a second one is refused before it opens a door. The kernel gives the lock back

@@ -101,4 +101,15 @@ stories! {
         assert!(write!(house, last, |tx| tx.finish_outbox(last, "live", later).await?).unwrap());
         assert!(house.store.read_blob(account_id(1), blob_id).await.unwrap().is_none());
     }
+
+    async fn a_program_that_starts_alone_takes_everything_over_at_once(house: House) {
+        write!(house, |tx| tx.enqueue(&row("b.vn", Lane::Normal), NOW).await?).unwrap();
+        let dead = write!(house, |tx| tx.claim_outbox(OutboxKind::Mail, "dead", NOW, MINUTE, 1).await?).unwrap().remove(0);
+        assert_eq!(write!(house, |tx| tx.free_leases().await?).unwrap(), 1);
+        let live = write!(house, |tx| tx.claim_outbox(OutboxKind::Mail, "live", NOW, MINUTE, 1).await?).unwrap();
+        assert_eq!(live.len(), 1);
+        assert!(!write!(house, dead, |tx| tx.finish_outbox(dead, "dead", NOW).await?).unwrap());
+        assert_eq!(write!(house, |tx| tx.free_leases().await?).unwrap(), 1);
+        assert_eq!(write!(house, |tx| tx.free_leases().await?).unwrap(), 0);
+    }
 }
