@@ -346,12 +346,13 @@ pub(crate) fn greeting(demo: &Demo, config: &Config, data: &Path) -> String {
     let (sender, receiver) = (&AGENCIES[0], &AGENCIES[1]);
     let clerk = demo.accounts.first().map_or("", |account| account.address.as_str());
     let config_file = config_file.display();
+    let program = std::env::current_exe().map_or_else(|_| "congvan".to_owned(), |path| path.display().to_string());
     let _ = write!(
         out,
         "\nThử ngay / try next, in another terminal\n  \
          swaks --server {} --to {clerk} --header 'Subject: Xin chao'\n  \
-         congvan --config {config_file} demo send --from {} --to {}\n  \
-         congvan --config {config_file} account add annv@{} --agency {} --role staff\n\n",
+         {program} --config {config_file} demo send --from {} --to {}\n  \
+         {program} --config {config_file} account add annv@{} --agency {} --role staff\n\n",
         first(&listen.smtp),
         sender.code,
         receiver.code,
