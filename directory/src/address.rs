@@ -242,6 +242,12 @@ pub fn issued(text: &str, is_person: bool, policy: &AddressPolicy) -> Result<Ema
     EmailAddress::new(local, address.domain().clone()).map_err(|_| AddressFault::TooLong)
 }
 
+/// Whether an address is one that no person is given: it belongs to whoever runs the domain (RFC 2142).
+pub fn is_reserved(address: &str) -> bool {
+    let local = address.split('@').next().unwrap_or_default().trim().to_ascii_lowercase();
+    RESERVED.contains(&local.as_str())
+}
+
 fn is_official(local: &str) -> bool {
     let groups = || local.split(['.', '-']);
     local.starts_with(|c: char| c.is_ascii_lowercase())

@@ -294,7 +294,7 @@ pub async fn add_system(
         None => draw_secret(chance),
     };
     let text = secret.expose_secret();
-    if !(16..=512).contains(&text.len()) || !text.bytes().all(|b| b.is_ascii_graphic()) {
+    if !(8..=512).contains(&text.len()) || !text.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(Error::BadSecret);
     }
     let code = agency_code(agency)?;

@@ -254,8 +254,8 @@ impl Error {
             ),
             Self::BadSecret => Sentence::new(
                 "secret_bad",
-                "Khóa bí mật phải dài 16–512 ký tự, không dấu, không có khoảng trắng.",
-                "The secret must be 16 to 512 printable ASCII characters without blanks.",
+                "Khóa bí mật phải dài 8–512 ký tự, không dấu, không có khoảng trắng.",
+                "The secret must be 8 to 512 printable ASCII characters without blanks.",
             ),
             _ => self.internal(),
         }

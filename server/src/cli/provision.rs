@@ -11,6 +11,7 @@ use directory::Said;
 use directory::accounts::{self, AccountToAdd};
 use directory::address::AddressPolicy;
 use directory::agencies::{self, AgencyToAdd};
+use directory::codes::{CodeRules, Leniency};
 use directory::import;
 use directory::passwords::{self, ONE_TIME_VALID};
 use mail::{EmailAddress, Secret};
@@ -50,9 +51,9 @@ pub(super) struct AgencyAdd {
     /// The decision that says so.
     #[arg(long, default_value = "")]
     decision: String,
-    /// Take codes of hubs and test systems too.
+    /// Refuse a code that has the shape of neither scheme of the law, instead of saying so.
     #[arg(long)]
-    any_code: bool,
+    strict: bool,
 }
 
 #[derive(Subcommand)]
@@ -128,9 +129,9 @@ pub(super) struct AccountAdd {
     /// Office held.
     #[arg(long, default_value = "")]
     position: String,
-    /// person or agency.
-    #[arg(long, default_value = "person")]
-    kind: AccountKind,
+    /// person or agency; without it, what the address says: postmaster@ and the like are an agency's.
+    #[arg(long)]
+    kind: Option<AccountKind>,
     /// Answer as JSON.
     #[arg(long)]
     json: bool,
@@ -185,9 +186,12 @@ fn from_standard_input() -> anyhow::Result<Option<Secret<String>>> {
 impl AgencyCommand {
     pub(super) fn run(self, file: &Path) -> Outcome {
         let Self::Add(add) = self;
-        let mut rules = directory::codes::CodeRules::default();
-        if add.any_code {
-            rules.leniency = directory::codes::Leniency::Free;
+        // Hubs and test systems use free words as codes, and they are addressed by them (VXP 4.3).
+        let lawful = CodeRules::default();
+        let rules = if add.strict { lawful } else { CodeRules { leniency: Leniency::Free, ..lawful } };
+        if let Err(fault) = lawful.judge(&add.code) {
+            let said = fault.said();
+            eprintln!("{} / {}", said.vi, said.en);
         }
         let new = AgencyToAdd {
             code: add.code,
@@ -365,18 +369,23 @@ impl AccountCommand {
 impl AccountAdd {
     async fn run(self, house: Arc<House>) -> Outcome {
         let password = NewPassword::get(&house)?;
+        let kind = self.kind.unwrap_or_else(|| match directory::address::is_reserved(&self.address) {
+            true => AccountKind::Agency,
+            false => AccountKind::Person,
+        });
         let account = AccountToAdd {
             address: self.address,
             agency: self.agency,
             unit: self.unit,
-            kind: self.kind,
+            kind,
             role: self.role,
             display_name: self.name,
             position: self.position,
             password: Some(password.hash.clone()),
             must_change_password: password.drawn.is_some(),
         };
-        let policy = AddressPolicy::default();
+        // An address that an administrator spells out is taken as it is; RULES M2's grammar makes those of lists.
+        let policy = AddressPolicy { official_grammar: false, ..AddressPolicy::default() };
         let added =
             accounts::add_account(&house.store, &policy, &account, ACTOR, house.now(), &*house.chance)
                 .await

@@ -346,7 +346,8 @@ pub(crate) fn greeting(demo: &Demo, config: &Config, data: &Path) -> String {
     let (sender, receiver) = (&AGENCIES[0], &AGENCIES[1]);
     let clerk = demo.accounts.first().map_or("", |account| account.address.as_str());
     let config_file = config_file.display();
-    let program = std::env::current_exe().map_or_else(|_| "congvan".to_owned(), |path| path.display().to_string());
+    let program =
+        std::env::current_exe().map_or_else(|_| "congvan".to_owned(), |path| path.display().to_string());
     let _ = write!(
         out,
         "\nThử ngay / try next, in another terminal\n  \
