@@ -27,6 +27,21 @@ pub(super) struct DemoArguments {
 
 #[derive(Subcommand)]
 enum DemoCommand {
+    /// Send a letter as one of the demonstration's people, through the submission door.
+    Mail {
+        /// Who writes; without it the first one.
+        #[arg(long)]
+        from: Option<String>,
+        /// To whom.
+        #[arg(long)]
+        to: String,
+        /// What about.
+        #[arg(long, default_value = "Xin chào")]
+        subject: String,
+        /// What stands in it.
+        #[arg(long, default_value = "Đây là thư thử từ bản trình diễn.")]
+        text: String,
+    },
     /// Send a document from one agency to the other, as its system would. Without a package one is made: signed twice, packed.
     Send {
         /// A package that was made before.
@@ -52,6 +67,14 @@ enum DemoCommand {
 impl DemoArguments {
     pub(super) fn run(self, config_file: &Path) -> Outcome {
         match self.command {
+            Some(DemoCommand::Mail { from, to, subject, text }) => {
+                let config = Config::read(config_file)?;
+                let demo = demo::read(&config.house.data)?;
+                let first = demo.accounts.first().map_or("", |account| account.address.as_str());
+                let from = from.as_deref().unwrap_or(first);
+                let sent = demo::send_letter(&config, &demo, from, &to, &subject, &text);
+                println!("{}", super::runtime()?.block_on(sent)?);
+            }
             Some(DemoCommand::Send { package, from, to }) => return send(config_file, package, &from, &to),
             Some(DemoCommand::Paper { title, out }) => paper(&title, &out)?,
             None => {

@@ -1,6 +1,7 @@
 //! The demonstration: two agencies of a province, a clerk and a leader each, their systems and certificates, on one
 //! machine. Real in every part but in whom it certifies.
 
+mod letter;
 mod pki;
 mod responders;
 mod send;
@@ -22,6 +23,7 @@ use crate::sequencer::LogKey;
 use crate::trust;
 use pki::{Files, Holder, Maker};
 
+pub(crate) use letter::send_letter;
 pub(crate) use responders::routes;
 pub(crate) use send::Journey;
 
@@ -344,21 +346,17 @@ pub(crate) fn greeting(demo: &Demo, config: &Config, data: &Path) -> String {
         let _ = writeln!(out, "  {:<28} {}   {}", system.system_id, system.secret, system.agency);
     }
     let (sender, receiver) = (&AGENCIES[0], &AGENCIES[1]);
-    let clerk = demo.accounts.first().map_or("", |account| account.address.as_str());
+    let clerk = demo.accounts.last().map_or("", |account| account.address.as_str());
     let config_file = config_file.display();
     let program =
         std::env::current_exe().map_or_else(|_| "congvan".to_owned(), |path| path.display().to_string());
     let _ = write!(
         out,
         "\nThử ngay / try next, in another terminal\n  \
-         swaks --server {} --to {clerk} --header 'Subject: Xin chao'\n  \
+         {program} --config {config_file} demo mail --to {clerk}\n  \
          {program} --config {config_file} demo send --from {} --to {}\n  \
          {program} --config {config_file} account add annv@{} --agency {} --role staff\n\n",
-        first(&listen.smtp),
-        sender.code,
-        receiver.code,
-        sender.domain,
-        sender.code,
+        sender.code, receiver.code, sender.domain, sender.code,
     );
     out
 }

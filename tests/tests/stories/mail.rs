@@ -71,6 +71,7 @@ async fn a_letter_and_its_reply(engine: Engine) {
     postfix.wait_for("Qua cong 587");
     submitted_over_jmap(&jmap, &clerk, &postfix).await;
     swaks_delivers_too(&program, &jmap, &clerk).await;
+    a_letter_inside_the_house(&program, &clerk).await;
 }
 
 /// Read here, and the counters say so; the change is named once.
@@ -146,6 +147,17 @@ async fn submitted_over_jmap(jmap: &Jmap, clerk: &Account, postfix: &Postfix) {
     assert!(received.contains("an@outside.test"));
     assert_eq!(jmap.messages("sent").await[0]["subject"], "Gửi từ JMAP");
     assert!(jmap.messages("drafts").await.is_empty());
+}
+
+/// One person of the demonstration writes to another of the next agency, with a mail library for a program.
+async fn a_letter_inside_the_house(program: &Program, clerk: &Account) {
+    let other = program.account(&program.systems().1.agency, "clerk").clone();
+    let sent = program
+        .must(&["demo", "mail", "--from", &clerk.address, "--to", &other.address, "--subject", "Thư nội bộ"])
+        .await;
+    assert!(!sent.trim().is_empty());
+    let letter = Jmap::sign_in(program, &other).await.wait_for("Thư nội bộ").await;
+    assert_eq!(letter["from"][0]["email"], clerk.address.as_str());
 }
 
 async fn swaks_delivers_too(program: &Program, jmap: &Jmap, clerk: &Account) {
