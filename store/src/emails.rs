@@ -4,7 +4,6 @@ use mail::message::Facts;
 use mail::{AccountId, BlobId, EmailId, MailboxId, ModSeq, ThreadId, Timestamp, Uid};
 
 use crate::Tx;
-use crate::accounts::words;
 use crate::blobs::Sealed;
 use crate::error::{Error, Result};
 use crate::mailboxes::ThreadShape;
@@ -69,54 +68,6 @@ pub struct Email {
     pub created_modseq: ModSeq,
     /// When it last changed.
     pub modseq: ModSeq,
-}
-
-/// Which messages, in what order.
-#[derive(Clone, Debug, Default)]
-pub struct EmailQuery {
-    /// Only in this mailbox.
-    pub in_mailbox: Option<MailboxId>,
-    /// Only with this keyword.
-    pub has_keyword: Option<String>,
-    /// Only without this keyword.
-    pub not_keyword: Option<String>,
-    /// Only received at or after.
-    pub after: Option<Timestamp>,
-    /// Only received before.
-    pub before: Option<Timestamp>,
-    /// Oldest first instead of newest first.
-    pub oldest_first: bool,
-    /// The newest (or oldest) of each conversation only.
-    pub collapse_threads: bool,
-}
-
-words! {
-    /// What can change in an account.
-    Changing, "type of data" {
-        /// A message.
-        Email = "email",
-        /// A mailbox.
-        Mailbox = "mailbox",
-        /// A conversation.
-        Thread = "thread",
-        /// A message handed in for sending.
-        Submission = "submission",
-    }
-}
-
-/// What changed since a state (RFC 8620 §5.2).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Changes {
-    /// Ids of what is new, 16 bytes each.
-    pub created: Vec<[u8; 16]>,
-    /// Ids of what is not what it was.
-    pub updated: Vec<[u8; 16]>,
-    /// Ids of what is gone.
-    pub destroyed: Vec<[u8; 16]>,
-    /// The state these changes lead to.
-    pub new_state: i64,
-    /// Whether more changes follow.
-    pub has_more: bool,
 }
 
 /// Keywords of one message, at most; each is 255 characters at most (RFC 8621 §4.1.1).
@@ -196,26 +147,6 @@ fn email(row: &Row) -> Result<Email> {
 fn id_list<I: std::fmt::Display>(ids: &[I]) -> String {
     let quoted: Vec<String> = ids.iter().map(|id| format!("\"{id}\"")).collect();
     format!("[{}]", quoted.join(","))
-}
-
-/// What changed in a table after a modseq, oldest change first: `$3` rows, and the whole of the act that the next row
-/// belongs to. An act cut in two would be half forgotten, since the state after it is named.
-macro_rules! changed_since {
-    ($id:literal, $table:literal, $and:literal) => {
-        concat!(
-            "SELECT ",
-            $id,
-            ", created_modseq, modseq FROM ",
-            $table,
-            " WHERE account_id = $1 AND modseq > $2",
-            $and,
-            " AND modseq <= COALESCE((SELECT modseq FROM ",
-            $table,
-            " WHERE account_id = $1 AND modseq > $2",
-            $and,
-            " ORDER BY modseq LIMIT 1 OFFSET $3), 9223372036854775807) ORDER BY modseq"
-        )
-    };
 }
 
 impl Tx {
@@ -367,63 +298,6 @@ impl Tx {
         Ok(row.is_some())
     }
 
-    /// Ids of the messages that match, in order: `limit` of them from place `position` on, and how many match in all.
-    pub async fn query_emails(
-        &mut self,
-        account_id: AccountId,
-        query: &EmailQuery,
-        position: i64,
-        limit: i64,
-    ) -> Result<(Vec<EmailId>, i64)> {
-        let like = |keyword: &Option<String>| {
-            keyword.as_ref().map(|k| format!("% {} %", k.to_ascii_lowercase().replace('_', "\\_")))
-        };
-        let (has, lacks) = (like(&query.has_keyword), like(&query.not_keyword));
-        let after = query.after.map_or(i64::MIN, Timestamp::millis);
-        let before = query.before.map_or(i64::MAX, Timestamp::millis);
-        let narrow = [
-            crate::sql::Value::from(&account_id),
-            after.into(),
-            before.into(),
-            has.as_deref().into(),
-            lacks.as_deref().into(),
-        ];
-        let mut listed = narrow.to_vec();
-        listed.extend_from_slice(values![limit, position]);
-        let mailbox_id = query.in_mailbox;
-        if let Some(mailbox_id) = &mailbox_id {
-            listed.extend_from_slice(values![mailbox_id]);
-        }
-        let mut counted = narrow.to_vec();
-        if let Some(mailbox_id) = &mailbox_id {
-            // The same numbers in both statements: $6 and $7 are not used by the count.
-            counted.extend_from_slice(values![0i64, 0i64, mailbox_id]);
-        }
-        let (list, count) = query_text(query);
-        let rows = self.rows(list, &listed).await?;
-        let ids = rows.iter().map(|row| row.id(0)).collect::<Result<Vec<_>>>()?;
-        let total = match self.plain_total(account_id, query).await? {
-            Some(total) => total,
-            None => self.row(count, &counted).await?.map_or(Ok(0), |row| row.int(0))?,
-        };
-        Ok((ids, total))
-    }
-
-    /// The total of a query that a mailbox's counters answer.
-    async fn plain_total(&mut self, account_id: AccountId, query: &EmailQuery) -> Result<Option<i64>> {
-        let narrowed = query.has_keyword.is_some()
-            || query.not_keyword.is_some()
-            || query.after.is_some()
-            || query.before.is_some();
-        match query.in_mailbox {
-            Some(mailbox_id) if !narrowed => {
-                let mailbox = self.mailbox(account_id, mailbox_id).await?;
-                Ok(mailbox.map(|m| if query.collapse_threads { m.total_threads } else { m.total_emails }))
-            }
-            _ => Ok(None),
-        }
-    }
-
     /// Gives a message other keywords or other mailboxes; `None` leaves them as they are.
     ///
     /// # Errors
@@ -559,78 +433,6 @@ impl Tx {
         .await
         .map(drop)
     }
-
-    /// What changed since a state, oldest change first, `limit` at most.
-    pub async fn changes(
-        &mut self,
-        account_id: AccountId,
-        what: Changing,
-        since: ModSeq,
-        limit: i64,
-    ) -> Result<Changes> {
-        let live = match what {
-            Changing::Email => {
-                changed_since!("email_id", "email", "")
-            }
-            Changing::Mailbox => {
-                changed_since!("mailbox_id", "mailbox", "")
-            }
-            Changing::Thread => {
-                changed_since!("thread_id", "thread", "")
-            }
-            Changing::Submission => {
-                changed_since!("submission_id", "submission", "")
-            }
-        };
-        let live = self.rows(live, values![&account_id, since, limit]).await?;
-        let gone = self
-            .rows(
-                changed_since!("object_id", "tombstone", " AND kind = $4"),
-                values![&account_id, since, limit, what.as_str()],
-            )
-            .await?;
-        let mut all = Vec::with_capacity(live.len() + gone.len());
-        for (row, is_gone) in live.iter().map(|row| (row, false)).chain(gone.iter().map(|row| (row, true))) {
-            let id: [u8; 16] = row.bytes(0)?.try_into().map_err(|_| Error::Damaged("an id column"))?;
-            all.push((row.int(2)?, row.int(1)?, is_gone, id));
-        }
-        all.sort_unstable();
-        let now = self.modseq(account_id).await?;
-        Ok(first_changes(&all, since.0, now.0, limit))
-    }
-}
-
-/// The first `limit` changes of (modseq, created, gone, id) in order. A change is cut only between two modseqs, so
-/// that the state named is one the account was really in; one transaction alone may exceed the limit.
-fn first_changes(all: &[(i64, i64, bool, [u8; 16])], since: i64, now: i64, limit: i64) -> Changes {
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let mut end = all.len().min(limit);
-    let has_more = all.len() > limit;
-    if has_more {
-        let cut_at = all[end].0;
-        let before_cut =
-            all[..end].iter().rposition(|(modseq, ..)| *modseq < cut_at).map_or(0, |last| last + 1);
-        end = match before_cut {
-            0 => all.iter().position(|(modseq, ..)| *modseq > cut_at).unwrap_or(all.len()),
-            cut => cut,
-        };
-    }
-    let mut changes = Changes { new_state: now, ..Changes::default() };
-    if let (true, Some((modseq, ..))) = (has_more, all[..end].last()) {
-        // What lies beyond the rows at hand was not read: only the newest change of all has nothing after it.
-        changes.new_state = *modseq;
-        changes.has_more = *modseq < now;
-    }
-    for (_, created, is_gone, id) in &all[..end] {
-        match (is_gone, *created > since) {
-            (false, true) => changes.created.push(*id),
-            (false, false) => changes.updated.push(*id),
-            (true, false) => changes.destroyed.push(*id),
-            // Came and went between the two states: nobody needs to know.
-            (true, true) => {}
-        }
-    }
-    changes
 }
 
 struct Placement {
@@ -640,115 +442,4 @@ struct Placement {
     thread_id: ThreadId,
     received_at: Timestamp,
     is_unread: bool,
-}
-
-/// The texts of a query: the page, and the count. Parameters: $1 account, $2 after, $3 before, $4 keyword, $5 not
-/// keyword, $6 limit, $7 offset, $8 mailbox.
-fn query_text(query: &EmailQuery) -> (&'static str, &'static str) {
-    macro_rules! narrowed {
-        ($from:literal) => {
-            concat!(
-                $from,
-                " WHERE e.account_id = $1 AND e.received_at >= $2 AND e.received_at < $3 \
-                 AND (CAST($4 AS TEXT) IS NULL OR e.keywords LIKE $4 ESCAPE '\\') \
-                 AND (CAST($5 AS TEXT) IS NULL OR e.keywords NOT LIKE $5 ESCAPE '\\') "
-            )
-        };
-    }
-    // A conversation stands for its newest (oldest) message *that matches* (RFC 8621 §4.4.3). Keywords are looked up
-    // only when they are asked for.
-    macro_rules! also_matches {
-        () => {
-            "AND ((CAST($4 AS TEXT) IS NULL AND CAST($5 AS TEXT) IS NULL) OR EXISTS (SELECT 1 FROM email f \
-             WHERE f.account_id = $1 AND f.email_id = q.email_id \
-             AND (CAST($4 AS TEXT) IS NULL OR f.keywords LIKE $4 ESCAPE '\\') \
-             AND (CAST($5 AS TEXT) IS NULL OR f.keywords NOT LIKE $5 ESCAPE '\\')))"
-        };
-    }
-    macro_rules! in_mailbox {
-        ($head:literal) => {
-            concat!(
-                $head,
-                " FROM placement p JOIN email e ON e.account_id = p.account_id AND e.email_id = p.email_id ",
-                narrowed!(""),
-                " AND p.account_id = $1 AND p.mailbox_id = $8 AND p.received_at >= $2 AND p.received_at < $3 "
-            )
-        };
-    }
-    macro_rules! anywhere {
-        ($head:literal) => {
-            concat!($head, " FROM email e ", narrowed!(""))
-        };
-    }
-    match (query.in_mailbox.is_some(), query.collapse_threads, query.oldest_first) {
-        (true, false, false) => (
-            concat!(
-                in_mailbox!("SELECT e.email_id"),
-                "ORDER BY p.received_at DESC, p.email_id DESC LIMIT $6 OFFSET $7"
-            ),
-            in_mailbox!("SELECT COUNT(*)"),
-        ),
-        (true, false, true) => (
-            concat!(
-                in_mailbox!("SELECT e.email_id"),
-                "ORDER BY p.received_at, p.email_id LIMIT $6 OFFSET $7"
-            ),
-            in_mailbox!("SELECT COUNT(*)"),
-        ),
-        (true, true, false) => (
-            concat!(
-                in_mailbox!("SELECT e.email_id"),
-                "AND NOT EXISTS (SELECT 1 FROM placement q WHERE q.account_id = $1 AND q.thread_id = p.thread_id \
-                 AND q.mailbox_id = $8 AND q.received_at >= $2 AND q.received_at < $3 AND (q.received_at, q.email_id) > (p.received_at, p.email_id) ",
-                also_matches!(),
-                ") \
-                 ORDER BY p.received_at DESC, p.email_id DESC LIMIT $6 OFFSET $7"
-            ),
-            in_mailbox!("SELECT COUNT(DISTINCT p.thread_id)"),
-        ),
-        (true, true, true) => (
-            concat!(
-                in_mailbox!("SELECT e.email_id"),
-                "AND NOT EXISTS (SELECT 1 FROM placement q WHERE q.account_id = $1 AND q.thread_id = p.thread_id \
-                 AND q.mailbox_id = $8 AND q.received_at >= $2 AND q.received_at < $3 AND (q.received_at, q.email_id) < (p.received_at, p.email_id) ",
-                also_matches!(),
-                ") \
-                 ORDER BY p.received_at, p.email_id LIMIT $6 OFFSET $7"
-            ),
-            in_mailbox!("SELECT COUNT(DISTINCT p.thread_id)"),
-        ),
-        (false, false, false) => (
-            concat!(
-                anywhere!("SELECT e.email_id"),
-                "ORDER BY e.received_at DESC, e.email_id DESC LIMIT $6 OFFSET $7"
-            ),
-            anywhere!("SELECT COUNT(*)"),
-        ),
-        (false, false, true) => (
-            concat!(anywhere!("SELECT e.email_id"), "ORDER BY e.received_at, e.email_id LIMIT $6 OFFSET $7"),
-            anywhere!("SELECT COUNT(*)"),
-        ),
-        (false, true, false) => (
-            concat!(
-                anywhere!("SELECT e.email_id"),
-                "AND NOT EXISTS (SELECT 1 FROM email q WHERE q.account_id = $1 AND q.thread_id = e.thread_id \
-                 AND q.received_at >= $2 AND q.received_at < $3 AND (q.received_at, q.email_id) > (e.received_at, e.email_id) ",
-                also_matches!(),
-                ") \
-                 ORDER BY e.received_at DESC, e.email_id DESC LIMIT $6 OFFSET $7"
-            ),
-            anywhere!("SELECT COUNT(DISTINCT e.thread_id)"),
-        ),
-        (false, true, true) => (
-            concat!(
-                anywhere!("SELECT e.email_id"),
-                "AND NOT EXISTS (SELECT 1 FROM email q WHERE q.account_id = $1 AND q.thread_id = e.thread_id \
-                 AND q.received_at >= $2 AND q.received_at < $3 AND (q.received_at, q.email_id) < (e.received_at, e.email_id) ",
-                also_matches!(),
-                ") \
-                 ORDER BY e.received_at, e.email_id LIMIT $6 OFFSET $7"
-            ),
-            anywhere!("SELECT COUNT(DISTINCT e.thread_id)"),
-        ),
-    }
 }

@@ -19,7 +19,9 @@ mod accounts;
 mod agencies;
 mod audit;
 mod blobs;
+mod changes;
 mod documents;
+mod email_query;
 mod emails;
 mod engine;
 mod error;
@@ -51,11 +53,13 @@ pub use agencies::{
 };
 pub use audit::{Audit, AuditEntry};
 pub use blobs::{Blob, Sealed, Upload};
+pub use changes::{Changes, Changing};
 pub use documents::{
     Delivery, DeliveryFilter, DeliveryState, Document, DocumentKind, NewDelivery, NewDocument, NewStatus,
     SentRow, StatusEntry,
 };
-pub use emails::{Changes, Changing, Email, EmailQuery, NewEmail, Placed};
+pub use email_query::EmailQuery;
+pub use emails::{Email, NewEmail, Placed};
 pub use engine::{Tx, Verb};
 pub use error::{Error, Result};
 pub use keyring::MasterKey;
