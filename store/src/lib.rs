@@ -20,6 +20,7 @@ mod agencies;
 mod audit;
 mod blobs;
 mod changes;
+mod deliveries;
 mod documents;
 mod email_query;
 mod emails;
@@ -32,6 +33,7 @@ mod migrate;
 mod outbox;
 mod settings;
 mod sql;
+mod statuses;
 mod submissions;
 mod threads;
 
@@ -54,10 +56,8 @@ pub use agencies::{
 pub use audit::{Audit, AuditEntry};
 pub use blobs::{Blob, Sealed, Upload};
 pub use changes::{Changes, Changing};
-pub use documents::{
-    Delivery, DeliveryFilter, DeliveryState, Document, DocumentKind, NewDelivery, NewDocument, NewStatus,
-    SentRow, StatusEntry,
-};
+pub use deliveries::{Delivery, DeliveryFilter, DeliveryState, NewDelivery};
+pub use documents::{Document, DocumentKind, NewDocument, SentRow};
 pub use email_query::EmailQuery;
 pub use emails::{Email, NewEmail, Placed};
 pub use engine::{Tx, Verb};
@@ -65,6 +65,7 @@ pub use error::{Error, Result};
 pub use keyring::MasterKey;
 pub use mailboxes::{Mailbox, MailboxRole, NewMailbox};
 pub use outbox::{Claimed, Lane, NewOutbox, OutboxKind};
+pub use statuses::{NewStatus, StatusEntry};
 pub use submissions::{NewSubmission, Submission};
 
 use keyring::Keyring;

@@ -1,0 +1,292 @@
+//! Packages waiting for receiving systems, and the keys their receivers open them with.
+
+use mail::{AgencyCode, AgencyId, BlobId, DeliveryId, DocumentId, Timestamp};
+
+use crate::accounts::words;
+use crate::documents::{DocumentKind, code};
+use crate::error::{Error, Result};
+use crate::sql::{Row, Sql, values};
+use crate::{Store, Tx};
+
+words! {
+    /// How far a delivery is (VXP 3.10).
+    DeliveryState, "delivery state is initial, processing, done or fail" {
+        /// Waiting to be fetched.
+        Initial = "initial",
+        /// The receiver has begun.
+        Processing = "processing",
+        /// Stored by the receiver.
+        Done = "done",
+        /// The receiver could not read or store it.
+        Fail = "fail",
+    }
+}
+
+/// A delivery to make, for one receiving system (VXP part 7).
+#[derive(Clone, Debug)]
+pub struct NewDelivery {
+    /// Its id: the receiver's `docId`.
+    pub delivery_id: DeliveryId,
+    /// The first of the receiving agencies; it owns the row.
+    pub agency_id: AgencyId,
+    /// The receiving system, folded.
+    pub system_folded: String,
+    /// All receiving codes of that system, registered spelling.
+    pub to_codes: Vec<AgencyCode>,
+}
+
+/// A package waiting for, or fetched by, a receiving system.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// Its id.
+    pub delivery_id: DeliveryId,
+    /// The owning agency.
+    pub agency_id: AgencyId,
+    /// The receiving system, folded.
+    pub system_folded: String,
+    /// The sending agency.
+    pub sender_id: AgencyId,
+    /// The package.
+    pub document_id: DocumentId,
+    /// What it is.
+    pub kind: DocumentKind,
+    /// The sender's code.
+    pub from_code: AgencyCode,
+    /// The receiving codes.
+    pub to_codes: Vec<AgencyCode>,
+    /// The package's blob, owned by the sender.
+    pub blob_id: BlobId,
+    /// How far it is.
+    pub state: DeliveryState,
+    /// How often the receiver failed with it.
+    pub failures: i64,
+    /// When it came.
+    pub created_at: Timestamp,
+    /// When it last moved.
+    pub updated_at: Timestamp,
+}
+
+/// Which deliveries a system asks for (VXP 3.7).
+#[derive(Clone, Debug)]
+pub struct DeliveryFilter {
+    /// The asking system, folded.
+    pub system_folded: String,
+    /// Only this kind.
+    pub kind: Option<DocumentKind>,
+    /// Only arrived at or after.
+    pub from: Option<Timestamp>,
+    /// Only arrived at or before.
+    pub to: Option<Timestamp>,
+    /// Only with this receiving code, in its registered spelling.
+    pub to_code: Option<AgencyCode>,
+    /// Skip so many.
+    pub offset: i64,
+    /// So many at most.
+    pub limit: i64,
+}
+
+/// After so many failures a delivery parks (VXP 3.10).
+const FAILURES_MAX: i64 = 5;
+/// The pause after the first failure, which doubles (VXP 3.10).
+const FAILURE_PAUSE_MILLIS: i64 = 5 * 60 * 1000;
+
+macro_rules! select_delivery {
+    ($tail:literal) => {
+        concat!(
+            "SELECT delivery_id, agency_id, system_folded, sender_id, document_id, kind, from_code, to_codes, blob_id, \
+             state, failures, created_at, updated_at FROM delivery ",
+            $tail
+        )
+    };
+}
+
+fn delivery(row: &Row) -> Result<Delivery> {
+    Ok(Delivery {
+        delivery_id: row.id(0)?,
+        agency_id: row.id(1)?,
+        system_folded: row.text(2)?,
+        sender_id: row.id(3)?,
+        document_id: row.id(4)?,
+        kind: row.text(5)?.parse()?,
+        from_code: code(&row.text(6)?)?,
+        to_codes: row.text(7)?.split(',').map(code).collect::<Result<_>>()?,
+        blob_id: row.id(8)?,
+        state: row.text(9)?.parse()?,
+        failures: row.int(10)?,
+        created_at: row.moment(11)?,
+        updated_at: row.moment(12)?,
+    })
+}
+
+pub(crate) fn grant_context(delivery_id: DeliveryId) -> [u8; 21] {
+    let mut context = *b"grant0000000000000000";
+    context[5..].copy_from_slice(delivery_id.as_bytes());
+    context
+}
+
+impl Tx {
+    /// The deliveries of a package.
+    pub async fn deliveries_of(
+        &mut self,
+        sender_id: AgencyId,
+        document_id: DocumentId,
+    ) -> Result<Vec<Delivery>> {
+        let rows = self
+            .rows(
+                select_delivery!("WHERE sender_id = $1 AND document_id = $2 ORDER BY delivery_id LIMIT 1000"),
+                values![&sender_id, &document_id],
+            )
+            .await?;
+        rows.iter().map(delivery).collect()
+    }
+
+    /// What waits for a system, oldest first (VXP 3.7).
+    pub async fn waiting_deliveries(
+        &mut self,
+        filter: &DeliveryFilter,
+        now: Timestamp,
+    ) -> Result<Vec<Delivery>> {
+        let sql = Sql {
+            sqlite: select_delivery!(
+                "WHERE system_folded = $1 AND state IN ('initial', 'processing', 'fail') \
+                 AND (state <> 'fail' OR (offered_from <= $2 AND failures <= $3)) \
+                 AND (CAST($4 AS TEXT) IS NULL OR kind = $4) AND created_at >= $5 AND created_at <= $6 \
+                 AND (CAST($7 AS TEXT) IS NULL OR instr(',' || to_codes || ',', ',' || $7 || ',') > 0) \
+                 ORDER BY created_at, delivery_id LIMIT $8 OFFSET $9"
+            ),
+            postgres: select_delivery!(
+                "WHERE system_folded = $1 AND state IN ('initial', 'processing', 'fail') \
+                 AND (state <> 'fail' OR (offered_from <= $2 AND failures <= $3)) \
+                 AND (CAST($4 AS TEXT) IS NULL OR kind = $4) AND created_at >= $5 AND created_at <= $6 \
+                 AND (CAST($7 AS TEXT) IS NULL OR strpos(',' || to_codes || ',', ',' || $7 || ',') > 0) \
+                 ORDER BY created_at, delivery_id LIMIT $8 OFFSET $9"
+            ),
+        };
+        let rows = self
+            .rows(
+                sql,
+                values![
+                    &filter.system_folded,
+                    now,
+                    FAILURES_MAX,
+                    filter.kind.map(DocumentKind::as_str),
+                    filter.from.map_or(i64::MIN, Timestamp::millis),
+                    filter.to.map_or(i64::MAX, Timestamp::millis),
+                    filter.to_code.as_ref().map(AgencyCode::as_str),
+                    filter.limit,
+                    filter.offset
+                ],
+            )
+            .await?;
+        rows.iter().map(delivery).collect()
+    }
+
+    /// How many packages of a kind wait for a system (VXP 3.11).
+    pub async fn count_waiting(
+        &mut self,
+        system_folded: &str,
+        kind: DocumentKind,
+        now: Timestamp,
+    ) -> Result<i64> {
+        let row = self
+            .row(
+                "SELECT COUNT(*) FROM delivery WHERE system_folded = $1 AND state IN ('initial', 'processing', 'fail') \
+                 AND (state <> 'fail' OR (offered_from <= $2 AND failures <= $3)) AND kind = $4",
+                values![system_folded, now, FAILURES_MAX, kind.as_str()],
+            )
+            .await?;
+        row.map_or(Ok(0), |row| row.int(0))
+    }
+
+    /// A delivery to a system.
+    pub async fn delivery(
+        &mut self,
+        system_folded: &str,
+        delivery_id: DeliveryId,
+    ) -> Result<Option<Delivery>> {
+        let row = self
+            .row(
+                select_delivery!("WHERE system_folded = $1 AND delivery_id = $2"),
+                values![system_folded, &delivery_id],
+            )
+            .await?;
+        row.as_ref().map(delivery).transpose()
+    }
+
+    /// Moves a delivery on (VXP 3.10): `done` is final, a `fail` is offered again after a pause that doubles. Answers
+    /// whether anything changed.
+    pub async fn move_delivery(
+        &mut self,
+        found: &Delivery,
+        state: DeliveryState,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let is_failure = state == DeliveryState::Fail;
+        let pause = FAILURE_PAUSE_MILLIS << found.failures.clamp(0, FAILURES_MAX);
+        let touched = self
+            .exec(
+                "UPDATE delivery SET state = $3, updated_at = $4, failures = failures + $5, offered_from = $6 \
+                 WHERE agency_id = $1 AND delivery_id = $2 AND state <> 'done' AND (state <> $3 OR $5 = 1)",
+                values![
+                    &found.agency_id,
+                    &found.delivery_id,
+                    state.as_str(),
+                    now,
+                    is_failure,
+                    if is_failure { now.millis() + pause } else { now.millis() }
+                ],
+            )
+            .await?;
+        Ok(touched == 1)
+    }
+
+    /// Forgets a receiver's key to a package: its content is unreadable to that receiver from now on (RULES R39).
+    pub async fn shred_delivery(&mut self, found: &Delivery, now: Timestamp) -> Result<()> {
+        let touched = self
+            .exec(
+                "UPDATE delivery SET grant_key = NULL, updated_at = $3 \
+                 WHERE agency_id = $1 AND delivery_id = $2 AND grant_key IS NOT NULL AND legal_hold = 0",
+                values![&found.agency_id, &found.delivery_id, now],
+            )
+            .await?;
+        if touched == 1 {
+            self.drop_blob(found.sender_id, found.blob_id, now).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Store {
+    /// The package of a delivery, opened with the receiver's own key; `None` when that key was shredded.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when what lies there is not what was written.
+    pub async fn read_delivery(&self, found: &Delivery) -> Result<Option<Vec<u8>>> {
+        let opened = self
+            .read(found.clone(), |tx, found| {
+                Box::pin(async move {
+                    let grant = tx
+                        .row(
+                            "SELECT grant_key FROM delivery WHERE agency_id = $1 AND delivery_id = $2",
+                            values![&found.agency_id, &found.delivery_id],
+                        )
+                        .await?
+                        .map(|row| row.opt_bytes(0))
+                        .transpose()?
+                        .flatten();
+                    let (Some(grant), Some(blob)) = (grant, tx.blob(found.sender_id, found.blob_id).await?)
+                    else {
+                        return Ok(None);
+                    };
+                    let key = tx.shared.keyring.unwrap(&grant, &grant_context(found.delivery_id))?;
+                    let sealed = tx.sealed_bytes(&blob).await?;
+                    Ok::<_, Error>(Some((blob, key, sealed)))
+                })
+            })
+            .await?;
+        match opened {
+            None => Ok(None),
+            Some((blob, key, sealed)) => self.open_blob(&blob, &key, sealed).await.map(Some),
+        }
+    }
+}
