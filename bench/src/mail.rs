@@ -39,17 +39,29 @@ impl Visit {
     }
 }
 
-async fn visit(port: u16, to: String, number: usize, size: usize, until: Instant) -> u64 {
+/// Messages of one connection. Servers ask to connect again after some (RFC 5321 §4.5.3.1 leaves the number to them).
+const MESSAGES_PER_CONNECTION: u64 = 100;
+
+async fn connect(port: u16) -> Visit {
     let stream = TcpStream::connect(("127.0.0.1", port)).await.expect("the door is open");
     stream.set_nodelay(true).expect("a socket");
     let (read, write) = stream.into_split();
     let mut visit = Visit { read: BufReader::new(read).lines(), write };
     visit.say("", '2').await;
     visit.say("EHLO load.test\r\n", '2').await;
+    visit
+}
+
+async fn visit(port: u16, to: String, number: usize, size: usize, until: Instant) -> u64 {
     let line = "Kinh gui quy co quan, van ban nay dung de do toc do.\r\n";
     let body = line.repeat(size.saturating_sub(200) / line.len());
+    let mut visit = connect(port).await;
     let mut accepted = 0;
     while Instant::now() < until {
+        if accepted % MESSAGES_PER_CONNECTION == MESSAGES_PER_CONNECTION - 1 {
+            visit.say("QUIT\r\n", '2').await;
+            visit = connect(port).await;
+        }
         visit.say("MAIL FROM:<load@outside.test>\r\n", '2').await;
         visit.say(&format!("RCPT TO:<{to}>\r\n"), '2').await;
         visit.say("DATA\r\n", '3').await;
