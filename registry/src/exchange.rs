@@ -10,8 +10,10 @@ use store::{Audit, Delivery, DeliveryFilter, DocumentKind, ExchangeSystem, SentR
 
 use crate::Error;
 use crate::accept::{Desk, speaks_for};
+use crate::receipt::{Act, draw_salt, moment, salted};
 use crate::vxp::answer::{self, Answer, DeliveryState};
 use crate::vxp::call::{Acknowledgement, Call, DocId, Kind, ReceivedQuery};
+use crate::vxp::hash::full_hex;
 
 fn kind_of(kind: Kind) -> DocumentKind {
     match kind {
@@ -209,9 +211,10 @@ impl Desk {
         now: Timestamp,
     ) -> Result<Answer, Error> {
         let delivery_id = id.as_str().parse::<DeliveryId>().map_err(|_| Error::NoSuchDocument)?;
-        let input = (system.system_folded.clone(), delivery_id);
+        let salt = draw_salt(&*self.chance);
+        let input = (system.system_folded.clone(), delivery_id, self.log.clone(), salt);
         self.store
-            .write("acknowledge a delivery", input, move |tx, (system, delivery_id)| {
+            .write("acknowledge a delivery", input, move |tx, (system, delivery_id, log, salt)| {
                 Box::pin(async move {
                     let delivery = tx.delivery(system, *delivery_id).await?.ok_or(Error::NoSuchDocument)?;
                     let state = match word {
@@ -225,6 +228,11 @@ impl Desk {
                         let subject = delivery_id.to_string();
                         let act = Audit::DocumentAcknowledged;
                         tx.audit(delivery.agency_id, now, system, act, &subject, &detail).await?;
+                        if state == store::DeliveryState::Done {
+                            let (leaf, record) = salted(&delivered(tx, &delivery, log, now).await?, salt);
+                            let (owner, subject) = (delivery.agency_id, delivery_id.as_bytes());
+                            tx.append_leaf(owner, subject, &leaf, &record, now).await?;
+                        }
                     }
                     Ok::<_, Error>(())
                 })
@@ -364,4 +372,26 @@ fn received_rows(deliveries: &[Delivery]) -> Answer {
         to,
         state: state_of(delivery.state),
     }))
+}
+
+/// The act of a receiving system that has a package now, for the log.
+async fn delivered(tx: &mut Tx, delivery: &Delivery, log: &str, now: Timestamp) -> Result<Act, Error> {
+    let document =
+        tx.document(delivery.sender_id, delivery.document_id).await?.ok_or(Error::NoSuchDocument)?;
+    Ok(Act {
+        act: "package-delivered".to_owned(),
+        log: log.to_owned(),
+        doc_id: delivery.document_id.to_string(),
+        kind: delivery.kind.as_str().to_owned(),
+        package_sha256: full_hex(&document.package_sha256),
+        document_sha256: String::new(),
+        identifier: document.identifier,
+        from: delivery.from_code.to_string(),
+        to: delivery.to_codes.iter().map(ToString::to_string).collect(),
+        system: delivery.system_folded.clone(),
+        status: String::new(),
+        class: document.class,
+        legal_value: document.legal_value,
+        at: moment(now),
+    })
 }

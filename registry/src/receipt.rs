@@ -42,7 +42,7 @@ const PROOF_HASHES_MAX: usize = 64;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Act {
-    /// What was done: `package-accepted`.
+    /// What was done: `package-accepted`, or `package-delivered` when the receiving system has said that it has it.
     pub act: String,
     /// Whose log it is in.
     pub log: String,
@@ -154,15 +154,25 @@ pub(crate) struct Promised {
     pub(crate) receipt: Vec<u8>,
 }
 
-/// Salts an act and has the log promise it.
-pub(crate) fn promise(act: Act, chance: &dyn Chance, sign: SignNote<'_>) -> Option<Promised> {
+/// A fresh salt.
+pub(crate) fn draw_salt(chance: &dyn Chance) -> [u8; 16] {
     let mut salt = [0u8; 16];
     chance.fill(&mut salt);
+    salt
+}
+
+/// What the log holds of an act, and what opens it.
+pub(crate) fn salted(act: &Act, salt: &[u8; 16]) -> (Vec<u8>, Vec<u8>) {
     let bytes = act.to_bytes();
-    let leaf = leaf_of(&bytes, &salt);
+    (leaf_of(&bytes, salt), [salt.as_slice(), &bytes].concat())
+}
+
+/// Salts an act and has the log promise it.
+pub(crate) fn promise(act: Act, chance: &dyn Chance, sign: SignNote<'_>) -> Option<Promised> {
+    let salt = draw_salt(chance);
+    let (leaf, record) = salted(&act, &salt);
     let encoded = STANDARD.encode(&leaf);
     let promise = sign(&promise_text(&act.log, &encoded, &act.at))?;
-    let record = [salt.as_slice(), &bytes].concat();
     let salt = full_hex(&salt);
     let receipt =
         Receipt { format: FORMAT.to_owned(), record: act, salt, leaf: encoded, promise, proof: None };

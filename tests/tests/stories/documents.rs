@@ -27,7 +27,7 @@ async fn province(engine: Engine) -> Province {
 }
 
 async fn a_document_travels(engine: Engine) {
-    let Province { program, sender, receiver, from, to } = province(engine).await;
+    let Province { mut program, sender, receiver, from, to } = province(engine).await;
     let agencies = sender.call("getAgenciesList", &[]).await;
     assert!(agencies.is_ok(), "{agencies:?}");
     let codes: Vec<String> = agencies.list().iter().map(|a| a["code"].as_str().unwrap().to_owned()).collect();
@@ -60,6 +60,10 @@ async fn a_document_travels(engine: Engine) {
         let package = paper.packed(&program, &from, &[&to], number).await;
         travels(&program, &sender, &receiver, (&from, &to), &package, number).await;
     }
+    // Each journey is six acts: document and two statuses accepted, and each of them delivered. Repeats are none.
+    program.stop().await;
+    let log = program.must(&["ledger", "check"]).await;
+    assert!(log.contains("12 leaves"), "{log}");
 }
 
 async fn travels(
