@@ -26,9 +26,9 @@ test: packages-test ## format, lints, unit and story tests on SQLite and Postgre
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo build --locked -p server
+	cargo test --locked --workspace --doc --quiet
 	CONGVAN_PYHANKO=$$(scripts/test-tools $(abspath $(CARGO_TARGET_DIR))/test-tools) \
 	    scripts/with-postgres $(if $(NEXTEST),cargo nextest run --locked --workspace,cargo test --locked --workspace --lib --bins --tests)
-	cargo test --locked --workspace --doc --quiet
 
 check: ## the quick half of the tests: lints and unit tests of what changed
 	cargo clippy --workspace --all-targets -- -D warnings
