@@ -7,6 +7,7 @@ mod demo;
 mod evidence;
 mod exchange;
 mod house;
+mod housekeeping;
 mod http;
 mod jmap;
 mod listen;

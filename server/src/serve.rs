@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::house::House;
 use crate::listen::{self, Bounds, Doorway};
-use crate::{http, mail_in, mail_out, sequencer, tls};
+use crate::{housekeeping, http, mail_in, mail_out, sequencer, tls};
 
 /// The ports that were really opened, by door.
 pub(crate) type Ports = BTreeMap<&'static str, Vec<SocketAddr>>;
@@ -62,6 +62,7 @@ pub(crate) async fn serve(
     mail_in::start(&house, mail_doors)?;
     mail_out::start(&house)?;
     house.inside.spawn(sequencer::run(house.clone()));
+    house.inside.spawn(housekeeping::run(house.clone()));
     ready(&house, &ports)?;
     tracing::info!("open: {}", summary(&ports));
 

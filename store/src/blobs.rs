@@ -427,12 +427,17 @@ impl Tx {
             .await?;
         for row in &rows {
             let (account_id, blob_id) = (row.id::<AccountId>(0)?, row.id::<BlobId>(1)?);
-            self.exec(
-                "DELETE FROM upload WHERE account_id = $1 AND blob_id = $2",
-                values![&account_id, &blob_id],
-            )
-            .await?;
-            self.drop_blob(account_id, blob_id, now).await?;
+            let gone = self
+                .exec(
+                    "DELETE FROM upload WHERE account_id = $1 AND blob_id = $2 AND expires_at <= $3",
+                    values![&account_id, &blob_id, now],
+                )
+                .await?;
+            // Another node may have let it go, or its owner prolonged it, since the list was read: the reference is
+            // given back once, by whoever took the row.
+            if gone == 1 {
+                self.drop_blob(account_id, blob_id, now).await?;
+            }
         }
         Ok(rows.len())
     }

@@ -75,6 +75,9 @@ stories! {
         let upload = store::Upload { account_id: account_id(1), blob, media_type: "application/pdf".into(), expires_at: NOW };
         write!(house, upload, |tx| { tx.add_upload(upload, NOW).await?; tx.add_upload(upload, NOW).await? }).unwrap();
         assert!(read!(house, |tx| tx.may_read_blob(account_id(1), id).await?));
+        let early = mail::Timestamp::from_millis(NOW.millis() - 1);
+        assert_eq!(write!(house, |tx| tx.expire_uploads(early, 10).await?).unwrap(), 0);
+        assert!(read!(house, |tx| tx.may_read_blob(account_id(1), id).await?));
         assert_eq!(write!(house, |tx| tx.expire_uploads(NOW, 10).await?).unwrap(), 1);
         assert!(!read!(house, |tx| tx.may_read_blob(account_id(1), id).await?));
     }

@@ -1,0 +1,42 @@
+//! What is done now and then, so that nothing only grows: uploads that nobody used go when they expire (RFC 8620 §6.1).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::house::House;
+
+/// How often to look. Uploads live for hours; a minute more is nothing.
+const EVERY: Duration = Duration::from_secs(60);
+/// Uploads let go in one transaction.
+const AT_ONCE: i64 = 200;
+
+/// Works until the house stops.
+pub(crate) async fn run(house: Arc<House>) {
+    let mut look = tokio::time::interval(EVERY);
+    loop {
+        tokio::select! {
+            () = house.stop.cancelled() => return,
+            _ = look.tick() => {}
+        }
+        if let Err(error) = expire_uploads(&house).await {
+            tracing::warn!("expired uploads could not be let go: {error}");
+        }
+    }
+}
+
+/// Lets go what has expired, a transaction at a time, until nothing is left or the house stops.
+async fn expire_uploads(house: &House) -> Result<(), store::Error> {
+    while !house.stop.is_cancelled() {
+        let now = house.now();
+        let gone = house
+            .store
+            .write("let expired uploads go", now, |tx, now| {
+                Box::pin(async move { tx.expire_uploads(*now, AT_ONCE).await })
+            })
+            .await?;
+        if (gone as i64) < AT_ONCE {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
