@@ -32,7 +32,8 @@ test: packages-test ## format, lints, unit and story tests on SQLite and Postgre
 
 check: ## the quick half of the tests: lints and unit tests of what changed
 	cargo clippy --workspace --all-targets -- -D warnings
-	scripts/with-postgres $(if $(NEXTEST),cargo nextest run --workspace --exclude tests,cargo test --workspace --exclude tests)
+	CONGVAN_PYHANKO=$$(scripts/test-tools $(abspath $(CARGO_TARGET_DIR))/test-tools) \
+	    scripts/with-postgres $(if $(NEXTEST),cargo nextest run --workspace --exclude tests,cargo test --workspace --exclude tests)
 
 crash: packages-test build ## kill the server a hundred times under load and count what it promised (CONGVAN_KILLS=n)
 	CONGVAN_KILLS=$${CONGVAN_KILLS:-100} CONGVAN_PG_FSYNC=on \

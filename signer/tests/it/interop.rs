@@ -1,8 +1,8 @@
 //! Other people's programs: what they sign we accept, what we sign they accept.
 //!
 //! `qpdf`, `pdfsig` and `openssl` come with the distribution and must be there. pyHanko does not: where its programs
-//! are is said by `CONGVAN_PYHANKO` (the `bin` folder of a virtual environment); without it those tests say so and
-//! stop.
+//! are is said by `CONGVAN_PYHANKO` (the `bin` folder of a virtual environment); without it those tests fail
+//! and say so.
 
 use crate::world::{NOON, World, blank, line};
 use certs::der::Reader;
@@ -64,9 +64,10 @@ fn write(name: &str, bytes: &[u8]) -> String {
 
 fn pyhanko() -> Option<PathBuf> {
     let found = std::env::var_os("CONGVAN_PYHANKO").map(PathBuf::from);
-    if found.is_none() {
-        eprintln!("CONGVAN_PYHANKO is not set: nothing was compared with pyHanko");
-    }
+    assert!(
+        found.is_some(),
+        "CONGVAN_PYHANKO is not set: scripts/test-tools says where pyHanko is (make test does)"
+    );
     found
 }
 
