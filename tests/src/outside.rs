@@ -5,9 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A port nobody uses now.
+/// A port nobody uses now, below those the kernel gives to outgoing connections: one of those could be taken meanwhile.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
+    use std::hash::{BuildHasher, RandomState};
+    (0..100u8)
+        .map(|n| 10_000 + (RandomState::new().hash_one(n) % 22_000) as u16)
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .expect("a free port")
 }
 
 /// A Postfix of its own, in a directory of its own: takes mail for its domain into Maildirs, and sends the rest to

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use directory::accounts::AccountToAdd;
 use directory::agencies::AgencyToAdd;
-use mail::{Secret, Timestamp};
+use mail::{Chance, Secret, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::{AccountKind, Role, SignerCertificate, SignerRole};
 
@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::house::{House, write_private};
 use crate::sequencer::LogKey;
 use crate::trust;
+use crate::windows::SystemChance;
 use pki::{Files, Holder, Maker};
 
 pub(crate) use letter::send_letter;
@@ -173,10 +174,17 @@ impl Ports {
         if !self.free {
             return Ok(SocketAddr::from(([127, 0, 0, 1], usual)));
         }
-        let listener = TcpListener::bind("127.0.0.1:0").context("no free port")?;
-        let address = listener.local_addr()?;
-        self.held.push(listener);
-        Ok(address)
+        // Below the ports the kernel gives to outgoing connections: one of those could be taken before the doors open.
+        for _ in 0..100 {
+            let mut drawn = [0; 2];
+            SystemChance::new().fill(&mut drawn);
+            let address = SocketAddr::from(([127, 0, 0, 1], 10_000 + u16::from_be_bytes(drawn) % 22_000));
+            if let Ok(listener) = TcpListener::bind(address) {
+                self.held.push(listener);
+                return Ok(address);
+            }
+        }
+        anyhow::bail!("no free port / không còn cổng trống")
     }
 }
 
