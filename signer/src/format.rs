@@ -1,6 +1,7 @@
 //! Which kind of signed file this is. Only PDF is judged so far; the others are recognised and refused by name, so
 //! that nobody takes "not looked at" for "unsigned".
 
+use crate::cms::armor;
 use serde::Serialize;
 use std::str::FromStr;
 
@@ -57,7 +58,7 @@ impl Format {
             Some(Self::Pdf)
         } else if head.starts_with(b"PK\x03\x04") {
             Some(Self::Asic)
-        } else if head.starts_with(b"\x30") || head.starts_with(b"-----BEGIN PKCS7") {
+        } else if head.starts_with(b"\x30") || armor::is_pem(text) || armor::is_base64(text) {
             Some(Self::Cms)
         } else if text.starts_with(b"<") || head.starts_with(b"\xEF\xBB\xBF<") {
             Some(Self::Xml)

@@ -127,8 +127,7 @@ fn imprint(w: &mut Writer, digest: Digest, value: &[u8]) {
 fn read_imprint(element: &Element<'_>) -> Result<(Digest, Vec<u8>), Reason> {
     let fields = members(element, 2)?;
     let [algorithm, value] = fields.as_slice() else { return Err(Reason::new(Code::CmsSyntax)) };
-    let digest = asn1::algorithm_oid(algorithm)?;
-    let digest = Digest::from_oid(digest).ok_or(Reason::of(Code::CmsAlgorithm, "imprint"))?;
+    let digest = asn1::digest_of(algorithm)?.ok_or(Reason::of(Code::CmsAlgorithm, "imprint"))?;
     let value = value.of(Tag::OCTET_STRING).and_then(|e| e.octets()).map_err(broken)?;
     match value.len() == digest.size() {
         true => Ok((digest, value.to_vec())),
