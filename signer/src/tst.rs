@@ -10,7 +10,10 @@ use certs::keys::Key;
 use certs::path::{self, Evidence, Lack, PathVerdict, Question, Standing};
 use certs::revocation::RevocationReason;
 use certs::trust::{Purpose, TrustStore};
-use certs::{Certificate, oids};
+use certs::{Certificate, GeneralName, oids};
+
+/// Extensions read from one token; real ones have none or one.
+const EXTENSIONS: usize = 16;
 
 /// `PKIFailureInfo` (RFC 3161 §2.4.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -243,6 +246,85 @@ pub struct Token {
     /// Serial number, big endian.
     pub serial: Vec<u8>,
     nonce: Option<Vec<u8>>,
+    authority: Option<GeneralName>,
+}
+
+/// The fields of `TSTInfo` (§2.4.2).
+struct Info {
+    digest: Digest,
+    imprint: Vec<u8>,
+    at: i64,
+    policy: Oid,
+    serial: Vec<u8>,
+    nonce: Option<Vec<u8>>,
+    authority: Option<GeneralName>,
+}
+
+impl Info {
+    fn read(content: &[u8]) -> Result<Self, Reason> {
+        let mut fields = Reader::ber(content)
+            .only()
+            .and_then(|e| e.of(Tag::SEQUENCE))
+            .and_then(|e| e.children())
+            .map_err(broken)?;
+        let version = fields.expect(Tag::INTEGER).and_then(|e| e.small()).map_err(broken)?;
+        if version != 1 {
+            return Err(Reason::of(Code::CmsVersion, format_args!("TSTInfo {version}")));
+        }
+        let policy = fields.expect(Tag::OID).and_then(|e| e.oid()).map_err(broken)?;
+        let (digest, imprint) = read_imprint(&fields.expect(Tag::SEQUENCE).map_err(broken)?)?;
+        let serial = fields.expect(Tag::INTEGER).and_then(|e| e.integer()).map_err(broken)?.to_vec();
+        let (at, _) = fields.expect(Tag::GENERALIZED_TIME).and_then(|e| e.precise_time()).map_err(broken)?;
+        if let Some(accuracy) = fields.optional(Tag::SEQUENCE).map_err(broken)? {
+            check_accuracy(&accuracy)?;
+        }
+        if let Some(ordering) = fields.optional(Tag::BOOLEAN).map_err(broken)? {
+            ordering.boolean().map_err(broken)?;
+        }
+        let nonce = fields.optional(Tag::INTEGER).map_err(broken)?;
+        let nonce = nonce.map(|e| e.unsigned().map(<[u8]>::to_vec)).transpose().map_err(broken)?;
+        let name = fields.explicit(0).map_err(broken)?;
+        let unreadable = |_| Reason::of(Code::TimestampInvalid, "authority's name");
+        let authority = name.map(|e| GeneralName::from_der(e.whole()).map_err(unreadable)).transpose()?;
+        if let Some(extensions) = fields.optional(Tag::context(1)).map_err(broken)? {
+            check_extensions(&extensions)?;
+        }
+        fields.finish().map_err(broken)?;
+        Ok(Self { digest, imprint, at, policy, serial, nonce, authority })
+    }
+}
+
+/// `Accuracy`: seconds, then milli- and microseconds of 1 to 999.
+fn check_accuracy(accuracy: &Element<'_>) -> Result<(), Reason> {
+    let mut fields = accuracy.children().map_err(broken)?;
+    let wrong = Reason::of(Code::TimestampInvalid, "accuracy");
+    if let Some(seconds) = fields.optional(Tag::INTEGER).map_err(broken)? {
+        seconds.unsigned().map_err(|_| wrong.clone())?;
+    }
+    for part in [0, 1] {
+        let Some(value) = fields.optional(Tag::context(part)).map_err(broken)? else { continue };
+        let value = value.implicit(Tag::INTEGER).small().map_err(broken)?;
+        if !(1..=999).contains(&value) {
+            return Err(wrong);
+        }
+    }
+    fields.finish().map_err(broken)
+}
+
+/// No extension is known to us, so none may be critical (RFC 5280 §4.2).
+fn check_extensions(extensions: &Element<'_>) -> Result<(), Reason> {
+    for extension in members(extensions, EXTENSIONS)? {
+        let mut fields = extension.of(Tag::SEQUENCE).and_then(|e| e.children()).map_err(broken)?;
+        let kind = fields.expect(Tag::OID).and_then(|e| e.oid()).map_err(broken)?;
+        let critical = fields.optional(Tag::BOOLEAN).map_err(broken)?;
+        let critical = critical.map(|e| e.boolean().map_err(broken)).transpose()?;
+        fields.expect(Tag::OCTET_STRING).map_err(broken)?;
+        fields.finish().map_err(broken)?;
+        if critical == Some(true) {
+            return Err(Reason::of(Code::TimestampInvalid, format_args!("critical extension {kind}")));
+        }
+    }
+    Ok(())
 }
 
 /// Three answers about a token.
@@ -272,25 +354,10 @@ impl Token {
             return Err(Reason::new(Code::CmsContentType));
         }
         let content = cms.content.clone().ok_or(Reason::new(Code::CmsContentType))?;
-        let mut fields = Reader::ber(&content)
-            .only()
-            .and_then(|e| e.of(Tag::SEQUENCE))
-            .and_then(|e| e.children())
-            .map_err(broken)?;
-        fields.expect(Tag::INTEGER).map_err(broken)?;
-        let policy = fields.expect(Tag::OID).and_then(|e| e.oid()).map_err(broken)?;
-        let (digest, imprint) = read_imprint(&fields.expect(Tag::SEQUENCE).map_err(broken)?)?;
-        let serial = fields.expect(Tag::INTEGER).and_then(|e| e.integer()).map_err(broken)?.to_vec();
-        let (at, _) = fields.expect(Tag::GENERALIZED_TIME).and_then(|e| e.precise_time()).map_err(broken)?;
-        fields.optional(Tag::SEQUENCE).map_err(broken)?;
-        fields.optional(Tag::BOOLEAN).map_err(broken)?;
-        let nonce = fields.optional(Tag::INTEGER).map_err(broken)?;
-        let nonce = nonce.map(|e| e.unsigned().map(<[u8]>::to_vec)).transpose().map_err(broken)?;
-        fields.optional(Tag::context(0)).map_err(broken)?;
-        fields.optional(Tag::context(1)).map_err(broken)?;
-        fields.finish().map_err(broken)?;
+        let info = Info::read(&content)?;
         let certificates = parse_certificates(&cms.certificates, limits);
-        Ok(Self { cms, content, certificates, digest, imprint, at, policy, serial, nonce })
+        let Info { digest, imprint, at, policy, serial, nonce, authority } = info;
+        Ok(Self { cms, content, certificates, digest, imprint, at, policy, serial, nonce, authority })
     }
 
     /// Certificates sent along.
@@ -357,11 +424,20 @@ impl Token {
         if !only || !signer.is_critical(oids::EXTENDED_KEY_USAGE) {
             return Err(Reason::new(Code::KeyUsage));
         }
+        // §2.4.2: the name stated, if any, is one of the certificate's.
+        if self.authority.as_ref().is_some_and(|stated| !is_named(signer, stated)) {
+            return Err(Reason::of(Code::TimestampInvalid, "authority's name"));
+        }
         if self.at > now.saturating_add(limits.clock_skew_seconds) {
             return Err(Reason::new(Code::TimeFuture));
         }
         Ok(())
     }
+}
+
+fn is_named(certificate: &Certificate, stated: &GeneralName) -> bool {
+    let is_subject = matches!(stated, GeneralName::Directory(name) if name == certificate.subject());
+    is_subject || certificate.alt_names().contains(stated)
 }
 
 /// A key in strange hands can stamp any moment: its tokens prove nothing (RFC 3161 §4 item 1).
