@@ -98,6 +98,17 @@ codes! {
     Countersignature "countersignature" "Có chữ ký xác nhận kèm theo; chưa được kiểm tra." "There is a countersignature; it was not judged."
     WeakDigest "weak-digest" "Thuật toán băm yếu (SHA-1)." "A weak digest (SHA-1) was used."
     WeakKey "weak-key" "Khóa ký quá ngắn." "The signing key is too short."
+    // Mail.
+    MailDamaged "mail-damaged" "Cấu trúc thư bị hỏng nên không thể kiểm tra chữ ký số." "The message's structure is damaged; its signature cannot be checked."
+    MailAmbiguous "mail-ambiguous" "Thư có thể được hiểu theo nhiều cách khác nhau nên không thể kiểm tra chữ ký số." "The message can be read in more than one way; its signature cannot be checked."
+    MailPartSigned "signed-part-not-whole" "Chỉ một phần của thư được ký, không phải toàn bộ thư." "Only a part of the message is signed, not the whole message."
+    MailLineEndings "mail-line-endings" "Tệp thư đã mất ký tự CR cuối dòng; đã khôi phục để kiểm tra." "The file had lost the CR of its line ends; they were restored for checking."
+    MailOutside "mail-text-outside" "Có văn bản nằm ngoài phần được ký ở cuối thư." "Text outside the signed part follows at the end of the message."
+    MailHeadersUnsigned "mail-headers-unsigned" "Chủ đề, ngày gửi và người nhận của thư không được ký." "The message's subject, date and recipients are not signed."
+    MailHeadersDiffer "mail-headers-differ" "Tiêu đề bên ngoài của thư khác với tiêu đề đã ký." "A header field of the message differs from the signed one."
+    MailDateDiffers "mail-date-differs" "Ngày gửi thư khác xa thời điểm ký." "The message's date is far from the time of signing."
+    FromAmbiguous "from-ambiguous" "Không xác định được duy nhất một địa chỉ người gửi (From)." "The sender (From) is not exactly one clear address."
+    FromNotSigner "from-not-signer" "Địa chỉ người gửi (From) không có trong chứng thư số của người ký." "The sender's address (From) is not in the signer's certificate."
     // Certificate and path.
     Untrusted "untrusted" "Chứng thư số không thuộc gốc tin cậy của chữ ký số chuyên dùng công vụ." "The certificate does not chain to a trusted root."
     PathInvalid "path-invalid" "Đường dẫn chứng thực không hợp lệ." "The certification path is not valid."
@@ -127,6 +138,7 @@ codes! {
     MakeSpace "make-space" "Chỗ dành cho chữ ký quá nhỏ." "The space reserved for the signature is too small."
     MakeKey "make-key" "Không ký được bằng khóa này." "Signing with this key failed."
     MakeLocked "make-locked" "Người chứng thực trước đó không cho phép thêm chữ ký." "An earlier certifying signer does not permit further signatures."
+    MakeMail "make-mail" "Thư này không thể ký nguyên dạng: có phần 8-bit bên trong." "This message cannot be signed as it is: a part inside holds 8-bit text."
     MakeCheck "make-check" "Chữ ký vừa tạo không vượt qua bước kiểm tra lại, tệp không được phát hành." "The new signature did not pass the check after signing; the file is not released."
 }
 

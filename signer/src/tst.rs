@@ -208,18 +208,8 @@ fn response(status: i64, failure: Option<Failure>, token: Option<&[u8]>) -> Vec<
 ///
 /// Errors: refused, damaged, or an answer to something else.
 pub fn read_response(bytes: &[u8], request: &Request, limits: &Limits) -> Result<Vec<u8>, Reason> {
-    let mut fields = Reader::ber(bytes)
-        .only()
-        .and_then(|e| e.of(Tag::SEQUENCE))
-        .and_then(|e| e.children())
-        .map_err(broken)?;
-    let status = members(&fields.expect(Tag::SEQUENCE).map_err(broken)?, 3)?;
-    let status = status.first().ok_or(Reason::new(Code::CmsSyntax))?.small().map_err(broken)?;
-    if !(0..=1).contains(&status) {
-        return Err(Reason::of(Code::TimestampRefused, format_args!("status {status}")));
-    }
-    let token = fields.expect(Tag::SEQUENCE).map_err(broken)?.whole().to_vec();
-    fields.finish().map_err(broken)?;
+    let response = Reader::ber(bytes).only().and_then(|e| e.of(Tag::SEQUENCE)).map_err(broken)?;
+    let token = granted_token(&response)?.to_vec();
     let read = Token::read(&token, limits)?;
     let same =
         read.digest == request.digest && read.imprint == request.imprint && read.nonce == request.nonce;
@@ -227,6 +217,29 @@ pub fn read_response(bytes: &[u8], request: &Request, limits: &Limits) -> Result
         true => Ok(token),
         false => Err(Reason::new(Code::TimestampImprint)),
     }
+}
+
+/// The token in a file: the file itself, or what the `TimeStampResp` (§2.4.2) that it is grants.
+///
+/// Errors: neither of the two, or an answer that refuses.
+pub fn token_of(bytes: &[u8]) -> Result<&[u8], Reason> {
+    let outer = Reader::ber(bytes).only().and_then(|e| e.of(Tag::SEQUENCE)).map_err(broken)?;
+    match outer.children().map_err(broken)?.peek() {
+        Some(Tag::SEQUENCE) => granted_token(&outer),
+        _ => Ok(bytes),
+    }
+}
+
+fn granted_token<'a>(response: &Element<'a>) -> Result<&'a [u8], Reason> {
+    let mut fields = response.children().map_err(broken)?;
+    let status = members(&fields.expect(Tag::SEQUENCE).map_err(broken)?, 3)?;
+    let status = status.first().ok_or(Reason::new(Code::CmsSyntax))?.small().map_err(broken)?;
+    if !(0..=1).contains(&status) {
+        return Err(Reason::of(Code::TimestampRefused, format_args!("status {status}")));
+    }
+    let token = fields.expect(Tag::SEQUENCE).map_err(broken)?;
+    fields.finish().map_err(broken)?;
+    Ok(token.whole())
 }
 
 /// A timestamp token and what it says.

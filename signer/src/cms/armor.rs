@@ -38,6 +38,23 @@ pub(crate) fn is_base64(text: &[u8]) -> bool {
     text.first() == Some(&b'M') && text.len() >= 16 && text.iter().take(256).all(plain)
 }
 
+/// The first bytes of the binary form, from the first bytes of a file; what cannot be read is left out.
+pub(crate) fn head(head: &[u8]) -> Cow<'_, [u8]> {
+    if head.first() == Some(&0x30) {
+        return Cow::Borrowed(head);
+    }
+    let text = head.trim_ascii_start();
+    let body = match is_pem(text) {
+        true => {
+            text.iter().position(|byte| *byte == b'\n').and_then(|end| text.get(end..)).unwrap_or_default()
+        }
+        false => text,
+    };
+    let body: Vec<u8> = body.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let whole = body.len() / 4 * 4;
+    Cow::Owned(STANDARD.decode(body.get(..whole).unwrap_or_default()).unwrap_or_default())
+}
+
 /// The body of the one block the text is.
 fn block(text: &[u8]) -> Option<&[u8]> {
     let label =

@@ -1,6 +1,8 @@
 //! Stories of signed documents, told with our own makers, with other people's programs, and by vandals.
 
+mod cms_files;
 mod interop;
+mod mails;
 mod stories;
 mod vandals;
 mod world;
