@@ -1,6 +1,7 @@
 //! Stories of signed documents, told with our own makers, with other people's programs, and by vandals.
 
 mod cms_files;
+mod cms_vandals;
 mod interop;
 mod mails;
 mod stories;
