@@ -99,7 +99,7 @@ impl Certificate {
         let mut outer = Reader::der(bytes).only()?.of(Tag::SEQUENCE)?.children()?;
         let tbs = outer.expect(Tag::SEQUENCE)?;
         let outer_algorithm = outer.expect(Tag::SEQUENCE)?;
-        let signature = outer.expect(Tag::BIT_STRING)?.bit_bytes()?.to_vec();
+        let signature = outer.expect(Tag::BIT_STRING)?.signature_bytes()?.to_vec();
         outer.finish()?;
 
         let mut fields = tbs.children()?;

@@ -20,6 +20,17 @@ pub struct Departure {
     pub rule: &'static str,
 }
 
+impl Departure {
+    /// Duties of issuers that NIST's suite (PKITS 4.4.14, 4.6.4, 4.8.6) wants relying parties to bear. Servers, clients and
+    /// mail are held to them all the same, as browsers do.
+    pub(crate) fn is_borne(&self, purpose: Purpose) -> bool {
+        let held = matches!(purpose, Purpose::Tls | Purpose::TlsClient | Purpose::Smime);
+        let codes =
+            ["serial-not-positive", "basic-constraints-not-critical", "policy-constraints-not-critical"];
+        !held && codes.contains(&self.code)
+    }
+}
+
 /// Where in a path a certificate stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Role {

@@ -23,6 +23,9 @@ pub enum Revocation {
     None,
     /// What the evidence says counts; missing evidence does not.
     IfKnown,
+    /// As [`Revocation::IfKnown`], but evidence about a certificate that does not suffice leaves the verdict undecided:
+    /// whoever supplied it meant it to be heard.
+    IfSupplied,
     /// Every certificate below the anchor must be shown good; else the verdict is undecided (RULES D5, D10).
     Require,
 }
@@ -66,6 +69,9 @@ pub struct Question {
     pub max_depth: Option<usize>,
     /// How strictly issuers are held to the profile.
     pub profile: Profile,
+    /// Seconds a CRL or OCSP response may have outlived its nextUpdate at the moment judged, for networks that see new
+    /// ones rarely (RULES D27). Reported in the path when used. 0: none.
+    pub grace_seconds: i64,
     /// SHA-1 signatures and RSA below 2048 bits make the path invalid instead of being reported.
     pub refuse_weak: bool,
 }
@@ -86,6 +92,7 @@ impl Question {
             inhibit_any: false,
             max_depth: None,
             profile: Profile::Lenient,
+            grace_seconds: 0,
             refuse_weak: false,
         }
     }

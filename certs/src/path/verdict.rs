@@ -96,6 +96,14 @@ pub struct CertificateStatus {
     pub standing: Standing,
     /// The evidence it rests on.
     pub source: Option<Source>,
+    /// Further pieces it rests on: a delta CRL, other partitions.
+    pub more_sources: Vec<Source>,
+    /// Certificates of those who signed the evidence and of their issuers, as far as they are not on the path: to be
+    /// archived with it (RULES D31).
+    pub signers: Vec<Certificate>,
+    /// Seconds by which the evidence had outlived its nextUpdate at the moment judged, within the grace the question
+    /// allows (RULES D27): worth asking again later. 0: it had not.
+    pub late_by: i64,
 }
 
 /// Standing at the moment judged.

@@ -1,15 +1,17 @@
 //! Reading certificate revocation lists, RFC 5280 §5.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::scope::Scope;
 use super::{RevocationFacts, RevocationReason, damaged};
 use crate::algorithm::SignatureAlgorithm;
 use crate::certificate::Serial;
 use crate::der::{self, Oid, Reader, Rules, Tag};
 use crate::error::{Error, reading};
-use crate::extensions::{AuthorityKeyId, distribution_point_name, read_one};
+use crate::extensions::{AuthorityKeyId, read_one};
 use crate::keys::PublicKey;
 use crate::name::{GeneralName, Name};
 use crate::verified::Verified;
@@ -17,27 +19,22 @@ use crate::{Fingerprint, Limits, oids};
 
 /// Levels of nesting in a CRL entry are few; the reader of one entry starts at its own bytes.
 const ENTRY_DEPTH: u8 = 8;
+/// Authorities whose certificates one indirect CRL lists. Real ones serve a handful.
+const MAX_OWNERS: usize = 4096;
+/// Names of one authority in one entry.
+const MAX_OWNER_NAMES: usize = 16;
 
 /// One line of a CRL.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RevokedEntry {
-    /// Whose: the serial number under the CRL's issuer.
+    /// Whose: the serial number under the CRL's issuer, or under the authority [`Crl::find_of`] was asked about.
     pub serial: Serial,
     /// When and why.
     pub facts: RevocationFacts,
 }
 
-/// issuingDistributionPoint, RFC 5280 §5.2.5.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Scope {
-    pub(crate) names: Vec<GeneralName>,
-    pub(crate) relative: bool,
-    pub(crate) only_users: bool,
-    pub(crate) only_authorities: bool,
-    pub(crate) some_reasons: bool,
-    pub(crate) indirect: bool,
-    pub(crate) only_attributes: bool,
-}
+/// In `owned_by`: the CRL's own issuer.
+const OWN: u32 = u32::MAX;
 
 /// A parsed CRL with its original bytes. Cloning is cheap; a million entries cost four bytes each besides the bytes.
 #[derive(Clone)]
@@ -55,7 +52,9 @@ struct Facts {
     number: Option<Vec<u8>>,
     authority_key_id: Option<AuthorityKeyId>,
     scope: Option<Scope>,
-    delta: bool,
+    /// deltaCRLIndicator: the number of the complete CRL this one builds on.
+    base_number: Option<Vec<u8>>,
+    number_is_critical: bool,
     unknown_critical: bool,
     unreadable: bool,
     duplicates: bool,
@@ -63,6 +62,9 @@ struct Facts {
     keeps_expired_since: Option<i64>,
     /// Starts of the entries in `der`, ordered by serial number.
     entries: Vec<u32>,
+    /// Of an indirect CRL: for each of `entries`, which of `owners`; [`OWN`]: the CRL's issuer. Otherwise empty.
+    owned_by: Vec<u32>,
+    owners: Vec<Name>,
     verified: Verified,
 }
 
@@ -88,7 +90,7 @@ impl Crl {
         let mut outer = Reader::der(bytes).only()?.of(Tag::SEQUENCE)?.children()?;
         let tbs = outer.expect(Tag::SEQUENCE)?;
         let algorithm = outer.expect(Tag::SEQUENCE)?;
-        let signature = outer.expect(Tag::BIT_STRING)?.bit_bytes()?.to_vec();
+        let signature = outer.expect(Tag::BIT_STRING)?.signature_bytes()?.to_vec();
         outer.finish()?;
 
         let mut fields = tbs.children()?;
@@ -114,12 +116,15 @@ impl Crl {
             number: None,
             authority_key_id: None,
             scope: None,
-            delta: false,
+            base_number: None,
+            number_is_critical: false,
             unknown_critical: false,
             unreadable: false,
             duplicates: false,
             keeps_expired_since: None,
             entries: Vec::new(),
+            owned_by: Vec::new(),
+            owners: Vec::new(),
             verified: Verified::default(),
         };
         if let Some(list) = fields.optional(Tag::SEQUENCE)? {
@@ -129,6 +134,8 @@ impl Crl {
             facts.extensions(list.of(Tag::SEQUENCE)?.children()?)?;
         }
         fields.finish()?;
+        // Only an indirect CRL may list somebody else's certificates.
+        facts.unknown_critical |= !facts.owners.is_empty() && !facts.is_indirect();
         if !(0..=1).contains(&version) {
             return Ok(Err(Error::Malformed { what: "CRL", why: "version does not fit" }));
         }
@@ -170,14 +177,32 @@ impl Crl {
         self.0.authority_key_id.as_ref()
     }
 
-    /// A delta CRL; never used.
-    pub fn is_delta(&self) -> bool {
-        self.0.delta
+    /// The number of the complete CRL this delta CRL builds on: magnitude, big endian. `None`: it is complete.
+    pub fn base_number(&self) -> Option<&[u8]> {
+        self.0.base_number.as_deref()
     }
 
-    /// An indirect CRL; never used.
+    /// A delta CRL: what changed since a complete one (§5.2.4).
+    pub fn is_delta(&self) -> bool {
+        self.0.base_number.is_some()
+    }
+
+    /// An indirect CRL: also lists certificates of others than its issuer (§5.2.5).
     pub fn is_indirect(&self) -> bool {
-        self.0.scope.as_ref().is_some_and(|scope| scope.indirect)
+        self.0.is_indirect()
+    }
+
+    /// It and another speak about the same certificates and reasons, signed with the same key as far as stated: the
+    /// condition for one to build on, or replace, the other (§5.2.4, §6.3.3 c).
+    pub fn is_alike(&self, other: &Crl) -> bool {
+        self.issuer() == other.issuer()
+            && self.scope() == other.scope()
+            && self.authority_key_id() == other.authority_key_id()
+    }
+
+    /// §5.1.2.5, §5.2.3: a list without number or next date, or with a critical number, departs from the profile.
+    pub(crate) fn departs(&self) -> bool {
+        self.0.number.is_none() || self.0.number_is_critical || self.0.next_update.is_none()
     }
 
     pub(crate) fn scope(&self) -> Option<&Scope> {
@@ -212,14 +237,23 @@ impl Crl {
 
     /// The entry for a serial number of this CRL's issuer. Should there be several, the one that counts earliest.
     pub fn find(&self, serial: &Serial) -> Option<RevokedEntry> {
+        self.find_of(self.issuer(), serial)
+    }
+
+    /// The entry for a serial number of any authority: an indirect CRL lists certificates of several.
+    pub fn find_of(&self, authority: &Name, serial: &Serial) -> Option<RevokedEntry> {
         let facts = &*self.0;
         let key = |&start: &u32| {
             facts.entry_at(start).map(|entry| entry.serial.content().to_vec()).unwrap_or_default()
         };
         let wanted = serial.content();
         let first = facts.entries.partition_point(|start| key(start).as_slice() < wanted);
-        let same = facts.entries.get(first..)?.iter().map_while(|&start| facts.entry_at(start).ok());
-        same.take_while(|entry| entry.serial == *serial).min_by_key(|entry| entry.facts.effective_at())
+        let rest = facts.entries.get(first..)?.iter().enumerate();
+        let same = rest.map_while(|(position, &start)| Some((first + position, facts.entry_at(start).ok()?)));
+        same.take_while(|(_, entry)| entry.serial == *serial)
+            .filter(|(position, _)| facts.owner_of(*position) == authority)
+            .map(|(_, entry)| entry)
+            .min_by_key(|entry| entry.facts.effective_at())
     }
 
     /// Checks the CRL's signature with a key.
@@ -232,23 +266,48 @@ impl Crl {
 impl Facts {
     /// Reads every entry once, so that `find` cannot meet a damaged one, and orders them.
     fn index(&mut self, mut list: Reader<'_>) -> der::Result<()> {
-        let mut found: Vec<(Serial, u32)> = Vec::new();
+        let mut found: Vec<(Serial, u32, u32)> = Vec::new();
+        let mut known: HashMap<Vec<u8>, u32> = HashMap::new();
+        let mut owner = OWN;
         while !list.is_empty() {
             let element = list.expect(Tag::SEQUENCE)?;
             let start = element.span().start;
-            let entry = read_entry(element.children()?, &mut self.unknown_critical)?;
-            found.push((entry.serial, start as u32));
+            let line = read_entry(element.children()?)?;
+            self.unknown_critical |= line.unknown_critical;
+            if let Some(name) = line.owner {
+                owner = *known.entry(name.der().to_vec()).or_insert_with(|| {
+                    self.owners.push(name);
+                    self.owners.len() as u32 - 1
+                });
+                if self.owners.len() > MAX_OWNERS {
+                    return Err(damaged(start));
+                }
+            }
+            found.push((line.entry.serial, owner, start as u32));
         }
         found.sort();
-        self.duplicates = !found.is_sorted_by(|left, right| left.0 < right.0);
-        self.entries = found.into_iter().map(|(_, start)| start).collect();
+        self.duplicates = !found.is_sorted_by(|left, right| (&left.0, left.1) < (&right.0, right.1));
+        if !self.owners.is_empty() {
+            self.owned_by = found.iter().map(|(_, owner, _)| *owner).collect();
+        }
+        self.entries = found.into_iter().map(|(_, _, start)| start).collect();
         Ok(())
     }
 
     fn entry_at(&self, start: u32) -> der::Result<RevokedEntry> {
         let bytes = self.der.get(start as usize..).unwrap_or_default();
         let mut reader = Reader::new(bytes, Rules::Der, ENTRY_DEPTH);
-        read_entry(reader.sequence()?, &mut false)
+        read_entry(reader.sequence()?).map(|line| line.entry)
+    }
+
+    /// Whose certificate the entry at this position of `entries` names.
+    fn owner_of(&self, position: usize) -> &Name {
+        let owner = self.owned_by.get(position).and_then(|&owner| self.owners.get(owner as usize));
+        owner.unwrap_or(&self.issuer)
+    }
+
+    fn is_indirect(&self) -> bool {
+        self.scope.as_ref().is_some_and(|scope| scope.indirect)
     }
 
     fn extensions(&mut self, mut list: Reader<'_>) -> der::Result<()> {
@@ -260,6 +319,7 @@ impl Facts {
                 return Err(damaged(at));
             }
             seen.push(id);
+            self.number_is_critical |= critical && id == oids::CRL_NUMBER;
             match self.extension(id, value) {
                 Ok(true) => {}
                 Ok(false) => self.unknown_critical |= critical,
@@ -277,9 +337,9 @@ impl Facts {
                 self.authority_key_id = Some(crate::extensions::authority_key_id(&element)?);
             }
             oids::ISSUING_DISTRIBUTION_POINT => {
-                self.scope = Some(scope(element.of(Tag::SEQUENCE)?.children()?)?)
+                self.scope = Some(Scope::read(element.of(Tag::SEQUENCE)?.children()?)?)
             }
-            oids::DELTA_CRL_INDICATOR => self.delta = true,
+            oids::DELTA_CRL_INDICATOR => self.base_number = Some(element.unsigned()?.to_vec()),
             oids::EXPIRED_CERTS_ON_CRL => self.keeps_expired_since = Some(element.time()?),
             oids::ISSUER_ALT_NAME | oids::FRESHEST_CRL | oids::AUTHORITY_INFO_ACCESS => {}
             _ => return Ok(false),
@@ -288,49 +348,47 @@ impl Facts {
     }
 }
 
-fn read_entry(mut fields: Reader<'_>, unknown_critical: &mut bool) -> der::Result<RevokedEntry> {
+/// One entry, and what its extensions say beyond it.
+struct Line {
+    entry: RevokedEntry,
+    /// certificateIssuer: whose certificate, for this and the following entries of an indirect CRL (§5.3.3).
+    owner: Option<Name>,
+    unknown_critical: bool,
+}
+
+fn read_entry(mut fields: Reader<'_>) -> der::Result<Line> {
     let serial = Serial::from_element(&fields.expect(Tag::INTEGER)?)?;
     let revoked_at = fields.element()?.time()?;
-    let mut facts =
-        RevocationFacts { revoked_at, invalid_since: None, reason: RevocationReason::Unspecified };
+    let facts = RevocationFacts { revoked_at, invalid_since: None, reason: RevocationReason::Unspecified };
+    let mut line = Line { entry: RevokedEntry { serial, facts }, owner: None, unknown_critical: false };
+    let facts = &mut line.entry.facts;
     if let Some(list) = fields.optional(Tag::SEQUENCE)? {
         let mut list = list.children()?;
         while !list.is_empty() {
             let at = list.position();
             let (id, critical, value) = read_one(&mut list)?;
-            let element = Reader::der(value).only()?;
             match id {
                 oids::CRL_REASON => {
-                    let code = element.of(Tag::ENUMERATED)?.small()?;
+                    let code = Reader::der(value).only()?.of(Tag::ENUMERATED)?.small()?;
                     facts.reason = RevocationReason::from_code(code).ok_or(damaged(at))?;
                 }
-                oids::INVALIDITY_DATE => facts.invalid_since = Some(element.time()?),
-                // certificateIssuer among them: without indirect CRLs the entry is somebody else's.
-                _ => *unknown_critical |= critical,
+                oids::INVALIDITY_DATE => facts.invalid_since = Some(Reader::der(value).only()?.time()?),
+                oids::CERTIFICATE_ISSUER => {
+                    let names = Reader::der(value).only()?.of(Tag::SEQUENCE)?.children()?;
+                    let mut names = GeneralName::read_all(names, MAX_OWNER_NAMES)?.into_iter();
+                    line.owner = names.find_map(|name| match name {
+                        GeneralName::Directory(name) => Some(name),
+                        _ => None,
+                    });
+                    // Nobody here could say whose the entry is.
+                    line.unknown_critical |= line.owner.is_none();
+                }
+                _ => line.unknown_critical |= critical,
             }
         }
     }
     fields.finish()?;
-    Ok(RevokedEntry { serial, facts })
-}
-
-fn scope(mut fields: Reader<'_>) -> der::Result<Scope> {
-    let mut scope = Scope::default();
-    if let Some(name) = fields.optional(Tag::context(0))? {
-        (scope.names, scope.relative) = distribution_point_name(&name)?;
-    }
-    let flag = |fields: &mut Reader<'_>, number: u32| -> der::Result<bool> {
-        fields
-            .optional(Tag::context(number))?
-            .map_or(Ok(false), |field| field.implicit(Tag::BOOLEAN).boolean())
-    };
-    scope.only_users = flag(&mut fields, 1)?;
-    scope.only_authorities = flag(&mut fields, 2)?;
-    scope.some_reasons = fields.optional(Tag::context(3))?.is_some();
-    scope.indirect = flag(&mut fields, 4)?;
-    scope.only_attributes = flag(&mut fields, 5)?;
-    fields.finish()?;
-    Ok(scope)
+    Ok(line)
 }
 
 impl PartialEq for Crl {

@@ -4,6 +4,7 @@ mod hostile;
 mod keys;
 mod oracle;
 mod paths;
+mod pkits;
 mod policies;
 mod reading;
 mod revocation;

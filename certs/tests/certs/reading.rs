@@ -241,10 +241,11 @@ fn names_compare_as_rfc_5280_7_1_says() {
 #[test]
 fn usages_and_unknown_keys_are_only_facts() {
     let world = World::plain();
-    let dsa = openssl::pkey::PKey::from_dsa(openssl::dsa::Dsa::generate(1024).unwrap()).unwrap();
-    let key = certs::keys::PublicKey::from_spki(&dsa.public_key_to_der().unwrap()).unwrap();
+    let curve = openssl::ec::EcGroup::from_curve_name(openssl::nid::Nid::SECP256K1).unwrap();
+    let other = openssl::pkey::PKey::from_ec_key(openssl::ec::EcKey::generate(&curve).unwrap()).unwrap();
+    let key = certs::keys::PublicKey::from_spki(&other.public_key_to_der().unwrap()).unwrap();
     assert!(!key.is_supported());
-    let odd = issue::root(&name("DSA"), &key, serial(4), LIFE)
+    let odd = issue::root(&name("secp256k1"), &key, serial(4), LIFE)
         .key_usage(&[Usage::KeyAgreement])
         .signed_by(&world.ca)
         .unwrap();

@@ -158,7 +158,7 @@ fn crls_this_room_cannot_use_say_so() {
     let rows: Vec<(&str, World, Result<(), Shortfall>)> = vec![
         ("for users, leaf is one", with(idp, only(1)), Ok(())),
         ("for authorities", with(idp, only(2)), Err(Shortfall::Scope)),
-        ("indirect", with(idp, only(4)), Err(Shortfall::Indirect)),
+        ("indirect, of the issuer itself", with(idp, only(4)), Ok(())),
         ("for attributes", with(idp, only(5)), Err(Shortfall::Scope)),
         ("the leaf's point", with(idp, point("http://crl.example.vn/ca.crl")), Ok(())),
         ("another point", with(idp, point("http://crl.example.vn/other.crl")), Err(Shortfall::Scope)),
@@ -179,9 +179,9 @@ fn crls_this_room_cannot_use_say_so() {
     assert_eq!(shortfalls(&no_crl_sign), [Shortfall::SignerNotAllowed]);
 }
 
-/// A leaf whose CRL somebody else signs: recognised, named, not used.
+/// A leaf whose CRL somebody else signs, without saying that it lists others' certificates: recognised, named, not used.
 #[test]
-fn a_delegated_crl_is_recognised_and_refused() {
+fn a_delegated_crl_has_to_say_that_it_is_indirect() {
     let world = required().with(|w| {
         let point = Writer::build(|w| {
             w.sequence(|w| {
