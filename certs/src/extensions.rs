@@ -348,7 +348,7 @@ fn distribution_points(element: &Element<'_>) -> der::Result<Vec<DistributionPoi
         fields.finish()?;
         points.push(point);
     }
-    Ok(points)
+    if points.is_empty() { Err(element.error(Problem::BadValue)) } else { Ok(points) }
 }
 
 /// `DistributionPointName` inside its explicit tag: full names, or "relative to the issuer".
@@ -375,5 +375,5 @@ fn access(element: &Element<'_>) -> der::Result<Vec<(Oid, GeneralName)>> {
         entries.push((method, GeneralName::from_element(&fields.element()?)?));
         fields.finish()?;
     }
-    Ok(entries)
+    if entries.is_empty() { Err(element.error(Problem::BadValue)) } else { Ok(entries) }
 }

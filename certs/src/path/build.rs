@@ -8,7 +8,7 @@ use super::{
     CertificateStatus, Defect, Evidence, Lack, Path, PathVerdict, Question, Reason, Revocation, Standing,
 };
 use crate::certificate::Certificate;
-use crate::revocation::{Asked, Finding, Proof, look_up};
+use crate::revocation::{Asked, Finding, Proof, Shortfall, look_up};
 use crate::trust::{Anchor, TrustStore};
 use crate::{Error, Fingerprint, Limits};
 
@@ -258,7 +258,7 @@ impl<'a> Search<'a> {
                 Finding::Unknown(shortfalls) => {
                     let matters = match self.question.revocation {
                         Revocation::Require => true,
-                        Revocation::IfSupplied => !shortfalls.is_empty(),
+                        Revocation::IfSupplied => shortfalls.iter().any(|one| *one != Shortfall::Malformed),
                         Revocation::None | Revocation::IfKnown => false,
                     };
                     if matters && certificate != anchor.certificate() {

@@ -33,6 +33,8 @@ pub struct RevokedEntry {
     pub facts: RevocationFacts,
 }
 
+/// From here on times are GeneralizedTime.
+const YEAR_2050: i64 = 2_524_608_000;
 /// In `owned_by`: the CRL's own issuer.
 const OWN: u32 = u32::MAX;
 
@@ -55,6 +57,8 @@ struct Facts {
     /// deltaCRLIndicator: the number of the complete CRL this one builds on.
     base_number: Option<Vec<u8>>,
     number_is_critical: bool,
+    /// A time before 2050 as GeneralizedTime (§5.1.2.4).
+    odd_times: bool,
     unknown_critical: bool,
     unreadable: bool,
     duplicates: bool,
@@ -99,9 +103,16 @@ impl Crl {
             return Ok(Err(Error::Malformed { what: "CRL", why: "signature algorithms differ" }));
         }
         let issuer = Name::read(&mut fields)?;
-        let this_update = fields.element()?.time()?;
+        let mut odd_times = false;
+        let mut moment = |fields: &mut Reader<'_>| -> der::Result<i64> {
+            let element = fields.element()?;
+            let moment = element.time()?;
+            odd_times |= element.tag() == Tag::GENERALIZED_TIME && moment < YEAR_2050;
+            Ok(moment)
+        };
+        let this_update = moment(&mut fields)?;
         let next_update = match fields.peek() {
-            Some(Tag::UTC_TIME | Tag::GENERALIZED_TIME) => Some(fields.element()?.time()?),
+            Some(Tag::UTC_TIME | Tag::GENERALIZED_TIME) => Some(moment(&mut fields)?),
             _ => None,
         };
         let mut facts = Facts {
@@ -118,6 +129,7 @@ impl Crl {
             scope: None,
             base_number: None,
             number_is_critical: false,
+            odd_times,
             unknown_critical: false,
             unreadable: false,
             duplicates: false,
@@ -200,9 +212,15 @@ impl Crl {
             && self.authority_key_id() == other.authority_key_id()
     }
 
-    /// §5.1.2.5, §5.2.3: a list without number or next date, or with a critical number, departs from the profile.
+    /// §5.1.2.4 to §5.1.2.6, strictly: without a next date, or with times in the wrong form, it is no list at all.
+    pub(crate) fn is_malformed(&self) -> bool {
+        self.0.odd_times || self.0.next_update.is_none()
+    }
+
+    /// §5.2.3, and once per certificate: a list without number, with a critical number, or with an entry twice departs from
+    /// the profile.
     pub(crate) fn departs(&self) -> bool {
-        self.0.number.is_none() || self.0.number_is_critical || self.0.next_update.is_none()
+        self.0.number.is_none() || self.0.number_is_critical || self.0.duplicates
     }
 
     pub(crate) fn scope(&self) -> Option<&Scope> {
@@ -215,10 +233,6 @@ impl Crl {
 
     pub(crate) fn is_unreadable(&self) -> bool {
         self.0.unreadable
-    }
-
-    pub(crate) fn has_duplicates(&self) -> bool {
-        self.0.duplicates
     }
 
     pub(crate) fn keeps_expired_since(&self) -> Option<i64> {

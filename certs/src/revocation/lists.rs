@@ -81,7 +81,10 @@ fn source(crl: &Crl) -> Source {
 
 fn usable(crl: &Crl, asked: &Asked<'_>) -> Result<(), Shortfall> {
     let strict = asked.question.profile != Profile::Lenient;
-    if crl.is_unreadable() || (strict && (crl.has_duplicates() || crl.departs())) {
+    if strict && crl.is_malformed() {
+        return Err(Shortfall::Malformed);
+    }
+    if crl.is_unreadable() || (strict && crl.departs()) {
         return Err(Shortfall::Damaged);
     }
     if crl.has_unknown_critical() {

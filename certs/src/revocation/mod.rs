@@ -160,6 +160,9 @@ pub enum Shortfall {
     /// The responder does not know the certificate.
     #[error("the responder does not know the certificate")]
     Unknown,
+    /// It has not the form every list has (nextUpdate, times): as good as none.
+    #[error("the evidence has not the form of its kind")]
+    Malformed,
     /// Parts of it cannot be read.
     #[error("the evidence is damaged")]
     Damaged,

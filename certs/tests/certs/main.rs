@@ -2,6 +2,7 @@
 
 mod hostile;
 mod keys;
+mod limbo;
 mod oracle;
 mod paths;
 mod pkits;

@@ -372,7 +372,7 @@ fn d31_the_evidence_of_an_indirect_list_names_its_signer() {
     let verdict = suite.judge("ValidcRLIssuerTest29", "", Profile::Lenient);
     let leaf = &verdict.path().unwrap().statuses()[0];
     let signer = suite.certificate("indirectCRLCA3cRLIssuerCert");
-    assert_eq!(leaf.signers, [signer.clone()]);
+    assert_eq!(leaf.signers, std::slice::from_ref(signer));
     // A complete list and its delta; two lists for half of the reasons each.
     for end in ["ValiddeltaCRLTest2", "ValidonlySomeReasonsTest19"] {
         let verdict = suite.judge(end, "", Profile::Lenient);
