@@ -218,6 +218,8 @@ impl<'a> Search<'a> {
     fn arrived(&mut self, chain: &[Certificate], anchor: &Anchor) -> Result<(), Stop> {
         let wrong = if !anchor.serves(self.question.purpose) {
             Some(Defect::AnchorPurpose)
+        } else if !anchor.window().holds(self.question.at) {
+            Some(Defect::AnchorWindow(anchor.window()))
         } else {
             let hierarchy = anchor.hierarchy();
             let differs = self.question.hierarchy.is_some_and(|wanted| wanted != hierarchy);

@@ -69,9 +69,6 @@ pub struct Question {
     pub max_depth: Option<usize>,
     /// How strictly issuers are held to the profile.
     pub profile: Profile,
-    /// Seconds a CRL or OCSP response may have outlived its nextUpdate at the moment judged, for networks that see new
-    /// ones rarely (RULES D27). Reported in the path when used. 0: none.
-    pub grace_seconds: i64,
     /// SHA-1 signatures and RSA below 2048 bits make the path invalid instead of being reported.
     pub refuse_weak: bool,
 }
@@ -92,7 +89,6 @@ impl Question {
             inhibit_any: false,
             max_depth: None,
             profile: Profile::Lenient,
-            grace_seconds: 0,
             refuse_weak: false,
         }
     }

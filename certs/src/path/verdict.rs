@@ -4,7 +4,7 @@ use crate::certificate::Certificate;
 use crate::der::Oid;
 use crate::profile::Departure;
 use crate::revocation::{RevocationFacts, Shortfall, Source};
-use crate::trust::{Anchor, Hierarchy};
+use crate::trust::{Anchor, Hierarchy, Window};
 
 /// Yes, no, and not yet.
 #[derive(Clone, Debug)]
@@ -179,6 +179,8 @@ pub enum Defect {
     NotTrusted,
     /// Ends at an anchor that does not serve this purpose.
     AnchorPurpose,
+    /// Ends at an anchor that is not trusted for the moment judged.
+    AnchorWindow(Window),
     /// Ends at an anchor of another hierarchy (RULES D26).
     AnchorHierarchy(Hierarchy),
     /// Departs from the profile, and the question is strict.

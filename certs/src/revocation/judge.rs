@@ -207,7 +207,7 @@ fn weigh(statement: &mut Statement, certificate: &Certificate, asked: &Asked<'_>
     let until = statement
         .next_update
         .unwrap_or(statement.this_update.saturating_add(asked.limits.no_next_update_seconds));
-    let stale = until.saturating_add(asked.question.grace_seconds) < at;
+    let stale = until.saturating_add(asked.limits.revocation_grace_seconds) < at;
     statement.proof.late_by = at.saturating_sub(until).max(0);
     if let Some(facts) = statement.revoked {
         // removeFromCRL says the opposite of being listed (RFC 5280 §5.3.1).

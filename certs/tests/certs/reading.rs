@@ -221,6 +221,10 @@ fn trust_stores_are_written_and_read_back_and_never_believed() {
     let trust = world.trust();
     let text = serde_json::to_string(&trust).unwrap();
     assert_eq!(serde_json::from_str::<TrustStore>(&text).unwrap(), trust);
+    // The form before there were versions.
+    let plain = serde_json::to_string(trust.anchors()).unwrap();
+    let old = serde_json::from_str::<TrustStore>(&plain).unwrap();
+    assert_eq!((old.anchors(), old.version()), (trust.anchors(), 0));
     let bent = text.replace(&world.root.certificate().sha256().to_string(), &"00".repeat(32));
     assert!(serde_json::from_str::<TrustStore>(&bent).is_err());
 }

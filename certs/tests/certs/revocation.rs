@@ -507,7 +507,7 @@ fn an_indirect_list_says_whose_certificate_it_means() {
 #[test]
 fn d27_a_late_list_counts_within_the_grace_and_is_reported() {
     let late = |grace: i64, entries: &[certs::revocation::RevokedEntry]| {
-        with_crl(NOW - 9 * DAY, entries).asking(|q| q.grace_seconds = grace)
+        with_crl(NOW - 9 * DAY, entries).with(|w| w.limits.revocation_grace_seconds = grace)
     };
     assert_eq!(late(0, &[]).word(), "lacks-revocation");
     assert_eq!(late(DAY, &[]).word(), "lacks-revocation", "two days late");
@@ -541,8 +541,8 @@ fn every_answer_of_a_response_counts() {
         w.evidence.ocsp.push(OcspDraft::new(NOW - DAY).answer(fine).answer(bad).signed_by(&w.ca).unwrap());
     });
     assert_eq!(world.word(), "revoked");
-    let backwards =
-        answered(|a| a.next_update = Some(a.this_update - 1)).asking(|q| q.grace_seconds = 9 * DAY);
+    let backwards = answered(|a| a.next_update = Some(a.this_update - 1))
+        .with(|w| w.limits.revocation_grace_seconds = 9 * DAY);
     assert_eq!(shortfalls(&backwards), [Shortfall::Damaged]);
 }
 
