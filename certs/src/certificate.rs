@@ -176,6 +176,19 @@ impl Certificate {
         Self::all_from_pem(bytes, limits)
     }
 
+    /// As [`Certificate::all_from_file`], but a certificate that cannot be read is an error by itself and hides no other:
+    /// for files of helpful certificates, where one bad one is no reason to be without the rest.
+    pub fn each_from_file(bytes: &[u8], limits: &Limits) -> Result<Vec<Result<Certificate, Error>>, Error> {
+        if bytes.first() == Some(&0x30) {
+            return Ok(vec![Self::from_der_within(bytes, limits)]);
+        }
+        let blocks = crate::pem::blocks(bytes, &["CERTIFICATE", "X509 CERTIFICATE"])?;
+        if blocks.len() > limits.certificates {
+            return Err(Error::TooLarge { what: "PEM file", limit: limits.certificates });
+        }
+        Ok(blocks.iter().map(|der| Self::from_der_within(der, limits)).collect())
+    }
+
     /// One PEM block.
     pub fn to_pem(&self) -> String {
         crate::pem::block("CERTIFICATE", self.der())

@@ -90,6 +90,14 @@ impl Crl {
         crate::pem::blocks(bytes, &["X509 CRL"])?.iter().map(|der| Self::from_der(der, limits)).collect()
     }
 
+    /// As [`Crl::all_from_file`], but a list that cannot be read is an error by itself and hides no other.
+    pub fn each_from_file(bytes: &[u8], limits: &Limits) -> Result<Vec<Result<Crl, Error>>, Error> {
+        if bytes.first() == Some(&0x30) {
+            return Ok(vec![Self::from_der(bytes, limits)]);
+        }
+        Ok(crate::pem::blocks(bytes, &["X509 CRL"])?.iter().map(|der| Self::from_der(der, limits)).collect())
+    }
+
     fn parse(bytes: &[u8]) -> der::Result<Result<Crl, Error>> {
         let mut outer = Reader::der(bytes).only()?.of(Tag::SEQUENCE)?.children()?;
         let tbs = outer.expect(Tag::SEQUENCE)?;

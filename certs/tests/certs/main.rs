@@ -7,6 +7,7 @@ mod oracle;
 mod paths;
 mod pkits;
 mod policies;
+mod public_service;
 mod reading;
 mod revocation;
 mod world;
