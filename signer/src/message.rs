@@ -117,6 +117,7 @@ codes! {
     Revoked "certificate-revoked" "Chứng thư số đã bị thu hồi trước thời điểm ký." "The certificate was revoked before the time of signing."
     RevokedNoProof "certificate-revoked-no-proof" "Chứng thư số đã bị thu hồi và không có dấu thời gian chứng minh việc ký diễn ra trước đó." "The certificate is revoked and no timestamp proves that signing came first."
     RevocationUnknown "revocation-unknown" "Chưa xác định được tình trạng thu hồi của chứng thư số." "The certificate's revocation status could not be determined."
+    RevocationLate "revocation-late" "Thông tin thu hồi đã quá hạn cập nhật, được chấp nhận trong thời gian gia hạn; nên kiểm tra lại sau." "The revocation evidence is past its next update and was accepted within the grace period; try again later."
     KeyUsage "key-usage" "Chứng thư số không được phép dùng để ký tài liệu." "The certificate may not be used to sign documents."
     // Time.
     NoTimestamp "no-timestamp" "Chữ ký không có dấu thời gian." "The signature has no timestamp."

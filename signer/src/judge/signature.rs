@@ -453,7 +453,10 @@ impl<'a> Work<'a> {
             Defect::Expired(_) if leaf && proven => failed(SubIndication::Expired, say(Code::Expired)),
             Defect::Expired(_) => unclear(SubIndication::OutOfBoundsNoPoe, say(Code::Expired)),
             Defect::NotYetValid(_) if leaf => failed(SubIndication::NotYetValid, say(Code::NotYetValid)),
-            Defect::NotTrusted | Defect::AnchorPurpose | Defect::AnchorHierarchy(_) => {
+            Defect::NotTrusted
+            | Defect::AnchorPurpose
+            | Defect::AnchorWindow(_)
+            | Defect::AnchorHierarchy(_) => {
                 unclear(SubIndication::NoCertificateChainFound, say(Code::Untrusted))
             }
             Defect::KeyUsage | Defect::ExtendedKeyUsage => {
@@ -478,15 +481,23 @@ impl<'a> Work<'a> {
     fn record(&mut self, path: &path::Path, evidence: &Evidence) {
         self.used.certificates.extend(path.certificates().iter().cloned());
         for status in path.statuses() {
-            let Some(source) = status.source else { continue };
-            self.report.evidence.push(EvidenceReport { certificate: status.certificate.sha256(), source });
-            match source {
-                Source::Crl { sha256, .. } => {
-                    self.used.crls.extend(evidence.crls.iter().find(|c| c.sha256() == sha256).cloned());
+            self.used.certificates.extend(status.signers.iter().cloned());
+            for &source in status.source.iter().chain(&status.more_sources) {
+                self.report
+                    .evidence
+                    .push(EvidenceReport { certificate: status.certificate.sha256(), source });
+                match source {
+                    Source::Crl { sha256, .. } => {
+                        self.used.crls.extend(evidence.crls.iter().find(|c| c.sha256() == sha256).cloned());
+                    }
+                    Source::Ocsp { sha256, .. } => {
+                        self.used.ocsp.extend(evidence.ocsp.iter().find(|o| o.sha256() == sha256).cloned());
+                    }
                 }
-                Source::Ocsp { sha256, .. } => {
-                    self.used.ocsp.extend(evidence.ocsp.iter().find(|o| o.sha256() == sha256).cloned());
-                }
+            }
+            if status.late_by > 0 {
+                let days = (status.late_by + 86_399) / 86_400;
+                self.report.notes.push(Reason::of(Code::RevocationLate, format_args!("{days} d")));
             }
         }
     }
