@@ -26,11 +26,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let ca =
         made(&|k| Ok(issue::issuing_ca(&name("CA")?, k.public(), Serial::from_u64(2), validity)), &root)?;
-    let leader = made(
-        3,
-        &|k| Ok(issue::leader(&name("A")?, k.public(), Serial::from_u64(3), validity, "a@x.vn")),
-        &ca,
-    )?;
+    let leader =
+        made(&|k| Ok(issue::leader(&name("A")?, k.public(), Serial::from_u64(3), validity, "a@x.vn")), &ca)?;
     let mut trust = TrustStore::new();
     let (certificate, purposes) = (root.certificate().clone(), [Purpose::Any]);
     let fingerprint = certificate.sha256();

@@ -1,5 +1,6 @@
 //! Stories of signed documents, told with our own makers, with other people's programs, and by vandals.
 
+mod c14n;
 mod cms_files;
 mod cms_vandals;
 mod interop;
@@ -7,3 +8,6 @@ mod mails;
 mod stories;
 mod vandals;
 mod world;
+mod xml;
+mod xml_attacks;
+mod xml_interop;
