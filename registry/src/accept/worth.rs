@@ -59,9 +59,12 @@ impl Worth {
         required: bool,
     ) -> Result<Self, SignatureFault> {
         let Some((main, others)) = judged.split_first() else { return Err(SignatureFault::NoDocument) };
-        let weighed = main
-            .require_original(Arrival::Exchange)
+        // Other files may carry good signatures too; the main document is a PDF all the same (RULES D29).
+        let is_pdf = main.report().format == Some(signer::Format::Pdf);
+        let proven = main.require_original(Arrival::Exchange);
+        let weighed = proven
             .map_err(|refusal| SignatureFault::of(main, &refusal))
+            .and_then(|verified| if is_pdf { Ok(verified) } else { Err(SignatureFault::NotPdf) })
             .and_then(|verified| match others.iter().any(is_broken) {
                 true => Err(SignatureFault::Integrity),
                 false => check_signers(&verified, registered, signer_name).map(|()| verified),

@@ -123,7 +123,7 @@ fn signed_data<'a>(data: &Element<'a>, limits: &Limits) -> Result<SignedMessage<
             }
         }
     }
-    let infos = members(&fields.expect(Tag::SET).map_err(broken)?, limits.signatures)?;
+    let infos = members(&fields.expect(Tag::SET).map_err(broken)?, limits.signers)?;
     fields.finish().map_err(broken)?;
     let signers = infos.iter().map(|info| Signer::read(info, content_type, &mut found)).collect();
     let Found { certificates, crls, ocsp, .. } = found;

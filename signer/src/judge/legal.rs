@@ -2,6 +2,7 @@
 
 use super::report::Report;
 use super::verdict::{Role, Verdict};
+use crate::coverage::Coverage;
 use crate::message::{Code, Reason};
 use serde::Serialize;
 
@@ -46,9 +47,12 @@ pub fn legal_value(report: &Report, arrival: Arrival) -> LegalValue {
     if seal.is_none() {
         because.push(Reason::new(Code::SealMissing));
     }
-    // Each later signature covers all earlier ones: its revision contains theirs.
+    // In a PDF each later signature covers all earlier ones: its revision contains theirs. Signatures side by side, as in
+    // a CMS file, cover the document and not one another.
+    let is_covered =
+        |place: usize| report.signatures.get(place).is_some_and(|s| s.coverage == Coverage::WholeRevision);
     if let (Some(leader), Some(seal)) = (leader, seal)
-        && (seal < leader || Some(seal) != last)
+        && (seal < leader || Some(seal) != last || !is_covered(leader))
     {
         because.push(Reason::new(Code::SealOrder));
     }

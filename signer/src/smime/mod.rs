@@ -78,7 +78,8 @@ pub fn read<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Mail<'a>, Reason> {
         essence if OPAQUE.contains(&essence) || is_named_cms(&header, &kind) => {
             mail.body = Body::Opaque { der: transfer::decode(&header, body, limits)? };
         }
-        _ if holds_signed_part(&kind, body) => {
+        // Walked over once for every level: what is too large for that is too large to be unpacked.
+        _ if body.len() <= limits.unwrapped_bytes && holds_signed_part(&kind, body) => {
             mail.doubts.push(Reason::new(Code::MailPartSigned));
         }
         _ => {}

@@ -5,9 +5,8 @@ use crate::world::{NOON, World, at, line};
 use certs::algorithm::{Digest, SignatureAlgorithm};
 use certs::der::{Element, Oid, Reader, Tag, Writer};
 use certs::issue::Authority;
-use certs::keys::Scheme;
 use proptest::prelude::*;
-use signer::{Class, Code, Evidence, Input, Integrity, Judged, Verdict, judge, tst};
+use signer::{Arrival, Class, Code, Evidence, Input, Integrity, Judged, LegalValue, Verdict, judge, tst};
 use std::time::Instant;
 
 const DATA: Oid = Oid::new(&[1, 2, 840, 113549, 1, 7, 1]);
@@ -125,7 +124,7 @@ impl Forge<'static> {
     fn signer_info(&self) -> Vec<u8> {
         let attributes = self.attributes();
         let message = if self.bare { &self.content } else { &attributes };
-        let signed = self.who.key().sign(Scheme::RsaPkcs1Sha256, message).unwrap().into_bytes();
+        let signed = self.who.key().sign(self.who.key().usual_scheme(), message).unwrap().into_bytes();
         let certificate = self.who.certificate();
         value(|w| {
             w.sequence(|w| {
@@ -579,18 +578,34 @@ fn bombs_are_refused_quickly() {
 }
 
 #[test]
-fn many_signers_and_many_look_alike_authorities_cost_little() {
+fn many_signers_without_attributes_do_not_read_the_content_again_and_again() {
     let world = World::get();
     // As many signers as are read, each without attributes over a large content.
     let mut forge = Forge::new();
     forge.bare = true;
-    forge.content = vec![b'x'; 4 << 20];
-    let file = with_signers(&forge.make(), &vec![forge.signer_info(); 64]);
+    forge.content = vec![b'x'; 16 << 20];
+    let file = with_signers(&forge.make(), &vec![forge.signer_info(); 16]);
     let start = Instant::now();
     let found = judge(file, &world.policy(), &Evidence::default(), at(NOON + 3600));
     assert!(codes(&found).contains(&Code::Budget), "{}", line(&found));
     let most = if cfg!(debug_assertions) { 20.0 } else { 1.0 };
     assert!(start.elapsed().as_secs_f64() < most, "{:?}", start.elapsed());
+}
+
+#[test]
+fn r82_a_seal_beside_a_leader_covers_nobody() {
+    let world = World::get();
+    let mut seal = Forge::new();
+    seal.who = &world.seal;
+    seal.signature = identifier(certs::oids::ECDSA_SHA256, false);
+    let mut base = Forge::new();
+    base.certificates.push(world.seal.certificate().der().to_vec());
+    for infos in [[base.signer_info(), seal.signer_info()], [seal.signer_info(), base.signer_info()]] {
+        let found = judged(&with_signers(&base.make(), &infos));
+        assert_eq!(found.verdict(), Verdict::Valid, "{}", line(&found));
+        let LegalValue::ForInformation { because } = found.legal_value(Arrival::Exchange) else { panic!() };
+        assert_eq!(because.iter().map(|r| r.code).collect::<Vec<_>>(), [Code::SealOrder]);
+    }
 }
 
 #[test]
