@@ -1,6 +1,8 @@
 //! Signature and digest algorithms as certificates and CMS name them.
 
 use openssl::hash::MessageDigest;
+use openssl::pkey::{PKeyRef, Public};
+use openssl::pkey_ctx::PkeyCtx;
 use openssl::rsa::Padding;
 use openssl::sign::{RsaPssSaltlen, Verifier};
 
@@ -79,6 +81,18 @@ impl Digest {
     /// Below what RULES D29 allows.
     pub fn is_weak(self) -> bool {
         matches!(self, Digest::Sha1 | Digest::Sha224)
+    }
+
+    /// OpenSSL's other form of the same.
+    pub(crate) fn md(self) -> &'static openssl::md::MdRef {
+        use openssl::md::Md;
+        match self {
+            Digest::Sha1 => Md::sha1(),
+            Digest::Sha224 => Md::sha224(),
+            Digest::Sha256 => Md::sha256(),
+            Digest::Sha384 => Md::sha384(),
+            Digest::Sha512 => Md::sha512(),
+        }
     }
 
     pub(crate) fn openssl(self) -> MessageDigest {
@@ -212,6 +226,47 @@ impl SignatureAlgorithm {
     /// Errors: [`Error::BadSignature`] when it does not match or key and algorithm are of different kinds,
     /// [`Error::Unsupported`] for algorithms and keys this room does not verify.
     pub fn verify(&self, key: &PublicKey, message: &[u8], signature: &[u8]) -> Result<(), Error> {
+        let pkey = self.key_for(key)?;
+        match self.verify_openssl(pkey, message, signature) {
+            Ok(true) => Ok(()),
+            // OpenSSL reports malformed signatures as errors; both mean "not signed by this key".
+            Ok(false) | Err(_) => Err(Error::BadSignature),
+        }
+    }
+
+    /// As [`SignatureAlgorithm::verify`], over a digest somebody made with this algorithm's digest.
+    ///
+    /// Errors: as there; [`Error::Unsupported`] also for algorithms that sign whole messages.
+    pub fn verify_digest(&self, key: &PublicKey, digest: &[u8], signature: &[u8]) -> Result<(), Error> {
+        let pkey = self.key_for(key)?;
+        let whole = Error::Unsupported("a digest with this signature algorithm");
+        let hash = self.digest().ok_or(whole)?.md();
+        let verify = || -> Result<bool, openssl::error::ErrorStack> {
+            let mut context = PkeyCtx::new(pkey)?;
+            context.verify_init()?;
+            match *self {
+                SignatureAlgorithm::RsaPkcs1(_) => context.set_rsa_padding(Padding::PKCS1)?,
+                SignatureAlgorithm::RsaPss { mask, .. } => {
+                    context.set_rsa_padding(Padding::PKCS1_PSS)?;
+                    context.set_rsa_mgf1_md(mask.md())?;
+                }
+                _ => {}
+            }
+            context.set_signature_md(hash)?;
+            if let SignatureAlgorithm::RsaPss { salt, .. } = *self {
+                let salt = i32::try_from(salt).unwrap_or(i32::MAX);
+                context.set_rsa_pss_saltlen(RsaPssSaltlen::custom(salt))?;
+            }
+            context.verify(digest, signature)
+        };
+        match verify() {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(_) => Err(Error::BadSignature),
+        }
+    }
+
+    /// OpenSSL's form of the key, when key and algorithm are of one kind.
+    fn key_for<'k>(&self, key: &'k PublicKey) -> Result<&'k PKeyRef<Public>, Error> {
         let fits = match self {
             SignatureAlgorithm::RsaPkcs1(_) => key.kind() == KeyKind::Rsa,
             SignatureAlgorithm::RsaPss { .. } => matches!(key.kind(), KeyKind::Rsa | KeyKind::RsaPss),
@@ -231,17 +286,12 @@ impl SignatureAlgorithm {
                 Error::Unsupported("this kind of key")
             });
         }
-        let pkey = key.openssl()?;
-        match self.verify_openssl(pkey, message, signature) {
-            Ok(true) => Ok(()),
-            // OpenSSL reports malformed signatures as errors; both mean "not signed by this key".
-            Ok(false) | Err(_) => Err(Error::BadSignature),
-        }
+        key.openssl()
     }
 
     fn verify_openssl(
         &self,
-        key: &openssl::pkey::PKeyRef<openssl::pkey::Public>,
+        key: &PKeyRef<Public>,
         message: &[u8],
         signature: &[u8],
     ) -> Result<bool, openssl::error::ErrorStack> {

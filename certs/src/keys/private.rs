@@ -6,6 +6,7 @@ use openssl::ec::{EcGroup, EcKey};
 use openssl::nid::Nid;
 use openssl::pkcs12;
 use openssl::pkey::{Id, PKey, Private};
+use openssl::pkey_ctx::PkeyCtx;
 use openssl::rsa::{Padding, Rsa};
 use openssl::sign::{RsaPssSaltlen, Signer};
 use zeroize::Zeroizing;
@@ -13,7 +14,7 @@ use zeroize::Zeroizing;
 use crate::Error;
 use crate::algorithm::SignatureAlgorithm;
 use crate::certificate::Certificate;
-use crate::keys::{KeyKind, PublicKey, Scheme, Signature};
+use crate::keys::{KeyKind, PublicKey, Scheme, Signature, SigningKey};
 
 /// Kinds and sizes of keys this house generates (RULES D12: RSA of at least 2048 bits, or a modern curve).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,19 +27,16 @@ pub enum Size {
     P256,
     /// ECDSA on P-384.
     P384,
+    /// ECDSA on P-521.
+    P521,
     /// Ed25519.
     Ed25519,
 }
 
-/// A private key that can sign. Prints nothing of itself.
+/// A private key in this process. Prints nothing of itself.
 pub struct Key {
-    holder: Holder,
+    private: PKey<Private>,
     public: PublicKey,
-}
-
-/// Who does the arithmetic. A token or HSM session becomes a second variant.
-enum Holder {
-    Software(PKey<Private>),
 }
 
 /// What a PKCS #12 file held.
@@ -60,6 +58,7 @@ impl Key {
             Size::Rsa3072 => Rsa::generate(3072).and_then(PKey::from_rsa),
             Size::P256 => curve(Nid::X9_62_PRIME256V1),
             Size::P384 => curve(Nid::SECP384R1),
+            Size::P521 => curve(Nid::SECP521R1),
             Size::Ed25519 => PKey::generate_ed25519(),
         };
         Self::from_openssl(made.map_err(|_| Error::Library)?)
@@ -109,9 +108,9 @@ impl Key {
         let spki = key.public_key_to_der().map_err(|_| Error::Library)?;
         let public = PublicKey::from_spki(&spki)?;
         if Scheme::usual(public.kind()).is_none() || public.is_weak() || !public.is_supported() {
-            return Err(Error::KeyUnfit("RSA from 2048 bits, P-256, P-384 or Ed25519 is needed"));
+            return Err(Error::KeyUnfit("RSA from 2048 bits, P-256, P-384, P-521 or Ed25519 is needed"));
         }
-        Ok(Key { holder: Holder::Software(key), public })
+        Ok(Key { private: key, public })
     }
 
     /// Its public half.
@@ -134,10 +133,35 @@ impl Key {
     ///
     /// Errors: [`Error::KeyUnfit`] when scheme and key do not go together, [`Error::Library`].
     pub fn sign(&self, scheme: Scheme, message: &[u8]) -> Result<Signature, Error> {
-        if !scheme.fits(self.kind()) {
-            return Err(Error::KeyUnfit("the scheme belongs to another kind of key"));
-        }
+        super::fits(&self.public, scheme, None)?;
         self.sign_algorithm(scheme.algorithm(), message)
+    }
+
+    fn sign_hashed(&self, scheme: Scheme, digest: &[u8]) -> Result<Signature, Error> {
+        super::fits(&self.public, scheme, Some(digest))?;
+        let algorithm = scheme.algorithm();
+        let hash = scheme.digest().md();
+        let sign = || -> Result<Vec<u8>, openssl::error::ErrorStack> {
+            let mut context = PkeyCtx::new(&self.private)?;
+            context.sign_init()?;
+            match algorithm {
+                SignatureAlgorithm::RsaPkcs1(_) => context.set_rsa_padding(Padding::PKCS1)?,
+                SignatureAlgorithm::RsaPss { .. } => {
+                    context.set_rsa_padding(Padding::PKCS1_PSS)?;
+                    context.set_rsa_mgf1_md(hash)?;
+                }
+                _ => {}
+            }
+            context.set_signature_md(hash)?;
+            if matches!(algorithm, SignatureAlgorithm::RsaPss { .. }) {
+                // Only now does the context know how long a digest is.
+                context.set_rsa_pss_saltlen(RsaPssSaltlen::DIGEST_LENGTH)?;
+            }
+            let mut signature = Vec::new();
+            context.sign_to_vec(digest, &mut signature)?;
+            Ok(signature)
+        };
+        sign().map(Signature).map_err(|_| Error::Library)
     }
 
     /// As [`Key::sign`], also with algorithms this house verifies only to report them as weak: defects on demand
@@ -147,7 +171,7 @@ impl Key {
         algorithm: SignatureAlgorithm,
         message: &[u8],
     ) -> Result<Signature, Error> {
-        let Holder::Software(key) = &self.holder;
+        let key = &self.private;
         let sign = || -> Result<Vec<u8>, openssl::error::ErrorStack> {
             let mut signer = match algorithm.digest() {
                 Some(digest) => Signer::new(digest.openssl(), key)?,
@@ -165,8 +189,7 @@ impl Key {
 
     /// PKCS #8 PEM for writing a newly made key to its file; wiped from memory when dropped.
     pub fn to_pem(&self) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let Holder::Software(key) = &self.holder;
-        key.private_key_to_pem_pkcs8().map(Zeroizing::new).map_err(|_| Error::Library)
+        self.private.private_key_to_pem_pkcs8().map(Zeroizing::new).map_err(|_| Error::Library)
     }
 
     /// PKCS #12 with this key, its certificate and the issuers, for handing a key to its owner.
@@ -177,7 +200,6 @@ impl Key {
         certificate: &Certificate,
         others: &[Certificate],
     ) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let Holder::Software(key) = &self.holder;
         let build = || -> Result<Vec<u8>, openssl::error::ErrorStack> {
             let own = openssl::x509::X509::from_der(certificate.der())?;
             let mut stack = openssl::stack::Stack::new()?;
@@ -185,10 +207,24 @@ impl Key {
                 stack.push(openssl::x509::X509::from_der(other.der())?)?;
             }
             let mut builder = pkcs12::Pkcs12::builder();
-            builder.name(name).pkey(key).cert(&own).ca(stack);
+            builder.name(name).pkey(&self.private).cert(&own).ca(stack);
             builder.build2(password)?.to_der()
         };
         build().map(Zeroizing::new).map_err(|_| Error::Library)
+    }
+}
+
+impl SigningKey for Key {
+    fn public(&self) -> &PublicKey {
+        &self.public
+    }
+
+    fn sign(&self, scheme: Scheme, message: &[u8]) -> Result<Signature, Error> {
+        Key::sign(self, scheme, message)
+    }
+
+    fn sign_digest(&self, scheme: Scheme, digest: &[u8]) -> Result<Signature, Error> {
+        self.sign_hashed(scheme, digest)
     }
 }
 

@@ -7,4 +7,5 @@ mod paths;
 mod policies;
 mod reading;
 mod revocation;
+mod tokens;
 mod world;
