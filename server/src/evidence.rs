@@ -22,7 +22,7 @@ use certs::{Certificate, Fingerprint, Limits};
 use futures_util::StreamExt;
 use mail::{Clock, Timestamp};
 use signer::tst;
-use signer::{Evidence, Format, Judged, Policy};
+use signer::{Evidence, Input, Judged, Policy};
 use tokio::time::{Instant, timeout_at};
 
 use crate::config::Config;
@@ -55,10 +55,8 @@ const ISSUER_SECONDS: (i64, i64) = (24 * 3600, 7 * 24 * 3600);
 /// What is to be judged.
 #[derive(Clone)]
 pub(crate) struct Case {
-    /// The file.
-    pub(crate) bytes: Arc<[u8]>,
-    /// What it is said to be; `None`: recognised by its first bytes.
-    pub(crate) format: Option<Format>,
+    /// The file, and what belongs to it.
+    pub(crate) input: Input,
     /// What it is held against.
     pub(crate) policy: Arc<Policy>,
     /// The moment of judging.
@@ -67,15 +65,14 @@ pub(crate) struct Case {
 
 impl Case {
     fn judge(&self, evidence: &Evidence) -> Judged {
-        let format = self.format.or_else(|| Format::sniff(&self.bytes));
-        signer::judge::judge_as(format, self.bytes.clone(), &self.policy, evidence, self.now)
+        signer::judge(self.input.clone(), &self.policy, evidence, self.now)
     }
 }
 
 /// Judges a document with whatever evidence the house can get at the present moment. What the judgement rests on is
 /// in [`Judged::used_evidence`].
 pub(crate) async fn judge(house: &House, bytes: Arc<[u8]>, policy: Policy) -> Judged {
-    let case = Case { bytes, format: None, policy: Arc::new(policy), now: house.now() };
+    let case = Case { input: bytes.into(), policy: Arc::new(policy), now: house.now() };
     house.fetcher.judge(&case, Evidence::default()).await
 }
 

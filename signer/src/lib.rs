@@ -9,8 +9,10 @@
 
 mod asn1;
 pub mod cms;
+mod coverage;
 mod format;
 pub mod fuzz;
+mod input;
 pub mod judge;
 mod limits;
 pub mod make;
@@ -19,10 +21,12 @@ pub mod pdf;
 pub mod tst;
 mod verified;
 
+pub use coverage::Coverage;
 pub use format::{BadFormat, Format};
+pub use input::Input;
 pub use judge::{
-    Arrival, Class, Evidence, Integrity, Judged, LegalValue, Policy, Report, Role, SignatureReport, Verdict,
-    judge,
+    Arrival, Class, Evidence, Integrity, Judged, LegalValue, Policy, Report, Role, SignatureKind,
+    SignatureReport, Verdict, judge,
 };
 pub use limits::Limits;
 pub use message::{Code, Reason};

@@ -1,7 +1,7 @@
 //! Proof that a document was judged: a type only this room can make. Whoever holds one need not ask again, and
 //! reads from the very bytes the signatures cover.
 
-use crate::judge::{Class, Judged, Lack, LegalValue, Report, Verdict};
+use crate::judge::{Class, Judged, Lack, LegalValue, Report, SignedBytes, Verdict};
 use crate::message::{Code, Reason};
 use crate::{Arrival, Format};
 use std::fmt;
@@ -50,7 +50,7 @@ impl<T> std::ops::Deref for Verified<T> {
 #[derive(Clone)]
 pub struct Document {
     bytes: Arc<[u8]>,
-    signed: usize,
+    signed: SignedBytes,
     sha256: [u8; 32],
     format: Format,
     report: Arc<Report>,
@@ -61,7 +61,7 @@ impl fmt::Debug for Document {
         f.debug_struct("Document")
             .field("format", &self.format)
             .field("bytes", &self.bytes.len())
-            .field("signed", &self.signed)
+            .field("signed", &self.signed_bytes().len())
             .finish_non_exhaustive()
     }
 }
@@ -75,7 +75,9 @@ impl Document {
     /// The very bytes the last signature covers (and, in a PDF, the signature itself): what is read and shown. It is
     /// a complete file.
     pub fn signed_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.signed).unwrap_or_default()
+        match &self.signed {
+            SignedBytes::Prefix(end) => self.bytes.get(..*end).unwrap_or_default(),
+        }
     }
 
     /// SHA-256 of the file.
@@ -157,7 +159,7 @@ impl Judged {
     fn prove(&self, basis: Basis) -> Option<Verified<Document>> {
         let value = Document {
             bytes: self.bytes().clone(),
-            signed: self.signed_end()?,
+            signed: self.signed()?.clone(),
             sha256: *self.sha256(),
             format: self.report().format?,
             report: self.shared_report(),

@@ -8,7 +8,9 @@ use certs::Certificate;
 use certs::trust::{Anchor, Hierarchy, Purpose, TrustStore};
 use mail::Chance;
 use signer::judge::TimeSource;
-use signer::{Class, Code, Evidence, Judged, Limits, Policy, Reason, SignatureReport, Verdict};
+use signer::{
+    Class, Code, Evidence, Judged, Limits, Policy, Reason, SignatureKind, SignatureReport, Verdict,
+};
 use signer::{make, pdf, tst};
 
 use super::files;
@@ -73,7 +75,7 @@ impl Release<'_> {
 
     async fn judge(&self, file: &Arc<[u8]>, policy: &Policy) -> Judged {
         let policy = Arc::new(policy.clone());
-        let case = Case { bytes: file.clone(), format: None, policy, now: files::now() };
+        let case = Case { input: file.clone().into(), policy, now: files::now() };
         self.fetcher.judge(&case, Evidence::default()).await
     }
 
@@ -146,8 +148,8 @@ impl Released {
         let is_alone = self.judged.report().signatures.len() == 1;
         let is_stamped = newest.time_source == TimeSource::Timestamp;
         let level = match (newest.kind, newest.verdict, is_stamped) {
-            ("timestamp", ..) if is_alone => "document timestamp",
-            ("timestamp", ..) => "PAdES-B-LTA",
+            (SignatureKind::Timestamp, ..) if is_alone => "document timestamp",
+            (SignatureKind::Timestamp, ..) => "PAdES-B-LTA",
             (_, Verdict::Valid, true) => "PAdES-B-LT",
             (_, _, true) => "PAdES-B-T",
             (_, _, false) => "PAdES-B-B",
@@ -242,7 +244,7 @@ mod tests {
         let released = signer.release(signer.sign(), signer.trust(), lists.path()).await.unwrap();
         assert!(!released.is_strange);
         let policy = Policy { trust: signer.trust(), ..Policy::default() };
-        let judged = signer::judge(released.bytes.into(), &policy, &Evidence::default(), files::now());
+        let judged = signer::judge(released.bytes, &policy, &Evidence::default(), files::now());
         assert_eq!(judged.verdict(), Verdict::Valid);
     }
 

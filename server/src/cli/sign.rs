@@ -141,7 +141,7 @@ impl Sign {
         let prepared: Prepared = match self.role {
             Some(RoleWord::Seal) => {
                 let policy = Arc::new(policy.clone());
-                let case = Case { bytes, format: None, policy, now: files::now() };
+                let case = Case { input: bytes.into(), policy, now: files::now() };
                 make::prepare_seal(&fetcher.judge(&case, Evidence::default()).await, &signing, &limits)
             }
             _ => make::prepare(&bytes, &signing, &limits),

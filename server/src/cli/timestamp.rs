@@ -56,9 +56,10 @@ impl Timestamp {
         let limits = Limits::default();
         // First the evidence for what is signed already, so that the stamp covers it (ETSI EN 319 142-1 §5.5).
         let shared = Arc::new(policy.clone());
-        let case = Case { bytes, format: None, policy: shared, now: files::now() };
+        let case = Case { input: bytes.into(), policy: shared, now: files::now() };
         let judged = fetcher.judge(&case, Evidence::default()).await;
-        let complete = make::add_evidence(&case.bytes, judged.used_evidence(), &limits).map_err(said)?;
+        let complete =
+            make::add_evidence(&case.input.bytes, judged.used_evidence(), &limits).map_err(said)?;
         let prepared = make::prepare_timestamp(&complete, &limits).map_err(said)?;
         let token = self.ask(fetcher, &prepared.timestamp_request(nonce())).await?;
         let stamped = prepared.finish(&token).map_err(said)?;

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use clap::Args;
 use mail::Timestamp;
 use signer::judge::TimeSource;
-use signer::{Evidence, Format, Integrity, Judged, Limits, Policy, Reason, Report, SignatureReport, Verdict};
+use signer::{
+    Evidence, Format, Input, Integrity, Judged, Limits, Policy, Reason, Report, SignatureReport, Verdict,
+};
 
 use super::{Outcome, files};
 use crate::evidence::Case;
@@ -64,15 +66,22 @@ impl Verify {
             false => files::anchors(&self.trust)?,
         };
         let own: Evidence = files::evidence(&self.intermediates, &self.crls, &self.ocsp)?;
-        let bytes: Arc<[u8]> = files::read(&self.file, Limits::default().file_bytes)?.into();
-        if self.content.is_some() && self.format.or_else(|| Format::sniff(&bytes)) == Some(Format::Pdf) {
-            anyhow::bail!("--content does not go with a PDF, which holds its content (PDF đã chứa nội dung)");
-        }
+        let input = self.input()?;
         let fetcher = files::fetcher(config.as_ref(), &trust, !self.offline)?;
         let policy = Arc::new(Policy { trust, ..Policy::default() });
         let now = self.time.unwrap_or_else(files::now);
-        let case = Case { bytes, format: self.format, policy, now };
+        let case = Case { input, policy, now };
         Ok(super::runtime()?.block_on(fetcher.judge(&case, own)))
+    }
+
+    fn input(&self) -> anyhow::Result<Input> {
+        let read = |file: &PathBuf| files::read(file, Limits::default().file_bytes);
+        let content = self.content.as_ref().map(read).transpose()?.map(Arc::from);
+        let input = Input::from(read(&self.file)?).of(self.format).with_content(content);
+        if input.content.is_some() && input.known_format() == Some(Format::Pdf) {
+            anyhow::bail!("--content does not go with a PDF, which holds its content (PDF đã chứa nội dung)");
+        }
+        Ok(input)
     }
 }
 

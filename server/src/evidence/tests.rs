@@ -208,7 +208,7 @@ impl World {
     }
 
     fn case(&self, bytes: Arc<[u8]>, root: &Authority) -> Case {
-        Case { bytes, format: None, policy: self.policy_under(root), now: self.clock.now() }
+        Case { input: bytes.into(), policy: self.policy_under(root), now: self.clock.now() }
     }
 
     async fn judged(&self, fetcher: &Fetcher) -> Judged {

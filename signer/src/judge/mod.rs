@@ -1,24 +1,30 @@
 //! Judging: facts first, judgement second. [`judge`] is a pure function of the bytes, the policy, the evidence
 //! somebody gathered and the time; it fetches nothing and says what it lacks.
 
+mod claim;
+mod cms;
 mod legal;
+mod pdf;
 mod report;
 mod signature;
 mod verdict;
 
 pub use certs::path::{Evidence, Lack};
+pub(crate) use claim::SignedBytes;
 pub use legal::{Arrival, LegalValue, legal_value};
 pub use report::{CertificateReport, EvidenceReport, Missing, Report, SignatureReport};
-pub use verdict::{Class, Indication, Integrity, Role, SubIndication, TimeSource, Verdict};
+pub use verdict::{Class, Indication, Integrity, Role, SignatureKind, SubIndication, TimeSource, Verdict};
 
 use crate::format::Format;
+use crate::input::Input;
 use crate::limits::Limits;
 use crate::message::{Code, Reason};
-use crate::pdf;
+use crate::pdf::Store;
 use crate::tst::parse_certificates;
 use certs::Fingerprint;
 use certs::revocation::{Crl, OcspResponse};
 use certs::trust::{Hierarchy, TrustStore};
+use claim::Claims;
 use mail::Timestamp;
 use signature::Judgement;
 use std::collections::{HashMap, HashSet};
@@ -48,8 +54,8 @@ pub struct Judged {
     report: Arc<Report>,
     lacks: Vec<Lack>,
     used: Evidence,
-    /// Where the last good signature's revision ends.
-    signed_end: Option<usize>,
+    /// What the signatures cover.
+    signed: Option<SignedBytes>,
 }
 
 impl fmt::Debug for Judged {
@@ -110,67 +116,26 @@ impl Judged {
         self.report.clone()
     }
 
-    pub(crate) fn signed_end(&self) -> Option<usize> {
-        self.signed_end
+    pub(crate) fn signed(&self) -> Option<&SignedBytes> {
+        self.signed.as_ref()
     }
 }
 
 /// Judges a document. `evidence`: what the caller has besides what the document brings; `now`: the moment of
 /// judging. Never fails: what cannot be read is a verdict with a reason.
-pub fn judge(bytes: Arc<[u8]>, policy: &Policy, evidence: &Evidence, now: Timestamp) -> Judged {
-    let format = Format::sniff(&bytes);
-    judge_as(format, bytes, policy, evidence, now)
-}
-
-/// [`judge`] for a format somebody states instead of having it recognised. `None`: nobody knows it.
-pub fn judge_as(
-    format: Option<Format>,
-    bytes: Arc<[u8]>,
-    policy: &Policy,
-    evidence: &Evidence,
-    now: Timestamp,
-) -> Judged {
-    let digest = ring::digest::digest(&ring::digest::SHA256, &bytes);
-    let mut sha256 = [0u8; 32];
-    sha256.copy_from_slice(digest.as_ref());
-    let mut report = Report {
-        verdict: Verdict::Indeterminate,
-        integrity: Integrity::None,
-        class: Class::Unsigned,
-        format,
-        sha256: sha256.iter().map(|b| format!("{b:02x}")).collect(),
-        size: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
-        judged_at: Some(now),
-        signatures: Vec::new(),
-        reasons: Vec::new(),
-        empty_fields: Vec::new(),
-        software: concat!("congvan ", env!("CARGO_PKG_VERSION")),
-    };
-    let mut lacks = Vec::new();
-    let mut used = Evidence::default();
-    let mut signed_end = None;
-    let read = match format {
-        Some(Format::Pdf) => pdf::read(&bytes, &policy.limits),
-        Some(_) => Err(Reason::new(Code::FormatUnsupported)),
-        None => Err(Reason::new(Code::FormatUnknown)),
-    };
-    match read {
+pub fn judge(input: impl Into<Input>, policy: &Policy, evidence: &Evidence, now: Timestamp) -> Judged {
+    let input = input.into();
+    let bytes = input.bytes.clone();
+    let sha256 = sha256(&bytes);
+    let mut report = blank_report(&input, &sha256, now);
+    let (mut lacks, mut used, mut signed) = (Vec::new(), Evidence::default(), None);
+    match read(&input, policy) {
         Err(reason) => unreadable(&mut report, reason),
-        Ok(facts) if facts.signatures.is_empty() => {
-            report.verdict = Verdict::Invalid;
-            report.reasons.push(Reason::new(Code::Unsigned));
-            report.empty_fields = facts.empty_fields;
-        }
-        Ok(facts) => {
-            let judgements = signature::judge_all(&bytes, &facts, policy, evidence, now);
+        Ok(claims) => {
+            let judgements = signature::judge_all(&claims, policy, evidence, now);
             summarise(&mut report, &judgements);
-            signed_end = facts
-                .signatures
-                .iter()
-                .filter_map(|s| s.signature.as_ref().ok())
-                .map(pdf::Signature::end)
-                .max();
-            report.empty_fields = facts.empty_fields;
+            signed = claims.signed;
+            report.empty_fields = claims.empty_fields;
             for judgement in judgements {
                 lacks.extend(judgement.lacks);
                 used.certificates.extend(judgement.used.certificates);
@@ -183,7 +148,39 @@ pub fn judge_as(
     once(&mut used.certificates, |c| c.sha256());
     once(&mut used.crls, |c| c.sha256());
     once(&mut used.ocsp, |o| o.sha256());
-    Judged { bytes, sha256, report: Arc::new(report), lacks, used, signed_end }
+    Judged { bytes, sha256, report: Arc::new(report), lacks, used, signed }
+}
+
+/// The reader of each format.
+fn read<'a>(input: &'a Input, policy: &Policy) -> Result<Claims<'a>, Reason> {
+    match input.known_format() {
+        Some(Format::Pdf) => pdf::claims(&input.bytes, &policy.limits),
+        Some(_) => Err(Reason::new(Code::FormatUnsupported)),
+        None => Err(Reason::new(Code::FormatUnknown)),
+    }
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
+    let mut sha256 = [0u8; 32];
+    sha256.copy_from_slice(digest.as_ref());
+    sha256
+}
+
+fn blank_report(input: &Input, sha256: &[u8; 32], now: Timestamp) -> Report {
+    Report {
+        verdict: Verdict::Indeterminate,
+        integrity: Integrity::None,
+        class: Class::Unsigned,
+        format: input.known_format(),
+        sha256: sha256.iter().map(|b| format!("{b:02x}")).collect(),
+        size: u64::try_from(input.bytes.len()).unwrap_or(u64::MAX),
+        judged_at: Some(now),
+        signatures: Vec::new(),
+        reasons: Vec::new(),
+        empty_fields: Vec::new(),
+        software: concat!("congvan ", env!("CARGO_PKG_VERSION")),
+    }
 }
 
 /// Each item once, in its first place.
@@ -209,6 +206,11 @@ fn unreadable(report: &mut Report, reason: Reason) {
 
 /// The document is as good as its worst signature.
 fn summarise(report: &mut Report, judgements: &[Judgement]) {
+    if judgements.is_empty() {
+        report.verdict = Verdict::Invalid;
+        report.reasons.push(Reason::new(Code::Unsigned));
+        return;
+    }
     let rank = |class: Class| match class {
         Class::Valid => 0,
         Class::ValidNoTimestamp => 1,
@@ -230,17 +232,20 @@ fn summarise(report: &mut Report, judgements: &[Judgement]) {
 }
 
 /// The caller's evidence and what the document's own store holds.
-pub(crate) fn gather(evidence: &Evidence, store: &pdf::Store, policy: &Policy) -> Evidence {
+fn gather(evidence: &Evidence, store: &Store, policy: &Policy) -> Evidence {
     let mut all = evidence.clone();
     all.certificates.extend(parse_certificates(&store.certificates, &policy.limits));
-    extend(&mut all, &store.crls, &store.ocsp, policy);
+    let (crls, ocsp) = revocation_evidence(&store.crls, &store.ocsp, policy);
+    all.crls.extend(crls);
+    all.ocsp.extend(ocsp);
     all
 }
 
-/// Adds revocation evidence that can be read; what cannot proves nothing.
-pub(crate) fn extend(all: &mut Evidence, crls: &[Vec<u8>], ocsp: &[Vec<u8>], policy: &Policy) {
+/// Lists and answers that can be read; what cannot proves nothing.
+fn revocation_evidence(crls: &[Vec<u8>], ocsp: &[Vec<u8>], policy: &Policy) -> (Vec<Crl>, Vec<OcspResponse>) {
     let most = policy.limits.evidence_items;
     let limits = &policy.certificate_limits;
-    all.crls.extend(crls.iter().take(most).filter_map(|der| Crl::from_der(der, limits).ok()));
-    all.ocsp.extend(ocsp.iter().take(most).filter_map(|der| OcspResponse::from_der(der, limits).ok()));
+    let crls = crls.iter().take(most).filter_map(|der| Crl::from_der(der, limits).ok());
+    let ocsp = ocsp.iter().take(most).filter_map(|der| OcspResponse::from_der(der, limits).ok());
+    (crls.collect(), ocsp.collect())
 }

@@ -1,10 +1,10 @@
 //! The report: what was found and why, for people (two languages) and for programs (stable codes), as the JSON of
 //! `congvan verify`. It never holds a personal number (RULES D25): of a subject it keeps names and units.
 
-use super::verdict::{Class, Indication, Integrity, Role, SubIndication, TimeSource, Verdict};
+use super::verdict::{Class, Indication, Integrity, Role, SignatureKind, SubIndication, TimeSource, Verdict};
+use crate::coverage::Coverage;
 use crate::format::Format;
 use crate::message::Reason;
-use crate::pdf::Coverage;
 use certs::path::Lack;
 use certs::revocation::Source;
 use certs::{Certificate, Fingerprint, oids};
@@ -122,10 +122,10 @@ impl From<&Lack> for Missing {
 /// One signature, judged.
 #[derive(Clone, Debug, Serialize)]
 pub struct SignatureReport {
-    /// The form field.
+    /// Its name in the file: a form field, an element's id, a signer's place.
     pub field: String,
-    /// `approval`, `certification` or `timestamp`.
-    pub kind: &'static str,
+    /// What the signature is for.
+    pub kind: SignatureKind,
     /// Who signed, for people; null when no certificate was found.
     pub signer: Option<String>,
     /// The common name alone, to be held against the package's `SignerInfo` (RULES D29 step 8).

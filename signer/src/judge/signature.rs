@@ -1,13 +1,13 @@
-//! One signature: integrity, signer, time, path, and the class that follows (RULES D29, ETSI EN 319 102-1 §5).
+//! One signature: signer, time, path, and the class that follows (RULES D29, ETSI EN 319 102-1 §5). Whether the bytes
+//! are those that were signed is the container's matter: see `cms` beside this file.
 
+use super::claim::{Claim, Claims, Container, Intact};
 use super::report::{CertificateReport, EvidenceReport, Missing, SignatureReport, readable};
-use super::verdict::{Class, Indication, Integrity, Role, SubIndication, TimeSource, Verdict};
-use super::{Policy, extend, gather};
-use crate::asn1;
-use crate::cms::{self, SignedData};
+use super::verdict::{Class, Indication, Integrity, Role, SignatureKind, SubIndication, TimeSource, Verdict};
+use super::{Policy, gather, revocation_evidence};
+use crate::coverage::Coverage;
 use crate::message::{Code, Reason};
-use crate::pdf::{Coverage, Facts, Kind, Signature, Signed, SubFilter};
-use crate::tst::{Token, TokenVerdict, parse_certificates};
+use crate::tst::{Token, TokenVerdict};
 use certs::Certificate;
 use certs::path::{self, Defect, Evidence, Lack, PathVerdict, Question};
 use certs::revocation::Source;
@@ -26,20 +26,17 @@ const ORDER_TOLERANCE: i64 = 300;
 
 /// Judges all signatures, the last first, since a later document timestamp proves when an earlier one existed.
 pub(crate) fn judge_all(
-    bytes: &[u8],
-    facts: &Facts,
+    claims: &Claims<'_>,
     policy: &Policy,
     evidence: &Evidence,
     now: Timestamp,
 ) -> Vec<Judgement> {
-    let evidence = gather(evidence, &facts.store, policy);
+    let evidence = gather(evidence, &claims.store, policy);
     let mut proven: Option<Timestamp> = None;
     let mut judgements = Vec::new();
-    for signed in facts.signatures.iter().rev() {
-        let mut work = Work::new(signed, bytes, policy, &evidence, now, proven);
-        work.run();
-        let judgement = work.finish();
-        if judgement.report.kind == "timestamp" && judgement.report.class.is_good() {
+    for claim in claims.signatures.iter().rev() {
+        let judgement = Work::new(claim, policy, &evidence, now, proven).run();
+        if judgement.report.kind == SignatureKind::Timestamp && judgement.report.class.is_good() {
             proven = judgement.report.time.or(proven);
         }
         judgements.push(judgement);
@@ -68,15 +65,15 @@ fn check_order(judgements: &mut [Judgement]) {
     }
 }
 
-struct Work<'a> {
-    signed: &'a Signed,
-    bytes: &'a [u8],
-    policy: &'a Policy,
-    evidence: &'a Evidence,
+/// One signature on its way to a verdict.
+pub(super) struct Work<'a> {
+    claim: &'a Claim<'a>,
+    pub(super) policy: &'a Policy,
+    pub(super) evidence: &'a Evidence,
     now: Timestamp,
     /// Existence proven by a later document timestamp.
     proven: Option<Timestamp>,
-    report: SignatureReport,
+    pub(super) report: SignatureReport,
     lacks: Vec<Lack>,
     weak: Vec<Reason>,
     /// What the paths rest on, to be archived (RULES D31).
@@ -84,49 +81,43 @@ struct Work<'a> {
 }
 
 /// Why judging stops early.
-struct Stop(Verdict, SubIndication, Reason);
+pub(super) struct Stop(Verdict, SubIndication, Reason);
 
-type Step<T = ()> = Result<T, Stop>;
+pub(super) type Step<T = ()> = Result<T, Stop>;
 
-fn failed<T>(sub: SubIndication, reason: Reason) -> Step<T> {
+pub(super) fn failed<T>(sub: SubIndication, reason: Reason) -> Step<T> {
     Err(Stop(Verdict::Invalid, sub, reason))
 }
 
-fn unclear<T>(sub: SubIndication, reason: Reason) -> Step<T> {
+pub(super) fn unclear<T>(sub: SubIndication, reason: Reason) -> Step<T> {
     Err(Stop(Verdict::Indeterminate, sub, reason))
 }
 
 impl<'a> Work<'a> {
     fn new(
-        signed: &'a Signed,
-        bytes: &'a [u8],
+        claim: &'a Claim<'a>,
         policy: &'a Policy,
         evidence: &'a Evidence,
         now: Timestamp,
         proven: Option<Timestamp>,
     ) -> Self {
-        let facts = signed.signature.as_ref().ok();
         let report = SignatureReport {
-            field: signed.field.clone(),
-            kind: match facts.map(|f| f.kind) {
-                Some(Kind::Certification(_)) => "certification",
-                Some(Kind::DocTimestamp) => "timestamp",
-                _ => "approval",
-            },
+            field: claim.field.clone(),
+            kind: claim.kind,
             signer: None,
             signer_name: None,
             role: Role::Unknown,
             verdict: Verdict::Indeterminate,
             integrity: Integrity::None,
             class: Class::UnknownRevocation,
-            covers_whole_document: signed.coverage == Coverage::WholeDocument,
-            coverage: signed.coverage,
+            covers_whole_document: claim.coverage == Coverage::WholeDocument,
+            coverage: claim.coverage,
             indication: Indication::Indeterminate,
             sub_indication: None,
             time: None,
             time_source: TimeSource::None,
-            claimed_time: facts.and_then(|f| f.claimed),
-            stated_reason: facts.and_then(|f| f.reason.clone()),
+            claimed_time: claim.claimed,
+            stated_reason: claim.stated_reason.clone(),
             certificate: None,
             algorithm: None,
             reasons: Vec::new(),
@@ -135,8 +126,7 @@ impl<'a> Work<'a> {
             missing: Vec::new(),
         };
         Self {
-            signed,
-            bytes,
+            claim,
             policy,
             evidence,
             now,
@@ -148,21 +138,27 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn run(&mut self) {
-        let result = match &self.signed.signature {
-            Err(reason) => {
-                self.report.integrity = Integrity::Broken;
-                match reason.code {
-                    Code::SigSubFilter => {
-                        self.report.integrity = Integrity::None;
-                        unclear(SubIndication::SigConstraintsFailure, reason.clone())
-                    }
-                    _ => failed(SubIndication::FormatFailure, reason.clone()),
-                }
-            }
-            Ok(facts) if facts.sub_filter == SubFilter::Rfc3161 => self.document_timestamp(facts),
-            Ok(facts) => self.signature(facts),
+    fn run(mut self) -> Judgement {
+        let claim = self.claim;
+        let result = match &claim.container {
+            Err(reason) => self.no_signature(reason),
+            Ok(Container::Token { der, pieces }) => self.document_timestamp(der, pieces),
+            Ok(Container::Cms(cms)) => self.open_cms(cms).and_then(|intact| self.signature(intact)),
         };
+        self.conclude(result);
+        self.report.missing = self.lacks.iter().map(Missing::from).collect();
+        Judgement { report: self.report, lacks: self.lacks, used: self.used }
+    }
+
+    fn no_signature(&mut self, reason: &Reason) -> Step {
+        if reason.code == Code::SigSubFilter {
+            return unclear(SubIndication::SigConstraintsFailure, reason.clone());
+        }
+        self.report.integrity = Integrity::Broken;
+        failed(SubIndication::FormatFailure, reason.clone())
+    }
+
+    fn conclude(&mut self, result: Step) {
         match result {
             Ok(()) if self.weak.is_empty() => {
                 self.report.verdict = Verdict::Valid;
@@ -195,19 +191,14 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn finish(mut self) -> Judgement {
-        self.report.missing = self.lacks.iter().map(Missing::from).collect();
-        Judgement { report: self.report, lacks: self.lacks, used: self.used }
-    }
-
     /// A document timestamp: a token over the file.
-    fn document_timestamp(&mut self, facts: &Signature) -> Step {
+    fn document_timestamp(&mut self, der: &[u8], pieces: &[&[u8]]) -> Step {
         self.report.role = Role::Timestamp;
-        let token = match Token::read(&facts.contents, &self.policy.limits) {
+        let token = match Token::read(der, &self.policy.limits) {
             Ok(token) => token,
             Err(reason) => return self.damaged(reason),
         };
-        if !token.is_over(&facts.pieces(self.bytes)) {
+        if !token.is_over(pieces) {
             self.report.integrity = Integrity::Broken;
             return failed(SubIndication::HashFailure, Reason::new(Code::CmsDigest));
         }
@@ -232,7 +223,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn damaged<T>(&mut self, reason: Reason) -> Step<T> {
+    pub(super) fn damaged<T>(&mut self, reason: Reason) -> Step<T> {
         if reason.code == Code::CmsAlgorithm {
             return unclear(SubIndication::CryptoConstraintsFailure, reason);
         }
@@ -242,7 +233,7 @@ impl<'a> Work<'a> {
 
     /// What happened to the file after this signature.
     fn check_changes(&mut self) -> Step {
-        match &self.signed.fault {
+        match &self.claim.fault {
             None => Ok(()),
             Some(reason) => {
                 self.report.integrity = Integrity::Broken;
@@ -256,7 +247,9 @@ impl<'a> Work<'a> {
         let mut evidence = self.evidence.clone();
         evidence.certificates.extend(token.certificates().iter().cloned());
         let (crls, ocsp) = token.revocation();
-        extend(&mut evidence, crls, ocsp, self.policy);
+        let (crls, ocsp) = revocation_evidence(crls, ocsp, self.policy);
+        evidence.crls.extend(crls);
+        evidence.ocsp.extend(ocsp);
         let limits = &self.policy.certificate_limits;
         let verdict = token.judge(&evidence, &self.policy.trust, self.now.secs(), limits);
         if let TokenVerdict::Valid { path, .. } = &verdict {
@@ -265,59 +258,24 @@ impl<'a> Work<'a> {
         verdict
     }
 
-    fn signature(&mut self, facts: &Signature) -> Step {
-        let data = match cms::read(&facts.contents, &self.policy.limits) {
-            Ok(data) => data,
-            Err(reason) => return self.damaged(reason),
-        };
-        self.report.algorithm = Some(format!("{:?}, {:?}", data.signer.digest, data.signer.algorithm));
-        self.report.claimed_time =
-            facts.claimed.or_else(|| data.signer.signing_time().map(Timestamp::from_secs));
-        let signer = self.intact(facts, &data)?;
+    /// The arithmetic is right; now who signed, when, and whether the certificate was good then.
+    fn signature(&mut self, intact: Intact) -> Step {
+        let Intact { signer, certificates, crls, ocsp, tokens, weak } = intact;
         self.identify(&signer);
         self.check_changes()?;
-        self.strength(&data, &signer);
+        self.weak.extend(weak);
         let mut evidence = self.evidence.clone();
-        evidence.certificates.extend(parse_certificates(&data.certificates, &self.policy.limits));
-        extend(&mut evidence, &data.crls, &data.ocsp, self.policy);
-        self.find_time(&data)?;
+        evidence.certificates.extend(certificates);
+        evidence.crls.extend(crls);
+        evidence.ocsp.extend(ocsp);
+        self.find_time(&tokens)?;
         self.path(&signer, &evidence)
     }
 
-    /// Digest, signer's certificate, signature value, binding: whether these are the bytes that were signed.
-    fn intact(&mut self, facts: &Signature, data: &SignedData) -> Step<Certificate> {
-        let pieces = facts.pieces(self.bytes);
-        let cades = facts.sub_filter == SubFilter::CadesDetached;
-        // Both containers are detached: content inside would be a second truth.
-        if data.content.is_some() {
-            return self.damaged(Reason::new(Code::CmsContentType));
-        }
-        if cades && data.signer.attributes.is_none() {
-            return self.damaged(Reason::new(Code::CmsAttributes));
-        }
-        if let Err(reason) = data.check_content(asn1::DATA, &pieces) {
-            self.report.integrity = Integrity::Broken;
-            let sub = match reason.code {
-                Code::CmsDigest => SubIndication::HashFailure,
-                _ => SubIndication::FormatFailure,
-            };
-            return failed(sub, reason);
-        }
-        let own = parse_certificates(&data.certificates, &self.policy.limits);
-        let Some(signer) = data.find_signer(own.iter().chain(&self.evidence.certificates)) else {
-            return unclear(SubIndication::NoSigningCertificateFound, Reason::new(Code::CmsNoCertificate));
-        };
-        if let Err(reason) = data.check_signature(&signer, &pieces) {
-            self.report.integrity = Integrity::Broken;
-            return failed(SubIndication::SigCryptoFailure, reason);
-        }
-        self.report.integrity = Integrity::Intact;
-        match data.is_bound_to(&signer) {
-            Some(true) => Ok(signer),
-            None if !cades => Ok(signer),
-            None => failed(SubIndication::FormatFailure, Reason::new(Code::CmsNoBinding)),
-            Some(false) => failed(SubIndication::FormatFailure, Reason::new(Code::CmsBinding)),
-        }
+    /// What the signature says of itself, before anything is proven. The file's own word on the time goes first.
+    pub(super) fn note_claims(&mut self, algorithm: &str, claimed: Option<Timestamp>) {
+        self.report.algorithm = Some(algorithm.to_owned());
+        self.report.claimed_time = self.report.claimed_time.or(claimed);
     }
 
     /// Names the signer and whom it speaks for: the directory first, then the UID's prefix (RULES D25). The UID's
@@ -335,21 +293,11 @@ impl<'a> Work<'a> {
         };
     }
 
-    fn strength(&mut self, data: &SignedData, signer: &Certificate) {
-        let weak_binding = data.signer.attributes.is_some() && data.signer.digest.is_weak();
-        if weak_binding || data.signer.algorithm.is_weak() {
-            self.weak.push(Reason::new(Code::WeakDigest));
-        }
-        if signer.public_key().is_weak() {
-            self.weak.push(Reason::new(Code::WeakKey));
-        }
-    }
-
     /// The best signature time: a token that is over this signature and trusted, a later document timestamp, or
     /// the signer's own claim (RULES D29 step 4).
-    fn find_time(&mut self, data: &SignedData) -> Step {
+    fn find_time(&mut self, tokens: &[(Vec<u8>, Vec<u8>)]) -> Step {
         let mut undecided = Vec::new();
-        for bytes in &data.signer.timestamps {
+        for (bytes, over) in tokens {
             let token = match Token::read(bytes, &self.policy.limits) {
                 Ok(token) => token,
                 Err(reason) => {
@@ -359,7 +307,7 @@ impl<'a> Work<'a> {
                     );
                 }
             };
-            if !token.is_over(&[&data.signer.signature]) {
+            if !token.is_over(&[over]) {
                 return failed(SubIndication::HashFailure, Reason::new(Code::TimestampImprint));
             }
             match self.judge_token(&token) {

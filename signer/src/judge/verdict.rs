@@ -127,6 +127,18 @@ pub enum Role {
     Unknown,
 }
 
+/// What a signature is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SignatureKind {
+    /// The usual one: somebody stands for what is signed.
+    Approval,
+    /// The author's, which says what may still change (PDF DocMDP).
+    Certification,
+    /// A timestamp over the document.
+    Timestamp,
+}
+
 /// Where a signature's time comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

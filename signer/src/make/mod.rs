@@ -14,10 +14,11 @@ pub use evidence::add_evidence;
 
 use crate::asn1;
 use crate::cms::{self, Parts, Ready};
+use crate::coverage::Coverage;
 use crate::judge::{Evidence, Judged, Policy, Role, judge};
 use crate::limits::Limits;
 use crate::message::{Code, Reason};
-use crate::pdf::{self, Coverage, Kind, Signed as PdfSigned};
+use crate::pdf::{self, Kind, Signed as PdfSigned};
 use crate::tst;
 use crate::verified::{Document, Refusal, Verified};
 use certs::Certificate;

@@ -26,22 +26,11 @@ pub(crate) use signature::fields as signature_fields;
 pub use signature::{Found, Kind, Lock, Signature, SubFilter};
 pub(crate) use write::{Update as PendingUpdate, escape_text};
 
+use crate::coverage::Coverage;
 use crate::limits::Limits;
 use crate::message::{Code, Reason};
 use changes::Examined;
 use std::collections::HashMap;
-
-/// How much of the file a signature covers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Coverage {
-    /// All of it, except the signature itself.
-    WholeDocument,
-    /// All of the revision it closes; later updates followed.
-    WholeRevision,
-    /// Something else: refused.
-    None,
-}
 
 /// A signature with what happened to the file after it.
 #[derive(Clone, Debug)]

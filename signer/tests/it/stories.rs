@@ -7,9 +7,10 @@ use certs::issue::Validity;
 use certs::keys::{Key, Scheme, Size};
 use certs::revocation::{OcspStatus, RevocationFacts, RevocationReason};
 use signer::make::{self, Appearance, Signing};
-use signer::pdf::{self, Coverage};
+use signer::pdf;
 use signer::tst::{self, TokenVerdict};
 use signer::{Arrival, Class, Code, Integrity, LegalValue, Limits, Role, Verdict};
+use signer::{Coverage, SignatureKind};
 
 #[test]
 fn a_blank_page_is_a_readable_unsigned_pdf() {
@@ -183,7 +184,7 @@ fn d25_the_directory_places_a_certificate_and_no_personal_number_leaves() {
     let file = world.complete();
     let mut policy = world.policy();
     policy.roles.insert(world.leader.certificate().sha256(), Role::Agency);
-    let judged = signer::judge(file.into(), &policy, &Default::default(), at(NOON + 3600));
+    let judged = signer::judge(file, &policy, &Default::default(), at(NOON + 3600));
     assert_eq!(judged.report().signatures[0].role, Role::Agency, "the directory wins over the UID");
     let json = serde_json::to_string(judged.report()).unwrap();
     assert!(json.contains("Nguyễn Văn A") && !json.contains("001099012345") && !json.contains("CCCD"));
@@ -225,7 +226,7 @@ fn a_document_timestamp_proves_an_untimed_signature() {
     evidence.crls = world.crls(NOON + 2 * DAY, &[(&world.leader, NOON + DAY)]);
     let judged = world.judge(&file, &evidence, NOON + 3 * DAY);
     assert_eq!(judged.class(), Class::Valid, "revoked a day after the proof: {}", line(&judged));
-    assert_eq!(judged.report().signatures[1].kind, "timestamp");
+    assert_eq!(judged.report().signatures[1].kind, SignatureKind::Timestamp);
 }
 
 #[test]

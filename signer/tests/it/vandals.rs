@@ -431,7 +431,7 @@ fn complete() -> &'static (Vec<u8>, Marks) {
 /// What is thought of a mutated complete document; the evidence at hand is enough for a good one.
 fn mutated(file: &[u8]) -> Judged {
     let world = World::get();
-    judge(file.into(), &world.policy(), &world.evidence(NOON + 120), at(NOON + 3600))
+    judge(file.to_vec(), &world.policy(), &world.evidence(NOON + 120), at(NOON + 3600))
 }
 
 proptest! {

@@ -195,7 +195,7 @@ impl World {
     }
 
     pub(crate) fn judge(&self, pdf: &[u8], evidence: &Evidence, now: i64) -> Judged {
-        judge(pdf.into(), &self.policy(), evidence, at(now))
+        judge(pdf.to_vec(), &self.policy(), evidence, at(now))
     }
 }
 

@@ -1,0 +1,48 @@
+//! A PDF's facts as claims.
+
+use super::claim::{Claim, Claims, CmsClaim, Container, SignedBytes};
+use super::verdict::SignatureKind;
+use crate::limits::Limits;
+use crate::message::Reason;
+use crate::pdf::{self, Facts, Kind, Signature, Signed, SubFilter};
+use std::borrow::Cow;
+
+/// Reads a PDF. Errors: why nothing can be said about its signatures.
+pub(super) fn claims<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Claims<'a>, Reason> {
+    let Facts { signatures, empty_fields, store } = pdf::read(bytes, limits)?;
+    let ends = signatures.iter().filter_map(|s| s.signature.as_ref().ok()).map(Signature::end);
+    Ok(Claims {
+        signed: ends.max().map(SignedBytes::Prefix),
+        signatures: signatures.into_iter().map(|signed| claim(bytes, signed)).collect(),
+        empty_fields,
+        store,
+    })
+}
+
+fn claim(bytes: &[u8], signed: Signed) -> Claim<'_> {
+    let Signed { field, signature, coverage, fault, .. } = signed;
+    let facts = signature.as_ref().ok();
+    Claim {
+        field,
+        kind: match facts.map(|f| f.kind) {
+            Some(Kind::Certification(_)) => SignatureKind::Certification,
+            Some(Kind::DocTimestamp) => SignatureKind::Timestamp,
+            Some(Kind::Approval) | None => SignatureKind::Approval,
+        },
+        coverage,
+        claimed: facts.and_then(|f| f.claimed),
+        stated_reason: facts.and_then(|f| f.reason.clone()),
+        container: signature.map(|facts| container(bytes, facts)),
+        fault,
+    }
+}
+
+fn container(bytes: &[u8], facts: Signature) -> Container<'_> {
+    let pieces = facts.pieces(bytes).to_vec();
+    let der = Cow::Owned(facts.contents);
+    match facts.sub_filter {
+        SubFilter::Rfc3161 => Container::Token { der, pieces },
+        SubFilter::CadesDetached => Container::Cms(CmsClaim { der, pieces, is_cades: true }),
+        SubFilter::Pkcs7Detached => Container::Cms(CmsClaim { der, pieces, is_cades: false }),
+    }
+}
