@@ -14,12 +14,13 @@ mod name;
 mod private;
 mod public;
 mod scheme;
+mod seeded;
 mod token;
 
 use std::fmt;
 
 pub use name::{KeyName, PinSource, TokenUri};
-pub use private::{Key, Pkcs12, Size};
+pub use private::{Key, KeyFile, Size};
 pub use public::{KeyKind, PublicKey};
 pub use scheme::{Scheme, Signature, ecdsa_from_fixed, ecdsa_to_fixed, verify};
 pub use token::{Pin, Token, TokenKey};

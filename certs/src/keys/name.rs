@@ -19,7 +19,7 @@ pub enum KeyName {
     /// A file.
     File(PathBuf),
     /// A token.
-    Token(TokenUri),
+    Token(Box<TokenUri>),
 }
 
 /// A `pkcs11:` URI (RFC 7512 §2). What is `None` does not matter.
@@ -63,7 +63,7 @@ impl FromStr for KeyName {
             return Err(Error::KeyName("too long, or with a NUL"));
         }
         if let Some(rest) = text.strip_prefix("pkcs11:") {
-            return TokenUri::read(rest).map(KeyName::Token);
+            return TokenUri::read(rest).map(|uri| KeyName::Token(Box::new(uri)));
         }
         let path = text.strip_prefix("file:").unwrap_or(text);
         // RFC 8089: file:///path and file:/path are the same file.

@@ -11,10 +11,11 @@ use openssl::rsa::{Padding, Rsa};
 use openssl::sign::{RsaPssSaltlen, Signer};
 use zeroize::Zeroizing;
 
-use crate::Error;
 use crate::algorithm::SignatureAlgorithm;
 use crate::certificate::Certificate;
-use crate::keys::{KeyKind, PublicKey, Scheme, Signature, SigningKey};
+use crate::der::{Reader, Tag};
+use crate::keys::{KeyKind, PublicKey, Scheme, Signature, SigningKey, seeded};
+use crate::{Error, Limits};
 
 /// Kinds and sizes of keys this house generates (RULES D12: RSA of at least 2048 bits, or a modern curve).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,10 +38,12 @@ pub enum Size {
 pub struct Key {
     private: PKey<Private>,
     public: PublicKey,
+    /// Signatures repeat: see [`super::seeded`].
+    is_seeded: bool,
 }
 
-/// What a PKCS #12 file held.
-pub struct Pkcs12 {
+/// What a key's file held.
+pub struct KeyFile {
     /// The private key.
     pub key: Key,
     /// Its certificate, when the file has one.
@@ -85,11 +88,31 @@ impl Key {
         Self::from_openssl(PKey::private_key_from_pkcs8(der).map_err(|_| Error::KeyLocked)?)
     }
 
+    /// Opens whatever a file holds: PEM (with certificates beside the key, if any), PKCS #8 or PKCS #12 in DER.
+    ///
+    /// Errors: [`Error::KeyLocked`], also when a password is needed and none was given; [`Error::KeyUnfit`]; what is
+    /// wrong with a certificate.
+    pub fn from_file(bytes: &[u8], password: Option<&str>) -> Result<KeyFile, Error> {
+        if bytes.first() != Some(&0x30) {
+            let key = Self::from_pem(bytes, password.map(str::as_bytes))?;
+            let mut others = Certificate::all_from_pem(bytes, &Limits::default())?;
+            let own = others.iter().position(|one| one.public_key() == key.public());
+            let certificate = own.map(|own| others.remove(own));
+            return Ok(KeyFile { key, certificate, others });
+        }
+        // PKCS #12 is version 3 (RFC 7292 §4), PKCS #8 version 0 or 1 (RFC 5958 §2).
+        let version = || Reader::ber(bytes).only()?.children()?.expect(Tag::INTEGER)?.small();
+        match version() {
+            Ok(3) => Self::from_pkcs12(bytes, password.unwrap_or_default()),
+            _ => Ok(KeyFile { key: Self::from_pkcs8(bytes)?, certificate: None, others: Vec::new() }),
+        }
+    }
+
     /// Opens a PKCS #12 container.
     ///
     /// Errors: [`Error::KeyLocked`] (also for containers in RC2, which the library no longer opens),
     /// [`Error::KeyUnfit`] when there is no key in it.
-    pub fn from_pkcs12(der: &[u8], password: &str) -> Result<Pkcs12, Error> {
+    pub fn from_pkcs12(der: &[u8], password: &str) -> Result<KeyFile, Error> {
         let container = pkcs12::Pkcs12::from_der(der).map_err(|_| Error::KeyLocked)?;
         let parts = container.parse2(password).map_err(|_| Error::KeyLocked)?;
         let read = |x509: &openssl::x509::X509Ref| {
@@ -101,7 +124,7 @@ impl Key {
             others.push(read(other)?);
         }
         let key = parts.pkey.ok_or(Error::KeyUnfit("the container has no private key"))?;
-        Ok(Pkcs12 { key: Self::from_openssl(key)?, certificate, others })
+        Ok(KeyFile { key: Self::from_openssl(key)?, certificate, others })
     }
 
     fn from_openssl(key: PKey<Private>) -> Result<Key, Error> {
@@ -110,7 +133,20 @@ impl Key {
         if Scheme::usual(public.kind()).is_none() || public.is_weak() || !public.is_supported() {
             return Err(Error::KeyUnfit("RSA from 2048 bits, P-256, P-384, P-521 or Ed25519 is needed"));
         }
-        Ok(Key { private: key, public })
+        Ok(Key { private: key, public, is_seeded: false })
+    }
+
+    /// The key of a seed that is no secret: for [`crate::issue::world`].
+    pub(crate) fn seeded(size: Size, seed: &str) -> Result<Key, Error> {
+        let key = Self::from_openssl(seeded::key(size, seed).map_err(|_| Error::Library)?)?;
+        Ok(Key { is_seeded: true, ..key })
+    }
+
+    /// As [`Key::seeded`], RSA of any size: defects on demand.
+    pub(crate) fn seeded_rsa(bits: u32, seed: &str) -> Result<Key, Error> {
+        let private = seeded::rsa(bits, seed).map_err(|_| Error::Library)?;
+        let spki = private.public_key_to_der().map_err(|_| Error::Library)?;
+        Ok(Key { public: PublicKey::from_spki(&spki)?, private, is_seeded: true })
     }
 
     /// Its public half.
@@ -172,6 +208,9 @@ impl Key {
         message: &[u8],
     ) -> Result<Signature, Error> {
         let key = &self.private;
+        if let (true, SignatureAlgorithm::Ecdsa(digest)) = (self.is_seeded, algorithm) {
+            return seeded::ecdsa(key, digest, message).map(Signature).map_err(|_| Error::Library);
+        }
         let sign = || -> Result<Vec<u8>, openssl::error::ErrorStack> {
             let mut signer = match algorithm.digest() {
                 Some(digest) => Signer::new(digest.openssl(), key)?,
@@ -234,8 +273,8 @@ impl fmt::Debug for Key {
     }
 }
 
-impl fmt::Debug for Pkcs12 {
+impl fmt::Debug for KeyFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Pkcs12({:?}, {:?})", self.key, self.certificate)
+        write!(f, "KeyFile({:?}, {:?})", self.key, self.certificate)
     }
 }

@@ -1,5 +1,6 @@
 //! Stories and tables about certificates, paths, revocation and keys.
 
+mod defects;
 mod hostile;
 mod keys;
 mod oracle;

@@ -115,7 +115,7 @@ fn certify(key: &Key, number: u64) -> Certificate {
 
 fn uri(rest: &str) -> TokenUri {
     match format!("pkcs11:{rest}?module-path={MODULE}").parse().unwrap() {
-        KeyName::Token(uri) => uri,
+        KeyName::Token(uri) => *uri,
         other => panic!("{other:?}"),
     }
 }
