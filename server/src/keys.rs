@@ -39,7 +39,7 @@ impl OwnKey {
             KeyName::File(path) => Self::from_file(path, given, password),
             KeyName::Token(uri) => Self::from_token(uri, given, password),
         };
-        own.with_context(|| format!("key {name} / khóa {name}"))
+        own.with_context(|| format!("khóa / key {name}"))
     }
 
     fn from_file(

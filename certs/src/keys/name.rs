@@ -1,7 +1,7 @@
 //! How a key is named: a file, or an object in a token (RFC 7512).
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use crate::Error;
@@ -171,14 +171,18 @@ fn escape(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
     })
 }
 
+/// A path with its scheme; two slashes at its beginning would be read as part of that.
+fn file(path: &Path) -> String {
+    let host = if path.to_string_lossy().starts_with("//") { "//" } else { "" };
+    format!("file:{host}{}", path.display())
+}
+
 impl fmt::Display for KeyName {
     /// In the form it is read from.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             // A path that looks like something else is told apart by its scheme.
-            KeyName::File(path) if path.to_string_lossy().contains(':') => {
-                write!(f, "file://{}", path.display())
-            }
+            KeyName::File(path) if path.to_string_lossy().contains(':') => f.write_str(&file(path)),
             KeyName::File(path) => write!(f, "{}", path.display()),
             KeyName::Token(uri) => write!(f, "{uri}"),
         }
@@ -206,7 +210,7 @@ impl fmt::Display for TokenUri {
         escape(f, self.module.to_string_lossy().as_bytes())?;
         let source = match &self.pin {
             None => return Ok(()),
-            Some(PinSource::File(path)) => format!("file://{}", path.display()),
+            Some(PinSource::File(path)) => file(path),
             Some(PinSource::Variable(name)) => format!("env:{name}"),
         };
         f.write_str("&pin-source=")?;

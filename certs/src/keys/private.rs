@@ -7,6 +7,7 @@ use openssl::nid::Nid;
 use openssl::pkcs12;
 use openssl::pkey::{Id, PKey, Private};
 use openssl::pkey_ctx::PkeyCtx;
+use openssl::provider::Provider;
 use openssl::rsa::{Padding, Rsa};
 use openssl::sign::{RsaPssSaltlen, Signer};
 use zeroize::Zeroizing;
@@ -108,13 +109,23 @@ impl Key {
         }
     }
 
-    /// Opens a PKCS #12 container.
+    /// Opens a PKCS #12 container, also one in the old ciphers (RC2, 3DES with SHA-1) that authorities still hand out.
     ///
-    /// Errors: [`Error::KeyLocked`] (also for containers in RC2, which the library no longer opens),
-    /// [`Error::KeyUnfit`] when there is no key in it.
+    /// Errors: [`Error::KeyLocked`]; [`Error::KeyUnfit`] when there is no key in it, or when its cipher is an old one and
+    /// OpenSSL's module for those is not installed.
     pub fn from_pkcs12(der: &[u8], password: &str) -> Result<KeyFile, Error> {
         let container = pkcs12::Pkcs12::from_der(der).map_err(|_| Error::KeyLocked)?;
-        let parts = container.parse2(password).map_err(|_| Error::KeyLocked)?;
+        let parts = match container.parse2(password) {
+            Err(errors) if is_old_cipher(&errors) => {
+                // Unloaded again when this returns: nothing else may use what it brings.
+                let _old = Provider::try_load(None, "legacy", true).map_err(|_| {
+                    Error::KeyUnfit("the container is in an old cipher this machine does not have")
+                })?;
+                container.parse2(password)
+            }
+            other => other,
+        };
+        let parts = parts.map_err(|_| Error::KeyLocked)?;
         let read = |x509: &openssl::x509::X509Ref| {
             Certificate::from_der(&x509.to_der().map_err(|_| Error::Library)?)
         };
@@ -251,6 +262,11 @@ impl Key {
         };
         build().map(Zeroizing::new).map_err(|_| Error::Library)
     }
+}
+
+/// OpenSSL knows the cipher and does not have it loaded.
+fn is_old_cipher(errors: &openssl::error::ErrorStack) -> bool {
+    errors.errors().iter().any(|error| error.reason().is_some_and(|reason| reason.contains("unsupported")))
 }
 
 impl SigningKey for Key {

@@ -88,6 +88,45 @@ fn pkcs12_there_and_back() {
     assert_eq!(Key::from_pkcs12(b"junk", "sai").map(drop), Err(Error::KeyLocked));
 }
 
+/// What authorities hand out: OpenSSL 3 no longer opens the old ciphers by itself.
+#[test]
+fn pkcs12_in_old_ciphers_is_opened_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let (key, certificate) = (folder.path().join("key.pem"), folder.path().join("leaf.pem"));
+    std::fs::write(&key, LEAF_KEY.to_pem().unwrap()).unwrap();
+    std::fs::write(&certificate, World::plain().leaf.to_pem()).unwrap();
+    for flags in [&["-legacy"][..], &["-certpbe", "PBE-SHA1-3DES", "-keypbe", "PBE-SHA1-3DES"], &[]] {
+        let packed = folder.path().join("old.p12");
+        let mut command = std::process::Command::new("openssl");
+        command.args(["pkcs12", "-export", "-passout", "pass:mat khau", "-inkey"]).arg(&key);
+        let made =
+            command.arg("-in").arg(&certificate).arg("-out").arg(&packed).args(flags).status().unwrap();
+        assert!(made.success());
+        let packed = std::fs::read(packed).unwrap();
+        assert_eq!(Key::from_file(&packed, Some("mat khau")).unwrap().key.public(), LEAF_KEY.public());
+        assert_eq!(Key::from_file(&packed, Some("sai")).map(drop), Err(Error::KeyLocked), "{flags:?}");
+        assert_eq!(Key::from_file(&packed, None).map(drop), Err(Error::KeyLocked), "{flags:?}");
+    }
+}
+
+/// A key in PEM may have its certificates beside it, in any order.
+#[test]
+fn a_file_of_a_key_may_hold_its_certificates() {
+    let world = World::plain();
+    let key = String::from_utf8(LEAF_KEY.to_pem().unwrap().to_vec()).unwrap();
+    let text = format!("{}{key}{}", world.ca.certificate().to_pem(), world.leaf.to_pem());
+    let opened = Key::from_file(text.as_bytes(), None).unwrap();
+    assert_eq!(opened.certificate.as_ref(), Some(&world.leaf));
+    assert_eq!(opened.others, [world.ca.certificate().clone()]);
+    let der =
+        openssl::pkey::PKey::private_key_from_pem(key.as_bytes()).unwrap().private_key_to_pkcs8().unwrap();
+    let opened = Key::from_file(&der, None).unwrap();
+    assert_eq!((opened.key.public(), opened.certificate), (LEAF_KEY.public(), None));
+    for bad in [&b""[..], b"-----BEGIN", &[0x30, 0x80], world.leaf.der()] {
+        assert_eq!(Key::from_file(bad, None).map(drop), Err(Error::KeyLocked));
+    }
+}
+
 #[test]
 fn keys_print_nothing_of_themselves() {
     let key = Key::ed25519_from_seed(&[0x41; 32]).unwrap();

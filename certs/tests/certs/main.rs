@@ -8,5 +8,6 @@ mod paths;
 mod policies;
 mod reading;
 mod revocation;
+mod speed;
 mod tokens;
 mod world;
