@@ -5,6 +5,7 @@ mod cert;
 mod config;
 mod demo;
 mod files;
+mod key;
 mod ledger;
 mod package;
 mod provision;

@@ -224,6 +224,7 @@ fn base64_lines(out: &mut Vec<u8>, bytes: &[u8]) {
 /// RFC 8551 §3.5.3.2.
 fn micalg(digest: Digest) -> &'static str {
     match digest {
+        Digest::Md5 => "md5",
         Digest::Sha1 => "sha-1",
         Digest::Sha224 => "sha-224",
         Digest::Sha256 => "sha-256",
