@@ -2,6 +2,7 @@
 
 mod c14n;
 mod cms_files;
+mod cms_vandals;
 mod interop;
 mod mails;
 mod stories;
