@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use openssl::pkey::{PKey, PKeyRef, Public};
 
 use crate::der::{self, Element, Reader, Tag, Writer};
-use crate::{Error, oids};
+use crate::{Error, Fingerprint, oids};
 
 /// Largest RSA modulus whose signature is verified: 16 384 bits take about 60 times as long as 2048, and nobody
 /// honest uses them.
@@ -43,6 +43,8 @@ pub struct PublicKey {
     key: Vec<u8>,
     kind: KeyKind,
     bits: u32,
+    /// SHA-256 of `spki`, made at first use.
+    id: OnceLock<Fingerprint>,
     /// OpenSSL's own form, made at first use: decoding costs more than verifying with some keys.
     decoded: OnceLock<Option<PKey<Public>>>,
 }
@@ -74,7 +76,7 @@ impl PublicKey {
             _ => (KeyKind::Other, 0),
         };
         let (spki, key) = (element.whole().to_vec(), key.to_vec());
-        Ok(PublicKey { spki, key, kind, bits, decoded: OnceLock::new() })
+        Ok(PublicKey { spki, key, kind, bits, id: OnceLock::new(), decoded: OnceLock::new() })
     }
 
     /// Reads a DER `SubjectPublicKeyInfo`.
@@ -86,6 +88,11 @@ impl PublicKey {
     /// `SubjectPublicKeyInfo` as it came.
     pub fn spki(&self) -> &[u8] {
         &self.spki
+    }
+
+    /// SHA-256 of `SubjectPublicKeyInfo`: the same for the same key, whoever certifies it.
+    pub fn id(&self) -> Fingerprint {
+        *self.id.get_or_init(|| Fingerprint::of(&self.spki))
     }
 
     /// The key proper: contents of the BIT STRING.
@@ -181,7 +188,14 @@ fn rsa_bits(key: &[u8]) -> Option<u32> {
 impl Clone for PublicKey {
     fn clone(&self) -> Self {
         let (spki, key) = (self.spki.clone(), self.key.clone());
-        Self { spki, key, kind: self.kind, bits: self.bits, decoded: self.decoded.clone() }
+        Self {
+            spki,
+            key,
+            kind: self.kind,
+            bits: self.bits,
+            id: self.id.clone(),
+            decoded: self.decoded.clone(),
+        }
     }
 }
 

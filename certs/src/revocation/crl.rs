@@ -265,11 +265,8 @@ impl Crl {
     /// The entry for a serial number of any authority: an indirect CRL lists certificates of several.
     pub fn find_of(&self, authority: &Name, serial: &Serial) -> Option<RevokedEntry> {
         let facts = &*self.0;
-        let key = |&start: &u32| {
-            facts.entry_at(start).map(|entry| entry.serial.content().to_vec()).unwrap_or_default()
-        };
         let wanted = serial.content();
-        let first = facts.entries.partition_point(|start| key(start).as_slice() < wanted);
+        let first = facts.entries.partition_point(|&start| facts.serial_at(start) < wanted);
         let rest = facts.entries.get(first..)?.iter().enumerate();
         let same = rest.map_while(|(position, &start)| Some((first + position, facts.entry_at(start).ok()?)));
         same.take_while(|(_, entry)| entry.serial == *serial)
@@ -320,6 +317,13 @@ impl Facts {
         let bytes = self.der.get(start as usize..).unwrap_or_default();
         let mut reader = Reader::new(bytes, Rules::Der, ENTRY_DEPTH);
         read_entry(reader.sequence()?).map(|line| line.entry)
+    }
+
+    /// The serial number alone, for searching.
+    fn serial_at(&self, start: u32) -> &[u8] {
+        let bytes = self.der.get(start as usize..).unwrap_or_default();
+        let read = || Reader::new(bytes, Rules::Der, ENTRY_DEPTH).sequence()?.expect(Tag::INTEGER)?.integer();
+        read().unwrap_or_default()
     }
 
     /// Whose certificate the entry at this position of `entries` names.

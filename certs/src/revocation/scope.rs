@@ -116,6 +116,9 @@ pub(super) fn concerns(crl: &Crl, certificate: &Certificate) -> bool {
 
 /// For which reasons the list speaks about the certificate (§6.3.3 b, d).
 pub(super) fn reasons(crl: &Crl, certificate: &Certificate) -> Result<Reasons, Shortfall> {
+    if crl.scope().is_none() && crl.issuer() == certificate.issuer() {
+        return Ok(Reasons::ALL);
+    }
     let scope = crl.scope().cloned().unwrap_or_default();
     if scope.only_attributes
         || (scope.only_users && certificate.is_ca())
