@@ -27,6 +27,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The anchors of a running program; follows the file when it changes.
 pub(crate) struct Trust {
     directory: PathBuf,
+    /// Of judging certificates, as the configuration has it.
+    limits: certs::Limits,
     seen: Mutex<Seen>,
 }
 
@@ -43,10 +45,10 @@ impl Trust {
     /// Reads the anchors of a directory (`Config::trust`); none when there is no file yet.
     ///
     /// Errors: the file is damaged. A program that starts must not trust less, or more, than was decided.
-    pub(crate) fn open(directory: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn open(directory: &Path, limits: certs::Limits) -> anyhow::Result<Self> {
         let stamp = stamp(directory);
         let seen = Seen { store: Arc::new(load(directory)?), stamp, looked: Instant::now() };
-        Ok(Self { directory: directory.to_owned(), seen: Mutex::new(seen) })
+        Ok(Self { directory: directory.to_owned(), limits, seen: Mutex::new(seen) })
     }
 
     /// The anchors now. A file that became unreadable changes nothing, and is logged.
@@ -76,7 +78,8 @@ impl Trust {
 
     /// A judging policy under these anchors; hierarchy and roles are the caller's to add.
     pub(crate) fn policy(&self) -> Policy {
-        Policy { trust: TrustStore::clone(&self.current()), ..Policy::default() }
+        let trust = TrustStore::clone(&self.current());
+        Policy { trust, certificate_limits: self.limits, ..Policy::default() }
     }
 }
 
@@ -197,7 +200,7 @@ pub(crate) mod tests {
     fn a_running_program_follows_the_file() {
         let directory = tempfile::tempdir().unwrap();
         let directory = directory.path().join("trust");
-        let trust = Trust::open(&directory).unwrap();
+        let trust = Trust::open(&directory, certs::Limits::default()).unwrap();
         assert!(trust.current().anchors().is_empty());
         let (first, second) = (root("Gốc 1"), root("Gốc 2"));
         add(&directory, &first);
@@ -207,7 +210,7 @@ pub(crate) mod tests {
         let store = later(&trust);
         assert!(store.find(first.sha256()).is_some() && store.find(second.sha256()).is_some());
         // What is on the disk says the same to the next start.
-        assert_eq!(*Trust::open(&directory).unwrap().current(), *store);
+        assert_eq!(*Trust::open(&directory, certs::Limits::default()).unwrap().current(), *store);
         assert_eq!(store.version(), 2);
         // The same again is no change and leaves no line.
         add(&directory, &second);
@@ -218,7 +221,7 @@ pub(crate) mod tests {
     fn a_damaged_file_stops_a_start_and_changes_nothing_running() {
         let directory = tempfile::tempdir().unwrap();
         add(directory.path(), &root("Gốc"));
-        let trust = Trust::open(directory.path()).unwrap();
+        let trust = Trust::open(directory.path(), certs::Limits::default()).unwrap();
         let file = path(directory.path());
         let text = fs::read_to_string(&file).unwrap();
         // Another certificate under the confirmed fingerprint.
@@ -227,7 +230,7 @@ pub(crate) mod tests {
         rows["anchors"][0]["certificate"] = other;
         for damaged in [rows.to_string(), text[..text.len() / 2].to_owned(), String::new()] {
             fs::write(&file, damaged).unwrap();
-            assert!(Trust::open(directory.path()).is_err());
+            assert!(Trust::open(directory.path(), certs::Limits::default()).is_err());
             assert_eq!(later(&trust).anchors().len(), 1);
         }
     }

@@ -206,7 +206,9 @@ async fn fill(house: &House) -> anyhow::Result<Demo> {
     let actor = trust::log::Actor { who: "congvan demo".to_owned(), at: now, reason: None };
     let anchors = maker.trust()?;
     trust::change(&house.config, &actor, |store| {
-        anchors.anchors().iter().for_each(|anchor| drop(store.add(anchor.clone())));
+        anchors.anchors().iter().for_each(|anchor| {
+            store.add(anchor.clone());
+        });
         Ok(())
     })?;
     let mut demo =

@@ -182,10 +182,10 @@ mod tests {
             append(directory, &before, &store, &actor(secs)).unwrap();
         };
         let (one, two) = (root("Gốc 1"), root("Gốc 2"));
-        step(1, &mut |store| drop(store.add(anchor(&one))));
-        step(2, &mut |store| drop(store.add(anchor(&two))));
-        step(3, &mut |store| drop(store.add(anchor(&one).within(Window { from: Some(9), until: None }))));
-        step(4, &mut |store| drop(store.remove(two.sha256())));
+        step(1, &mut |store| assert!(store.add(anchor(&one))));
+        step(2, &mut |store| assert!(store.add(anchor(&two))));
+        step(3, &mut |store| assert!(store.add(anchor(&one).within(Window { from: Some(9), until: None }))));
+        step(4, &mut |store| assert!(store.remove(two.sha256())));
         let log = read(directory).unwrap();
         let acts: Vec<(Act, u64)> = log.entries.iter().map(|entry| (entry.act, entry.version)).collect();
         assert_eq!(acts, [(Act::Add, 1), (Act::Add, 2), (Act::Change, 3), (Act::Remove, 4)]);
