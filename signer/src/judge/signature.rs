@@ -13,12 +13,17 @@ use certs::path::{self, Defect, Evidence, Lack, PathVerdict, Question};
 use certs::revocation::Source;
 use certs::trust::Purpose;
 use mail::Timestamp;
+use std::sync::Arc;
 
 /// A report and what it lacks.
 pub(crate) struct Judgement {
     pub(crate) report: SignatureReport,
     pub(crate) lacks: Vec<Lack>,
     pub(crate) used: Evidence,
+    /// The octets it covers, where they are not simply a piece of the file.
+    pub(crate) signed: Vec<Arc<[u8]>>,
+    /// The certificate whose signature it is, once the arithmetic is right.
+    pub(crate) signer: Option<Certificate>,
 }
 
 /// Seconds by which two timestamps may contradict the order of their signatures: two authorities' clocks.
@@ -46,7 +51,8 @@ pub(crate) fn judge_all(
     judgements
 }
 
-/// A later signature covers an earlier one's timestamp, so it cannot be older than that.
+/// A later signature covers an earlier one's timestamp, so it cannot be older than that. Signatures side by side, which
+/// all cover the whole document, have no order.
 fn check_order(judgements: &mut [Judgement]) {
     let mut latest: Option<i64> = None;
     for judgement in judgements {
@@ -61,7 +67,9 @@ fn check_order(judgements: &mut [Judgement]) {
             report.verdict = Verdict::Indeterminate;
             report.reasons.push(Reason::new(Code::TimestampOrder));
         }
-        latest = latest.max(Some(own));
+        if report.coverage == Coverage::WholeRevision {
+            latest = latest.max(Some(own));
+        }
     }
 }
 
@@ -78,6 +86,9 @@ pub(super) struct Work<'a> {
     weak: Vec<Reason>,
     /// What the paths rest on, to be archived (RULES D31).
     used: Evidence,
+    /// The octets it covers.
+    pub(super) signed: Vec<Arc<[u8]>>,
+    signer: Option<Certificate>,
 }
 
 /// Why judging stops early.
@@ -112,6 +123,7 @@ impl<'a> Work<'a> {
             class: Class::UnknownRevocation,
             covers_whole_document: claim.coverage == Coverage::WholeDocument,
             coverage: claim.coverage,
+            covers: claim.covers.clone(),
             indication: Indication::Indeterminate,
             sub_indication: None,
             time: None,
@@ -120,6 +132,7 @@ impl<'a> Work<'a> {
             stated_reason: claim.stated_reason.clone(),
             certificate: None,
             algorithm: None,
+            profile: None,
             reasons: Vec::new(),
             notes: Vec::new(),
             evidence: Vec::new(),
@@ -135,6 +148,8 @@ impl<'a> Work<'a> {
             lacks: Vec::new(),
             weak: Vec::new(),
             used: Evidence::default(),
+            signed: Vec::new(),
+            signer: None,
         }
     }
 
@@ -144,18 +159,29 @@ impl<'a> Work<'a> {
             Err(reason) => self.no_signature(reason),
             Ok(Container::Token { der, pieces }) => self.document_timestamp(der, pieces),
             Ok(Container::Cms(cms)) => self.open_cms(cms).and_then(|intact| self.signature(intact)),
+            Ok(Container::Signer(one)) => self.open_signer(one).and_then(|intact| self.signature(intact)),
+            Ok(Container::Xml(xml)) => self.open_xml(xml).and_then(|intact| self.signature(intact)),
         };
         self.conclude(result);
         self.report.missing = self.lacks.iter().map(Missing::from).collect();
-        Judgement { report: self.report, lacks: self.lacks, used: self.used }
+        let Self { report, lacks, used, signed, signer, .. } = self;
+        Judgement { report, lacks, used, signed, signer }
     }
 
     fn no_signature(&mut self, reason: &Reason) -> Step {
-        if reason.code == Code::SigSubFilter {
-            return unclear(SubIndication::SigConstraintsFailure, reason.clone());
+        let reason = reason.clone();
+        match reason.code {
+            // It may be a good signature, of a kind nobody here can check.
+            Code::SigSubFilter | Code::XmlTransform | Code::Budget => {
+                unclear(SubIndication::SigConstraintsFailure, reason)
+            }
+            Code::ContentMissing | Code::XmlExternal => unclear(SubIndication::SignedDataNotFound, reason),
+            Code::ContentDiffers => {
+                self.report.integrity = Integrity::Broken;
+                failed(SubIndication::HashFailure, reason)
+            }
+            _ => self.damaged(reason),
         }
-        self.report.integrity = Integrity::Broken;
-        failed(SubIndication::FormatFailure, reason.clone())
     }
 
     fn conclude(&mut self, result: Step) {
@@ -194,6 +220,7 @@ impl<'a> Work<'a> {
     /// A document timestamp: a token over the file.
     fn document_timestamp(&mut self, der: &[u8], pieces: &[&[u8]]) -> Step {
         self.report.role = Role::Timestamp;
+        self.report.profile = Some("RFC 3161");
         let token = match Token::read(der, &self.policy.limits) {
             Ok(token) => token,
             Err(reason) => return self.damaged(reason),
@@ -224,8 +251,10 @@ impl<'a> Work<'a> {
     }
 
     pub(super) fn damaged<T>(&mut self, reason: Reason) -> Step<T> {
-        if reason.code == Code::CmsAlgorithm {
-            return unclear(SubIndication::CryptoConstraintsFailure, reason);
+        match reason.code {
+            Code::CmsAlgorithm => return unclear(SubIndication::CryptoConstraintsFailure, reason),
+            Code::Budget => return unclear(SubIndication::SigConstraintsFailure, reason),
+            _ => {}
         }
         self.report.integrity = Integrity::Broken;
         failed(SubIndication::FormatFailure, reason)
@@ -235,6 +264,10 @@ impl<'a> Work<'a> {
     fn check_changes(&mut self) -> Step {
         match &self.claim.fault {
             None => Ok(()),
+            // The signature itself is good; what it leaves open is no part of it.
+            Some(reason) if reason.code == Code::XmlUnsigned => {
+                unclear(SubIndication::SigConstraintsFailure, reason.clone())
+            }
             Some(reason) => {
                 self.report.integrity = Integrity::Broken;
                 failed(SubIndication::FormatFailure, reason.clone())
@@ -262,6 +295,7 @@ impl<'a> Work<'a> {
     fn signature(&mut self, intact: Intact) -> Step {
         let Intact { signer, certificates, crls, ocsp, tokens, weak } = intact;
         self.identify(&signer);
+        self.signer = Some(signer.clone());
         self.check_changes()?;
         self.weak.extend(weak);
         let mut evidence = self.evidence.clone();
@@ -269,7 +303,29 @@ impl<'a> Work<'a> {
         evidence.crls.extend(crls);
         evidence.ocsp.extend(ocsp);
         self.find_time(&tokens)?;
+        self.note_profile();
         self.path(&signer, &evidence)
+    }
+
+    /// The form a signature has that is a file or in a mail (ETSI EN 319 122-1 §6).
+    fn note_profile(&mut self) {
+        let Ok(Container::Signer(claim)) = &self.claim.container else { return };
+        let attributes = claim.signer.attributes.as_ref();
+        let is_baseline = attributes.is_some_and(|a| !a.bindings.is_empty() && a.signing_time.is_some());
+        let is_stamped = self.report.time_source == TimeSource::Timestamp;
+        self.report.profile = Some(match (claim.purpose, is_baseline, is_stamped) {
+            (Purpose::Smime, ..) => "S/MIME",
+            (_, true, true) => "CAdES-B-T",
+            (_, true, false) => "CAdES-B-B",
+            (_, false, _) => "CMS",
+        });
+    }
+
+    fn purpose(&self) -> Purpose {
+        match &self.claim.container {
+            Ok(Container::Signer(claim)) => claim.purpose,
+            _ => Purpose::Document,
+        }
     }
 
     /// What the signature says of itself, before anything is proven. The file's own word on the time goes first.
@@ -366,7 +422,7 @@ impl<'a> Work<'a> {
         {
             return failed(SubIndication::NotYetValid, Reason::new(Code::NotYetValid));
         }
-        let mut question = Question::new(Purpose::Document, at);
+        let mut question = Question::new(self.purpose(), at);
         question.now = Some(self.now.secs());
         question.hierarchy = self.policy.hierarchy;
         let limits = &self.policy.certificate_limits;
