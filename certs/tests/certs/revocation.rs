@@ -586,3 +586,26 @@ fn a_nonce_is_compared() {
     let plain = OcspRequest::new(id(), None);
     assert!(answer(&plain).repeats_nonce_of(&plain) && answer(&asked).repeats_nonce_of(&plain));
 }
+
+/// An authority elsewhere under the root certifies a namesake of ours, which signs a clean list: nobody's word.
+#[test]
+fn a_namesake_elsewhere_does_not_speak_for_an_authority() {
+    let signer = |by: &Authority| {
+        let draft = Draft::new(&name("CA thử nghiệm"), OTHER_KEY.public(), serial(71), LIFE);
+        let certificate = draft.key_usage(&[Usage::CrlSign]).signed_by(by).unwrap();
+        Authority::new(certificate, copy(&OTHER_KEY)).unwrap()
+    };
+    let judged = |elsewhere: bool| {
+        required().with(|w| {
+            let rogue =
+                issue::root(&name("CA khác"), CA2_KEY.public(), serial(70), LIFE).signed_by(&w.root).unwrap();
+            let rogue = Authority::new(rogue, copy(&CA2_KEY)).unwrap();
+            let namesake = signer(if elsewhere { &rogue } else { &w.root });
+            w.evidence.certificates.extend([rogue.certificate().clone(), namesake.certificate().clone()]);
+            w.evidence.crls.push(crl(&namesake, NOW - DAY, &[]));
+            w.evidence.crls.push(crl(&rogue, NOW - DAY, &[]));
+        })
+    };
+    assert_eq!(judged(false).word(), "valid", "the root certified a key for the lists of our authority");
+    assert_eq!(judged(true).word(), "lacks-revocation");
+}
