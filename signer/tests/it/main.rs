@@ -1,6 +1,10 @@
 //! Stories of signed documents, told with our own makers, with other people's programs, and by vandals.
 
+mod c14n;
 mod interop;
 mod stories;
 mod vandals;
 mod world;
+mod xml;
+mod xml_attacks;
+mod xml_interop;
