@@ -61,7 +61,7 @@ const fn entry(subject: Subject, accepted: Until, weak: Until, rule: &'static st
 ///
 /// No end of RSA-2048 is decreed in Vietnam; NIST IR 8547 (draft) proposes to deprecate it after 2030. SHA-224 and Ed448
 /// are sound, but stand on no list of RULES D12; whoever meets them decides.
-pub const CATALOGUE: [Entry; 16] = [
+pub const CATALOGUE: [Entry; 17] = [
     entry(Subject::Digest(Digest::Md5), Until::Never, Until::Open, "D29"),
     entry(Subject::Digest(Digest::Sha1), Until::Never, Until::Open, "D29"),
     entry(Subject::Digest(Digest::Sha224), Until::Never, Until::Open, "D29"),
@@ -78,6 +78,7 @@ pub const CATALOGUE: [Entry; 16] = [
     entry(Subject::Kind(KeyKind::P521), Until::Open, Until::Open, "D29"),
     entry(Subject::Kind(KeyKind::Ed25519), Until::Open, Until::Open, "D29"),
     entry(Subject::Kind(KeyKind::Ed448), Until::Never, Until::Open, "D29"),
+    entry(Subject::Kind(KeyKind::Dsa), Until::Never, Until::Open, "D29"),
     entry(Subject::Kind(KeyKind::Other), Until::Never, Until::Never, "D12"),
 ];
 
@@ -153,6 +154,9 @@ impl SignatureAlgorithm {
         match self {
             SignatureAlgorithm::RsaPss { digest, mask, .. } => digest.standing(at).max(mask.standing(at)),
             SignatureAlgorithm::RsaPkcs1(digest) | SignatureAlgorithm::Ecdsa(digest) => digest.standing(at),
+            SignatureAlgorithm::Dsa(digest) => {
+                digest.standing(at).max(look_up(at, |s| s == Subject::Kind(KeyKind::Dsa)))
+            }
             SignatureAlgorithm::Ed25519 => look_up(at, |s| s == Subject::Kind(KeyKind::Ed25519)),
             SignatureAlgorithm::Ed448 => look_up(at, |s| s == Subject::Kind(KeyKind::Ed448)),
             SignatureAlgorithm::RsaPkcs1Unnamed | SignatureAlgorithm::Unknown(_) => Standing::Refused("D29"),
@@ -202,6 +206,7 @@ mod tests {
             (A::Ecdsa(Sha384), 384, Accepted),
             (A::Ecdsa(Sha512), 521, Accepted),
             (A::Ecdsa(Sha1), 256, Weak("D29")),
+            (A::Dsa(Sha256), 2048, Weak("D29")),
             (A::Ed25519, 256, Accepted),
             (A::Ed448, 456, Weak("D29")),
             (A::Unknown(crate::oids::EC_PUBLIC_KEY), 2048, Refused("D29")),

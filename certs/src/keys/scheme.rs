@@ -54,7 +54,7 @@ impl Scheme {
             KeyKind::P384 => Scheme::EcdsaP384Sha384,
             KeyKind::P521 => Scheme::EcdsaP521Sha512,
             KeyKind::Ed25519 => Scheme::Ed25519,
-            KeyKind::Ed448 | KeyKind::Other => return None,
+            KeyKind::Ed448 | KeyKind::Dsa | KeyKind::Other => return None,
         })
     }
 

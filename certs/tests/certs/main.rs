@@ -3,9 +3,12 @@
 mod defects;
 mod hostile;
 mod keys;
+mod limbo;
 mod oracle;
 mod paths;
+mod pkits;
 mod policies;
+mod public_service;
 mod reading;
 mod revocation;
 mod speed;
