@@ -249,12 +249,11 @@ impl SignatureAlgorithm {
     /// Errors: [`Error::BadSignature`] when it does not match or key and algorithm are of different kinds,
     /// [`Error::Unsupported`] for algorithms and keys this room does not verify.
     pub fn verify(&self, key: &PublicKey, message: &[u8], signature: &[u8]) -> Result<(), Error> {
-        self.check_kind(key)?;
+        self.fits(key)?;
         if self.verify_ring(key, message, signature) {
             return Ok(());
         }
-        let pkey = key.openssl()?;
-        match self.verify_openssl(pkey, message, signature) {
+        match self.verify_openssl(key.openssl()?, message, signature) {
             Ok(true) => Ok(()),
             // OpenSSL reports malformed signatures as errors; both mean "not signed by this key".
             Ok(false) | Err(_) => Err(Error::BadSignature),
@@ -265,7 +264,7 @@ impl SignatureAlgorithm {
     ///
     /// Errors: as there; [`Error::Unsupported`] also for algorithms that sign whole messages.
     pub fn verify_digest(&self, key: &PublicKey, digest: &[u8], signature: &[u8]) -> Result<(), Error> {
-        self.check_kind(key)?;
+        self.fits(key)?;
         let pkey = key.openssl()?;
         let whole = Error::Unsupported("a digest with this signature algorithm");
         let hash = self.digest().ok_or(whole)?.md();
@@ -293,8 +292,8 @@ impl SignatureAlgorithm {
         }
     }
 
-    /// Key and algorithm have to be of one kind.
-    fn check_kind(&self, key: &PublicKey) -> Result<(), Error> {
+    /// Whether key and algorithm are of one kind.
+    fn fits(&self, key: &PublicKey) -> Result<(), Error> {
         let fits = match self {
             SignatureAlgorithm::RsaPkcs1(_) => key.kind() == KeyKind::Rsa,
             SignatureAlgorithm::RsaPss { .. } => matches!(key.kind(), KeyKind::Rsa | KeyKind::RsaPss),

@@ -78,8 +78,8 @@ pub const CATALOGUE: [Entry; 17] = [
     entry(Subject::Kind(KeyKind::P521), Until::Open, Until::Open, "D29"),
     entry(Subject::Kind(KeyKind::Ed25519), Until::Open, Until::Open, "D29"),
     entry(Subject::Kind(KeyKind::Ed448), Until::Never, Until::Open, "D29"),
-    // Read because NIST's path tests are signed with it; withdrawn by FIPS 186-5.
-    entry(Subject::Kind(KeyKind::Dsa), Until::Never, Until::Open, "D12"),
+    // Read because NIST tests paths with it; withdrawn by FIPS 186-5.
+    entry(Subject::Kind(KeyKind::Dsa), Until::Never, Until::Open, "D29"),
     entry(Subject::Kind(KeyKind::Other), Until::Never, Until::Never, "D12"),
 ];
 
@@ -207,6 +207,7 @@ mod tests {
             (A::Ecdsa(Sha384), 384, Accepted),
             (A::Ecdsa(Sha512), 521, Accepted),
             (A::Ecdsa(Sha1), 256, Weak("D29")),
+            (A::Dsa(Sha256), 2048, Weak("D29")),
             (A::Ed25519, 256, Accepted),
             (A::Ed448, 456, Weak("D29")),
             (A::Unknown(crate::oids::EC_PUBLIC_KEY), 2048, Refused("D29")),

@@ -52,9 +52,9 @@ impl Default for Limits {
             path_length: 12,
             clock_skew_seconds: 300,
             no_next_update_seconds: 86_400,
-            revocation_grace_seconds: 0,
             token_sessions: 8,
             token_wait_millis: 30_000,
+            revocation_grace_seconds: 0,
             note_bytes: 64 * 1024,
             note_signatures: 100,
         }

@@ -4,6 +4,8 @@
 //! `openssl speed rsa2048 ecdsap256 ecdsap384 ed25519`.
 #![allow(clippy::print_stdout)] // a measurement prints what it measured
 
+#![allow(clippy::print_stdout)] // what was measured
+
 use certs::issue::world;
 use certs::keys::Size;
 

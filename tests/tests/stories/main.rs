@@ -3,6 +3,7 @@
 
 mod crash;
 mod documents;
+mod keys;
 mod mail;
 mod proof;
 mod provisioning;
