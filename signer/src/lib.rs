@@ -3,6 +3,7 @@
 //! * [`pdf`], [`cms`], [`tst`]: facts, read from hostile bytes within [`Limits`].
 //! * [`judge()`]: facts held against a [`Policy`], evidence and a moment; a [`Judged`] document with its report.
 //! * [`Verified`]: proof of a good judgement, made here and nowhere else; it hands out the bytes that were signed.
+//! * [`page`]: a judgement as a page for people, printed or on the web.
 //! * [`make`]: signing, timestamping and archiving evidence in a PDF, checked again before anybody gets the file.
 //!
 //! Nothing here fetches, reads the clock or draws randomness: what is missing is named, and asked for again.
@@ -17,6 +18,7 @@ pub mod judge;
 mod limits;
 pub mod make;
 mod message;
+pub mod page;
 pub mod pdf;
 pub mod tst;
 mod verified;
