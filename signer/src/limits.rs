@@ -25,6 +25,8 @@ pub struct Limits {
     pub cms_bytes: usize,
     /// Certificates, revocation lists and OCSP answers taken from one file, each.
     pub evidence_items: usize,
+    /// Bytes of an evidence bundle. Lists of a few large authorities, 8 MiB each in base64.
+    pub bundle_bytes: usize,
 }
 
 impl Default for Limits {
@@ -41,6 +43,7 @@ impl Default for Limits {
             pages: 20_000,
             cms_bytes: 8 << 20,
             evidence_items: 256,
+            bundle_bytes: 64 << 20,
         }
     }
 }

@@ -49,7 +49,8 @@ pub struct CertificateReport {
 }
 
 impl CertificateReport {
-    pub(crate) fn new(certificate: &Certificate) -> Self {
+    /// What a report says of a certificate.
+    pub fn new(certificate: &Certificate) -> Self {
         Self {
             sha256: certificate.sha256(),
             subject: readable(certificate.subject()),

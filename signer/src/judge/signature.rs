@@ -13,12 +13,14 @@ use certs::path::{self, Defect, Evidence, Lack, PathVerdict, Question};
 use certs::revocation::Source;
 use certs::trust::Purpose;
 use mail::Timestamp;
+use std::sync::Arc;
 
 /// A report and what it lacks.
 pub(crate) struct Judgement {
     pub(crate) report: SignatureReport,
     pub(crate) lacks: Vec<Lack>,
     pub(crate) used: Evidence,
+    pub(crate) timestamps: Vec<Arc<[u8]>>,
 }
 
 /// Seconds by which two timestamps may contradict the order of their signatures: two authorities' clocks.
@@ -78,6 +80,8 @@ pub(super) struct Work<'a> {
     weak: Vec<Reason>,
     /// What the paths rest on, to be archived (RULES D31).
     used: Evidence,
+    /// The tokens of proven times, to be archived too.
+    timestamps: Vec<Arc<[u8]>>,
 }
 
 /// Why judging stops early.
@@ -135,6 +139,7 @@ impl<'a> Work<'a> {
             lacks: Vec::new(),
             weak: Vec::new(),
             used: Evidence::default(),
+            timestamps: Vec::new(),
         }
     }
 
@@ -147,7 +152,7 @@ impl<'a> Work<'a> {
         };
         self.conclude(result);
         self.report.missing = self.lacks.iter().map(Missing::from).collect();
-        Judgement { report: self.report, lacks: self.lacks, used: self.used }
+        Judgement { report: self.report, lacks: self.lacks, used: self.used, timestamps: self.timestamps }
     }
 
     fn no_signature(&mut self, reason: &Reason) -> Step {
@@ -206,6 +211,7 @@ impl<'a> Work<'a> {
         self.check_changes()?;
         match self.judge_token(&token) {
             TokenVerdict::Valid { path, weak } => {
+                self.timestamps.push(der.into());
                 self.report.time = Some(Timestamp::from_secs(token.at));
                 self.report.time_source = TimeSource::Timestamp;
                 if let Some(authority) = path.leaf() {
@@ -312,6 +318,7 @@ impl<'a> Work<'a> {
             }
             match self.judge_token(&token) {
                 TokenVerdict::Valid { weak, .. } => {
+                    self.timestamps.push(bytes.as_slice().into());
                     let at = Timestamp::from_secs(token.at);
                     if self.report.time.is_none_or(|known| at < known) {
                         self.report.time = Some(at);
