@@ -151,7 +151,7 @@ impl Desk {
             receipt: promised.receipt.clone(),
         };
         match &arrived.package {
-            Package::Document(read) => describe_document(&mut document, read),
+            Package::Document(read) => describe_document(&mut document, read, &worth.warnings),
             Package::Status(status) => describe_status(&mut document, status),
         }
         let deliveries = self.deliveries(&routed, now);
@@ -285,7 +285,7 @@ fn act(
 }
 
 /// What lists and matching need of a document, and the header for those who show it (RULES R31).
-fn describe_document(new: &mut NewDocument, document: &Document) {
+fn describe_document(new: &mut NewDocument, document: &Document, warnings: &[&str]) {
     new.identifier = document.document_id.key().to_owned();
     new.notation = notation_key(&document.code.full());
     new.promulgated_on.clone_from(&document.promulgation_info.date);
@@ -319,7 +319,7 @@ fn describe_document(new: &mut NewDocument, document: &Document) {
         "to": document.to.iter().map(party).collect::<Vec<_>>(),
         "dueDate": document.due_date,
         "targets": document.target_ids().iter().map(|id| id.as_str()).collect::<Vec<_>>(),
-        "warnings": document.warnings.iter().map(|w| w.oddity.code()).collect::<Vec<_>>(),
+        "warnings": document.warnings.iter().map(|w| w.oddity.code()).chain(warnings.iter().copied()).collect::<Vec<_>>(),
     })
     .to_string();
 }

@@ -60,6 +60,19 @@ stories! {
         assert_eq!(known(&house, &file).await, Known::Active);
     }
 
+    async fn d33_an_attachment_without_the_agency_s_signature_is_told(house: House) {
+        let world = World::get();
+        let sealed = world.paper(&[&world.seal]);
+        for (number, annex, expected) in [("07", &blank(), true), ("08", &sealed, false)] {
+            let sent = document(number, &["H37.02"], &[("van-ban.pdf", &world.complete()), ("phu-luc.pdf", annex)]);
+            let accepted = house.send("hub.01", "H37.01", &write_document(&sent).unwrap()).await.unwrap();
+            let kept = house.desk.store.read(accepted.document_id, |tx, id| Box::pin(async move { tx.document(agency_id(1), *id).await }));
+            let kept = kept.await.unwrap().unwrap();
+            assert_eq!(kept.legal_value, "ORIGINAL_EQUIVALENT", "a warning decides nothing");
+            assert_eq!(kept.facts.contains("attachment-unsealed"), expected, "{}", kept.facts);
+        }
+    }
+
     async fn d31_d34_the_evidence_kept_with_a_document_judges_it_again(house: House) {
         let file = World::get().complete();
         let sent = document("05", &["H37.02"], &[("van-ban.pdf", &file)]);

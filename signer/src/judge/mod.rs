@@ -6,6 +6,7 @@ mod cms;
 mod legal;
 mod pdf;
 mod report;
+pub mod roles;
 mod signature;
 mod verdict;
 

@@ -7,6 +7,7 @@ use crate::format::Format;
 use crate::message::Reason;
 use certs::path::Lack;
 use certs::revocation::Source;
+use certs::trust::Hierarchy;
 use certs::{Certificate, Fingerprint, oids};
 use mail::Timestamp;
 use serde::Serialize;
@@ -159,6 +160,8 @@ pub struct SignatureReport {
     pub stated_reason: Option<String>,
     /// The signer's certificate.
     pub certificate: Option<CertificateReport>,
+    /// The national hierarchy its trusted root heads (RULES D26); null when no path was found good.
+    pub hierarchy: Option<Hierarchy>,
     /// Digest and signature algorithm.
     pub algorithm: Option<String>,
     /// Why the verdict is what it is; empty when all is well.

@@ -123,6 +123,7 @@ impl<'a> Work<'a> {
             claimed_time: claim.claimed,
             stated_reason: claim.stated_reason.clone(),
             certificate: None,
+            hierarchy: None,
             algorithm: None,
             reasons: Vec::new(),
             notes: Vec::new(),
@@ -379,6 +380,7 @@ impl<'a> Work<'a> {
         let limits = &self.policy.certificate_limits;
         match path::judge(signer, evidence, &self.policy.trust, &question, limits) {
             PathVerdict::Valid(path) => {
+                self.report.hierarchy = Some(path.anchor().hierarchy());
                 self.record(&path, evidence);
                 self.weak.extend(path.weaknesses().iter().map(|weakness| match weakness {
                     path::Weakness::Digest(_) => Reason::new(Code::WeakDigest),
@@ -404,7 +406,10 @@ impl<'a> Work<'a> {
             Defect::Expired(_) if leaf && proven => failed(SubIndication::Expired, say(Code::Expired)),
             Defect::Expired(_) => unclear(SubIndication::OutOfBoundsNoPoe, say(Code::Expired)),
             Defect::NotYetValid(_) if leaf => failed(SubIndication::NotYetValid, say(Code::NotYetValid)),
-            Defect::NotTrusted | Defect::AnchorPurpose | Defect::AnchorHierarchy(_) => {
+            Defect::AnchorHierarchy(_) => {
+                unclear(SubIndication::NoCertificateChainFound, say(Code::NotPublicService))
+            }
+            Defect::NotTrusted | Defect::AnchorPurpose => {
                 unclear(SubIndication::NoCertificateChainFound, say(Code::Untrusted))
             }
             Defect::KeyUsage | Defect::ExtendedKeyUsage => {

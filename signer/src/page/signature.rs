@@ -52,19 +52,19 @@ pub(super) fn missing_item(number: usize, missing: &Missing, lang: Lang) -> Stri
 }
 
 /// Everything about one signature.
-pub(super) fn card(out: &mut String, number: usize, one: &SignatureReport, lang: Lang) {
+pub(super) fn card(out: &mut String, number: usize, one: &SignatureReport, lang: Lang, is_open: bool) {
     let headline = Headline::of_verdict(one.verdict);
     let nobody = lang.pick("Không rõ người ký", "Unknown signer");
-    let name = one.signer_name.as_deref().or(one.signer.as_deref()).map_or(nobody.to_owned(), shown);
+    let title = one.signer_name.as_deref().or(one.signer.as_deref()).map_or(nobody.to_owned(), shown);
     let _ = write!(
         out,
-        "<article class=\"signature {}\">\n<h3>{}<span>{number}. {name}</span> <span class=\"badge\">{}</span></h3>\n<dl>\n",
+        "<article class=\"signature {}\">\n<h3>{}<span>{number}. {title}</span> <span class=\"badge\">{}</span></h3>\n<dl>\n",
         headline.css(),
         headline.icon(),
         headline.word(lang),
     );
     if let Some(signer) = &one.signer {
-        row(out, lang.pick("Ai ký", "Who signed"), &shown(signer));
+        row(out, lang.pick("Ai ký", "Who signed"), &name(signer));
     }
     row(out, lang.pick("Vai trò", "Role"), words::role(one.role, lang));
     let time = one.time.map_or(lang.pick("Không rõ", "Unknown").to_owned(), moment);
@@ -78,18 +78,9 @@ pub(super) fn card(out: &mut String, number: usize, one: &SignatureReport, lang:
     if let Some(reason) = &one.stated_reason {
         row(out, lang.pick("Lý do ký (người ký ghi)", "Reason (as the signer wrote it)"), &shown(reason));
     }
-    certificate(out, one, lang);
-    row(out, lang.pick("Bằng chứng thu hồi", "Revocation evidence"), &evidence(one, lang));
-    let sub = one.sub_indication.map(|sub| format!(" / {}", words::sub_indication(sub))).unwrap_or_default();
-    let algorithm = one.algorithm.as_deref().map(|a| format!(" · {}", escape(a))).unwrap_or_default();
-    let indication = words::indication(one.indication);
-    row(
-        out,
-        lang.pick("Theo ETSI EN 319 102-1", "By ETSI EN 319 102-1"),
-        &format!("{indication}{sub}{algorithm}"),
-    );
-    let field = format!("{} ({})", shown(&one.field), words::kind(one.kind, lang));
-    row(out, lang.pick("Vị trí trong tệp", "Where in the file"), &field);
+    if let Some(certificate) = &one.certificate {
+        row(out, lang.pick("Chứng thư số do", "Certificate from"), &name(&certificate.issuer));
+    }
     out.push_str("</dl>\n");
     list(out, lang.pick("Vì sao", "Why"), "why", one.reasons.iter().map(|r| item(r, lang)));
     list(out, lang.pick("Ghi chú", "Notes"), "notes", one.notes.iter().map(|r| item(r, lang)));
@@ -99,7 +90,42 @@ pub(super) fn card(out: &mut String, number: usize, one: &SignatureReport, lang:
         "missing",
         one.missing.iter().map(|missing| missing_item(number, missing, lang)),
     );
+    technical(out, one, lang, is_open);
     out.push_str("</article>\n");
+}
+
+/// What an expert asks next, folded away on a screen.
+fn technical(out: &mut String, one: &SignatureReport, lang: Lang, is_open: bool) {
+    let open = if is_open { " open" } else { "" };
+    let title = lang.pick("Chi tiết kỹ thuật", "Technical details");
+    let _ = writeln!(out, "<details{open}>\n<summary>{title}</summary>\n<dl>");
+    certificate(out, one, lang);
+    row(out, lang.pick("Bằng chứng thu hồi", "Revocation evidence"), &evidence(one, lang));
+    let sub = one.sub_indication.map(|sub| format!(" / {}", words::sub_indication(sub))).unwrap_or_default();
+    let indication = words::indication(one.indication);
+    row(out, lang.pick("Theo ETSI EN 319 102-1", "By ETSI EN 319 102-1"), &format!("{indication}{sub}"));
+    if let Some(algorithm) = &one.algorithm {
+        row(out, lang.pick("Thuật toán", "Algorithm"), &escape(algorithm));
+    }
+    let field = format!("{} ({})", shown(&one.field), words::kind(one.kind, lang));
+    row(out, lang.pick("Vị trí trong tệp", "Where in the file"), &field);
+    out.push_str("</dl>\n</details>\n");
+}
+
+/// `CN=Nguyễn Văn A, OU=Sở Nội vụ` as people write it: `Nguyễn Văn A, Sở Nội vụ`; a part that repeats the one before it
+/// is left out.
+fn name(readable: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in readable.split(", ") {
+        let part = ["CN=", "T=", "OU=", "O=", "L=", "C="]
+            .iter()
+            .find_map(|label| part.strip_prefix(label))
+            .unwrap_or(part);
+        if parts.last() != Some(&part) {
+            parts.push(part);
+        }
+    }
+    shown(&parts.join(", "))
 }
 
 fn item(reason: &crate::message::Reason, lang: Lang) -> String {
@@ -132,40 +158,50 @@ fn covers(one: &SignatureReport, lang: Lang) -> &'static str {
 
 fn certificate(out: &mut String, one: &SignatureReport, lang: Lang) {
     let Some(certificate) = &one.certificate else { return };
-    let span = |time: Option<Timestamp>| time.map(moment).unwrap_or_default();
-    let text = format!(
-        "{} {}<br>{} {} – {}<br><code class=\"hash\">{}</code>",
-        lang.pick("do", "issued by"),
-        shown(&certificate.issuer) + lang.pick(" cấp", ""),
-        lang.pick("có hiệu lực", "valid"),
-        span(certificate.not_before),
-        span(certificate.not_after),
-        certificate.sha256,
+    let subject = format!(
+        "{}<br>{}: {}",
+        shown(&certificate.subject),
+        lang.pick("cấp bởi", "issued by"),
+        shown(&certificate.issuer)
     );
-    row(out, lang.pick("Chứng thư số", "Certificate"), &text);
+    row(out, lang.pick("Chứng thư số", "Certificate"), &subject);
+    let day = |time: Option<Timestamp>| time.map(words::day).unwrap_or_default();
+    let span = format!("{} – {}", day(certificate.not_before), day(certificate.not_after));
+    row(out, lang.pick("Hiệu lực", "Valid"), &span);
+    row(
+        out,
+        lang.pick("Dấu vân tay SHA-256", "SHA-256 fingerprint"),
+        &format!("<code class=\"hash\">{}</code>", certificate.sha256),
+    );
 }
 
+/// Each list or answer once, with how many certificates it speaks of.
 fn evidence(one: &SignatureReport, lang: Lang) -> String {
-    if one.evidence.is_empty() {
+    let mut used: Vec<(&str, i64, certs::Fingerprint, Vec<certs::Fingerprint>)> = Vec::new();
+    for item in &one.evidence {
+        let (kind, at, sha256) = match item.source {
+            Source::Crl { this_update, sha256, .. } => ("CRL", this_update, sha256),
+            Source::Ocsp { this_update, sha256, .. } => ("OCSP", this_update, sha256),
+        };
+        match used.iter_mut().find(|known| known.2 == sha256) {
+            Some((.., about)) if about.contains(&item.certificate) => {}
+            Some((.., about)) => about.push(item.certificate),
+            None => used.push((kind, at, sha256, vec![item.certificate])),
+        }
+    }
+    if used.is_empty() {
         return lang.pick("Không có", "None").to_owned();
     }
-    let lines: Vec<String> = one
-        .evidence
-        .iter()
-        .map(|used| {
-            let of = used.certificate.to_string();
-            let (kind, at) = match used.source {
-                Source::Crl { this_update, .. } => ("CRL", this_update),
-                Source::Ocsp { this_update, .. } => ("OCSP", this_update),
-            };
-            format!(
-                "{kind} {} {}, {} <code>{}…</code>",
-                lang.pick("lập lúc", "of"),
-                moment(Timestamp::from_secs(at)),
-                lang.pick("cho chứng thư", "for certificate"),
-                of.get(..16).unwrap_or_default(),
-            )
-        })
-        .collect();
-    lines.join("<br>")
+    let lines = used.iter().map(|(kind, at, sha256, about)| {
+        let at = moment(Timestamp::from_secs(*at));
+        let digest = sha256.to_string();
+        let digest = digest.get(..16).unwrap_or_default();
+        match lang {
+            Lang::Vi => {
+                format!("{kind} lập lúc {at}, cho {} chứng thư số <code>{digest}…</code>", about.len())
+            }
+            Lang::En => format!("{kind} of {at}, about {} certificates <code>{digest}…</code>", about.len()),
+        }
+    });
+    lines.collect::<Vec<_>>().join("<br>")
 }

@@ -4,9 +4,14 @@ use crate::{Evidence, Policy};
 use mail::Timestamp;
 
 fn judged(bytes: &[u8]) -> Report {
-    crate::judge(bytes.into(), &Policy::default(), &Evidence::default(), Timestamp::from_secs(1_795_309_200))
-        .report()
-        .clone()
+    crate::judge(
+        bytes.to_vec(),
+        &Policy::default(),
+        &Evidence::default(),
+        Timestamp::from_secs(1_795_309_200),
+    )
+    .report()
+    .clone()
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::judge::{
     Class, Indication, Integrity, Report, Role, SignatureKind, SubIndication, TimeSource, Verdict,
 };
 use crate::message::Code;
+use mail::Timestamp;
 
 /// The language of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -251,6 +252,12 @@ pub(super) fn format(format: Option<Format>, lang: Lang) -> &'static str {
         }
         None => lang.pick("Không nhận ra", "Not recognised"),
     }
+}
+
+/// `27/11/2029`, in Vietnam.
+pub(super) fn day(time: Timestamp) -> String {
+    let t = time.to_vietnam();
+    format!("{:02}/{:02}/{:04}", t.day(), u8::from(t.month()), t.year())
 }
 
 /// `1.234.567 byte`, with the language's thousands.

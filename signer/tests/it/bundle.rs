@@ -110,7 +110,7 @@ fn d31_a_bundle_can_be_stamped_and_bent_ones_are_refused() {
     let token = world.token(&bundle.timestamp_request(5), NOON + 240);
     bundle.add_timestamp(&token, &limits).unwrap();
     let read = reread(&bundle);
-    assert_eq!(read.timestamps(), [token.clone()]);
+    assert_eq!(read.timestamps(), std::slice::from_ref(&token));
     assert!(read.rejudge(input(&file)).is_ok_and(|again| again.verdict() == Verdict::Valid));
 
     let other = world.token(&signer::tst::Request::over(b"something else", 6), NOON + 240);

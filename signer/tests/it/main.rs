@@ -2,6 +2,7 @@
 
 mod bundle;
 mod interop;
+mod roles;
 mod stories;
 mod vandals;
 mod world;

@@ -28,6 +28,7 @@ pub fn result(lang: Lang, checked: &Checked<'_>) -> String {
         banner: checked.known.map(|known| banner(lang, known)).unwrap_or_default(),
         note: known_note(lang, checked.known),
         file_name: checked.file_name.clone().filter(|name| !name.is_empty()),
+        is_open: false,
         // How the copy in hand came is not known here; the page says so beside the answer.
         legal: has_signatures.then(|| checked.judged.legal_value(Arrival::Exchange)),
     };
