@@ -5,10 +5,13 @@ use super::verdict::SignatureKind;
 use crate::coverage::Coverage;
 use crate::message::Reason;
 use crate::pdf::Store;
+use crate::xml;
 use certs::Certificate;
 use certs::revocation::{Crl, OcspResponse};
 use mail::Timestamp;
 use std::borrow::Cow;
+use std::rc::Rc;
+use std::sync::Arc;
 
 /// One signature that a file claims to carry.
 pub(crate) struct Claim<'a> {
@@ -18,6 +21,8 @@ pub(crate) struct Claim<'a> {
     pub(crate) kind: SignatureKind,
     /// How much of the file it covers.
     pub(crate) coverage: Coverage,
+    /// Names of the parts it covers, where it covers named parts.
+    pub(crate) covers: Vec<String>,
     /// What the file says about the time, outside the signed attributes.
     pub(crate) claimed: Option<Timestamp>,
     /// Why it was signed, in the signer's words.
@@ -39,6 +44,8 @@ pub(crate) enum Container<'a> {
         /// What it has to be over.
         pieces: Vec<&'a [u8]>,
     },
+    /// A signature in XML.
+    Xml(XmlClaim<'a>),
 }
 
 /// A CMS signature and what it has to be over.
@@ -49,6 +56,16 @@ pub(crate) struct CmsClaim<'a> {
     pub(crate) pieces: Vec<&'a [u8]>,
     /// The form promises a signing-certificate attribute (CAdES, PAdES).
     pub(crate) is_cades: bool,
+}
+
+/// One of the signatures of an XML document.
+pub(crate) struct XmlClaim<'a> {
+    /// The document and all its signatures.
+    pub(crate) facts: Rc<xml::Facts<'a>>,
+    /// Which of them.
+    pub(crate) at: usize,
+    /// What lies beside the document.
+    pub(crate) beside: xml::Beside<'a>,
 }
 
 /// A signature whose arithmetic is right: these bytes were signed with this certificate's key. What is still open is
@@ -85,4 +102,6 @@ pub(crate) struct Claims<'a> {
 pub(crate) enum SignedBytes {
     /// The file up to here.
     Prefix(usize),
+    /// Canonical octets or decoded parts, in the order of the signatures and their references (XML).
+    Pieces(Vec<Arc<[u8]>>),
 }

@@ -9,6 +9,7 @@ mod report;
 pub mod roles;
 mod signature;
 mod verdict;
+mod xml;
 
 pub use certs::path::{Evidence, Lack};
 pub(crate) use claim::SignedBytes;
@@ -145,6 +146,10 @@ pub fn judge(input: impl Into<Input>, policy: &Policy, evidence: &Evidence, now:
             summarise(&mut report, &judgements);
             signed = claims.signed;
             report.empty_fields = claims.empty_fields;
+            let pieces: Vec<_> = judgements.iter().flat_map(|j| j.signed.iter().cloned()).collect();
+            if signed.is_none() && !pieces.is_empty() {
+                signed = Some(SignedBytes::Pieces(pieces));
+            }
             for judgement in judgements {
                 lacks.extend(judgement.lacks);
                 timestamps.extend(judgement.timestamps);
@@ -165,6 +170,7 @@ pub fn judge(input: impl Into<Input>, policy: &Policy, evidence: &Evidence, now:
 fn read<'a>(input: &'a Input, policy: &Policy) -> Result<Claims<'a>, Reason> {
     match input.known_format() {
         Some(Format::Pdf) => pdf::claims(&input.bytes, &policy.limits),
+        Some(Format::Xml) => xml::claims(input, &policy.limits),
         Some(_) => Err(Reason::new(Code::FormatUnsupported)),
         None => Err(Reason::new(Code::FormatUnknown)),
     }

@@ -30,6 +30,7 @@ fn claim(bytes: &[u8], signed: Signed) -> Claim<'_> {
             Some(Kind::Approval) | None => SignatureKind::Approval,
         },
         coverage,
+        covers: Vec::new(),
         claimed: facts.and_then(|f| f.claimed),
         stated_reason: facts.and_then(|f| f.reason.clone()),
         container: signature.map(|facts| container(bytes, facts)),

@@ -20,7 +20,10 @@ pub(crate) struct Judgement {
     pub(crate) report: SignatureReport,
     pub(crate) lacks: Vec<Lack>,
     pub(crate) used: Evidence,
+    /// The tokens of proven times, to be archived too.
     pub(crate) timestamps: Vec<Arc<[u8]>>,
+    /// The octets it covers, where they are not simply a piece of the file.
+    pub(crate) signed: Vec<Arc<[u8]>>,
 }
 
 /// Seconds by which two timestamps may contradict the order of their signatures: two authorities' clocks.
@@ -82,6 +85,8 @@ pub(super) struct Work<'a> {
     used: Evidence,
     /// The tokens of proven times, to be archived too.
     timestamps: Vec<Arc<[u8]>>,
+    /// The octets it covers.
+    pub(super) signed: Vec<Arc<[u8]>>,
 }
 
 /// Why judging stops early.
@@ -116,6 +121,7 @@ impl<'a> Work<'a> {
             class: Class::UnknownRevocation,
             covers_whole_document: claim.coverage == Coverage::WholeDocument,
             coverage: claim.coverage,
+            covers: claim.covers.clone(),
             indication: Indication::Indeterminate,
             sub_indication: None,
             time: None,
@@ -141,6 +147,7 @@ impl<'a> Work<'a> {
             weak: Vec::new(),
             used: Evidence::default(),
             timestamps: Vec::new(),
+            signed: Vec::new(),
         }
     }
 
@@ -150,18 +157,24 @@ impl<'a> Work<'a> {
             Err(reason) => self.no_signature(reason),
             Ok(Container::Token { der, pieces }) => self.document_timestamp(der, pieces),
             Ok(Container::Cms(cms)) => self.open_cms(cms).and_then(|intact| self.signature(intact)),
+            Ok(Container::Xml(xml)) => self.open_xml(xml).and_then(|intact| self.signature(intact)),
         };
         self.conclude(result);
         self.report.missing = self.lacks.iter().map(Missing::from).collect();
-        Judgement { report: self.report, lacks: self.lacks, used: self.used, timestamps: self.timestamps }
+        let Self { report, lacks, used, timestamps, signed, .. } = self;
+        Judgement { report, lacks, used, timestamps, signed }
     }
 
     fn no_signature(&mut self, reason: &Reason) -> Step {
-        if reason.code == Code::SigSubFilter {
-            return unclear(SubIndication::SigConstraintsFailure, reason.clone());
+        let reason = reason.clone();
+        match reason.code {
+            // It may be a good signature, of a kind nobody here can check.
+            Code::SigSubFilter | Code::XmlTransform | Code::Budget => {
+                unclear(SubIndication::SigConstraintsFailure, reason)
+            }
+            Code::XmlExternal => unclear(SubIndication::SignedDataNotFound, reason),
+            _ => self.damaged(reason),
         }
-        self.report.integrity = Integrity::Broken;
-        failed(SubIndication::FormatFailure, reason.clone())
     }
 
     fn conclude(&mut self, result: Step) {
@@ -242,6 +255,10 @@ impl<'a> Work<'a> {
     fn check_changes(&mut self) -> Step {
         match &self.claim.fault {
             None => Ok(()),
+            // The signature itself is good; what it leaves open is no part of it.
+            Some(reason) if reason.code == Code::XmlUnsigned => {
+                unclear(SubIndication::SigConstraintsFailure, reason.clone())
+            }
             Some(reason) => {
                 self.report.integrity = Integrity::Broken;
                 failed(SubIndication::FormatFailure, reason.clone())

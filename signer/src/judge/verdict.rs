@@ -64,6 +64,7 @@ pub enum SubIndication {
     RevokedCaNoPoe,
     OutOfBoundsNoPoe,
     TryLater,
+    SignedDataNotFound,
 }
 
 /// The class of a signature in the rule book (RULES D30).

@@ -8,6 +8,7 @@
 mod blank;
 mod evidence;
 mod field;
+pub mod xml;
 
 pub use blank::blank_pdf;
 pub use evidence::add_evidence;

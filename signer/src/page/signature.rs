@@ -8,6 +8,9 @@ use certs::revocation::Source;
 use mail::Timestamp;
 use std::fmt::Write;
 
+/// Names of covered parts that a page lists.
+const NAMES_MAX: usize = 20;
+
 /// A line under the verdict: who signed, as what, when.
 pub(super) fn who_and_when(one: &SignatureReport, lang: Lang) -> Option<String> {
     if one.role == Role::Timestamp {
@@ -75,6 +78,10 @@ pub(super) fn card(out: &mut String, number: usize, one: &SignatureReport, lang:
     }
     row(out, lang.pick("Tính toàn vẹn", "Integrity"), words::integrity(one.integrity, lang));
     row(out, lang.pick("Phủ đến đâu", "What it covers"), covers(one, lang));
+    if !one.covers.is_empty() {
+        let names: Vec<String> = one.covers.iter().take(NAMES_MAX).map(|name| shown(name)).collect();
+        row(out, lang.pick("Gồm các phần", "Namely"), &names.join(", "));
+    }
     if let Some(reason) = &one.stated_reason {
         row(out, lang.pick("Lý do ký (người ký ghi)", "Reason (as the signer wrote it)"), &shown(reason));
     }

@@ -14,21 +14,21 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// Runs a program; its standard output. A missing program is a failure with a name, not a skipped test.
-fn run(program: &str, arguments: &[&str]) -> (bool, String) {
+pub(crate) fn run(program: &str, arguments: &[&str]) -> (bool, String) {
     let output = Command::new(program).args(arguments).output();
     let output = output.unwrap_or_else(|e| panic!("{program} is needed for this test: {e}"));
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status.success(), text(&output.stdout) + &text(&output.stderr))
 }
 
-fn check(program: &str, arguments: &[&str]) -> String {
+pub(crate) fn check(program: &str, arguments: &[&str]) -> String {
     let (good, text) = run(program, arguments);
     assert!(good, "{program} {arguments:?}\n{text}");
     text
 }
 
 /// The world's certificates, keys and lists as files.
-fn folder() -> &'static Path {
+pub(crate) fn folder() -> &'static Path {
     static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
     FOLDER
         .get_or_init(|| {
@@ -56,13 +56,13 @@ fn folder() -> &'static Path {
         .path()
 }
 
-fn write(name: &str, bytes: &[u8]) -> String {
+pub(crate) fn write(name: &str, bytes: &[u8]) -> String {
     let path = folder().join(name);
     std::fs::write(&path, bytes).unwrap();
     path.to_str().unwrap().to_owned()
 }
 
-fn pyhanko() -> Option<PathBuf> {
+pub(crate) fn pyhanko() -> Option<PathBuf> {
     let found = std::env::var_os("CONGVAN_PYHANKO").map(PathBuf::from);
     assert!(
         found.is_some(),

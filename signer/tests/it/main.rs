@@ -1,8 +1,12 @@
 //! Stories of signed documents, told with our own makers, with other people's programs, and by vandals.
 
 mod bundle;
+mod c14n;
 mod interop;
 mod roles;
 mod stories;
 mod vandals;
 mod world;
+mod xml;
+mod xml_attacks;
+mod xml_interop;

@@ -36,7 +36,9 @@ async fn is_tidy(browser: &Browser) {
         .await;
     assert_eq!(facts["cookies"], "", "{facts}");
     assert!(["vi", "en"].contains(&facts["lang"].as_str().unwrap_or_default()), "{facts}");
-    for (fact, expected) in [("scripts", 0), ("headings", 1), ("unlabelled", 0), ("unmarked", 0), ("small", 0)] {
+    for (fact, expected) in
+        [("scripts", 0), ("headings", 1), ("unlabelled", 0), ("unmarked", 0), ("small", 0)]
+    {
         assert_eq!(facts[fact], expected, "{fact}: {facts}");
     }
     assert_eq!(facts["wide"], false, "{facts}");

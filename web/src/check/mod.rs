@@ -178,9 +178,9 @@ pub fn form(lang: Lang, trouble: Option<Trouble>) -> String {
         "Choose a signed document, or a receipt, to learn who signed it, when, and whether it was changed afterwards.",
     );
     let _ = writeln!(inside, "<p class=\"lead\">{lead}</p>");
-    let _ = write!(
+    let _ = writeln!(
         inside,
-        "<form class=\"card\" method=\"post\" action=\"/kiem-tra?lang={}\" enctype=\"multipart/form-data\">\n",
+        "<form class=\"card\" method=\"post\" action=\"/kiem-tra?lang={}\" enctype=\"multipart/form-data\">",
         lang.tag()
     );
     field(
