@@ -273,6 +273,9 @@ macro_rules! troubles {
         pub enum Trouble { $($(#[doc = $doc])+ $name,)* }
 
         impl Trouble {
+            /// Every trouble, for manuals and tests.
+            pub const ALL: &'static [Trouble] = &[$(Self::$name,)*];
+
             /// The stable name.
             pub fn code(self) -> &'static str {
                 match self { $(Self::$name => $code,)* }

@@ -4,6 +4,7 @@ mod bundle;
 mod c14n;
 mod interop;
 mod roles;
+mod schema;
 mod stories;
 mod vandals;
 mod world;

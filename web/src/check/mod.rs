@@ -47,6 +47,19 @@ pub enum Trouble {
 }
 
 impl Trouble {
+    /// Every trouble, for manuals and tests.
+    pub const ALL: [Self; 9] = [
+        Self::NoFile,
+        Self::NoForm,
+        Self::TooLarge,
+        Self::WrongType,
+        Self::TooSlow,
+        Self::Busy { ahead: 12 },
+        Self::TooOften { seconds: 7 },
+        Self::TookTooLong,
+        Self::Failed,
+    ];
+
     /// The status code.
     pub fn status(self) -> u16 {
         match self {

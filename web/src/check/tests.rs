@@ -6,18 +6,6 @@ use signer::{Evidence, Judged, Policy};
 use super::*;
 
 const AT: Timestamp = Timestamp::from_secs(1_795_309_200);
-const TROUBLES: [Trouble; 9] = [
-    Trouble::NoFile,
-    Trouble::NoForm,
-    Trouble::TooLarge,
-    Trouble::WrongType,
-    Trouble::TooSlow,
-    Trouble::Busy { ahead: 12 },
-    Trouble::TooOften { seconds: 7 },
-    Trouble::TookTooLong,
-    Trouble::Failed,
-];
-
 fn paper() -> Judged {
     signer::judge(signer::make::blank_pdf("t", &[]), &Policy::default(), &Evidence::default(), AT)
 }
@@ -38,7 +26,7 @@ fn every_page(lang: Lang) -> Vec<String> {
         })
         .collect();
     pages.push(form(lang, None));
-    pages.extend(TROUBLES.iter().map(|trouble| form(lang, Some(*trouble))));
+    pages.extend(Trouble::ALL.iter().map(|trouble| form(lang, Some(*trouble))));
     pages.push(receipt(lang, &Verdict::NotProven(ReceiptTrouble::Leaf), None, AT));
     pages.push(receipt(lang, &Verdict::CannotTell(ReceiptTrouble::OtherLog), None, AT));
     let anchor = AnchorRow {
@@ -110,7 +98,7 @@ fn a_recalled_or_replaced_document_is_told_before_the_verdict() {
 #[test]
 fn every_trouble_has_a_status_a_code_and_a_sentence() {
     let mut codes = std::collections::HashSet::new();
-    for trouble in TROUBLES {
+    for trouble in Trouble::ALL {
         assert!((400..600).contains(&trouble.status()) && codes.insert(trouble.code()));
         let page = form(Lang::Vi, Some(trouble));
         assert!(page.contains(trouble.code()) && page.contains("role=\"alert\""), "{page}");
