@@ -90,8 +90,9 @@ struct PolicyRow {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Trust {
-    /// SHA-256 of the whole trust store as JSON: tells which version of it was in force.
-    version: String,
+    /// Which version of the trust store was in force, and SHA-256 of its anchors as JSON, sorted, one per line.
+    version: u64,
+    sha256: String,
     /// The anchors relied upon.
     anchors: Vec<Anchor>,
 }
@@ -160,7 +161,11 @@ impl Bundle {
             judged_at: judged_at.to_rfc3339_utc(),
             document: Named::of(input),
             policy: PolicyRow { hierarchy: policy.hierarchy, roles: roles.collect() },
-            trust: Trust { version: trust_version(&policy.trust), anchors: anchors.to_vec() },
+            trust: Trust {
+                version: policy.trust.version(),
+                sha256: trust_digest(&policy.trust),
+                anchors: anchors.to_vec(),
+            },
             evidence: Items::of(evidence, judged.used_timestamps()),
             report: serde_json::value::to_raw_value(report).map_err(|_| differs())?,
         };
@@ -261,7 +266,9 @@ impl Bundle {
     /// The policy of the judgement: the anchors, hierarchy and roles of the bundle, everything else as it is today.
     pub fn policy(&self) -> Policy {
         let mut trust = TrustStore::new();
-        self.content.trust.anchors.iter().for_each(|anchor| trust.add(anchor.clone()));
+        for anchor in &self.content.trust.anchors {
+            trust.add(anchor.clone());
+        }
         let roles = &self.content.policy.roles;
         let roles = roles.iter().filter_map(|(name, role)| Some((name.parse().ok()?, *role))).collect();
         Policy { trust, hierarchy: self.content.policy.hierarchy, roles, ..Policy::default() }
@@ -343,7 +350,7 @@ fn digest(bytes: &[u8]) -> String {
     Fingerprint::of(bytes).to_string()
 }
 
-fn trust_version(trust: &TrustStore) -> String {
+fn trust_digest(trust: &TrustStore) -> String {
     let fingerprints: BTreeSet<String> =
         trust.anchors().iter().filter_map(|anchor| serde_json::to_string(anchor).ok()).collect();
     digest(fingerprints.into_iter().collect::<Vec<_>>().join("\n").as_bytes())

@@ -22,6 +22,7 @@ pub mod make;
 mod message;
 pub mod page;
 pub mod pdf;
+pub mod smime;
 pub mod tst;
 mod verified;
 pub mod xml;

@@ -73,7 +73,8 @@ impl Document {
     }
 
     /// The very bytes the last signature covers (and, in a PDF, the signature itself): what is read and shown. It is
-    /// a complete file. Of XML it is the first thing covered, in its canonical form; see [`Self::signed_pieces`].
+    /// a complete file; of a CMS its content, of a signed mail the part with header fields that was signed. Of XML it
+    /// is the first thing covered, in its canonical form; see [`Self::signed_pieces`].
     pub fn signed_bytes(&self) -> &[u8] {
         self.signed_pieces().first().copied().unwrap_or_default()
     }
@@ -83,6 +84,8 @@ impl Document {
     pub fn signed_pieces(&self) -> Vec<&[u8]> {
         match &self.signed {
             SignedBytes::Prefix(end) => vec![self.bytes.get(..*end).unwrap_or_default()],
+            SignedBytes::Within(range) => vec![self.bytes.get(range.clone()).unwrap_or_default()],
+            SignedBytes::Apart(bytes) => vec![bytes],
             SignedBytes::Pieces(pieces) => pieces.iter().map(AsRef::as_ref).collect(),
         }
     }

@@ -3,12 +3,16 @@
 
 mod claim;
 mod cms;
+mod cms_file;
 mod legal;
 mod pdf;
 mod report;
 pub mod roles;
 mod signature;
+mod smime;
+mod token_file;
 mod verdict;
+mod whole;
 mod xml;
 
 pub use certs::path::{Evidence, Lack};
@@ -144,6 +148,7 @@ pub fn judge(input: impl Into<Input>, policy: &Policy, evidence: &Evidence, now:
         Ok(claims) => {
             let judgements = signature::judge_all(&claims, policy, evidence, now);
             summarise(&mut report, &judgements);
+            whole::consider(&mut report, &claims.whole, &judgements);
             signed = claims.signed;
             report.empty_fields = claims.empty_fields;
             let pieces: Vec<_> = judgements.iter().flat_map(|j| j.signed.iter().cloned()).collect();
@@ -171,6 +176,9 @@ fn read<'a>(input: &'a Input, policy: &Policy) -> Result<Claims<'a>, Reason> {
     match input.known_format() {
         Some(Format::Pdf) => pdf::claims(&input.bytes, &policy.limits),
         Some(Format::Xml) => xml::claims(input, &policy.limits),
+        Some(Format::Cms | Format::CmsDetached) => cms_file::claims(input, &policy.limits),
+        Some(Format::Smime) => smime::claims(input, &policy.limits),
+        Some(Format::Tst) => token_file::claims(input, &policy.limits),
         Some(_) => Err(Reason::new(Code::FormatUnsupported)),
         None => Err(Reason::new(Code::FormatUnknown)),
     }
@@ -194,6 +202,7 @@ fn blank_report(input: &Input, sha256: &[u8; 32], now: Timestamp) -> Report {
         judged_at: Some(now),
         signatures: Vec::new(),
         reasons: Vec::new(),
+        notes: Vec::new(),
         empty_fields: Vec::new(),
         software: concat!("congvan ", env!("CARGO_PKG_VERSION")),
     }
@@ -214,9 +223,13 @@ fn unreadable(report: &mut Report, reason: Reason) {
             | Code::FileTooLarge
             | Code::Budget
             | Code::PdfEncrypted
+            | Code::Encrypted
     );
     report.verdict = if cannot_tell { Verdict::Indeterminate } else { Verdict::Invalid };
-    report.class = Class::Invalid(reason.code);
+    report.class = match reason.code {
+        Code::CertificatesOnly => Class::Unsigned,
+        code => Class::Invalid(code),
+    };
     report.reasons.push(reason);
 }
 

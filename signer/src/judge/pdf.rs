@@ -1,6 +1,6 @@
 //! A PDF's facts as claims.
 
-use super::claim::{Claim, Claims, CmsClaim, Container, SignedBytes};
+use super::claim::{Claim, Claims, CmsClaim, Container, SignedBytes, Whole};
 use super::verdict::SignatureKind;
 use crate::limits::Limits;
 use crate::message::Reason;
@@ -16,6 +16,7 @@ pub(super) fn claims<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Claims<'a>,
         signatures: signatures.into_iter().map(|signed| claim(bytes, signed)).collect(),
         empty_fields,
         store,
+        whole: Whole::default(),
     })
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct Judgement {
     pub(crate) timestamps: Vec<Arc<[u8]>>,
     /// The octets it covers, where they are not simply a piece of the file.
     pub(crate) signed: Vec<Arc<[u8]>>,
+    /// The certificate whose signature it is, once the arithmetic is right.
+    pub(crate) signer: Option<Certificate>,
 }
 
 /// Seconds by which two timestamps may contradict the order of their signatures: two authorities' clocks.
@@ -51,7 +53,8 @@ pub(crate) fn judge_all(
     judgements
 }
 
-/// A later signature covers an earlier one's timestamp, so it cannot be older than that.
+/// A later signature covers an earlier one's timestamp, so it cannot be older than that. Signatures side by side, which
+/// all cover the whole document, have no order.
 fn check_order(judgements: &mut [Judgement]) {
     let mut latest: Option<i64> = None;
     for judgement in judgements {
@@ -66,7 +69,9 @@ fn check_order(judgements: &mut [Judgement]) {
             report.verdict = Verdict::Indeterminate;
             report.reasons.push(Reason::new(Code::TimestampOrder));
         }
-        latest = latest.max(Some(own));
+        if report.coverage == Coverage::WholeRevision {
+            latest = latest.max(Some(own));
+        }
     }
 }
 
@@ -87,6 +92,7 @@ pub(super) struct Work<'a> {
     timestamps: Vec<Arc<[u8]>>,
     /// The octets it covers.
     pub(super) signed: Vec<Arc<[u8]>>,
+    signer: Option<Certificate>,
 }
 
 /// Why judging stops early.
@@ -131,6 +137,7 @@ impl<'a> Work<'a> {
             certificate: None,
             hierarchy: None,
             algorithm: None,
+            profile: None,
             reasons: Vec::new(),
             notes: Vec::new(),
             evidence: Vec::new(),
@@ -148,6 +155,7 @@ impl<'a> Work<'a> {
             used: Evidence::default(),
             timestamps: Vec::new(),
             signed: Vec::new(),
+            signer: None,
         }
     }
 
@@ -157,12 +165,13 @@ impl<'a> Work<'a> {
             Err(reason) => self.no_signature(reason),
             Ok(Container::Token { der, pieces }) => self.document_timestamp(der, pieces),
             Ok(Container::Cms(cms)) => self.open_cms(cms).and_then(|intact| self.signature(intact)),
+            Ok(Container::Signer(one)) => self.open_signer(one).and_then(|intact| self.signature(intact)),
             Ok(Container::Xml(xml)) => self.open_xml(xml).and_then(|intact| self.signature(intact)),
         };
         self.conclude(result);
         self.report.missing = self.lacks.iter().map(Missing::from).collect();
-        let Self { report, lacks, used, timestamps, signed, .. } = self;
-        Judgement { report, lacks, used, timestamps, signed }
+        let Self { report, lacks, used, timestamps, signed, signer, .. } = self;
+        Judgement { report, lacks, used, timestamps, signed, signer }
     }
 
     fn no_signature(&mut self, reason: &Reason) -> Step {
@@ -172,7 +181,11 @@ impl<'a> Work<'a> {
             Code::SigSubFilter | Code::XmlTransform | Code::Budget => {
                 unclear(SubIndication::SigConstraintsFailure, reason)
             }
-            Code::XmlExternal => unclear(SubIndication::SignedDataNotFound, reason),
+            Code::ContentMissing | Code::XmlExternal => unclear(SubIndication::SignedDataNotFound, reason),
+            Code::ContentDiffers => {
+                self.report.integrity = Integrity::Broken;
+                failed(SubIndication::HashFailure, reason)
+            }
             _ => self.damaged(reason),
         }
     }
@@ -213,6 +226,7 @@ impl<'a> Work<'a> {
     /// A document timestamp: a token over the file.
     fn document_timestamp(&mut self, der: &[u8], pieces: &[&[u8]]) -> Step {
         self.report.role = Role::Timestamp;
+        self.report.profile = Some("RFC 3161");
         let token = match Token::read(der, &self.policy.limits) {
             Ok(token) => token,
             Err(reason) => return self.damaged(reason),
@@ -244,8 +258,10 @@ impl<'a> Work<'a> {
     }
 
     pub(super) fn damaged<T>(&mut self, reason: Reason) -> Step<T> {
-        if reason.code == Code::CmsAlgorithm {
-            return unclear(SubIndication::CryptoConstraintsFailure, reason);
+        match reason.code {
+            Code::CmsAlgorithm => return unclear(SubIndication::CryptoConstraintsFailure, reason),
+            Code::Budget => return unclear(SubIndication::SigConstraintsFailure, reason),
+            _ => {}
         }
         self.report.integrity = Integrity::Broken;
         failed(SubIndication::FormatFailure, reason)
@@ -286,6 +302,7 @@ impl<'a> Work<'a> {
     fn signature(&mut self, intact: Intact) -> Step {
         let Intact { signer, certificates, crls, ocsp, tokens, weak } = intact;
         self.identify(&signer);
+        self.signer = Some(signer.clone());
         self.check_changes()?;
         self.weak.extend(weak);
         let mut evidence = self.evidence.clone();
@@ -293,7 +310,29 @@ impl<'a> Work<'a> {
         evidence.crls.extend(crls);
         evidence.ocsp.extend(ocsp);
         self.find_time(&tokens)?;
+        self.note_profile();
         self.path(&signer, &evidence)
+    }
+
+    /// The form a signature has that is a file or in a mail (ETSI EN 319 122-1 §6).
+    fn note_profile(&mut self) {
+        let Ok(Container::Signer(claim)) = &self.claim.container else { return };
+        let attributes = claim.signer.attributes.as_ref();
+        let is_baseline = attributes.is_some_and(|a| !a.bindings.is_empty() && a.signing_time.is_some());
+        let is_stamped = self.report.time_source == TimeSource::Timestamp;
+        self.report.profile = Some(match (claim.purpose, is_baseline, is_stamped) {
+            (Purpose::Smime, ..) => "S/MIME",
+            (_, true, true) => "CAdES-B-T",
+            (_, true, false) => "CAdES-B-B",
+            (_, false, _) => "CMS",
+        });
+    }
+
+    fn purpose(&self) -> Purpose {
+        match &self.claim.container {
+            Ok(Container::Signer(claim)) => claim.purpose,
+            _ => Purpose::Document,
+        }
     }
 
     /// What the signature says of itself, before anything is proven. The file's own word on the time goes first.
@@ -391,7 +430,7 @@ impl<'a> Work<'a> {
         {
             return failed(SubIndication::NotYetValid, Reason::new(Code::NotYetValid));
         }
-        let mut question = Question::new(Purpose::Document, at);
+        let mut question = Question::new(self.purpose(), at);
         question.now = Some(self.now.secs());
         question.hierarchy = self.policy.hierarchy;
         let limits = &self.policy.certificate_limits;
@@ -426,7 +465,7 @@ impl<'a> Work<'a> {
             Defect::AnchorHierarchy(_) => {
                 unclear(SubIndication::NoCertificateChainFound, say(Code::NotPublicService))
             }
-            Defect::NotTrusted | Defect::AnchorPurpose => {
+            Defect::NotTrusted | Defect::AnchorPurpose | Defect::AnchorWindow(_) => {
                 unclear(SubIndication::NoCertificateChainFound, say(Code::Untrusted))
             }
             Defect::KeyUsage | Defect::ExtendedKeyUsage => {
@@ -451,15 +490,23 @@ impl<'a> Work<'a> {
     fn record(&mut self, path: &path::Path, evidence: &Evidence) {
         self.used.certificates.extend(path.certificates().iter().cloned());
         for status in path.statuses() {
-            let Some(source) = status.source else { continue };
-            self.report.evidence.push(EvidenceReport { certificate: status.certificate.sha256(), source });
-            match source {
-                Source::Crl { sha256, .. } => {
-                    self.used.crls.extend(evidence.crls.iter().find(|c| c.sha256() == sha256).cloned());
+            self.used.certificates.extend(status.signers.iter().cloned());
+            for &source in status.source.iter().chain(&status.more_sources) {
+                self.report
+                    .evidence
+                    .push(EvidenceReport { certificate: status.certificate.sha256(), source });
+                match source {
+                    Source::Crl { sha256, .. } => {
+                        self.used.crls.extend(evidence.crls.iter().find(|c| c.sha256() == sha256).cloned());
+                    }
+                    Source::Ocsp { sha256, .. } => {
+                        self.used.ocsp.extend(evidence.ocsp.iter().find(|o| o.sha256() == sha256).cloned());
+                    }
                 }
-                Source::Ocsp { sha256, .. } => {
-                    self.used.ocsp.extend(evidence.ocsp.iter().find(|o| o.sha256() == sha256).cloned());
-                }
+            }
+            if status.late_by > 0 {
+                let days = (status.late_by + 86_399) / 86_400;
+                self.report.notes.push(Reason::of(Code::RevocationLate, format_args!("{days} d")));
             }
         }
     }

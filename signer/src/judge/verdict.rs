@@ -58,13 +58,13 @@ pub enum SubIndication {
     CryptoConstraintsFailure,
     CryptoConstraintsFailureNoPoe,
     TimestampOrderFailure,
+    SignedDataNotFound,
     NoSigningCertificateFound,
     NoCertificateChainFound,
     RevokedNoPoe,
     RevokedCaNoPoe,
     OutOfBoundsNoPoe,
     TryLater,
-    SignedDataNotFound,
 }
 
 /// The class of a signature in the rule book (RULES D30).

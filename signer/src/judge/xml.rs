@@ -1,7 +1,7 @@
 //! An XML document's facts as claims, and whether one of its signatures is one over what it refers to: digests, signer's
 //! certificate, signature value, binding.
 
-use super::claim::{Claim, Claims, Container, Intact, XmlClaim};
+use super::claim::{Claim, Claims, Container, Intact, Whole, XmlClaim};
 use super::revocation_evidence;
 use super::signature::{Step, Work, failed, unclear};
 use super::verdict::{Integrity, SignatureKind, SubIndication};
@@ -41,7 +41,13 @@ pub(super) fn claims<'a>(input: &'a Input, limits: &Limits) -> Result<Claims<'a>
         })
     };
     let signatures = (0..facts.signatures.len()).filter_map(claim).collect();
-    Ok(Claims { signatures, empty_fields: Vec::new(), store: Store::default(), signed: None })
+    Ok(Claims {
+        signatures,
+        empty_fields: Vec::new(),
+        store: Store::default(),
+        signed: None,
+        whole: Whole::default(),
+    })
 }
 
 impl Work<'_> {

@@ -186,6 +186,11 @@ fn unchecked(out: &mut String, report: &Report, lang: Lang) {
         }
     }
     items.dedup();
+    for note in &report.notes {
+        let mut item = String::new();
+        reason_item(&mut item, note, lang);
+        items.push(item);
+    }
     let title = lang.pick("Những gì chưa kiểm tra được", "What could not be checked");
     let _ = write!(out, "<section class=\"unchecked\">\n<h2>{title}</h2>\n");
     if items.is_empty() {

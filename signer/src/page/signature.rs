@@ -114,6 +114,9 @@ fn technical(out: &mut String, one: &SignatureReport, lang: Lang, is_open: bool)
     if let Some(algorithm) = &one.algorithm {
         row(out, lang.pick("Thuật toán", "Algorithm"), &escape(algorithm));
     }
+    if let Some(profile) = one.profile {
+        row(out, lang.pick("Dạng chữ ký", "Profile"), &escape(profile));
+    }
     let field = format!("{} ({})", shown(&one.field), words::kind(one.kind, lang));
     row(out, lang.pick("Vị trí trong tệp", "Where in the file"), &field);
     out.push_str("</dl>\n</details>\n");

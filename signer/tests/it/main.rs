@@ -2,7 +2,9 @@
 
 mod bundle;
 mod c14n;
+mod cms_files;
 mod interop;
+mod mails;
 mod roles;
 mod schema;
 mod stories;
