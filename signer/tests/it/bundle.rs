@@ -2,7 +2,8 @@
 
 use crate::world::{DAY, NOON, World, YEAR, at, blank, line};
 use signer::bundle::Bundle;
-use signer::{Code, Evidence, Input, Judged, Limits, Policy, Verdict, judge};
+use signer::{Code, Evidence, Format, Input, Judged, Limits, Policy, Verdict, judge, make};
+use std::sync::Arc;
 
 fn input(file: &[u8]) -> Input {
     Input::from(file.to_vec())
@@ -142,4 +143,52 @@ fn d31_a_bundle_of_other_things_is_not_made() {
     assert_eq!(refused.code, Code::BundleDiffers);
     let refused = Bundle::new(&input(&file), &judged, &Policy::default(), &Evidence::default()).unwrap_err();
     assert_eq!(refused.code, Code::BundleDiffers);
+}
+
+/// A CAdES file with a timestamp over content beside it.
+fn cms_file(content: &[u8]) -> Vec<u8> {
+    let world = World::get();
+    let who = &world.leader;
+    let scheme = who.key().usual_scheme();
+    let signing = make::CmsSigning::new(world.chain(who), scheme, at(NOON));
+    let signed =
+        make::prepare_cms(content, &signing, &Limits::default()).unwrap().sign(who.key(), scheme).unwrap();
+    let token = world.token(&signed.timestamp_request(9), NOON);
+    signed.finish(Some(&token)).unwrap()
+}
+
+#[test]
+fn d34_cms_with_its_content_xml_and_tokens_are_judged_again_too() {
+    let world = World::get();
+    let content: Arc<[u8]> = Arc::from(&b"Quyet dinh so 1"[..]);
+    let token = world.token(&signer::tst::Request::over(&content, 11), NOON);
+    let xml = crate::xml::signed(crate::xml::DOCUMENT, &world.leader, NOON);
+    let known = world.evidence(NOON + 120);
+    let later = Evidence { crls: world.crls(NOON + 120, &[(&world.leader, NOON + 90)]), ..known.clone() };
+    let early = Evidence { crls: world.crls(NOON + 120, &[(&world.leader, NOON - DAY)]), ..known.clone() };
+    let beside = |file: Vec<u8>| Input::from(file).with_content(content.clone());
+    let cms = beside(cms_file(&content)).of(Format::CmsDetached);
+    let rows = [
+        ("CMS", cms.clone(), &known, Verdict::Valid),
+        ("CMS, revoked after", cms.clone(), &later, Verdict::Valid),
+        ("CMS, revoked before", cms, &early, Verdict::Invalid),
+        ("XML, revoked after", xml.clone().into(), &later, Verdict::Valid),
+        ("XML, revoked before", xml.into(), &early, Verdict::Invalid),
+        ("token", beside(token).of(Format::Tst), &known, Verdict::Valid),
+    ];
+    for (name, input, evidence, verdict) in rows {
+        let judged = judge(input.clone(), &world.policy(), evidence, at(NOON + 180));
+        assert_eq!(judged.verdict(), verdict, "{name}: {}", line(&judged));
+        let bundle = Bundle::new(&input, &judged, &world.policy(), evidence).unwrap();
+        let bundle = reread(&bundle);
+        assert!(bundle.agrees(&bundle.rejudge(input.clone()).unwrap()), "{name}");
+        for now in [NOON + 5 * YEAR, NOON + 20 * YEAR - DAY] {
+            let again = judge(input.clone(), &bundle.policy(), bundle.evidence(), at(now));
+            assert_eq!(again.verdict(), verdict, "{name} {now}: {}", line(&again));
+        }
+        if input.content.is_some() {
+            let alone = Input { content: None, ..input };
+            assert_eq!(bundle.rejudge(alone).unwrap_err().code, Code::BundleDocument, "{name}");
+        }
+    }
 }
