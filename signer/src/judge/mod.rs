@@ -7,6 +7,7 @@ mod cms_file;
 mod legal;
 mod pdf;
 mod report;
+pub mod roles;
 mod signature;
 mod smime;
 mod token_file;
@@ -59,6 +60,8 @@ pub struct Judged {
     report: Arc<Report>,
     lacks: Vec<Lack>,
     used: Evidence,
+    /// Timestamp tokens the proven times rest on.
+    timestamps: Vec<Arc<[u8]>>,
     /// What the signatures cover.
     signed: Option<SignedBytes>,
 }
@@ -102,6 +105,11 @@ impl Judged {
         &self.used
     }
 
+    /// The timestamp tokens that the proven times of signing rest on (RULES D31).
+    pub fn used_timestamps(&self) -> &[Arc<[u8]>] {
+        &self.timestamps
+    }
+
     /// What the document is worth (RULES R14).
     pub fn legal_value(&self, arrival: Arrival) -> LegalValue {
         legal_value(&self.report, arrival)
@@ -134,6 +142,7 @@ pub fn judge(input: impl Into<Input>, policy: &Policy, evidence: &Evidence, now:
     let sha256 = sha256(&bytes);
     let mut report = blank_report(&input, &sha256, now);
     let (mut lacks, mut used, mut signed) = (Vec::new(), Evidence::default(), None);
+    let mut timestamps = Vec::new();
     match read(&input, policy) {
         Err(reason) => unreadable(&mut report, reason),
         Ok(claims) => {
@@ -148,6 +157,7 @@ pub fn judge(input: impl Into<Input>, policy: &Policy, evidence: &Evidence, now:
             }
             for judgement in judgements {
                 lacks.extend(judgement.lacks);
+                timestamps.extend(judgement.timestamps);
                 used.certificates.extend(judgement.used.certificates);
                 used.crls.extend(judgement.used.crls);
                 used.ocsp.extend(judgement.used.ocsp);
@@ -158,7 +168,7 @@ pub fn judge(input: impl Into<Input>, policy: &Policy, evidence: &Evidence, now:
     once(&mut used.certificates, |c| c.sha256());
     once(&mut used.crls, |c| c.sha256());
     once(&mut used.ocsp, |o| o.sha256());
-    Judged { bytes, sha256, report: Arc::new(report), lacks, used, signed }
+    Judged { bytes, sha256, report: Arc::new(report), lacks, used, timestamps, signed }
 }
 
 /// The reader of each format.

@@ -1,10 +1,13 @@
 //! Stories of signed documents, told with our own makers, with other people's programs, and by vandals.
 
+mod bundle;
 mod c14n;
 mod cms_files;
 mod cms_vandals;
 mod interop;
 mod mails;
+mod roles;
+mod schema;
 mod stories;
 mod vandals;
 mod world;
