@@ -58,6 +58,7 @@ codes! {
     SigInObjectStream "pdf-signature-in-object-stream" "Từ điển chữ ký nằm trong luồng nén." "The signature dictionary is hidden in an object stream."
     SigOrphan "pdf-signature-orphan" "Có từ điển chữ ký không thuộc trường chữ ký nào." "A signature dictionary belongs to no signature field."
     SigSubFilter "pdf-subfilter" "Kiểu chữ ký (SubFilter) không được hỗ trợ." "The signature's SubFilter is not supported."
+    SigSubFilterWeak "pdf-subfilter-weak" "Kiểu chữ ký adbe.x509.rsa_sha1 (SHA-1, không có chứng thư trong chữ ký) đã bị loại bỏ vì yếu." "The signature type adbe.x509.rsa_sha1 (bare SHA-1) is weak and no longer supported."
     RangeMissing "byterange-missing" "Chữ ký thiếu ByteRange." "The signature has no ByteRange."
     RangeShape "byterange-shape" "ByteRange phải gồm đúng bốn số không âm." "ByteRange must be exactly four non-negative integers."
     RangeStart "byterange-start" "ByteRange không bắt đầu từ đầu tệp." "ByteRange does not start at the beginning of the file."

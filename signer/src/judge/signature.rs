@@ -151,8 +151,12 @@ impl<'a> Work<'a> {
     }
 
     fn no_signature(&mut self, reason: &Reason) -> Step {
-        if reason.code == Code::SigSubFilter {
-            return unclear(SubIndication::SigConstraintsFailure, reason.clone());
+        match reason.code {
+            Code::SigSubFilter => return unclear(SubIndication::SigConstraintsFailure, reason.clone()),
+            Code::SigSubFilterWeak => {
+                return unclear(SubIndication::CryptoConstraintsFailureNoPoe, reason.clone());
+            }
+            _ => {}
         }
         self.report.integrity = Integrity::Broken;
         failed(SubIndication::FormatFailure, reason.clone())
