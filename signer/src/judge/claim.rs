@@ -32,6 +32,8 @@ pub(crate) struct Claim<'a> {
 pub(crate) enum Container<'a> {
     /// CMS over pieces of the file or over content beside it.
     Cms(CmsClaim<'a>),
+    /// CMS over the SHA-1 digest of pieces of the file (PDF's `adbe.pkcs7.sha1`).
+    Sha1(CmsClaim<'a>),
     /// An RFC 3161 token over pieces of the file.
     Token {
         /// The token.

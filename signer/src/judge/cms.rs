@@ -9,7 +9,9 @@ use crate::judge::revocation_evidence;
 use crate::message::{Code, Reason};
 use crate::tst::parse_certificates;
 use certs::Certificate;
+use certs::algorithm::Digest;
 use mail::Timestamp;
+use std::borrow::Cow;
 
 impl Work<'_> {
     /// Opens a CMS container, or says why it is no signature over these bytes.
@@ -18,6 +20,31 @@ impl Work<'_> {
             Ok(data) => data,
             Err(reason) => return self.damaged(reason),
         };
+        self.opened(claim, data)
+    }
+
+    /// Opens a CMS container that holds the SHA-1 digest of the bytes instead of the bytes
+    /// (`adbe.pkcs7.sha1`, ISO 32000-1 §12.8.3.3.1). At best it is weak.
+    pub(super) fn open_sha1(&mut self, claim: &CmsClaim<'_>) -> Step<Intact> {
+        let mut data = match cms::read(&claim.der, &self.policy.limits) {
+            Ok(data) => data,
+            Err(reason) => return self.damaged(reason),
+        };
+        let Some(inside) = data.content.take() else {
+            return self.damaged(Reason::new(Code::CmsContentType));
+        };
+        if cms::digest_pieces(Digest::Sha1, &claim.pieces) != inside {
+            self.report.integrity = Integrity::Broken;
+            return failed(SubIndication::HashFailure, Reason::new(Code::CmsDigest));
+        }
+        let inner = CmsClaim { der: Cow::Borrowed(&[]), pieces: vec![&inside], is_cades: false };
+        let mut intact = self.opened(&inner, data)?;
+        intact.weak.insert(0, Reason::new(Code::WeakDigest));
+        intact.weak.dedup();
+        Ok(intact)
+    }
+
+    fn opened(&mut self, claim: &CmsClaim<'_>, data: SignedData) -> Step<Intact> {
         let claimed = data.signer.signing_time().map(Timestamp::from_secs);
         let algorithm = format!("{:?}, {:?}", data.signer.digest, data.signer.algorithm);
         self.note_claims(&algorithm, claimed);

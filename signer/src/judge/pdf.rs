@@ -43,8 +43,7 @@ fn container(bytes: &[u8], facts: Signature) -> Container<'_> {
     match facts.sub_filter {
         SubFilter::Rfc3161 => Container::Token { der, pieces },
         SubFilter::CadesDetached => Container::Cms(CmsClaim { der, pieces, is_cades: true }),
-        SubFilter::Pkcs7Detached | SubFilter::Pkcs7Sha1 => {
-            Container::Cms(CmsClaim { der, pieces, is_cades: false })
-        }
+        SubFilter::Pkcs7Detached => Container::Cms(CmsClaim { der, pieces, is_cades: false }),
+        SubFilter::Pkcs7Sha1 => Container::Sha1(CmsClaim { der, pieces, is_cades: false }),
     }
 }

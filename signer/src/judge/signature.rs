@@ -144,6 +144,7 @@ impl<'a> Work<'a> {
             Err(reason) => self.no_signature(reason),
             Ok(Container::Token { der, pieces }) => self.document_timestamp(der, pieces),
             Ok(Container::Cms(cms)) => self.open_cms(cms).and_then(|intact| self.signature(intact)),
+            Ok(Container::Sha1(cms)) => self.open_sha1(cms).and_then(|intact| self.signature(intact)),
         };
         self.conclude(result);
         self.report.missing = self.lacks.iter().map(Missing::from).collect();

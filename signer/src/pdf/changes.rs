@@ -132,7 +132,7 @@ impl Comparison<'_, '_> {
         self.form(&before, &after)?;
         self.pages(&after)?;
         self.containers();
-        Ok(())
+        self.structure(&before, &after)
     }
 
     fn find_changed(&mut self) -> Checked {

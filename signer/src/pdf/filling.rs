@@ -168,7 +168,7 @@ impl Comparison<'_, '_> {
         Ok(())
     }
 
-    fn dict_of(&self, view: &View<'_>, number: u32) -> Result<Dict, Reason> {
+    pub(super) fn dict_of(&self, view: &View<'_>, number: u32) -> Result<Dict, Reason> {
         match &*view.load(number)?.object {
             Object::Dict(dict) => Ok(dict.clone()),
             _ => Err(fault(Code::ChangedForm, number)),

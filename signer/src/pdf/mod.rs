@@ -16,6 +16,7 @@ mod object;
 mod parse;
 mod revision;
 mod signature;
+mod structure;
 mod write;
 mod xref;
 

@@ -164,9 +164,9 @@ pub(crate) struct Link {
     pub(crate) plain: bool,
 }
 
-/// Keys under which a field, a widget or a page is referred to as one.
+/// Keys under which a field, a widget, a page or an element of the structure is referred to as one.
 const PLAIN_KEYS: &[&[u8]] =
-    &[b"Fields", b"Kids", b"Annots", b"Parent", b"Obj", b"P", b"Pg", b"Data", b"CO", b"T"];
+    &[b"Fields", b"Kids", b"Annots", b"Parent", b"Obj", b"P", b"Pg", b"Data", b"CO", b"T", b"K", b"Nums"];
 
 /// What an object refers to directly.
 #[derive(Debug, Default)]

@@ -288,6 +288,59 @@ def get(data, number):
     return data[start:data.index(b"endobj", start)].strip()
 
 
+def by_hand(data, sub, contents, who="leader", packed=False, hybrid=False, widget="", extra=lambda first: {}, catalog="", page=""):
+    """Signed as somebody's own program would: `contents` gets the signed bytes and the file before them."""
+    first = max(int(n) for n in re.findall(rb"(?:^|\n)(\d+) 0 obj", data)) + 1
+    hole = 16384
+    signature = f"<</Type/Sig/Filter/Adobe.PPKLite/SubFilter/{sub}/ByteRange[0 0000000000 0000000000 0000000000]/M(D:20261122080000+07'00')/Contents<{'0' * hole}>>>"
+    old = get(data, 3)[:-2].decode("latin-1")
+    known = re.search(r"/Annots\s*\[([^]]*)\]", old)
+    others = known.group(1) if known else ""
+    old = re.sub(r"/Annots\s*\[[^]]*\]", "", old)
+    top = re.sub(r"/AcroForm\s*<<.*?>>", "", get(data, 1)[:-2].decode("latin-1"))
+    names = re.search(r"/AcroForm\s*<<.*?/Fields\s*\[([^]]*)\]", get(data, 1).decode("latin-1"))
+    names = names.group(1) if names else ""
+    objects = {
+        1: f"{top}/AcroForm<</SigFlags 3/Fields[{names} {first + 1} 0 R]>>{catalog}>>",
+        3: f"{old}{page}/Annots[{others} {first + 1} 0 R]>>",
+        first: signature,
+        first + 1: f"<</Type/Annot/Subtype/Widget/FT/Sig/T(Tay {first})/V {first} 0 R/F 132/P 3 0 R/Rect[0 0 0 0]{widget}>>",
+        **extra(first),
+    }
+    file = raw(data, objects, "/Info 6 0 R", packed)
+    if hybrid:
+        file = hybrid_update(data, objects)
+    start = file.rindex(b"/Contents<000000") + len("/Contents")
+    end = start + hole + 2
+    numbers = b"%010d %010d %010d" % (start, end, len(file) - end)
+    file = file.replace(b"0000000000 0000000000 0000000000]/M", numbers + b"]/M", 1)
+    made = contents(file[:start] + file[end:]).hex().encode()
+    return file[:start] + b"<" + made.ljust(hole, b"0") + b">" + file[end:]
+
+
+def hybrid_update(data, objects):
+    """As PDFBox updates a hybrid: a stream with the same entries as the table."""
+    packed = raw(data, objects, "/Info 6 0 R", True)
+    hidden = int(packed[packed.rindex(b"startxref"):].split()[1])
+    body = packed[:packed.rindex(b"startxref")]
+    number = int(body[hidden:].split()[0])
+    previous = int(data[data.rindex(b"startxref"):].split()[1])
+    table = b"xref\n"
+    for n in [*objects, number]:
+        at = hidden if n == number else body.rindex(b"\n%d 0 obj" % n) + 1
+        table += b"%d 1\n%010d 00000 n \n" % (n, at)
+    at = len(body)
+    table += f"trailer\n<</Size {number + 1}/Prev {previous}/Root 1 0 R/Info 6 0 R/XRefStm {hidden}>>\n".encode()
+    return body + table + b"startxref\n%d\n%%%%EOF\n" % at
+
+
+def general(detached, digest=None):
+    def make(content, who="leader"):
+        data = __import__("hashlib").new(digest, content).digest() if digest else content
+        return asyncio.run(hands[who].async_sign_general_data(data, "sha256", detached=detached)).dump()
+    return make
+
+
 def opinion(data):
     """pyHanko's: true when it accepts every signature."""
     try:
@@ -401,5 +454,31 @@ row("usage-rights", B, lambda: sign(sign(base(o1="<</Type/Catalog/Pages 2 0 R/Pe
 row("cleared", B, lambda: sign(base(o7="<</Type/Sig/Filter/Adobe.PPKLite/SubFilter/adbe.pkcs7.detached/ByteRange[0 1 2 3]/Contents<00>>>")))
 row("tagged", B, lambda: sign(sign(tagged()), "seal"))
 row("listed-twice", B, lambda: sign(sign(base(o1="<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[7 0 R 8 0 R]>>>>", o7="<</T(a)/Kids[8 0 R]>>", o8="<</T(b)/FT/Tx/Parent 7 0 R>>")), "seal"))
+
+# Signed by programs of their own.
+DETACHED = "adbe.pkcs7.detached"
+row("by-hand", B, lambda: by_hand(plain, DETACHED, general(True)))
+row("by-hand-twice-packed", B, lambda: by_hand(by_hand(plain, DETACHED, general(True), packed=True), DETACHED, general(True), packed=True))
+row("pkcs7-sha1", "weak-digest", lambda: by_hand(plain, "adbe.pkcs7.sha1", general(False, "sha1")))
+row("pkcs7-sha1-of-something-else", "digest-mismatch", lambda: by_hand(plain, "adbe.pkcs7.sha1", lambda content: general(False, "sha1")(content + b" ")))
+row("pkcs7-sha1-detached", "cms-content-type", lambda: by_hand(plain, "adbe.pkcs7.sha1", general(True)))
+row("x509-rsa-sha1", "pdf-subfilter-weak", lambda: by_hand(plain, "adbe.x509.rsa_sha1", lambda _: b"\x04\x02\x00\x00"))
+row("hybrid-updated", B, lambda: by_hand(by_hand(write_hybrid(base()), DETACHED, general(True)), DETACHED, general(True), hybrid=True))
+
+
+def in_structure(data):
+    """The widget gets its place in the structure tree, as Acrobat does it."""
+    def extra(first):
+        return {
+            7: "<</Type/StructTreeRoot/K 8 0 R/ParentTree 10 0 R/ParentTreeNextKey 2>>",
+            8: f"<</Type/StructElem/S/Document/P 7 0 R/K[9 0 R {first + 2} 0 R]>>",
+            10: f"<</Nums[0[9 0 R] 1 {first + 2} 0 R]>>",
+            first + 2: f"<</Type/StructElem/S/Form/P 8 0 R/Pg 3 0 R/Alt(Chu ky)/K<</Type/OBJR/Obj {first + 1} 0 R/Pg 3 0 R>>>>",
+        }
+    return by_hand(data, DETACHED, general(True), widget="/StructParent 1", extra=extra)
+
+
+row("tagged-by-hand", B, lambda: in_structure(by_hand(write_table(tagged()), DETACHED, general(True))))
+row("tabs-added", B, lambda: by_hand(by_hand(plain, DETACHED, general(True)), DETACHED, general(True), page="/Tabs/S"))
 
 json.dump(rows, open(f"{out_dir}/rows.json", "w"), indent=1)
