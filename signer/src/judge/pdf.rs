@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 /// Reads a PDF. Errors: why nothing can be said about its signatures.
 pub(super) fn claims<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Claims<'a>, Reason> {
-    let Facts { signatures, empty_fields, store } = pdf::read(bytes, limits)?;
+    let Facts { signatures, empty_fields, store, .. } = pdf::read(bytes, limits)?;
     let ends = signatures.iter().filter_map(|s| s.signature.as_ref().ok()).map(Signature::end);
     Ok(Claims {
         signed: ends.max().map(SignedBytes::Prefix),

@@ -127,6 +127,10 @@ impl Comparison<'_, '_> {
         if before_id != after_id {
             return Err(fault(Code::ChangedCatalog, after_id.number));
         }
+        // Something takes the catalog for a dictionary of drawings or fonts: no key of it is what it seems.
+        if self.changed.contains(&after_id.number) && self.seen.is_odd(after_id.number) {
+            return Err(fault(Code::ChangedCatalog, after_id.number));
+        }
         self.explained.insert(after_id.number);
         self.catalog(&before, &after)?;
         self.form(&before, &after)?;
@@ -333,6 +337,11 @@ impl Comparison<'_, '_> {
             let (was, is) = (self.before.array_at(old, b"Annots")?, self.after.array_at(new, b"Annots")?);
             let added = added(&was, &is).ok_or(fault(Code::ChangedPage, number))?;
             if !added.iter().all(|w| w.reference().is_some_and(|id| self.widgets.contains(&id.number))) {
+                return Err(fault(Code::ChangedPage, number));
+            }
+            // Whatever else stood there could be drawn by a page that is its own dictionary of drawings.
+            let list = self.after.resolve(annotations)?;
+            if !matches!(&*list, Object::Null | Object::Array(_)) {
                 return Err(fault(Code::ChangedPage, number));
             }
             self.explain_own(old.get(b"Annots"), annotations, Code::ChangedPage)?;

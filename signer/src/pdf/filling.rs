@@ -116,8 +116,10 @@ impl Comparison<'_, '_> {
     /// A list of fields or widgets: all that was there, in order; more only where `grows`.
     fn list(&mut self, was: &Object, is: &Object, grows: bool) -> Checked {
         let bad = || Reason::of(Code::ChangedForm, "a list of fields");
-        let array = |view: &View<'_>, value: &Object| {
-            Ok::<_, Reason>(view.resolve(value)?.array().unwrap_or_default().to_vec())
+        let array = |view: &View<'_>, value: &Object| match &*view.resolve(value)? {
+            Object::Array(items) => Ok(items.clone()),
+            Object::Null => Ok(Vec::new()),
+            _ => Err(bad()),
         };
         let (old, new) = (array(self.before, was)?, array(self.after, is)?);
         let more = added(&old, &new).ok_or_else(bad)?;

@@ -17,6 +17,7 @@ mod parse;
 mod revision;
 mod signature;
 mod structure;
+mod warnings;
 mod write;
 mod xref;
 
@@ -60,6 +61,8 @@ pub struct Facts {
     pub empty_fields: Vec<String>,
     /// The document security store.
     pub store: Store,
+    /// Remarks: what could make the file show something else later, or to others.
+    pub notes: Vec<Reason>,
 }
 
 /// Reads the facts. Errors: why the file cannot be read as a PDF whose signatures could be judged.
@@ -92,7 +95,20 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<Facts, Reason> {
         }
         signatures.push(signed);
     }
-    Ok(Facts { signatures, empty_fields, store })
+    let mut notes = warnings::look(&view)?;
+    notes.extend(filled_unsigned(&signatures));
+    Ok(Facts { signatures, empty_fields, store, notes })
+}
+
+/// What was filled in after the last signature: permitted, and nobody's word.
+fn filled_unsigned(signatures: &[Signed]) -> Option<Reason> {
+    let last =
+        signatures.iter().rfind(|s| s.signature.as_ref().is_ok_and(|s| s.kind != Kind::DocTimestamp))?;
+    let mut filled = last.changes.iter().filter_map(|change| match change {
+        Change::FormFill { field } => Some(field),
+        _ => None,
+    });
+    filled.next().map(|field| Reason::of(Code::NoteFilledUnsigned, field))
 }
 
 /// Updates examined so far, each once for the whole file, and who is referred to after the last of them.

@@ -8,28 +8,28 @@ use signer::pdf;
 use signer::{Class, Code, Evidence, Integrity, Judged, Limits, Verdict, cms, judge, tst};
 use std::sync::OnceLock;
 
-fn signed() -> Vec<u8> {
+pub(crate) fn signed() -> Vec<u8> {
     static SIGNED: OnceLock<Vec<u8>> = OnceLock::new();
     let world = World::get();
     SIGNED.get_or_init(|| world.sign_untimed(&blank(), &world.leader, NOON)).clone()
 }
 
-fn judged(file: &[u8]) -> Judged {
+pub(crate) fn judged(file: &[u8]) -> Judged {
     let world = World::get();
     world.judge(file, &world.evidence(NOON + 120), NOON + 3600)
 }
 
-fn find(file: &[u8], text: &str) -> usize {
+pub(crate) fn find(file: &[u8], text: &str) -> usize {
     file.windows(text.len()).rposition(|w| w == text.as_bytes()).unwrap_or_else(|| panic!("{text}"))
 }
 
-fn replace(file: &[u8], from: &str, to: &str) -> Vec<u8> {
+pub(crate) fn replace(file: &[u8], from: &str, to: &str) -> Vec<u8> {
     let at = find(file, from);
     [&file[..at], to.as_bytes(), &file[at + from.len()..]].concat()
 }
 
 /// An update as an editor would append it. `trailer` stands beside `/Size` and `/Prev`.
-fn update(file: &[u8], objects: &[(u32, &str)], trailer: &str) -> Vec<u8> {
+pub(crate) fn update(file: &[u8], objects: &[(u32, &str)], trailer: &str) -> Vec<u8> {
     let start = find(file, "startxref");
     let text = String::from_utf8_lossy(&file[start..]);
     let previous: usize = text.split_whitespace().nth(1).unwrap().parse().unwrap();
@@ -53,11 +53,12 @@ fn update(file: &[u8], objects: &[(u32, &str)], trailer: &str) -> Vec<u8> {
     out
 }
 
-const ROOT: &str = "/Root 1 0 R/Info 6 0 R";
-const CATALOG: &str = "/Type/Catalog/Pages 2 0 R/Lang(vi-VN)/AcroForm<</SigFlags 3/Fields[8 0 R]>>";
-const PAGE: &str =
+pub(crate) const ROOT: &str = "/Root 1 0 R/Info 6 0 R";
+pub(crate) const CATALOG: &str =
+    "/Type/Catalog/Pages 2 0 R/Lang(vi-VN)/AcroForm<</SigFlags 3/Fields[8 0 R]>>";
+pub(crate) const PAGE: &str =
     "/Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Resources<</Font<</F 5 0 R>>>>/Annots[8 0 R]";
-const STREAM: &str = "<</Length 2>>\nstream\nBT\nendstream";
+pub(crate) const STREAM: &str = "<</Length 2>>\nstream\nBT\nendstream";
 
 #[test]
 fn d29_2_changes_after_signing() {

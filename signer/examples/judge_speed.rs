@@ -1,0 +1,104 @@
+//! How fast documents are judged, on one core: `cargo run --release -p signer --example judge_speed`.
+//! With a folder as argument the documents are written there, with the certificates they need, for other programs.
+
+#[allow(dead_code)]
+#[path = "../tests/it/world.rs"]
+mod world;
+
+use signer::{Class, Evidence, Limits, judge, make};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use world::{NOON, World, at};
+
+/// A page with a picture that does not compress, so that the file has about `size` bytes.
+fn page(size: usize) -> Vec<u8> {
+    let mut noise = Vec::with_capacity(size);
+    let mut state = 0x2545_F491_4F6C_DD1Du64;
+    while noise.len() < size {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        noise.extend_from_slice(&state.to_be_bytes());
+    }
+    let mut out = b"%PDF-1.7\n".to_vec();
+    let mut places = Vec::new();
+    let mut bodies: Vec<Vec<u8>> = vec![
+        b"<</Type/Catalog/Pages 2 0 R>>".to_vec(),
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>".to_vec(),
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Resources<</Font<</F 5 0 R>>/XObject<</I 7 0 R>>>>/Contents 4 0 R>>".to_vec(),
+        b"<</Length 33>>\nstream\nBT /F 14 Tf 72 760 Td (VB) Tj ET \nendstream".to_vec(),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Times-Roman>>".to_vec(),
+        b"<</Producer(bench)>>".to_vec(),
+    ];
+    let head = format!("<</Type/XObject/Subtype/Image/Width 8/Height 8/Length {size}>>\nstream\n");
+    bodies.push([head.as_bytes(), &noise[..size], b"\nendstream"].concat());
+    // Fonts and the like of a page written by an office program.
+    (0..60).for_each(|n| {
+        bodies.push(format!("<</Type/FontDescriptor/FontName/F{n}/Flags 4/Ascent 700>>").into_bytes())
+    });
+    for (index, body) in bodies.iter().enumerate() {
+        places.push(out.len());
+        out.extend_from_slice(format!("{} 0 obj\n", index + 1).as_bytes());
+        out.extend_from_slice(body);
+        out.extend_from_slice(b"\nendobj\n");
+    }
+    let start = out.len();
+    out.extend_from_slice(format!("xref\n0 {}\n0000000000 65535 f \n", places.len() + 1).as_bytes());
+    places.iter().for_each(|place| out.extend_from_slice(format!("{place:010} 00000 n \n").as_bytes()));
+    let size = places.len() + 1;
+    out.extend_from_slice(
+        format!("trailer\n<</Size {size}/Root 1 0 R/Info 6 0 R>>\nstartxref\n{start}\n%%EOF\n").as_bytes(),
+    );
+    out
+}
+
+fn resident() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|l| l.starts_with("VmHWM")).unwrap_or_default();
+    line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).unwrap_or(0)
+}
+
+fn main() {
+    let world = World::get();
+    let limits = Limits::default();
+    let evidence = world.evidence(NOON + 120);
+    let archived = |file: &[u8]| make::add_evidence(file, &evidence, &limits).unwrap();
+    let one = world.sign(&page(200_000), &world.leader, NOON);
+    let two = world.sign(&one, &world.seal, NOON + 60);
+    let mut many = world.sign(&page(200_000), &world.leader, NOON);
+    (0..49).for_each(|turn| many = world.sign(&many, &world.leader, NOON + turn));
+    let large = world.sign(&page(100_000_000), &world.leader, NOON);
+    let rows = [("one-lt", archived(&one)), ("two-lt", archived(&two)), ("fifty", many), ("100-mb", large)];
+    if let Some(folder) = std::env::args().nth(1).map(std::path::PathBuf::from) {
+        for (name, file) in &rows {
+            std::fs::write(folder.join(format!("{name}.pdf")), file).unwrap();
+        }
+        for (name, who) in [("root", &world.root), ("ca", &world.ca)] {
+            std::fs::write(folder.join(format!("{name}.pem")), who.certificate().to_pem()).unwrap();
+        }
+        for (name, crl) in ["ca", "root"].iter().zip(world.crls(NOON - 60, &[])) {
+            std::fs::write(folder.join(format!("{name}.crl")), crl.der()).unwrap();
+        }
+    }
+    let policy = world.policy();
+    for (name, file) in rows {
+        let known =
+            if file.len() < 1_000_000 && name != "fifty" { Evidence::default() } else { evidence.clone() };
+        let file: Arc<[u8]> = file.into();
+        let before = resident();
+        let run = || judge(file.clone(), &policy, &known, at(NOON + 3600));
+        assert_eq!(run().class(), Class::Valid, "{name}: {:?}", run().report());
+        let (begun, mut times) = (Instant::now(), 0u32);
+        while begun.elapsed() < Duration::from_secs(2) {
+            run();
+            times += 1;
+        }
+        let each = begun.elapsed() / times;
+        let rate = 1.0 / each.as_secs_f64();
+        let more = resident().saturating_sub(before);
+        println!(
+            "{name:8} {:>10} bytes {rate:>8.0}/s {each:>10.2?} each, peak memory +{more} KiB",
+            file.len()
+        );
+    }
+}
