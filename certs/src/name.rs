@@ -236,6 +236,12 @@ pub enum GeneralName {
 }
 
 impl GeneralName {
+    /// Reads the DER encoding of one name.
+    pub fn from_der(bytes: &[u8]) -> Result<GeneralName, crate::Error> {
+        let element = Reader::der(bytes).only().map_err(crate::error::reading("name"))?;
+        Self::from_element(&element).map_err(crate::error::reading("name"))
+    }
+
     pub(crate) fn from_element(element: &der::Element<'_>) -> der::Result<GeneralName> {
         if element.tag().class() != der::Class::Context {
             return Err(element.error(Problem::BadTag));

@@ -1,6 +1,8 @@
 //! How fast documents are judged, on one core: `cargo run --release -p signer --example judge_speed`.
 //! With a folder as argument the documents are written there, with the certificates they need, for other programs.
 
+#![allow(clippy::print_stdout)]
+
 #[allow(dead_code)]
 #[path = "../tests/it/world.rs"]
 mod world;

@@ -18,6 +18,7 @@ mod limits;
 pub mod make;
 mod message;
 pub mod pdf;
+pub mod smime;
 pub mod tst;
 mod verified;
 

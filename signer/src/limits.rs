@@ -23,6 +23,9 @@ pub struct Limits {
     pub pages: usize,
     /// Bytes of one CMS blob. A CRL of the state's CA embedded in one is below 2 MiB.
     pub cms_bytes: usize,
+    /// Bytes of content that has to be unpacked beside the file: out of base64, out of the pieces of a BER string, out
+    /// of lines without CR. A scanned letter as the largest mail servers take it (50 MB), with room.
+    pub unwrapped_bytes: usize,
     /// Certificates, revocation lists and OCSP answers taken from one file, each.
     pub evidence_items: usize,
 }
@@ -40,6 +43,7 @@ impl Default for Limits {
             signatures: 64,
             pages: 20_000,
             cms_bytes: 8 << 20,
+            unwrapped_bytes: 64 << 20,
             evidence_items: 256,
         }
     }

@@ -73,10 +73,12 @@ impl Document {
     }
 
     /// The very bytes the last signature covers (and, in a PDF, the signature itself): what is read and shown. It is
-    /// a complete file.
+    /// a complete file; of a CMS its content, of a signed mail the part with header fields that was signed.
     pub fn signed_bytes(&self) -> &[u8] {
         match &self.signed {
             SignedBytes::Prefix(end) => self.bytes.get(..*end).unwrap_or_default(),
+            SignedBytes::Within(range) => self.bytes.get(range.clone()).unwrap_or_default(),
+            SignedBytes::Apart(bytes) => bytes,
         }
     }
 

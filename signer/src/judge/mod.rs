@@ -3,11 +3,15 @@
 
 mod claim;
 mod cms;
+mod cms_file;
 mod legal;
 mod pdf;
 mod report;
 mod signature;
+mod smime;
+mod token_file;
 mod verdict;
+mod whole;
 
 pub use certs::path::{Evidence, Lack};
 pub(crate) use claim::SignedBytes;
@@ -134,6 +138,7 @@ pub fn judge(input: impl Into<Input>, policy: &Policy, evidence: &Evidence, now:
         Ok(claims) => {
             let judgements = signature::judge_all(&claims, policy, evidence, now);
             summarise(&mut report, &judgements);
+            whole::consider(&mut report, &claims.whole, &judgements);
             signed = claims.signed;
             report.empty_fields = claims.empty_fields;
             for judgement in judgements {
@@ -155,6 +160,9 @@ pub fn judge(input: impl Into<Input>, policy: &Policy, evidence: &Evidence, now:
 fn read<'a>(input: &'a Input, policy: &Policy) -> Result<Claims<'a>, Reason> {
     match input.known_format() {
         Some(Format::Pdf) => pdf::claims(&input.bytes, &policy.limits),
+        Some(Format::Cms | Format::CmsDetached) => cms_file::claims(input, &policy.limits),
+        Some(Format::Smime) => smime::claims(input, &policy.limits),
+        Some(Format::Tst) => token_file::claims(input, &policy.limits),
         Some(_) => Err(Reason::new(Code::FormatUnsupported)),
         None => Err(Reason::new(Code::FormatUnknown)),
     }
@@ -178,6 +186,7 @@ fn blank_report(input: &Input, sha256: &[u8; 32], now: Timestamp) -> Report {
         judged_at: Some(now),
         signatures: Vec::new(),
         reasons: Vec::new(),
+        notes: Vec::new(),
         empty_fields: Vec::new(),
         software: concat!("congvan ", env!("CARGO_PKG_VERSION")),
     }
@@ -198,9 +207,13 @@ fn unreadable(report: &mut Report, reason: Reason) {
             | Code::FileTooLarge
             | Code::Budget
             | Code::PdfEncrypted
+            | Code::Encrypted
     );
     report.verdict = if cannot_tell { Verdict::Indeterminate } else { Verdict::Invalid };
-    report.class = Class::Invalid(reason.code);
+    report.class = match reason.code {
+        Code::CertificatesOnly => Class::Unsigned,
+        code => Class::Invalid(code),
+    };
     report.reasons.push(reason);
 }
 

@@ -1,6 +1,6 @@
 //! A PDF's facts as claims.
 
-use super::claim::{Claim, Claims, CmsClaim, Container, SignedBytes};
+use super::claim::{Claim, Claims, CmsClaim, Container, SignedBytes, Whole};
 use super::verdict::SignatureKind;
 use crate::limits::Limits;
 use crate::message::Reason;
@@ -9,13 +9,14 @@ use std::borrow::Cow;
 
 /// Reads a PDF. Errors: why nothing can be said about its signatures.
 pub(super) fn claims<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Claims<'a>, Reason> {
-    let Facts { signatures, empty_fields, store, .. } = pdf::read(bytes, limits)?;
+    let Facts { signatures, empty_fields, store, notes } = pdf::read(bytes, limits)?;
     let ends = signatures.iter().filter_map(|s| s.signature.as_ref().ok()).map(Signature::end);
     Ok(Claims {
         signed: ends.max().map(SignedBytes::Prefix),
         signatures: signatures.into_iter().map(|signed| claim(bytes, signed)).collect(),
         empty_fields,
         store,
+        whole: Whole { remarks: notes, ..Whole::default() },
     })
 }
 

@@ -160,6 +160,8 @@ pub struct SignatureReport {
     pub certificate: Option<CertificateReport>,
     /// Digest and signature algorithm.
     pub algorithm: Option<String>,
+    /// The form of a signature that is a file or in a mail: `CMS`, `CAdES-B-B`, `CAdES-B-T`, `S/MIME`, `RFC 3161`.
+    pub profile: Option<&'static str>,
     /// Why the verdict is what it is; empty when all is well.
     pub reasons: Vec<Reason>,
     /// Remarks that do not change the verdict.
@@ -192,6 +194,8 @@ pub struct Report {
     pub signatures: Vec<SignatureReport>,
     /// Reasons that concern the document as a whole.
     pub reasons: Vec<Reason>,
+    /// Remarks on the document as a whole that do not change the verdict.
+    pub notes: Vec<Reason>,
     /// Signature fields nobody has signed yet.
     pub empty_fields: Vec<String>,
     /// The program that judged (RULES D31).

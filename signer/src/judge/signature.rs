@@ -19,6 +19,8 @@ pub(crate) struct Judgement {
     pub(crate) report: SignatureReport,
     pub(crate) lacks: Vec<Lack>,
     pub(crate) used: Evidence,
+    /// The certificate whose signature it is, once the arithmetic is right.
+    pub(crate) signer: Option<Certificate>,
 }
 
 /// Seconds by which two timestamps may contradict the order of their signatures: two authorities' clocks.
@@ -46,7 +48,8 @@ pub(crate) fn judge_all(
     judgements
 }
 
-/// A later signature covers an earlier one's timestamp, so it cannot be older than that.
+/// A later signature covers an earlier one's timestamp, so it cannot be older than that. Signatures side by side, which
+/// all cover the whole document, have no order.
 fn check_order(judgements: &mut [Judgement]) {
     let mut latest: Option<i64> = None;
     for judgement in judgements {
@@ -61,7 +64,9 @@ fn check_order(judgements: &mut [Judgement]) {
             report.verdict = Verdict::Indeterminate;
             report.reasons.push(Reason::new(Code::TimestampOrder));
         }
-        latest = latest.max(Some(own));
+        if report.coverage == Coverage::WholeRevision {
+            latest = latest.max(Some(own));
+        }
     }
 }
 
@@ -78,6 +83,7 @@ pub(super) struct Work<'a> {
     weak: Vec<Reason>,
     /// What the paths rest on, to be archived (RULES D31).
     used: Evidence,
+    signer: Option<Certificate>,
 }
 
 /// Why judging stops early.
@@ -120,6 +126,7 @@ impl<'a> Work<'a> {
             stated_reason: claim.stated_reason.clone(),
             certificate: None,
             algorithm: None,
+            profile: None,
             reasons: Vec::new(),
             notes: Vec::new(),
             evidence: Vec::new(),
@@ -135,6 +142,7 @@ impl<'a> Work<'a> {
             lacks: Vec::new(),
             weak: Vec::new(),
             used: Evidence::default(),
+            signer: None,
         }
     }
 
@@ -145,22 +153,24 @@ impl<'a> Work<'a> {
             Ok(Container::Token { der, pieces }) => self.document_timestamp(der, pieces),
             Ok(Container::Cms(cms)) => self.open_cms(cms).and_then(|intact| self.signature(intact)),
             Ok(Container::Sha1(cms)) => self.open_sha1(cms).and_then(|intact| self.signature(intact)),
+            Ok(Container::Signer(one)) => self.open_signer(one).and_then(|intact| self.signature(intact)),
         };
         self.conclude(result);
         self.report.missing = self.lacks.iter().map(Missing::from).collect();
-        Judgement { report: self.report, lacks: self.lacks, used: self.used }
+        Judgement { report: self.report, lacks: self.lacks, used: self.used, signer: self.signer }
     }
 
     fn no_signature(&mut self, reason: &Reason) -> Step {
         match reason.code {
-            Code::SigSubFilter => return unclear(SubIndication::SigConstraintsFailure, reason.clone()),
-            Code::SigSubFilterWeak => {
-                return unclear(SubIndication::CryptoConstraintsFailureNoPoe, reason.clone());
+            Code::SigSubFilter => unclear(SubIndication::SigConstraintsFailure, reason.clone()),
+            Code::SigSubFilterWeak => unclear(SubIndication::CryptoConstraintsFailureNoPoe, reason.clone()),
+            Code::ContentMissing => unclear(SubIndication::SignedDataNotFound, reason.clone()),
+            Code::ContentDiffers => {
+                self.report.integrity = Integrity::Broken;
+                failed(SubIndication::HashFailure, reason.clone())
             }
-            _ => {}
+            _ => self.damaged(reason.clone()),
         }
-        self.report.integrity = Integrity::Broken;
-        failed(SubIndication::FormatFailure, reason.clone())
     }
 
     fn conclude(&mut self, result: Step) {
@@ -199,6 +209,7 @@ impl<'a> Work<'a> {
     /// A document timestamp: a token over the file.
     fn document_timestamp(&mut self, der: &[u8], pieces: &[&[u8]]) -> Step {
         self.report.role = Role::Timestamp;
+        self.report.profile = Some("RFC 3161");
         let token = match Token::read(der, &self.policy.limits) {
             Ok(token) => token,
             Err(reason) => return self.damaged(reason),
@@ -229,8 +240,10 @@ impl<'a> Work<'a> {
     }
 
     pub(super) fn damaged<T>(&mut self, reason: Reason) -> Step<T> {
-        if reason.code == Code::CmsAlgorithm {
-            return unclear(SubIndication::CryptoConstraintsFailure, reason);
+        match reason.code {
+            Code::CmsAlgorithm => return unclear(SubIndication::CryptoConstraintsFailure, reason),
+            Code::Budget => return unclear(SubIndication::SigConstraintsFailure, reason),
+            _ => {}
         }
         self.report.integrity = Integrity::Broken;
         failed(SubIndication::FormatFailure, reason)
@@ -267,6 +280,7 @@ impl<'a> Work<'a> {
     fn signature(&mut self, intact: Intact) -> Step {
         let Intact { signer, certificates, crls, ocsp, tokens, weak } = intact;
         self.identify(&signer);
+        self.signer = Some(signer.clone());
         self.check_changes()?;
         self.weak.extend(weak);
         let mut evidence = self.evidence.clone();
@@ -274,7 +288,29 @@ impl<'a> Work<'a> {
         evidence.crls.extend(crls);
         evidence.ocsp.extend(ocsp);
         self.find_time(&tokens)?;
+        self.note_profile();
         self.path(&signer, &evidence)
+    }
+
+    /// The form a signature has that is a file or in a mail (ETSI EN 319 122-1 §6).
+    fn note_profile(&mut self) {
+        let Ok(Container::Signer(claim)) = &self.claim.container else { return };
+        let attributes = claim.signer.attributes.as_ref();
+        let is_baseline = attributes.is_some_and(|a| !a.bindings.is_empty() && a.signing_time.is_some());
+        let is_stamped = self.report.time_source == TimeSource::Timestamp;
+        self.report.profile = Some(match (claim.purpose, is_baseline, is_stamped) {
+            (Purpose::Smime, ..) => "S/MIME",
+            (_, true, true) => "CAdES-B-T",
+            (_, true, false) => "CAdES-B-B",
+            (_, false, _) => "CMS",
+        });
+    }
+
+    fn purpose(&self) -> Purpose {
+        match &self.claim.container {
+            Ok(Container::Signer(claim)) => claim.purpose,
+            _ => Purpose::Document,
+        }
     }
 
     /// What the signature says of itself, before anything is proven. The file's own word on the time goes first.
@@ -371,7 +407,7 @@ impl<'a> Work<'a> {
         {
             return failed(SubIndication::NotYetValid, Reason::new(Code::NotYetValid));
         }
-        let mut question = Question::new(Purpose::Document, at);
+        let mut question = Question::new(self.purpose(), at);
         question.now = Some(self.now.secs());
         question.hierarchy = self.policy.hierarchy;
         let limits = &self.policy.certificate_limits;

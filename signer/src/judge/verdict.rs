@@ -58,6 +58,7 @@ pub enum SubIndication {
     CryptoConstraintsFailure,
     CryptoConstraintsFailureNoPoe,
     TimestampOrderFailure,
+    SignedDataNotFound,
     NoSigningCertificateFound,
     NoCertificateChainFound,
     RevokedNoPoe,

@@ -6,11 +6,15 @@
 //! [`prepare_timestamp`] a document timestamp (B-LTA). [`release`] judges the result; who gets past it holds proof.
 
 mod blank;
+mod cms_file;
 mod evidence;
 mod field;
+mod smime;
 
 pub use blank::blank_pdf;
+pub use cms_file::{CmsSigning, PreparedCms, StampedCms, prepare_cms};
 pub use evidence::add_evidence;
+pub use smime::{MailDraft, MailForm, PreparedMail, StampedMail};
 
 use crate::asn1;
 use crate::cms::{self, Parts, Ready};

@@ -127,7 +127,7 @@ fn isa_incremental_saving() {
         ),
         (
             "another generation",
-            update(&file, &[(4, STREAM)], ROOT).iter().copied().collect::<Vec<u8>>().pipe(|f| {
+            update(&file, &[(4, STREAM)], ROOT).pipe(|f| {
                 replace(
                     &replace(&f, "4 0 obj\n<</Length 2", "4 1 obj\n<</Length 2"),
                     " 00000 n\r\ntrailer",
@@ -633,7 +633,8 @@ fn shadow_preparation_is_noticed_at_intake() {
         )
     };
     let fields = |list: &str| catalog(&format!("/AcroForm<</Fields[{list}]>>"));
-    let rows: Vec<(&str, Vec<(u32, String)>, Option<Code>)> = vec![
+    type Prepared<'a> = (&'a str, Vec<(u32, String)>, Option<Code>);
+    let rows: Vec<Prepared<'_>> = vec![
         ("a plain page", vec![], None),
         ("an open reference", vec![(3, page("/Thumb 77 0 R"))], Some(Code::NoteDangling)),
         (

@@ -14,7 +14,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// Runs a program; its standard output. A missing program is a failure with a name, not a skipped test.
-fn run(program: &str, arguments: &[&str]) -> (bool, String) {
+pub(crate) fn run(program: &str, arguments: &[&str]) -> (bool, String) {
     let output = Command::new(program).args(arguments).output();
     let output = output.unwrap_or_else(|e| panic!("{program} is needed for this test: {e}"));
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

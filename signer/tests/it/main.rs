@@ -1,8 +1,10 @@
 //! Stories of signed documents, told with our own makers, with other people's programs, and by vandals.
 
 mod attacks;
+mod cms_files;
 mod corpus;
 mod interop;
+mod mails;
 mod stories;
 mod vandals;
 mod world;
