@@ -2,6 +2,7 @@
 
 use crate::asn1::{self, broken, members};
 use crate::cms::{self, Parts, SignedData};
+use crate::judge::Known;
 use crate::limits::Limits;
 use crate::message::{Code, Reason};
 use certs::algorithm::Digest;
@@ -362,13 +363,18 @@ pub enum TokenVerdict {
 impl Token {
     /// Reads a token.
     pub fn read(bytes: &[u8], limits: &Limits) -> Result<Self, Reason> {
+        Self::read_known(bytes, limits, &Known::default())
+    }
+
+    /// Reads a token whose certificates may have been read before.
+    pub(crate) fn read_known(bytes: &[u8], limits: &Limits, known: &Known) -> Result<Self, Reason> {
         let cms = cms::read(bytes, limits)?;
         if cms.content_type != asn1::TST_INFO {
             return Err(Reason::new(Code::CmsContentType));
         }
         let content = cms.content.clone().ok_or(Reason::new(Code::CmsContentType))?;
         let info = Info::read(&content)?;
-        let certificates = parse_certificates(&cms.certificates, limits);
+        let certificates = known.certificates(&cms.certificates, limits);
         let Info { digest, imprint, at, policy, serial, nonce, authority } = info;
         Ok(Self { cms, content, certificates, digest, imprint, at, policy, serial, nonce, authority })
     }

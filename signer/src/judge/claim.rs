@@ -1,6 +1,7 @@
 //! A signature as the judge sees it, whatever file it came from. Each format's reader turns its facts into claims;
 //! from here on nobody asks which format it was.
 
+use super::pieces::Pieces;
 use super::verdict::SignatureKind;
 use crate::cms::Signer;
 use crate::coverage::Coverage;
@@ -48,7 +49,7 @@ pub(crate) enum Container<'a> {
         /// The token.
         der: Cow<'a, [u8]>,
         /// What it has to be over.
-        pieces: Vec<&'a [u8]>,
+        pieces: Pieces<'a>,
     },
 }
 
@@ -57,7 +58,7 @@ pub(crate) struct CmsClaim<'a> {
     /// `ContentInfo`.
     pub(crate) der: Cow<'a, [u8]>,
     /// The content, which is outside the container.
-    pub(crate) pieces: Vec<&'a [u8]>,
+    pub(crate) pieces: Pieces<'a>,
     /// The form promises a signing-certificate attribute (CAdES, PAdES).
     pub(crate) is_cades: bool,
 }

@@ -4,10 +4,9 @@ use super::claim::{CmsClaim, Intact, SignerClaim};
 use super::signature::{Step, Work, failed, unclear};
 use super::verdict::{Integrity, SubIndication};
 use crate::asn1;
-use crate::cms::{self, SignedData, Signer, digest_pieces};
+use crate::cms::{self, SignedData, Signer};
 use crate::judge::revocation_evidence;
 use crate::message::{Code, Reason};
-use crate::tst::parse_certificates;
 use certs::Certificate;
 use certs::algorithm::Digest;
 use mail::Timestamp;
@@ -40,11 +39,11 @@ impl Work<'_> {
         let Some(inside) = data.content.take() else {
             return self.damaged(Reason::new(Code::CmsContentType));
         };
-        if cms::digest_pieces(Digest::Sha1, &claim.pieces) != *inside {
+        if claim.pieces.digest(Digest::Sha1) != *inside {
             self.report.integrity = Integrity::Broken;
             return failed(SubIndication::HashFailure, Reason::new(Code::CmsDigest));
         }
-        let inner = CmsClaim { der: Cow::Borrowed(&[]), pieces: vec![&inside], is_cades: false };
+        let inner = CmsClaim { der: Cow::Borrowed(&[]), pieces: vec![&*inside].into(), is_cades: false };
         let mut intact = self.opened(&inner, data)?;
         intact.weak.insert(0, Reason::new(Code::WeakDigest));
         intact.weak.dedup();
@@ -57,8 +56,8 @@ impl Work<'_> {
         if data.content.is_some() || data.content_type != asn1::DATA {
             return self.damaged(Reason::new(Code::CmsContentType));
         }
-        let certificates = parse_certificates(&data.certificates, &self.policy.limits);
-        let digest = |digest| digest_pieces(digest, &claim.pieces);
+        let certificates = self.policy.certificates(&data.certificates);
+        let digest = |digest| claim.pieces.digest(digest);
         let over = Over { pieces: &claim.pieces, digest: &digest, is_cades: claim.is_cades };
         let signer = self.certificate_of(&data.signer, &over, &certificates)?;
         let (crls, ocsp) = revocation_evidence(&data.crls, &data.ocsp, self.policy);

@@ -1,26 +1,34 @@
 //! A PDF's facts as claims.
 
 use super::claim::{Claim, Claims, CmsClaim, Container, SignedBytes, Whole};
+use super::pieces::{Beginnings, Pieces};
 use super::verdict::SignatureKind;
 use crate::limits::Limits;
 use crate::message::Reason;
 use crate::pdf::{self, Facts, Kind, Signature, Signed, SubFilter};
 use std::borrow::Cow;
+use std::rc::Rc;
 
 /// Reads a PDF. Errors: why nothing can be said about its signatures.
-pub(super) fn claims<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Claims<'a>, Reason> {
+/// The digests of the file's beginnings, which all its signatures share, come along.
+pub(super) fn claims<'a>(
+    bytes: &'a [u8],
+    limits: &Limits,
+) -> Result<(Claims<'a>, Rc<Beginnings<'a>>), Reason> {
     let Facts { signatures, empty_fields, store, notes } = pdf::read(bytes, limits)?;
-    let ends = signatures.iter().filter_map(|s| s.signature.as_ref().ok()).map(Signature::end);
-    Ok(Claims {
-        signed: ends.max().map(SignedBytes::Prefix),
-        signatures: signatures.into_iter().map(|signed| claim(bytes, signed)).collect(),
+    let good = || signatures.iter().filter_map(|s| s.signature.as_ref().ok());
+    let beginnings = Beginnings::new(bytes, good().map(|signature| signature.byte_range[1]));
+    let claims = Claims {
+        signed: good().map(Signature::end).max().map(SignedBytes::Prefix),
+        signatures: signatures.into_iter().map(|signed| claim(bytes, signed, &beginnings)).collect(),
         empty_fields,
         store,
         whole: Whole { remarks: notes, ..Whole::default() },
-    })
+    };
+    Ok((claims, beginnings))
 }
 
-fn claim(bytes: &[u8], signed: Signed) -> Claim<'_> {
+fn claim<'a>(bytes: &'a [u8], signed: Signed, beginnings: &Rc<Beginnings<'a>>) -> Claim<'a> {
     let Signed { field, signature, coverage, fault, .. } = signed;
     let facts = signature.as_ref().ok();
     Claim {
@@ -33,13 +41,13 @@ fn claim(bytes: &[u8], signed: Signed) -> Claim<'_> {
         coverage,
         claimed: facts.and_then(|f| f.claimed),
         stated_reason: facts.and_then(|f| f.reason.clone()),
-        container: signature.map(|facts| container(bytes, facts)),
+        container: signature.map(|facts| container(bytes, facts, beginnings)),
         fault,
     }
 }
 
-fn container(bytes: &[u8], facts: Signature) -> Container<'_> {
-    let pieces = facts.pieces(bytes).to_vec();
+fn container<'a>(bytes: &'a [u8], facts: Signature, beginnings: &Rc<Beginnings<'a>>) -> Container<'a> {
+    let pieces = Pieces::of_file(facts.pieces(bytes), beginnings.clone());
     let der = Cow::Owned(facts.contents);
     match facts.sub_filter {
         SubFilter::Rfc3161 => Container::Token { der, pieces },

@@ -2,6 +2,7 @@
 //! are those that were signed is the container's matter: see `cms` beside this file.
 
 use super::claim::{Claim, Claims, Container, Intact};
+use super::pieces::Pieces;
 use super::report::{CertificateReport, EvidenceReport, Missing, SignatureReport, readable};
 use super::verdict::{Class, Indication, Integrity, Role, SignatureKind, SubIndication, TimeSource, Verdict};
 use super::{Policy, gather, revocation_evidence};
@@ -207,14 +208,14 @@ impl<'a> Work<'a> {
     }
 
     /// A document timestamp: a token over the file.
-    fn document_timestamp(&mut self, der: &[u8], pieces: &[&[u8]]) -> Step {
+    fn document_timestamp(&mut self, der: &[u8], pieces: &Pieces<'_>) -> Step {
         self.report.role = Role::Timestamp;
         self.report.profile = Some("RFC 3161");
-        let token = match Token::read(der, &self.policy.limits) {
+        let token = match Token::read_known(der, &self.policy.limits, &self.policy.known) {
             Ok(token) => token,
             Err(reason) => return self.damaged(reason),
         };
-        if !token.is_over(pieces) {
+        if pieces.digest(token.digest) != token.imprint {
             self.report.integrity = Integrity::Broken;
             return failed(SubIndication::HashFailure, Reason::new(Code::CmsDigest));
         }
@@ -339,7 +340,7 @@ impl<'a> Work<'a> {
     fn find_time(&mut self, tokens: &[(Vec<u8>, Vec<u8>)]) -> Step {
         let mut undecided = Vec::new();
         for (bytes, over) in tokens {
-            let token = match Token::read(bytes, &self.policy.limits) {
+            let token = match Token::read_known(bytes, &self.policy.limits, &self.policy.known) {
                 Ok(token) => token,
                 Err(reason) => {
                     return failed(
