@@ -139,6 +139,8 @@ codes! {
     TimestampInvalid "timestamp-invalid" "Dấu thời gian không hợp lệ." "The timestamp is not valid."
     TimestampImprint "timestamp-imprint" "Dấu thời gian không thuộc về chữ ký này." "The timestamp belongs to other data."
     TimestampUntrusted "timestamp-untrusted" "Chứng thư số của dịch vụ dấu thời gian không được tin cậy hoặc chưa xác định được." "The timestamp authority's certificate is not trusted or could not be determined."
+    TimestampExpired "timestamp-expired" "Chứng thư số của dịch vụ dấu thời gian đã hết hạn và không có dấu thời gian sau đó chứng minh dấu này đã tồn tại trước khi hết hạn." "The timestamp authority's certificate has expired, and no later timestamp proves that this one existed before."
+    EvidenceNoProof "evidence-no-proof" "Có bằng chứng thu hồi do chứng thư số đã hết hạn ký mà không chứng minh được là có từ trước: không được dùng." "Revocation evidence was signed with a certificate that has expired, and nothing proves that it existed before: it is not used."
     TimestampOrder "timestamp-order" "Thứ tự thời gian của các chữ ký mâu thuẫn nhau." "The times of the signatures contradict one another."
     TimeFuture "time-in-future" "Thời điểm ký nằm trong tương lai." "The signing time lies in the future."
     TimestampRefused "timestamp-refused" "Dịch vụ dấu thời gian từ chối yêu cầu." "The timestamp authority refused the request."

@@ -8,6 +8,7 @@ mod known;
 mod legal;
 mod pdf;
 mod pieces;
+mod proof;
 mod report;
 mod signature;
 mod smime;
@@ -33,6 +34,7 @@ use certs::{Certificate, Fingerprint};
 use claim::Claims;
 use mail::Timestamp;
 use pieces::Beginnings;
+use proof::Places;
 use signature::Judgement;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -52,6 +54,9 @@ pub struct Policy {
     pub limits: Limits,
     /// Bounds on paths.
     pub certificate_limits: certs::Limits,
+    /// Since when the file and the evidence given beside it have been kept where nothing changes unseen (RULES D31): proof of
+    /// existence for what is judged again later (D34). `None`: nobody says.
+    pub kept_since: Option<Timestamp>,
     /// What was read before: keep the policy, or clones of it, and each authority's certificates, lists and answers are
     /// read and verified once.
     pub known: Known,
@@ -144,14 +149,14 @@ pub fn judge(input: impl Into<Input>, policy: &Policy, evidence: &Evidence, now:
     let input = input.into();
     let bytes = input.bytes.clone();
     let read = read(&input, policy);
-    let beginnings = read.as_ref().ok().and_then(|(_, beginnings)| beginnings.as_ref());
+    let beginnings = read.as_ref().ok().and_then(|(_, shared)| shared.beginnings.as_ref());
     let sha256 = beginnings.and_then(|shared| shared.sha256()).unwrap_or_else(|| sha256(&bytes));
     let mut report = blank_report(&input, &sha256, now);
     let (mut lacks, mut used, mut signed) = (Vec::new(), Evidence::default(), None);
     match read {
         Err(reason) => unreadable(&mut report, reason),
-        Ok((claims, _)) => {
-            let judgements = signature::judge_all(&claims, policy, evidence, now);
+        Ok((claims, shared)) => {
+            let judgements = signature::judge_all(&claims, &shared.places, policy, evidence, now);
             summarise(&mut report, &judgements);
             whole::consider(&mut report, &claims.whole, &judgements);
             signed = claims.signed;
@@ -171,12 +176,18 @@ pub fn judge(input: impl Into<Input>, policy: &Policy, evidence: &Evidence, now:
     Judged { bytes, sha256, report: Arc::new(report), lacks, used, signed }
 }
 
-/// The reader of each format, and digests the signatures share.
-fn read<'a>(input: &'a Input, policy: &Policy) -> Result<(Claims<'a>, Option<Rc<Beginnings<'a>>>), Reason> {
+/// What the signatures of a file share beside it.
+#[derive(Default)]
+struct Shared<'a> {
+    beginnings: Option<Rc<Beginnings<'a>>>,
+    places: Places,
+}
+
+/// The reader of each format.
+fn read<'a>(input: &'a Input, policy: &Policy) -> Result<(Claims<'a>, Shared<'a>), Reason> {
     let claims = match input.known_format() {
         Some(Format::Pdf) => {
-            let (claims, beginnings) = pdf::claims(&input.bytes, &policy.limits)?;
-            return Ok((claims, Some(beginnings)));
+            return pdf::claims(&input.bytes, &policy.limits);
         }
         Some(Format::Cms | Format::CmsDetached) => cms_file::claims(input, &policy.limits),
         Some(Format::Smime) => smime::claims(input, &policy.limits),
@@ -184,7 +195,7 @@ fn read<'a>(input: &'a Input, policy: &Policy) -> Result<(Claims<'a>, Option<Rc<
         Some(_) => Err(Reason::new(Code::FormatUnsupported)),
         None => Err(Reason::new(Code::FormatUnknown)),
     };
-    claims.map(|claims| (claims, None))
+    claims.map(|claims| (claims, Shared::default()))
 }
 
 fn sha256(bytes: &[u8]) -> [u8; 32] {

@@ -23,7 +23,7 @@ mod xref;
 
 pub use changes::Change;
 pub(crate) use document::{File, View};
-pub use dss::Store;
+pub use dss::{Store, StoreEnds};
 pub(crate) use form::fields as signature_fields;
 pub(crate) use graph::pages as page_numbers;
 pub use object::{Dict, Object, ObjectId, Stream, Text, text_string};
@@ -61,6 +61,8 @@ pub struct Facts {
     pub empty_fields: Vec<String>,
     /// The document security store.
     pub store: Store,
+    /// Where the store's parts end in the file.
+    pub store_ends: StoreEnds,
     /// Remarks: what could make the file show something else later, or to others.
     pub notes: Vec<Reason>,
 }
@@ -71,7 +73,7 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<Facts, Reason> {
     let view = View::last(&file)?;
     view.catalog()?;
     let (found, empty_fields) = signature::find(&view)?;
-    let store = dss::read(&view)?;
+    let (store, store_ends) = dss::read(&view)?;
     let good: Vec<Signature> = found.iter().filter_map(|f| f.signature.clone().ok()).collect();
     let mut progress = Progress::default();
     let mut signatures = Vec::new();
@@ -97,7 +99,7 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<Facts, Reason> {
     }
     let mut notes = warnings::look(&view)?;
     notes.extend(filled_unsigned(&signatures));
-    Ok(Facts { signatures, empty_fields, store, notes })
+    Ok(Facts { signatures, empty_fields, store, store_ends, notes })
 }
 
 /// What was filled in after the last signature: permitted, and nobody's word.

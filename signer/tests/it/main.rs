@@ -1,5 +1,6 @@
 //! Stories of signed documents, told with our own makers, with other people's programs, and by vandals.
 
+mod archive;
 mod attacks;
 mod cms_files;
 mod corpus;
