@@ -143,6 +143,9 @@ section! {
         /// Addresses (scheme and host) from which CRL, OCSP and issuer certificates may be fetched; "*" means any address a
         /// certificate under a trusted anchor names.
         evidence_from: Vec<String> = vec!["*".to_owned()],
+        /// Days a revocation list may have outlived its next update and still count, for closed networks that see new ones rarely
+        /// (RULES D27). The verdict says so. 0: not at all.
+        revocation_grace_days: u16 = 0,
     }
 }
 
@@ -252,6 +255,12 @@ impl Config {
             "" => format!("https://{}", self.house.hostname),
             url => url.trim_end_matches('/').to_owned(),
         }
+    }
+
+    /// Tolerances of judging certificates.
+    pub(crate) fn certificate_limits(&self) -> certs::Limits {
+        let grace = i64::from(self.exchange.revocation_grace_days) * 86_400;
+        certs::Limits { revocation_grace_seconds: grace, ..certs::Limits::default() }
     }
 
     /// Directory of trust anchors (see `congvan trust add`).

@@ -5,6 +5,7 @@
 //! issuer's, and the judgement looks at it again as at everything else.
 
 mod imports;
+pub(crate) mod mirror;
 mod shelf;
 mod web;
 
@@ -18,7 +19,7 @@ use certs::algorithm::Digest;
 use certs::path::Lack;
 use certs::revocation::{CertId, Crl, OcspRequest, OcspResponse, OcspStatus};
 use certs::trust::{Purpose, TrustStore};
-use certs::{Certificate, Fingerprint, Limits};
+use certs::{Certificate, Fingerprint, GeneralName, Limits};
 use futures_util::StreamExt;
 use mail::{Clock, Timestamp};
 use signer::tst;
@@ -97,11 +98,16 @@ impl Settings {
         Self {
             from: config.exchange.evidence_from.clone(),
             patience: Duration::from_secs(config.exchange.evidence_seconds),
-            imports: Some(config.house.data.join("evidence")),
+            imports: Some(imported_to(config)),
             anchors: for_tls.map(|anchor| anchor.certificate().clone()).collect(),
             is_online: true,
         }
     }
+}
+
+/// Where evidence lies that was carried in by hand.
+fn imported_to(config: &Config) -> PathBuf {
+    config.house.data.join("evidence")
 }
 
 /// Fetches evidence, and keeps it for the next document.
@@ -394,10 +400,15 @@ fn answers(find: &Find, lack: &Lack) -> Result<(), Fault> {
             };
             if found.iter().any(issued) { Ok(()) } else { useless("not the issuer's certificate") }
         }
-        (Find::Crl(crl), Lack::Revocation { issuer, .. }) => {
+        (Find::Crl(crl), Lack::Revocation { of, issuer, .. }) => {
             let is_own =
                 crl.issuer() == issuer.subject() && crl.verify_signature(issuer.public_key()).is_ok();
-            if is_own { Ok(()) } else { useless("not signed by the issuer") }
+            // Who signs somebody else's list, only the judgement can find out.
+            let named =
+                |name: &GeneralName| matches!(name, GeneralName::Directory(name) if name == crl.issuer());
+            let is_indirect =
+                crl.is_indirect() && of.crl_points().iter().flat_map(|point| &point.crl_issuer).any(named);
+            if is_own || is_indirect { Ok(()) } else { useless("not signed by the issuer") }
         }
         (Find::Ocsp(response), Lack::Revocation { of, issuer, .. }) => {
             let known = response

@@ -1,6 +1,6 @@
 //! Signatures on documents: make, judge, explain.
 //!
-//! * [`pdf`], [`cms`], [`tst`]: facts, read from hostile bytes within [`Limits`].
+//! * [`pdf`], [`cms`], [`xml`], [`tst`]: facts, read from hostile bytes within [`Limits`].
 //! * [`judge()`]: facts held against a [`Policy`], evidence and a moment; a [`Judged`] document with its report.
 //! * [`Verified`]: proof of a good judgement, made here and nowhere else; it hands out the bytes that were signed.
 //! * [`make`]: signing, timestamping and archiving evidence in a PDF, checked again before anybody gets the file.
@@ -21,6 +21,7 @@ pub mod pdf;
 pub mod smime;
 pub mod tst;
 mod verified;
+pub mod xml;
 
 pub use coverage::Coverage;
 pub use format::{BadFormat, Format};

@@ -28,6 +28,19 @@ pub struct Limits {
     pub unwrapped_bytes: usize,
     /// Certificates, revocation lists and OCSP answers taken from one file, each.
     pub evidence_items: usize,
+    /// Nesting of XML elements. RULES E4 allows a package 40; office documents stay below 100.
+    pub xml_depth: usize,
+    /// Nodes of one XML file, and its attributes. An invoice of a thousand lines has 40,000.
+    pub xml_nodes: usize,
+    /// Attributes of one XML element. An office document's root has 40 declarations and few attributes.
+    pub xml_attributes: usize,
+    /// XML namespaces in scope at one place, and distinct ones in one file. An office document has 40.
+    pub xml_namespaces: usize,
+    /// References of one XML signature, its manifests' included. RULES E34: one per attachment.
+    pub xml_references: usize,
+    /// Bytes all canonical forms of one XML file and the parts its signatures name may have together: they can be
+    /// larger than the file.
+    pub xml_canonical_bytes: usize,
 }
 
 impl Default for Limits {
@@ -45,6 +58,12 @@ impl Default for Limits {
             cms_bytes: 8 << 20,
             unwrapped_bytes: 64 << 20,
             evidence_items: 256,
+            xml_depth: 128,
+            xml_nodes: 1_000_000,
+            xml_attributes: 256,
+            xml_namespaces: 128,
+            xml_references: 256,
+            xml_canonical_bytes: 192 << 20,
         }
     }
 }

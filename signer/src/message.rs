@@ -101,7 +101,7 @@ codes! {
     CmsAlgorithm "algorithm-unsupported" "Thuật toán ký không được hỗ trợ hoặc tham số không nhất quán." "The signature algorithm is unsupported or inconsistent."
     CmsNoCertificate "signer-certificate-missing" "Không tìm thấy chứng thư số của người ký." "The signer's certificate was not found."
     CmsBinding "signing-certificate-mismatch" "Thuộc tính signing-certificate không khớp với chứng thư số của người ký." "The signing-certificate attribute does not match the signer's certificate."
-    CmsNoBinding "signing-certificate-missing" "Chữ ký CAdES thiếu thuộc tính signing-certificate." "The CAdES signature lacks the signing-certificate attribute."
+    CmsNoBinding "signing-certificate-missing" "Chữ ký CAdES hoặc XAdES thiếu thuộc tính signing-certificate." "The CAdES or XAdES signature lacks the signing-certificate attribute."
     CmsVersion "cms-version" "Phiên bản của cấu trúc CMS không phù hợp với nội dung." "The version of the CMS structure does not fit its contents."
     CmsArmor "cms-armor" "Dạng văn bản (PEM, Base64) của chữ ký bị hỏng hoặc có dữ liệu thừa." "The signature's text form (PEM, Base64) is damaged or has something beside it."
     CmsConfusion "content-is-attributes" "Nội dung được ký thực chất là thuộc tính ký của một chữ ký khác." "The signed content is in truth the signed attributes of another signature."
@@ -133,6 +133,7 @@ codes! {
     Revoked "certificate-revoked" "Chứng thư số đã bị thu hồi trước thời điểm ký." "The certificate was revoked before the time of signing."
     RevokedNoProof "certificate-revoked-no-proof" "Chứng thư số đã bị thu hồi và không có dấu thời gian chứng minh việc ký diễn ra trước đó." "The certificate is revoked and no timestamp proves that signing came first."
     RevocationUnknown "revocation-unknown" "Chưa xác định được tình trạng thu hồi của chứng thư số." "The certificate's revocation status could not be determined."
+    RevocationLate "revocation-late" "Thông tin thu hồi đã quá hạn cập nhật, được chấp nhận trong thời gian gia hạn; nên kiểm tra lại sau." "The revocation evidence is past its next update and was accepted within the grace period; try again later."
     KeyUsage "key-usage" "Chứng thư số không được phép dùng để ký tài liệu." "The certificate may not be used to sign documents."
     // Time.
     NoTimestamp "no-timestamp" "Chữ ký không có dấu thời gian." "The signature has no timestamp."
@@ -158,6 +159,26 @@ codes! {
     MakeLocked "make-locked" "Người chứng thực trước đó không cho phép thêm chữ ký." "An earlier certifying signer does not permit further signatures."
     MakeMail "make-mail" "Thư này không thể ký nguyên dạng: có phần 8-bit bên trong." "This message cannot be signed as it is: a part inside holds 8-bit text."
     MakeCheck "make-check" "Chữ ký vừa tạo không vượt qua bước kiểm tra lại, tệp không được phát hành." "The new signature did not pass the check after signing; the file is not released."
+    // XML signatures.
+    XmlEncoding "xml-encoding" "Tệp XML không ở bảng mã UTF-8." "The XML file is not encoded in UTF-8."
+    XmlSyntax "xml-syntax" "Cú pháp XML sai." "The XML syntax is broken."
+    XmlDoctype "xml-doctype" "Tệp XML có khai báo kiểu tài liệu (DOCTYPE), điều không được phép." "The XML file has a document type (DOCTYPE), which is not allowed."
+    XmlEntity "xml-entity" "Tệp XML dùng thực thể không xác định." "The XML file uses an unknown entity."
+    XmlNamespace "xml-namespace" "Không gian tên XML sai hoặc chưa khai báo." "An XML namespace is wrong or not declared."
+    XmlDuplicateId "xml-duplicate-id" "Nhiều phần tử XML có cùng một mã định danh." "Several XML elements share one identifier."
+    XmlStructure "xml-signature-structure" "Cấu trúc chữ ký XML bị hỏng." "The structure of the XML signature is damaged."
+    XmlNoReference "xml-no-reference" "Chữ ký XML không tham chiếu đến nội dung nào." "The XML signature refers to no content."
+    XmlReference "xml-reference" "Không tìm thấy nội dung mà chữ ký XML tham chiếu." "What the XML signature refers to was not found."
+    XmlExternal "xml-reference-external" "Chữ ký XML tham chiếu đến nội dung bên ngoài không được cung cấp." "The XML signature refers to outside content that was not supplied."
+    XmlTransform "xml-transform" "Chữ ký XML dùng phép biến đổi không được phép." "The XML signature uses a transform that is not allowed."
+    XmlSelf "xml-reference-to-itself" "Chữ ký XML tham chiếu đến chính nó." "The XML signature refers to itself."
+    XmlWrapped "xml-wrapped" "Phần đã ký đã bị dời chỗ và một phần chưa ký cùng tên đứng bên cạnh." "An unsigned element of the same name stands beside the signed one: the signed content may have been moved."
+    XmlUnsigned "xml-unsigned-content" "Tài liệu có nội dung không được chữ ký nào bao phủ." "The document has content that no signature covers."
+    XmlPart "xml-part-only" "Chữ ký chỉ bao phủ một số phần của tài liệu." "The signature covers only parts of the document."
+    XmlComments "xml-comments-not-covered" "Các chú thích trong tài liệu không được chữ ký bao phủ." "Comments in the document are not covered by the signature."
+    XmlForeignName "xml-foreign-namespace" "Chữ ký XML không ở không gian tên chuẩn của XMLDSig." "The XML signature is not in the standard's namespace."
+    XadesProperties "xades-properties" "Thuộc tính XAdES bị hỏng hoặc không được ký." "The XAdES properties are damaged or not signed."
+    XadesCounter "xades-counter-signature" "Chữ ký xác nhận (counter-signature) không được kiểm tra." "A counter-signature was not checked."
 }
 
 impl fmt::Display for Code {

@@ -167,6 +167,13 @@ impl<'a> Element<'a> {
         }
     }
 
+    /// BIT STRING that should be a signature. One with stray bits verifies nothing, which is no reason not to read what
+    /// it stands under: it becomes an empty signature.
+    pub(crate) fn signature_bytes(&self) -> Result<&'a [u8]> {
+        self.of(Tag::BIT_STRING)?.primitive()?;
+        Ok(self.bit_bytes().unwrap_or_default())
+    }
+
     /// OCTET STRING in one piece.
     pub fn octets(&self) -> Result<&'a [u8]> {
         self.of(Tag::OCTET_STRING)?.primitive()

@@ -37,7 +37,7 @@ impl Scheme {
             KeyKind::P256 => Scheme::EcdsaP256Sha256,
             KeyKind::P384 => Scheme::EcdsaP384Sha384,
             KeyKind::Ed25519 => Scheme::Ed25519,
-            KeyKind::P521 | KeyKind::Ed448 | KeyKind::Other => return None,
+            KeyKind::P521 | KeyKind::Ed448 | KeyKind::Dsa | KeyKind::Other => return None,
         })
     }
 

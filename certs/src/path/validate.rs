@@ -170,7 +170,7 @@ fn all_departures(
     let mut found = Vec::new();
     for (certificate, role, depth) in roles.chain(top) {
         for departure in departures(certificate, role, question) {
-            if question.profile != Profile::Lenient {
+            if question.profile != Profile::Lenient && !departure.is_borne(question.purpose) {
                 let certificate = certificate.clone();
                 return Err(Reason { defect: Defect::Profile(departure), certificate, depth });
             }

@@ -2,9 +2,12 @@
 
 mod hostile;
 mod keys;
+mod limbo;
 mod oracle;
 mod paths;
+mod pkits;
 mod policies;
+mod public_service;
 mod reading;
 mod revocation;
 mod world;

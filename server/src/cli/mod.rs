@@ -112,7 +112,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Verify(command) => command.run(&arguments.config),
         Command::Sign(command) => command.run(&arguments.config),
         Command::Timestamp(command) => command.run(&arguments.config),
-        Command::Cert(command) => command.run(),
+        Command::Cert(command) => command.run(&arguments.config),
         Command::Trust(command) => command.run(&arguments.config),
         Command::Config(command) => command.run(&arguments.config),
     };

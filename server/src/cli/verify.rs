@@ -13,6 +13,7 @@ use signer::{
 };
 
 use super::{Outcome, files};
+use crate::config::Config;
 use crate::evidence::Case;
 
 /// Exit: 0 valid, 1 invalid, 2 indeterminate, 3 the command could not be carried out.
@@ -68,7 +69,8 @@ impl Verify {
         let own: Evidence = files::evidence(&self.intermediates, &self.crls, &self.ocsp)?;
         let input = self.input()?;
         let fetcher = files::fetcher(config.as_ref(), &trust, !self.offline)?;
-        let policy = Arc::new(Policy { trust, ..Policy::default() });
+        let certificate_limits = config.as_ref().map(Config::certificate_limits).unwrap_or_default();
+        let policy = Arc::new(Policy { trust, certificate_limits, ..Policy::default() });
         let now = self.time.unwrap_or_else(files::now);
         let case = Case { input, policy, now };
         Ok(super::runtime()?.block_on(fetcher.judge(&case, own)))

@@ -203,7 +203,14 @@ async fn fill(house: &House) -> anyhow::Result<Demo> {
     let tls = (house.config.tls_certificate(), house.config.tls_key());
     maker.make_authorities(&house.config.house.hostname, (&tls.0, &tls.1))?;
     maker.make_stranger()?;
-    trust::save(&house.config, &maker.trust()?)?;
+    let actor = trust::log::Actor { who: "congvan demo".to_owned(), at: now, reason: None };
+    let anchors = maker.trust()?;
+    trust::change(&house.config, &actor, |store| {
+        anchors.anchors().iter().for_each(|anchor| {
+            store.add(anchor.clone());
+        });
+        Ok(())
+    })?;
     let mut demo =
         Demo { accounts: Vec::new(), systems: Vec::new(), log_key: LogKey::read(house)?.verifier()? };
     for agency in &AGENCIES {

@@ -7,6 +7,7 @@ use crate::cms::Signer;
 use crate::coverage::Coverage;
 use crate::message::Reason;
 use crate::pdf::Store;
+use crate::xml;
 use certs::Certificate;
 use certs::algorithm::Digest;
 use certs::revocation::{Crl, OcspResponse};
@@ -26,6 +27,8 @@ pub(crate) struct Claim<'a> {
     pub(crate) kind: SignatureKind,
     /// How much of the file it covers.
     pub(crate) coverage: Coverage,
+    /// Names of the parts it covers, where it covers named parts.
+    pub(crate) covers: Vec<String>,
     /// What the file says about the time, outside the signed attributes.
     pub(crate) claimed: Option<Timestamp>,
     /// Why it was signed, in the signer's words.
@@ -51,6 +54,8 @@ pub(crate) enum Container<'a> {
         /// What it has to be over.
         pieces: Pieces<'a>,
     },
+    /// A signature in XML.
+    Xml(XmlClaim<'a>),
 }
 
 /// A CMS signature and what it has to be over.
@@ -61,6 +66,16 @@ pub(crate) struct CmsClaim<'a> {
     pub(crate) pieces: Pieces<'a>,
     /// The form promises a signing-certificate attribute (CAdES, PAdES).
     pub(crate) is_cades: bool,
+}
+
+/// One of the signatures of an XML document.
+pub(crate) struct XmlClaim<'a> {
+    /// The document and all its signatures.
+    pub(crate) facts: Rc<xml::Facts<'a>>,
+    /// Which of them.
+    pub(crate) at: usize,
+    /// What lies beside the document.
+    pub(crate) beside: xml::Beside<'a>,
 }
 
 /// One signer of a message that was read already; its certificates and lists are in the claims' store.
@@ -167,6 +182,8 @@ pub(crate) struct Whole {
 pub(crate) enum SignedBytes {
     /// The file up to here.
     Prefix(usize),
+    /// Canonical octets or decoded parts, in the order of the signatures and their references (XML).
+    Pieces(Vec<Arc<[u8]>>),
     /// This stretch of the file.
     Within(Range<usize>),
     /// Bytes unpacked from the file, or beside it.

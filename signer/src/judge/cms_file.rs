@@ -89,6 +89,7 @@ pub(super) fn of_message<'a>(
         field: format!("SignerInfo {}", number + 1),
         kind: SignatureKind::Approval,
         coverage: Coverage::WholeDocument,
+        covers: Vec::new(),
         claimed: None,
         stated_reason: None,
         container: container(signer),

@@ -15,6 +15,7 @@ mod smime;
 mod token_file;
 mod verdict;
 mod whole;
+mod xml;
 
 pub use certs::path::{Evidence, Lack};
 pub(crate) use claim::SignedBytes;
@@ -161,6 +162,10 @@ pub fn judge(input: impl Into<Input>, policy: &Policy, evidence: &Evidence, now:
             whole::consider(&mut report, &claims.whole, &judgements);
             signed = claims.signed;
             report.empty_fields = claims.empty_fields;
+            let pieces: Vec<_> = judgements.iter().flat_map(|j| j.signed.iter().cloned()).collect();
+            if signed.is_none() && !pieces.is_empty() {
+                signed = Some(SignedBytes::Pieces(pieces));
+            }
             for judgement in judgements {
                 lacks.extend(judgement.lacks);
                 used.certificates.extend(judgement.used.certificates);
@@ -189,6 +194,7 @@ fn read<'a>(input: &'a Input, policy: &Policy) -> Result<(Claims<'a>, Shared<'a>
         Some(Format::Pdf) => {
             return pdf::claims(&input.bytes, &policy.limits);
         }
+        Some(Format::Xml) => xml::claims(input, &policy.limits),
         Some(Format::Cms | Format::CmsDetached) => cms_file::claims(input, &policy.limits),
         Some(Format::Smime) => smime::claims(input, &policy.limits),
         Some(Format::Tst) => token_file::claims(input, &policy.limits),

@@ -56,6 +56,7 @@ fn claim<'a>(bytes: &'a [u8], signed: Signed, beginnings: &Rc<Beginnings<'a>>) -
             Some(Kind::Approval) | None => SignatureKind::Approval,
         },
         coverage,
+        covers: Vec::new(),
         claimed: facts.and_then(|f| f.claimed),
         stated_reason: facts.and_then(|f| f.reason.clone()),
         container: signature.map(|facts| container(bytes, facts, beginnings)),

@@ -142,6 +142,9 @@ pub struct SignatureReport {
     pub covers_whole_document: bool,
     /// How much it covers.
     pub coverage: Coverage,
+    /// What it covers by name, where it covers named parts (XML): `*` for the document, identifiers of elements,
+    /// `cid:…` for parts, `content` for what lies beside.
+    pub covers: Vec<String>,
     /// ETSI indication.
     pub indication: Indication,
     /// ETSI sub-indication.

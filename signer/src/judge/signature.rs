@@ -16,12 +16,15 @@ use certs::revocation::Source;
 use certs::trust::Purpose;
 use mail::Timestamp;
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// A report and what it lacks.
 pub(crate) struct Judgement {
     pub(crate) report: SignatureReport,
     pub(crate) lacks: Vec<Lack>,
     pub(crate) used: Evidence,
+    /// The octets it covers, where they are not simply a piece of the file.
+    pub(crate) signed: Vec<Arc<[u8]>>,
     /// The certificate whose signature it is, once the arithmetic is right.
     pub(crate) signer: Option<Certificate>,
 }
@@ -100,6 +103,8 @@ pub(super) struct Work<'a> {
     weak: Vec<Reason>,
     /// What the paths rest on, to be archived (RULES D31).
     used: Evidence,
+    /// The octets it covers.
+    pub(super) signed: Vec<Arc<[u8]>>,
     signer: Option<Certificate>,
 }
 
@@ -136,6 +141,7 @@ impl<'a> Work<'a> {
             class: Class::UnknownRevocation,
             covers_whole_document: claim.coverage == Coverage::WholeDocument,
             coverage: claim.coverage,
+            covers: claim.covers.clone(),
             indication: Indication::Indeterminate,
             sub_indication: None,
             time: None,
@@ -161,6 +167,7 @@ impl<'a> Work<'a> {
             lacks: Vec::new(),
             weak: Vec::new(),
             used: Evidence::default(),
+            signed: Vec::new(),
             signer: None,
         }
     }
@@ -173,22 +180,28 @@ impl<'a> Work<'a> {
             Ok(Container::Cms(cms)) => self.open_cms(cms).and_then(|intact| self.signature(intact)),
             Ok(Container::Sha1(cms)) => self.open_sha1(cms).and_then(|intact| self.signature(intact)),
             Ok(Container::Signer(one)) => self.open_signer(one).and_then(|intact| self.signature(intact)),
+            Ok(Container::Xml(xml)) => self.open_xml(xml).and_then(|intact| self.signature(intact)),
         };
         self.conclude(result);
         self.report.missing = self.lacks.iter().map(Missing::from).collect();
-        Judgement { report: self.report, lacks: self.lacks, used: self.used, signer: self.signer }
+        let Self { report, lacks, used, signed, signer, .. } = self;
+        Judgement { report, lacks, used, signed, signer }
     }
 
     fn no_signature(&mut self, reason: &Reason) -> Step {
+        let reason = reason.clone();
         match reason.code {
-            Code::SigSubFilter => unclear(SubIndication::SigConstraintsFailure, reason.clone()),
-            Code::SigSubFilterWeak => unclear(SubIndication::CryptoConstraintsFailureNoPoe, reason.clone()),
-            Code::ContentMissing => unclear(SubIndication::SignedDataNotFound, reason.clone()),
+            // It may be a good signature, of a kind nobody here can check.
+            Code::SigSubFilter | Code::XmlTransform | Code::Budget => {
+                unclear(SubIndication::SigConstraintsFailure, reason)
+            }
+            Code::SigSubFilterWeak => unclear(SubIndication::CryptoConstraintsFailureNoPoe, reason),
+            Code::ContentMissing | Code::XmlExternal => unclear(SubIndication::SignedDataNotFound, reason),
             Code::ContentDiffers => {
                 self.report.integrity = Integrity::Broken;
-                failed(SubIndication::HashFailure, reason.clone())
+                failed(SubIndication::HashFailure, reason)
             }
-            _ => self.damaged(reason.clone()),
+            _ => self.damaged(reason),
         }
     }
 
@@ -275,6 +288,10 @@ impl<'a> Work<'a> {
     fn check_changes(&mut self) -> Step {
         match &self.claim.fault {
             None => Ok(()),
+            // The signature itself is good; what it leaves open is no part of it.
+            Some(reason) if reason.code == Code::XmlUnsigned => {
+                unclear(SubIndication::SigConstraintsFailure, reason.clone())
+            }
             Some(reason) => {
                 self.report.integrity = Integrity::Broken;
                 failed(SubIndication::FormatFailure, reason.clone())
@@ -462,7 +479,10 @@ impl<'a> Work<'a> {
             Defect::Expired(_) if leaf && dated => failed(SubIndication::Expired, say(Code::Expired)),
             Defect::Expired(_) => unclear(SubIndication::OutOfBoundsNoPoe, say(Code::Expired)),
             Defect::NotYetValid(_) if leaf => failed(SubIndication::NotYetValid, say(Code::NotYetValid)),
-            Defect::NotTrusted | Defect::AnchorPurpose | Defect::AnchorHierarchy(_) => {
+            Defect::NotTrusted
+            | Defect::AnchorPurpose
+            | Defect::AnchorWindow(_)
+            | Defect::AnchorHierarchy(_) => {
                 unclear(SubIndication::NoCertificateChainFound, say(Code::Untrusted))
             }
             Defect::KeyUsage | Defect::ExtendedKeyUsage => {
@@ -487,15 +507,23 @@ impl<'a> Work<'a> {
     fn record(&mut self, path: &path::Path, evidence: &Evidence) {
         self.used.certificates.extend(path.certificates().iter().cloned());
         for status in path.statuses() {
-            let Some(source) = status.source else { continue };
-            self.report.evidence.push(EvidenceReport { certificate: status.certificate.sha256(), source });
-            match source {
-                Source::Crl { sha256, .. } => {
-                    self.used.crls.extend(evidence.crls.iter().find(|c| c.sha256() == sha256).cloned());
+            self.used.certificates.extend(status.signers.iter().cloned());
+            for &source in status.source.iter().chain(&status.more_sources) {
+                self.report
+                    .evidence
+                    .push(EvidenceReport { certificate: status.certificate.sha256(), source });
+                match source {
+                    Source::Crl { sha256, .. } => {
+                        self.used.crls.extend(evidence.crls.iter().find(|c| c.sha256() == sha256).cloned());
+                    }
+                    Source::Ocsp { sha256, .. } => {
+                        self.used.ocsp.extend(evidence.ocsp.iter().find(|o| o.sha256() == sha256).cloned());
+                    }
                 }
-                Source::Ocsp { sha256, .. } => {
-                    self.used.ocsp.extend(evidence.ocsp.iter().find(|o| o.sha256() == sha256).cloned());
-                }
+            }
+            if status.late_by > 0 {
+                let days = (status.late_by + 86_399) / 86_400;
+                self.report.notes.push(Reason::of(Code::RevocationLate, format_args!("{days} d")));
             }
         }
     }

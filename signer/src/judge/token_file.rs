@@ -29,6 +29,7 @@ pub(super) fn claims<'a>(input: &'a Input, limits: &Limits) -> Result<Claims<'a>
         field: "TimeStampToken".to_owned(),
         kind: SignatureKind::Timestamp,
         coverage: Coverage::WholeDocument,
+        covers: Vec::new(),
         claimed,
         stated_reason: None,
         container,

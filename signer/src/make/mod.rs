@@ -10,6 +10,7 @@ mod cms_file;
 mod evidence;
 mod field;
 mod smime;
+pub mod xml;
 
 pub use blank::blank_pdf;
 pub use cms_file::{CmsSigning, PreparedCms, StampedCms, prepare_cms};

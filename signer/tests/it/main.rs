@@ -2,6 +2,7 @@
 
 mod archive;
 mod attacks;
+mod c14n;
 mod cms_files;
 mod corpus;
 mod interop;
@@ -9,3 +10,6 @@ mod mails;
 mod stories;
 mod vandals;
 mod world;
+mod xml;
+mod xml_attacks;
+mod xml_interop;
