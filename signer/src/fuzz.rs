@@ -83,3 +83,11 @@ pub fn xml(bytes: &[u8]) {
         }
     }
 }
+
+/// An evidence bundle: read, written again as it was, and asked about a document that is not its own.
+pub fn bundle(bytes: &[u8]) {
+    if let Ok(bundle) = crate::bundle::Bundle::read(bytes, &Limits::default()) {
+        assert_eq!(bundle.to_bytes().split(|b| *b == b'\n').next(), bytes.split(|b| *b == b'\n').next());
+        let _ = bundle.rejudge(b"%PDF-1.7".to_vec());
+    }
+}
