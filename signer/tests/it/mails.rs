@@ -135,6 +135,21 @@ fn we_accept_the_mail_openssl_signs() {
 }
 
 #[test]
+fn a_signed_entity_that_names_no_sender_borrows_no_name() {
+    let whole = signed(MailForm::Clear);
+    let (_, rest) = whole.split_once("MIME-Version").unwrap();
+    let verdict = judged(&format!("MIME-Version{rest}"));
+    assert_eq!(
+        (verdict.verdict(), notes(&verdict)),
+        (Verdict::Valid, vec![Code::FromMissing]),
+        "{}",
+        line(&verdict)
+    );
+    let verdict = judged(&format!("From: \r\nMIME-Version{rest}"));
+    assert_eq!(verdict.verdict(), Verdict::Indeterminate, "{}", line(&verdict));
+}
+
+#[test]
 fn rfc_8551_3_5_unix_text_is_put_back_on_the_wire() {
     let mail = signed(MailForm::Clear).replace("\r\n", "\n");
     let verdict = judged(&mail);
