@@ -166,8 +166,9 @@ impl Verify {
         let read = |file: &PathBuf| files::read(file, Limits::default().file_bytes);
         let content = self.content.as_ref().map(read).transpose()?.map(Arc::from);
         let input = Input::from(read(&self.file)?).of(self.format).with_content(content);
-        if input.content.is_some() && input.known_format() == Some(Format::Pdf) {
-            anyhow::bail!("--content does not go with a PDF, which holds its content (PDF đã chứa nội dung)");
+        let holds_content = matches!(input.known_format(), Some(Format::Pdf | Format::Smime));
+        if input.content.is_some() && holds_content {
+            anyhow::bail!("--content does not go with a PDF or a mail, which hold it (tệp đã chứa nội dung)");
         }
         Ok(input)
     }
@@ -206,6 +207,7 @@ fn text(file: &Path, report: &Report) -> String {
     let _ = writeln!(out, "  Tính toàn vẹn / Integrity: {}", integrity_words(report.integrity));
     let _ = writeln!(out, "  SHA-256: {} ({} byte)", report.sha256, report.size);
     reasons(&mut out, "  ", &report.reasons);
+    reasons(&mut out, "  ", &report.notes);
     for (number, signature) in report.signatures.iter().enumerate() {
         signature_text(&mut out, number + 1, signature);
     }
@@ -233,6 +235,9 @@ fn signature_text(out: &mut String, number: usize, signature: &SignatureReport) 
             TimeSource::None => "không rõ / unknown",
         };
         let _ = writeln!(out, "     Thời gian / Time: {} ({source})", time.to_rfc3339_vietnam());
+    }
+    if let Some(profile) = signature.profile {
+        let _ = writeln!(out, "     Dạng / Form: {profile}");
     }
     let scope = match signature.covers_whole_document {
         true => "toàn bộ tệp / the whole file",
