@@ -3,6 +3,7 @@
 mod c14n;
 mod cms_files;
 mod interop;
+mod late;
 mod mails;
 mod stories;
 mod vandals;
