@@ -8,6 +8,7 @@ mod cms_files;
 mod cms_vandals;
 mod corpus;
 mod interop;
+mod late;
 mod mails;
 mod roles;
 mod schema;
