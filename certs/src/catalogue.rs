@@ -78,6 +78,7 @@ pub const CATALOGUE: [Entry; 17] = [
     entry(Subject::Kind(KeyKind::P521), Until::Open, Until::Open, "D29"),
     entry(Subject::Kind(KeyKind::Ed25519), Until::Open, Until::Open, "D29"),
     entry(Subject::Kind(KeyKind::Ed448), Until::Never, Until::Open, "D29"),
+    // Read because NIST tests paths with it; withdrawn by FIPS 186-5.
     entry(Subject::Kind(KeyKind::Dsa), Until::Never, Until::Open, "D29"),
     entry(Subject::Kind(KeyKind::Other), Until::Never, Until::Never, "D12"),
 ];

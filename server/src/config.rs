@@ -157,6 +157,24 @@ section! {
 }
 
 section! {
+    /// The public page that checks documents, /kiem-tra.
+    Check {
+        /// Whether anybody may check documents there.
+        enabled: bool = true,
+        /// Documents judged at once.
+        at_once: usize = 2,
+        /// Documents that may wait for that; whoever comes then is told how many are before.
+        waiting_max: usize = 32,
+        /// Bytes of documents in memory together, in all stages.
+        memory_bytes_max: usize = 256 * 1024 * 1024,
+        /// Seconds a judgement may take, evidence included.
+        seconds: u64 = 30,
+        /// Checks per minute from one address; as many as half of it at once.
+        per_minute: u32 = 20,
+    }
+}
+
+section! {
     /// The ledger of accepted acts.
     Ledger {
         /// Name of the log in its signed checkpoints: a host and path of your own (C2SP tlog-checkpoint). Never change it.
@@ -188,6 +206,7 @@ pub(crate) struct Config {
     pub(crate) mail: Mail,
     pub(crate) http: Http,
     pub(crate) exchange: Exchange,
+    pub(crate) check: Check,
     pub(crate) ledger: Ledger,
     pub(crate) log: Log,
 }
@@ -315,6 +334,7 @@ impl Config {
         print_section(&mut out, "mail", &self.mail)?;
         print_section(&mut out, "http", &self.http)?;
         print_section(&mut out, "exchange", &self.exchange)?;
+        print_section(&mut out, "check", &self.check)?;
         print_section(&mut out, "ledger", &self.ledger)?;
         print_section(&mut out, "log", &self.log)?;
         Ok(out)
