@@ -13,7 +13,10 @@ use std::sync::{Arc, OnceLock};
 
 /// 2026-11-22T01:00:00Z: the day the tests play on.
 pub(crate) const NOON: i64 = 1_795_309_200;
-pub(crate) use certs::issue::world::{DAY, YEAR};
+/// One day in seconds.
+pub(crate) const DAY: i64 = world::DAY;
+/// One year in seconds.
+pub(crate) const YEAR: i64 = world::YEAR;
 
 /// The world of all rooms, and what documents need in it.
 pub(crate) struct World(world::World);
