@@ -7,6 +7,7 @@ mod c14n;
 mod cms_files;
 mod cms_vandals;
 mod corpus;
+mod defects;
 mod interop;
 mod late;
 mod mails;
