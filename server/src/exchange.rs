@@ -213,8 +213,9 @@ impl Exchange {
             match self.desk.screen(arrived, self.house.now()).await? {
                 Screened::Repeated(accepted) => Ok((accepted, warnings)),
                 Screened::Pending(pending) => {
-                    let judged = self.judge(&pending).await?;
-                    let accepted = self.desk.keep(*pending, &judged, self.house.now()).await?;
+                    let (judged, package) = self.judge(&pending).await?;
+                    let now = self.house.now();
+                    let accepted = self.desk.keep(*pending, &judged, package.as_ref(), now).await?;
                     Ok((accepted, warnings))
                 }
             }
@@ -226,17 +227,22 @@ impl Exchange {
         outcome
     }
 
-    /// Has the files of a package judged, with whatever evidence can be had.
-    async fn judge(&self, pending: &Pending) -> Result<Vec<Judged>, Error> {
-        if pending.files().is_empty() {
-            return Ok(Vec::new());
+    /// Has the files of a package judged, and the package itself where it is signed (RULES E30), with whatever evidence
+    /// can be had.
+    async fn judge(&self, pending: &Pending) -> Result<(Vec<Judged>, Option<Judged>), Error> {
+        if pending.files().is_empty() && pending.signed_package().is_none() {
+            return Ok((Vec::new(), None));
         }
         let policy = self.policy(pending);
         let mut judged = Vec::with_capacity(pending.files().len());
         for file in pending.files() {
             judged.push(evidence::judge(&self.house, file.clone(), policy.clone()).await);
         }
-        Ok(judged)
+        let package = match pending.signed_package() {
+            Some(package) => Some(evidence::judge(&self.house, package.clone(), policy).await),
+            None => None,
+        };
+        Ok((judged, package))
     }
 
     /// Trusts whom this installation trusts, and places certificates as the sending agency has registered them.

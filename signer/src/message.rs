@@ -134,6 +134,7 @@ codes! {
     NotByExchange "not-by-exchange" "Văn bản không đến qua hệ thống gửi, nhận văn bản điện tử: chỉ để biết, tham khảo." "The document did not arrive through the exchange: for information only."
     NotAllValid "signature-not-valid" "Có chữ ký số không hợp lệ hoặc chưa xác định." "A signature is not valid or undetermined."
     OfficerInvalid "officer-cannot-override" "Văn thư không thể chấp nhận chữ ký số không hợp lệ." "A records officer cannot accept an invalid signature."
+    NotPdf "not-a-pdf" "Chỉ văn bản PDF mới có thể có giá trị như bản gốc." "Only a PDF can be the equal of a paper original."
     // Making.
     MakeField "make-field" "Không thể thêm trường chữ ký vào tài liệu này." "A signature field cannot be added to this document."
     MakeSpace "make-space" "Chỗ dành cho chữ ký quá nhỏ." "The space reserved for the signature is too small."

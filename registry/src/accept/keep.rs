@@ -7,7 +7,7 @@ use store::{
 };
 
 use super::worth::Worth;
-use super::{Accepted, Arrived, Desk, Pending, SignatureFault, notice, repeated, route};
+use super::{Accepted, Arrived, Desk, Pending, SignatureFault, notice, package_signature, repeated, route};
 use crate::Error;
 use crate::document_id::notation_key;
 use crate::package::{BusinessType, Document, Package, Priority, Status};
@@ -50,15 +50,23 @@ impl From<Error> for Stop {
 }
 
 impl Desk {
-    /// Accepts a screened package whose files have been judged, in the order of [`Pending::files`]. When this returns
-    /// `Ok`, the package survives a power cut and its receivers will get it.
+    /// Accepts a screened package whose files have been judged, in the order of [`Pending::files`]; `package` is the
+    /// judgement of [`Pending::signed_package`], where there is one. When this returns `Ok`, the package survives a
+    /// power cut and its receivers will get it.
     ///
     /// # Errors
     /// [`Error::Signature`]; what [`Desk::screen`] says, if that has changed meanwhile; or the store's trouble. Then
     /// nothing was delivered to anybody.
-    pub async fn keep(&self, pending: Pending, judged: &[Judged], now: Timestamp) -> Result<Accepted, Error> {
+    pub async fn keep(
+        &self,
+        pending: Pending,
+        judged: &[Judged],
+        package: Option<&Judged>,
+        now: Timestamp,
+    ) -> Result<Accepted, Error> {
         let worth = self.weigh(&pending, judged)?;
-        let intake = self.prepare(pending, &worth, now).await?;
+        let package = package.filter(|judged| judged.sha256() == &pending.arrived.sha256);
+        let intake = self.prepare(pending, &worth, package, now).await?;
         let (key, first) = {
             let key =
                 (intake.document.agency_id, intake.document.system_folded.clone(), intake.arrived.sha256);
@@ -110,8 +118,14 @@ impl Desk {
         before.map(repeated).ok_or(Error::Unavailable)
     }
 
-    async fn prepare(&self, pending: Pending, worth: &Worth, now: Timestamp) -> Result<Intake, Error> {
-        let Pending { arrived, routed, clerks, .. } = pending;
+    async fn prepare(
+        &self,
+        pending: Pending,
+        worth: &Worth,
+        package: Option<&Judged>,
+        now: Timestamp,
+    ) -> Result<Intake, Error> {
+        let Pending { arrived, routed, clerks, signers, .. } = pending;
         let document_id = DocumentId::new(now, &*self.chance);
         let sender = &routed.sender;
         let blob = self.store.seal_apart(sender.agency_id, &arrived.bytes).await?;
@@ -139,7 +153,11 @@ impl Desk {
             receipt: promised.receipt.clone(),
         };
         match &arrived.package {
-            Package::Document(read) => describe_document(&mut document, read),
+            Package::Document(read) => {
+                let signature = package_signature::facts(read.package_signed, package, &signers);
+                let is_signed = package_signature::is_good(read.package_signed, package);
+                describe_document(&mut document, read, is_signed, &signature);
+            }
             Package::Status(status) => describe_status(&mut document, status),
         }
         let deliveries = self.deliveries(&routed, now);
@@ -243,7 +261,12 @@ fn act(
 }
 
 /// What lists and matching need of a document, and the header for those who show it (RULES R31).
-fn describe_document(new: &mut NewDocument, document: &Document) {
+fn describe_document(
+    new: &mut NewDocument,
+    document: &Document,
+    is_signed: bool,
+    signature: &serde_json::Value,
+) {
     new.identifier = document.document_id.key().to_owned();
     new.notation = notation_key(&document.code.full());
     new.promulgated_on.clone_from(&document.promulgation_info.date);
@@ -278,6 +301,8 @@ fn describe_document(new: &mut NewDocument, document: &Document) {
         "dueDate": document.due_date,
         "targets": document.target_ids().iter().map(|id| id.as_str()).collect::<Vec<_>>(),
         "warnings": document.warnings.iter().map(|w| w.oddity.code()).collect::<Vec<_>>(),
+        "packageSigned": is_signed,
+        "packageSignature": signature,
     })
     .to_string();
 }

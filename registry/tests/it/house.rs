@@ -194,7 +194,8 @@ impl House {
             let policy = Policy { trust: World::get().trust(), roles: roles.collect(), ..Policy::default() };
             let judged: Vec<_> =
                 pending.files().iter().map(|file| judge(file.clone(), &policy, evidence, NOW)).collect();
-            self.desk.keep(*pending, &judged, NOW).await
+            let package = pending.signed_package().map(|bytes| judge(bytes.clone(), &policy, evidence, NOW));
+            self.desk.keep(*pending, &judged, package.as_ref(), NOW).await
         };
         let outcome: Result<Accepted, Error> = outcome.await;
         if let Err(error) = &outcome {

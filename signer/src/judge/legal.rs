@@ -2,6 +2,7 @@
 
 use super::report::Report;
 use super::verdict::{Role, Verdict};
+use crate::format::Format;
 use crate::message::{Code, Reason};
 use serde::Serialize;
 
@@ -46,7 +47,11 @@ pub fn legal_value(report: &Report, arrival: Arrival) -> LegalValue {
     if seal.is_none() {
         because.push(Reason::new(Code::SealMissing));
     }
-    // Each later signature covers all earlier ones: its revision contains theirs.
+    // RULES E16. Only there does each later signature cover all earlier ones, its revision containing theirs; in XML
+    // two signatures may cover two parts and know nothing of one another.
+    if report.format != Some(Format::Pdf) {
+        because.push(Reason::new(Code::NotPdf));
+    }
     if let (Some(leader), Some(seal)) = (leader, seal)
         && (seal < leader || Some(seal) != last)
     {

@@ -96,6 +96,7 @@ impl Output<'_> {
     }
 }
 
+#[inline]
 fn in_text(byte: u8) -> Option<&'static str> {
     Some(match byte {
         b'&' => "&amp;",
@@ -106,6 +107,7 @@ fn in_text(byte: u8) -> Option<&'static str> {
     })
 }
 
+#[inline]
 fn in_attribute(byte: u8) -> Option<&'static str> {
     Some(match byte {
         b'&' => "&amp;",
