@@ -160,7 +160,8 @@ fn scanned_page() -> Vec<u8> {
         file.extend(b"\nendobj\n");
     }
     places.push(file.len());
-    let header = "<</Type/XObject/Subtype/Image/Width 500/Height 400/ColorSpace/DeviceGray/BitsPerComponent 8";
+    let header =
+        "<</Type/XObject/Subtype/Image/Width 500/Height 400/ColorSpace/DeviceGray/BitsPerComponent 8";
     file.extend(format!("5 0 obj\n{header}/Length {}>>\nstream\n", picture.len()).bytes());
     file.extend(picture);
     file.extend(b"\nendstream\nendobj\n");

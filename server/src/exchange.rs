@@ -14,7 +14,7 @@ use axum::routing::any;
 use bytes::Bytes;
 use certs::note::{Note, NoteSigner};
 use http_body_util::BodyExt;
-use registry::accept::{self, Accepted, Arrived, Desk, Pending, Screened};
+use registry::accept::{self, Accepted, Arrived, Desk, Examined, Pending, Screened};
 use registry::vxp::call::{Call, Name, SendParameters};
 use registry::vxp::{Answer, answer, auth, call, send};
 use registry::{Error, Limits};
@@ -213,9 +213,9 @@ impl Exchange {
             match self.desk.screen(arrived, self.house.now()).await? {
                 Screened::Repeated(accepted) => Ok((accepted, warnings)),
                 Screened::Pending(pending) => {
-                    let (judged, package) = self.judge(&pending).await?;
+                    let (examined, package) = self.judge(&pending).await?;
                     let now = self.house.now();
-                    let accepted = self.desk.keep(*pending, &judged, package.as_ref(), now).await?;
+                    let accepted = self.desk.keep(*pending, &examined, package.as_ref(), now).await?;
                     Ok((accepted, warnings))
                 }
             }
@@ -229,20 +229,21 @@ impl Exchange {
 
     /// Has the files of a package judged, and the package itself where it is signed (RULES E30), with whatever evidence
     /// can be had.
-    async fn judge(&self, pending: &Pending) -> Result<(Vec<Judged>, Option<Judged>), Error> {
+    async fn judge(&self, pending: &Pending) -> Result<(Vec<Examined>, Option<Judged>), Error> {
         if pending.files().is_empty() && pending.signed_package().is_none() {
             return Ok((Vec::new(), None));
         }
-        let policy = self.policy(pending);
-        let mut judged = Vec::with_capacity(pending.files().len());
+        let policy = Arc::new(self.policy(pending));
+        let mut examined = Vec::with_capacity(pending.files().len());
         for file in pending.files() {
-            judged.push(evidence::judge(&self.house, file.clone(), policy.clone()).await);
+            let (judged, bundle) = evidence::judge(&self.house, file.clone(), policy.clone()).await;
+            examined.push(Examined { judged, bundle });
         }
         let package = match pending.signed_package() {
-            Some(package) => Some(evidence::judge(&self.house, package.clone(), policy).await),
+            Some(package) => Some(evidence::judge(&self.house, package.clone(), policy).await.0),
             None => None,
         };
-        Ok((judged, package))
+        Ok((examined, package))
     }
 
     /// Trusts whom this installation trusts, and places certificates as the sending agency has registered them.

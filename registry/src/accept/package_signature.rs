@@ -3,11 +3,11 @@
 
 use serde_json::{Value, json};
 use signer::{Judged, Verdict};
-use store::{SignerCertificate, SignerRole};
+use store::{NewDocument, SignerCertificate, SignerRole};
 
 /// What the facts of a document say about the signature of its package.
-pub(super) fn facts(is_signed: bool, judged: Option<&Judged>, registered: &[SignerCertificate]) -> Value {
-    let Some(judged) = judged.filter(|_| is_signed) else { return json!({ "present": is_signed }) };
+fn facts(is_present: bool, judged: Option<&Judged>, registered: &[SignerCertificate]) -> Value {
+    let Some(judged) = judged.filter(|_| is_present) else { return json!({ "present": is_present }) };
     let report = judged.report();
     let signatures = report.signatures.iter().map(|signature| {
         let certificate = signature.certificate.as_ref().map(|certificate| certificate.sha256);
@@ -36,7 +36,17 @@ pub(super) fn facts(is_signed: bool, judged: Option<&Judged>, registered: &[Sign
     })
 }
 
-/// Whether the package is signed, and well (RULES E30 `package_signed`).
-pub(super) fn is_good(is_signed: bool, judged: Option<&Judged>) -> bool {
-    is_signed && judged.is_some_and(|judged| judged.verdict() == Verdict::Valid)
+/// Writes it into the facts of a document: `packageSigned` (RULES E30) for a good signature, `packageSignature` for
+/// what was found.
+pub(super) fn describe(
+    new: &mut NewDocument,
+    is_present: bool,
+    judged: Option<&Judged>,
+    registered: &[SignerCertificate],
+) {
+    let Ok(Value::Object(mut all)) = serde_json::from_str(&new.facts) else { return };
+    let is_good = is_present && judged.is_some_and(|judged| judged.verdict() == Verdict::Valid);
+    all.insert("packageSigned".to_owned(), is_good.into());
+    all.insert("packageSignature".to_owned(), facts(is_present, judged, registered));
+    new.facts = Value::Object(all).to_string();
 }

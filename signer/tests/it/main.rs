@@ -1,9 +1,16 @@
 //! Stories of signed documents, told with our own makers, with other people's programs, and by vandals.
 
+mod archive;
+mod attacks;
+mod bundle;
 mod c14n;
 mod cms_files;
+mod cms_vandals;
+mod corpus;
 mod interop;
 mod mails;
+mod roles;
+mod schema;
 mod stories;
 mod vandals;
 mod world;
