@@ -79,7 +79,8 @@ impl Output<'_> {
     /// Counts what came since `before`.
     fn settle(&mut self, before: usize) -> Result<(), Reason> {
         let written = self.buffer.len().saturating_sub(before);
-        *self.budget = self.budget.checked_sub(written).ok_or(Reason::of(Code::Budget, "canonical form"))?;
+        *self.budget =
+            self.budget.checked_sub(written).ok_or_else(|| Reason::of(Code::Budget, "canonical form"))?;
         Ok(())
     }
 

@@ -290,7 +290,7 @@ impl<'a, 'l> Reader<'a, 'l> {
             let (before, from) = rest.split_at(at);
             self.document.decoded.push_str(before);
             let (c, len) = match from.as_bytes().first() {
-                Some(b'&') => reference(from).ok_or(Reason::at(Code::XmlEntity, range.start))?,
+                Some(b'&') => reference(from).ok_or_else(|| Reason::at(Code::XmlEntity, range.start))?,
                 Some(b'\r') if from.as_bytes().get(1) == Some(&b'\n') => ('\n', 2),
                 Some(b'\t') => ('\t', 1),
                 _ => ('\n', 1),
