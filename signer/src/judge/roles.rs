@@ -5,6 +5,7 @@
 use super::legal::Arrival;
 use super::report::{Report, SignatureReport};
 use super::verdict::{Role, Verdict};
+use crate::coverage::Coverage;
 use crate::format::Format;
 use crate::message::{Code, Reason};
 use certs::Fingerprint;
@@ -148,7 +149,11 @@ fn is_met(need: Need, part: Part, report: &Report, context: &Context<'_>) -> boo
     match need {
         Need::Signature(role) => good(report, role).next().is_some(),
         Need::SealLast => match (good(report, Role::Leader).next(), good(report, Role::Agency).next_back()) {
-            (Some((leader, _)), Some((seal, _))) => leader < seal && Some(seal) == last(report),
+            // In a PDF a later revision contains the earlier ones. Signatures side by side, as in a CMS file, cover the
+            // document and not one another.
+            (Some((leader, own)), Some((seal, _))) => {
+                own.coverage == Coverage::WholeRevision && leader < seal && Some(seal) == last(report)
+            }
             _ => true,
         },
         Need::AllGood => {
