@@ -112,7 +112,7 @@ codes! {
     ContentTimestamp "content-timestamp" "Có dấu thời gian trên nội dung; chưa được kiểm tra." "There is a timestamp over the content; it was not judged."
     ArchiveTimestamp "archive-timestamp" "Có dấu thời gian lưu trữ; chưa được kiểm tra." "There is an archive timestamp; it was not judged."
     Countersignature "countersignature" "Có chữ ký xác nhận kèm theo; chưa được kiểm tra." "There is a countersignature; it was not judged."
-    WeakDigest "weak-digest" "Thuật toán băm yếu (SHA-1)." "A weak digest (SHA-1) was used."
+    WeakDigest "weak-digest" "Thuật toán băm yếu (như SHA-1, MD5)." "A weak digest (such as SHA-1 or MD5) was used."
     WeakKey "weak-key" "Khóa ký quá ngắn." "The signing key is too short."
     // Mail.
     MailDamaged "mail-damaged" "Cấu trúc thư bị hỏng nên không thể kiểm tra chữ ký số." "The message's structure is damaged; its signature cannot be checked."

@@ -35,7 +35,8 @@ pub enum Size {
     Ed25519,
 }
 
-/// A private key in this process. Prints nothing of itself.
+/// A private key in this process. Prints nothing of itself; a clone is the same key in the same place.
+#[derive(Clone)]
 pub struct Key {
     private: PKey<Private>,
     public: PublicKey,

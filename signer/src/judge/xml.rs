@@ -4,6 +4,7 @@
 use super::claim::{Claim, Claims, Container, Intact, Whole, XmlClaim};
 use super::revocation_evidence;
 use super::signature::{Step, Work, failed, unclear};
+use super::strength::Strength;
 use super::verdict::{Integrity, SignatureKind, SubIndication};
 use crate::coverage::Coverage;
 use crate::input::Input;
@@ -81,10 +82,8 @@ impl Work<'_> {
                 Err(reason) => return self.damaged(reason),
             }
         }
-        let digest = signature.has_weak_digest().then(|| Reason::new(Code::WeakDigest));
-        let key = signer.public_key().is_weak().then(|| Reason::new(Code::WeakKey));
-        let weak = digest.into_iter().chain(key).collect();
-        Ok(Intact { signer, certificates, crls, ocsp, tokens, weak })
+        let strength = Strength::new(signature.algorithm, signature.digests());
+        Ok(Intact { signer, certificates, crls, ocsp, tokens, strength })
     }
 
     fn remarks(&mut self, facts: &Facts<'_>, signature: &Signature) {
