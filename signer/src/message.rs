@@ -157,6 +157,7 @@ codes! {
     LeaderNotRegistered "leader-not-registered" "Chứng thư số của người ký chưa được cơ quan gửi đăng ký." "The signing person's certificate is not registered by the sending agency."
     SignerNameDiffers "signer-name-differs" "Người ký số không phải là người ký ghi trong gói tin." "The person who signed is not the signer named in the package."
     OfficerInvalid "officer-cannot-override" "Văn thư không thể chấp nhận chữ ký số không hợp lệ." "A records officer cannot accept an invalid signature."
+    NotPdf "not-a-pdf" "Chỉ văn bản PDF mới có thể có giá trị như bản gốc." "Only a PDF can be the equal of a paper original."
     // Evidence bundles.
     BundleFormat "bundle-format" "Tệp không phải là gói bằng chứng đọc được (hoặc thuộc phiên bản khác)." "The file is no evidence bundle that can be read, or of another version."
     BundleDocument "bundle-other-document" "Gói bằng chứng thuộc về một văn bản khác." "The evidence bundle belongs to another document."

@@ -63,6 +63,15 @@ impl World {
         })
     }
 
+    /// The same package, signed as a whole (RULES E34).
+    pub(crate) fn sign_package(&self, package: &[u8], who: &Authority) -> Vec<u8> {
+        let scheme = Scheme::usual(who.key().kind()).unwrap();
+        let signing = make::xml::Signing::new(self.chain(who), scheme, Timestamp::from_secs(SIGNED));
+        let prepared = make::xml::package(package, &signing, &Limits::default()).unwrap();
+        let stamp = |stamped: &make::xml::Stamped| Ok(Some(self.token(&stamped.timestamp_request(98))));
+        make::xml::sign(prepared, who.key(), stamp).unwrap()
+    }
+
     /// Signed as the law has it: by the leader, then by the agency.
     pub(crate) fn complete(&self) -> Vec<u8> {
         self.paper(&[&self.leader, &self.seal])

@@ -142,21 +142,21 @@ impl Work<'_> {
             Err(reason) => return self.damaged(reason),
         };
         let known = self.evidence.certificates.iter().filter(|c| signature.key_info.means(c));
-        let candidates: Vec<&Certificate> = own.iter().chain(known).collect();
+        let mut candidates: Vec<&Certificate> = own.iter().chain(known).collect();
         if candidates.is_empty() {
             return unclear(SubIndication::NoSigningCertificateFound, Reason::new(Code::CmsNoCertificate));
         }
+        // The one the properties name first: one key may be in two certificates, and trying costs as much as verifying.
+        candidates.sort_by_key(|candidate| !is_named(signature, candidate));
         let mut worst = certs::Error::BadSignature;
-        let mut signer = None;
-        for candidate in candidates {
-            match signature.verifies(candidate, &octets) {
-                // With one key in two certificates, the one the properties name.
-                Ok(()) if signer.is_none() || is_named(signature, candidate) => signer = Some(candidate),
-                Ok(()) => {}
-                Err(error) => worst = error,
+        let mut fits = |candidate: &&Certificate| match signature.verifies(candidate, &octets) {
+            Ok(()) => true,
+            Err(error) => {
+                worst = error;
+                false
             }
-        }
-        let Some(signer) = signer.cloned() else {
+        };
+        let Some(signer) = candidates.into_iter().find(|candidate| fits(candidate)).cloned() else {
             if matches!(worst, certs::Error::Unsupported(_)) {
                 return self.damaged(Reason::new(Code::CmsAlgorithm));
             }

@@ -1,7 +1,7 @@
 //! Making signatures in XML (RULES E32–E34): XMLDSig and XAdES B-B and B-T (ETSI EN 319 132-1), exclusive canonical
 //! form, SHA-256 and up, the full certificate. What is signed keeps every byte it had; the signature is put in as text.
 //!
-//! The steps are those of [`super`]: [`enveloped`], [`detached`] or [`package`] say what is to be signed,
+//! The steps are those of [`super`]: [`enveloped`], [`detached`], [`package`] or [`prepare`] say what is to be signed,
 //! [`Prepared::signed`] takes the signature value, [`Stamped`] asks for a timestamp and finishes. What is handed out
 //! was read back first (RULES D32).
 
@@ -133,6 +133,14 @@ pub fn package(bytes: &[u8], signing: &Signing, limits: &Limits) -> Result<Prepa
         entries.push(Entry::element(&id));
     }
     build(&facts, insertions, package.place, entries, &package.parts, signing, None, limits)
+}
+
+/// [`package`] for an edXML package, [`enveloped`] for every other document.
+pub fn prepare(bytes: &[u8], signing: &Signing, limits: &Limits) -> Result<Prepared, Reason> {
+    match xml::read(bytes, limits)?.is_package() {
+        true => package(bytes, signing, limits),
+        false => enveloped(bytes, signing, limits),
+    }
 }
 
 fn algorithms(scheme: Scheme) -> Result<(&'static str, &'static str, Digest), Reason> {

@@ -9,6 +9,7 @@ mod cms_vandals;
 mod corpus;
 mod defects;
 mod interop;
+mod late;
 mod mails;
 mod roles;
 mod schema;
