@@ -409,7 +409,7 @@ impl Comparison<'_, '_> {
             return Err(fault(Code::ChangedForm, id.number));
         }
         self.explained.insert(id.number);
-        self.widgets.insert(id.number);
+        self.widgets.insert(id.number, [left, bottom, right, top]);
         for key in [b"AP".as_slice(), b"MK", b"BS", b"Border", b"Rect", b"P"] {
             self.explain_new(dict.get(key))?;
         }

@@ -82,7 +82,7 @@ impl<'a> Parser<'a> {
             if is_space(byte) {
                 self.pos += 1;
             } else if byte == b'%' {
-                let line = self.rest().iter().position(|b| matches!(b, 10 | 13));
+                let line = memchr::memchr2(10, 13, self.rest());
                 self.pos = line.map_or(self.bytes.len(), |n| self.pos + n);
             } else {
                 break;
@@ -106,6 +106,34 @@ impl<'a> Parser<'a> {
         let len = rest.iter().position(|b| !is_regular(*b)).unwrap_or(rest.len());
         self.pos += len;
         rest.get(..len).unwrap_or_default()
+    }
+
+    /// A content stream's operator; empty at the end of the content.
+    pub(crate) fn operator(&mut self) -> &'a [u8] {
+        self.skip_space();
+        let word = self.word();
+        if word.is_empty() && self.pos < self.bytes.len() {
+            // A stray delimiter.
+            self.pos += 1;
+            return self.bytes.get(self.pos - 1..self.pos).unwrap_or_default();
+        }
+        word
+    }
+
+    /// Steps over an image inside a content stream (§8.9.7), up to its `EI`. `false`: there is none.
+    pub(crate) fn skip_inline_image(&mut self) -> bool {
+        let rest = self.rest();
+        let mut from = 0;
+        while let Some(at) = memchr::memmem::find(rest.get(from..).unwrap_or_default(), b"EI") {
+            let at = from + at;
+            let around = [at.checked_sub(1).and_then(|i| rest.get(i)), rest.get(at + 2)];
+            if around.into_iter().flatten().all(|byte| is_space(*byte)) {
+                self.pos += at + 2;
+                return true;
+            }
+            from = at + 2;
+        }
+        false
     }
 
     /// A non-negative decimal number, after white space.
@@ -314,7 +342,7 @@ impl<'a> Parser<'a> {
         let start = self.pos;
         self.pos += 1;
         let body = self.rest();
-        let Some(len) = body.iter().position(|b| *b == b'>') else {
+        let Some(len) = memchr::memchr(b'>', body) else {
             return Err(self.fault(Code::PdfSyntax));
         };
         let mut bytes = Vec::with_capacity(len / 2 + 1);

@@ -454,6 +454,19 @@ fn eaa_and_ssa_after_certification() {
         let made = make::sign(&file, &signing, World::get().seal.key(), |_| Ok(None), &Limits::default());
         assert_eq!(made.unwrap_err(), signer::Reason::of(Code::MakeCheck, "changed-page"));
     }
+    // A picture over the text is told; one beside it is not worth a word.
+    let world = World::get();
+    let text = "BT /F 12 Tf 300 400 Td (QUYET DINH) Tj ET";
+    let content = format!("<</Length {}>>\nstream\n{text}\nendstream", text.len());
+    let file = world.sign_untimed(&update(&blank(), &[(4, &content)], ROOT), &world.leader, NOON);
+    for (place, told) in [([290.0, 390.0, 400.0, 420.0], true), ([50.0, 50.0, 150.0, 150.0], false)] {
+        let sealed = sealed(&file, place);
+        passes("a seal somewhere", &sealed);
+        let notes = pdf::read(&sealed, &Limits::default()).unwrap().notes;
+        assert_eq!(notes.iter().any(|n| n.code == Code::NoteOverContent), told, "{place:?}: {notes:?}");
+        let told_to_people = judged(&sealed).report().notes.clone();
+        assert_eq!(told_to_people, notes);
+    }
     // Nobody gives himself more than the certifier gave.
     let one = certified(1);
     let more = update(
