@@ -49,6 +49,34 @@ pub(crate) fn covers_text(view: &View<'_>, page: u32, over: Box4) -> Result<bool
     Ok(reader.read(&content, &resources, IDENTITY, 0))
 }
 
+/// Whether a field's look says anything: text, a picture, a shading. A frame and a background say nothing.
+pub(crate) fn says_something(content: &[u8]) -> bool {
+    let (mut parser, mut shown) = (Parser::new(content, 0, 16), false);
+    for _ in 0..OPERATORS {
+        parser.skip_space();
+        if let Ok(operand) = parser.object() {
+            shown |= letters(&operand) > 0;
+            continue;
+        }
+        match parser.operator() {
+            b"" => return false,
+            b"Tj" | b"TJ" | b"'" | b"\"" if shown => return true,
+            b"Do" | b"sh" | b"BI" => return true,
+            _ => shown = false,
+        }
+    }
+    true
+}
+
+/// Bytes of text that are not blank, also inside an array.
+fn letters(object: &Object) -> usize {
+    match object {
+        Object::Text(text) if !text.bytes.iter().all(|b| *b == b' ') => text.bytes.len(),
+        Object::Array(items) => items.iter().map(letters).sum(),
+        _ => 0,
+    }
+}
+
 /// A value of the page or of a node above it (§7.7.3.4).
 fn inherited(view: &View<'_>, page: &Dict, key: &[u8]) -> Result<Dict, Reason> {
     let mut at = page.clone();
@@ -162,14 +190,7 @@ impl Reader<'_, '_> {
     }
 
     fn show(&self, state: &mut State, operands: &[Object]) -> bool {
-        let count = |object: &Object| match object {
-            Object::Text(text) if !text.bytes.iter().all(|b| *b == b' ') => text.bytes.len(),
-            _ => 0,
-        };
-        let letters: usize = operands
-            .iter()
-            .map(|o| o.array().map_or_else(|| count(o), |items| items.iter().map(count).sum()))
-            .sum();
+        let letters: usize = operands.iter().map(letters).sum();
         if letters == 0 {
             return false;
         }
@@ -235,6 +256,22 @@ mod tests {
             format!("{table}trailer\n<</Size 6/Root 1 0 R>>\nstartxref\n{at}\n%%EOF\n").as_bytes(),
         );
         out
+    }
+
+    #[test]
+    fn a_frame_says_nothing() {
+        let rows: [(&[u8], bool); 7] = [
+            (b"", false),
+            (b"/Tx BMC EMC", false),
+            (b"q 1 1 1 rg 0 0 100 20 re f 0 0 100 20 re S Q", false),
+            (b"/Tx BMC BT /F 10 Tf (  ) Tj ET EMC", false),
+            (b"/Tx BMC BT /F 10 Tf (05) Tj ET EMC", true),
+            (b"BT [<00>-20<01>] TJ ET", true),
+            (b"/Im0 Do", true),
+        ];
+        for (look, says) in rows {
+            assert_eq!(says_something(look), says, "{}", String::from_utf8_lossy(look));
+        }
     }
 
     #[test]

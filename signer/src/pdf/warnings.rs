@@ -184,8 +184,11 @@ fn names_and_values(view: &View<'_>, found: &mut Found) -> Result<(), Reason> {
             !field.name.is_empty() && !names.insert(field.name.clone()),
         );
         let value = view.resolve(&field.value)?;
-        let Some(value) = value.text().filter(|_| !field.signature) else { continue };
-        let value = text_string(&value.bytes);
+        let value = match &*value {
+            Object::Text(text) if field.text => text_string(&text.bytes),
+            Object::Null if field.text => String::new(),
+            _ => continue,
+        };
         for part in field.pictures.iter().cloned().chain([Object::Ref(id)]) {
             let part = view.resolve(&part)?;
             let Some(part) = part.dict() else { continue };

@@ -407,6 +407,29 @@ fn one_object_in_two_places_does_not_change_under_one_name() {
         &update(&file, &[(62, &form("(1) Tj", ""))], ROOT),
         Code::ChangedForm,
     );
+    // A place that said something to the signer was not open, whatever its value is; nor is one over the page.
+    let objects = |place: &str, flags: &str, look: &str| {
+        let field = one("so").replace("[0 0 9 9]", place).replace("/F 4", flags);
+        let file = signed_over(&[
+            (1, &format!("<<{top}>>")),
+            (3, &page),
+            (60, &field),
+            (61, &one("ngay").replace("62", "63")),
+            (62, &form(look, "")),
+            (63, &form("", "")),
+        ]);
+        (file, field)
+    };
+    let fill = |(file, field): &(Vec<u8>, String)| {
+        let filled = field.replace("/T(so)", "/T(so)/V(06)").replace("62 0 R", "64 0 R");
+        update(file, &[(60, &filled), (64, &form("BT (06) Tj ET", ""))], ROOT)
+    };
+    passes("an open place", &fill(&objects("[0 0 9 9]", "/F 4", "0 0 9 9 re S")));
+    refused("a place that said 05", &fill(&objects("[0 0 9 9]", "/F 4", "BT (05) Tj ET")), Code::ChangedForm);
+    refused("a place over the page", &fill(&objects("[0 0 595 842]", "/F 4", "")), Code::ChangedPage);
+    let hidden = objects("[0 0 9 9]", "/F 2", "BT (05) Tj ET");
+    let shown = update(&hidden.0, &[(60, &hidden.1.replace("/F 2", "/F 4"))], ROOT);
+    refused("a hidden field shown", &shown, Code::ChangedForm);
     refused(
         "a field hidden",
         &update(&file, &[(60, &one("so").replace("/F 4", "/F 6"))], ROOT),
@@ -681,6 +704,11 @@ fn shadow_preparation_is_noticed_at_intake() {
                 (22, form("BT (1) Tj (000) Tj ET", "")),
             ],
             None,
+        ),
+        (
+            "a field that shows a value it has not",
+            vec![(1, fields("20 0 R")), (20, text("a", "", "22")), (22, form("BT (05) Tj ET", ""))],
+            Some(Code::NoteValueDiffers),
         ),
         (
             "a field that shows another value",
