@@ -61,6 +61,13 @@ impl Trust {
         seen.store.clone()
     }
 
+    /// When the list was changed last; `None` when there is none yet.
+    pub(crate) fn changed_at(&self) -> Option<mail::Timestamp> {
+        let (changed, ..) = stamp(&self.directory)?;
+        let since = changed.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        Some(mail::Timestamp::from_secs(i64::try_from(since.as_secs()).ok()?))
+    }
+
     fn follow(&self, seen: &mut Seen) {
         let stamp = stamp(&self.directory);
         if stamp == seen.stamp {

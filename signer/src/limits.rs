@@ -28,6 +28,8 @@ pub struct Limits {
     pub unwrapped_bytes: usize,
     /// Certificates, revocation lists and OCSP answers taken from one file, each.
     pub evidence_items: usize,
+    /// Bytes of an evidence bundle. Lists of a few large authorities, 8 MiB each in base64.
+    pub bundle_bytes: usize,
     /// Nesting of XML elements. RULES E4 allows a package 40; office documents stay below 100.
     pub xml_depth: usize,
     /// Nodes of one XML file, and its attributes. An invoice of a thousand lines has 40,000.
@@ -58,6 +60,7 @@ impl Default for Limits {
             cms_bytes: 8 << 20,
             unwrapped_bytes: 64 << 20,
             evidence_items: 256,
+            bundle_bytes: 64 << 20,
             xml_depth: 128,
             xml_nodes: 1_000_000,
             xml_attributes: 256,

@@ -151,7 +151,17 @@ codes! {
     SealOrder "agency-signature-order" "Chữ ký số của cơ quan phải ký sau và bao phủ chữ ký của người có thẩm quyền." "The agency's signature must come after the competent person's and cover it."
     NotByExchange "not-by-exchange" "Văn bản không đến qua hệ thống gửi, nhận văn bản điện tử: chỉ để biết, tham khảo." "The document did not arrive through the exchange: for information only."
     NotAllValid "signature-not-valid" "Có chữ ký số không hợp lệ hoặc chưa xác định." "A signature is not valid or undetermined."
+    AttachmentUnsealed "attachment-unsealed" "Phụ lục chưa ký số của cơ quan." "The attachment does not bear the agency's signature."
+    NotPublicService "not-public-service" "Chữ ký không phải chữ ký số chuyên dùng công vụ." "The signature is not a specialised public-service signature."
+    SealNotRegistered "seal-not-registered" "Chứng thư số của cơ quan ký chưa được cơ quan gửi đăng ký." "The sealing certificate is not registered by the sending agency."
+    LeaderNotRegistered "leader-not-registered" "Chứng thư số của người ký chưa được cơ quan gửi đăng ký." "The signing person's certificate is not registered by the sending agency."
+    SignerNameDiffers "signer-name-differs" "Người ký số không phải là người ký ghi trong gói tin." "The person who signed is not the signer named in the package."
     OfficerInvalid "officer-cannot-override" "Văn thư không thể chấp nhận chữ ký số không hợp lệ." "A records officer cannot accept an invalid signature."
+    // Evidence bundles.
+    BundleFormat "bundle-format" "Tệp không phải là gói bằng chứng đọc được (hoặc thuộc phiên bản khác)." "The file is no evidence bundle that can be read, or of another version."
+    BundleDocument "bundle-other-document" "Gói bằng chứng thuộc về một văn bản khác." "The evidence bundle belongs to another document."
+    BundleDiffers "bundle-differs" "Kết quả kiểm tra lại khác với kết quả trong gói bằng chứng." "Judging again does not give the result that the evidence bundle holds."
+    BundleAnchors "bundle-anchors-unconfirmed" "Gốc tin cậy trong gói bằng chứng chưa được xác nhận ở đây." "The trust anchors of the evidence bundle are not confirmed here."
     // Making.
     MakeField "make-field" "Không thể thêm trường chữ ký vào tài liệu này." "A signature field cannot be added to this document."
     MakeSpace "make-space" "Chỗ dành cho chữ ký quá nhỏ." "The space reserved for the signature is too small."

@@ -4,7 +4,9 @@
 mod cert;
 mod config;
 mod demo;
+mod document;
 mod files;
+mod key;
 mod ledger;
 mod package;
 mod provision;
@@ -64,6 +66,9 @@ enum Command {
     /// Get, show or check the receipt of a document.
     #[command(subcommand)]
     Receipt(receipt::ReceiptCommand),
+    /// Documents of the exchange.
+    #[command(subcommand)]
+    Document(document::DocumentCommand),
     /// The ledger of accepted acts.
     #[command(subcommand)]
     Ledger(ledger::LedgerCommand),
@@ -108,6 +113,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Route(command) => command.run(&arguments.config),
         Command::Package(command) => command.run(&arguments.config),
         Command::Receipt(command) => command.run(&arguments.config),
+        Command::Document(command) => command.run(&arguments.config),
         Command::Ledger(command) => command.run(&arguments.config),
         Command::Verify(command) => command.run(&arguments.config),
         Command::Sign(command) => command.run(&arguments.config),

@@ -10,6 +10,7 @@ mod pdf;
 mod pieces;
 mod proof;
 mod report;
+pub mod roles;
 mod signature;
 mod smime;
 mod token_file;
@@ -77,6 +78,8 @@ pub struct Judged {
     report: Arc<Report>,
     lacks: Vec<Lack>,
     used: Evidence,
+    /// Timestamp tokens the proven times rest on.
+    timestamps: Vec<Arc<[u8]>>,
     /// What the signatures cover.
     signed: Option<SignedBytes>,
 }
@@ -120,6 +123,11 @@ impl Judged {
         &self.used
     }
 
+    /// The timestamp tokens that the proven times of signing rest on (RULES D31).
+    pub fn used_timestamps(&self) -> &[Arc<[u8]>] {
+        &self.timestamps
+    }
+
     /// What the document is worth (RULES R14).
     pub fn legal_value(&self, arrival: Arrival) -> LegalValue {
         legal_value(&self.report, arrival)
@@ -154,6 +162,7 @@ pub fn judge(input: impl Into<Input>, policy: &Policy, evidence: &Evidence, now:
     let sha256 = beginnings.and_then(|shared| shared.sha256()).unwrap_or_else(|| sha256(&bytes));
     let mut report = blank_report(&input, &sha256, now);
     let (mut lacks, mut used, mut signed) = (Vec::new(), Evidence::default(), None);
+    let mut timestamps = Vec::new();
     match read {
         Err(reason) => unreadable(&mut report, reason),
         Ok((claims, shared)) => {
@@ -168,6 +177,7 @@ pub fn judge(input: impl Into<Input>, policy: &Policy, evidence: &Evidence, now:
             }
             for judgement in judgements {
                 lacks.extend(judgement.lacks);
+                timestamps.extend(judgement.timestamps);
                 used.certificates.extend(judgement.used.certificates);
                 used.crls.extend(judgement.used.crls);
                 used.ocsp.extend(judgement.used.ocsp);
@@ -178,7 +188,7 @@ pub fn judge(input: impl Into<Input>, policy: &Policy, evidence: &Evidence, now:
     once(&mut used.certificates, |c| c.sha256());
     once(&mut used.crls, |c| c.sha256());
     once(&mut used.ocsp, |o| o.sha256());
-    Judged { bytes, sha256, report: Arc::new(report), lacks, used, signed }
+    Judged { bytes, sha256, report: Arc::new(report), lacks, used, timestamps, signed }
 }
 
 /// What the signatures of a file share beside it.

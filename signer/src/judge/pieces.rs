@@ -97,7 +97,7 @@ impl<'a> Beginnings<'a> {
 fn algorithm(digest: Digest) -> Option<&'static Algorithm> {
     match digest {
         Digest::Sha1 => Some(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY),
-        Digest::Sha224 => None,
+        Digest::Md5 | Digest::Sha224 => None,
         Digest::Sha256 => Some(&ring::digest::SHA256),
         Digest::Sha384 => Some(&ring::digest::SHA384),
         Digest::Sha512 => Some(&ring::digest::SHA512),

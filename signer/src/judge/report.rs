@@ -7,6 +7,7 @@ use crate::format::Format;
 use crate::message::Reason;
 use certs::path::Lack;
 use certs::revocation::Source;
+use certs::trust::Hierarchy;
 use certs::{Certificate, Fingerprint, oids};
 use mail::Timestamp;
 use serde::Serialize;
@@ -49,7 +50,8 @@ pub struct CertificateReport {
 }
 
 impl CertificateReport {
-    pub(crate) fn new(certificate: &Certificate) -> Self {
+    /// What a report says of a certificate.
+    pub fn new(certificate: &Certificate) -> Self {
         Self {
             sha256: certificate.sha256(),
             subject: readable(certificate.subject()),
@@ -161,6 +163,8 @@ pub struct SignatureReport {
     pub stated_reason: Option<String>,
     /// The signer's certificate.
     pub certificate: Option<CertificateReport>,
+    /// The national hierarchy its trusted root heads (RULES D26); null when no path was found good.
+    pub hierarchy: Option<Hierarchy>,
     /// Digest and signature algorithm.
     pub algorithm: Option<String>,
     /// The form of a signature that is a file or in a mail: `CMS`, `CAdES-B-B`, `CAdES-B-T`, `S/MIME`, `RFC 3161`.

@@ -23,6 +23,8 @@ pub(crate) struct Judgement {
     pub(crate) report: SignatureReport,
     pub(crate) lacks: Vec<Lack>,
     pub(crate) used: Evidence,
+    /// The tokens of proven times, to be archived too.
+    pub(crate) timestamps: Vec<Arc<[u8]>>,
     /// The octets it covers, where they are not simply a piece of the file.
     pub(crate) signed: Vec<Arc<[u8]>>,
     /// The certificate whose signature it is, once the arithmetic is right.
@@ -103,6 +105,8 @@ pub(super) struct Work<'a> {
     weak: Vec<Reason>,
     /// What the paths rest on, to be archived (RULES D31).
     used: Evidence,
+    /// The tokens of proven times, to be archived too.
+    timestamps: Vec<Arc<[u8]>>,
     /// The octets it covers.
     pub(super) signed: Vec<Arc<[u8]>>,
     signer: Option<Certificate>,
@@ -149,6 +153,7 @@ impl<'a> Work<'a> {
             claimed_time: claim.claimed,
             stated_reason: claim.stated_reason.clone(),
             certificate: None,
+            hierarchy: None,
             algorithm: None,
             profile: None,
             reasons: Vec::new(),
@@ -167,6 +172,7 @@ impl<'a> Work<'a> {
             lacks: Vec::new(),
             weak: Vec::new(),
             used: Evidence::default(),
+            timestamps: Vec::new(),
             signed: Vec::new(),
             signer: None,
         }
@@ -184,8 +190,8 @@ impl<'a> Work<'a> {
         };
         self.conclude(result);
         self.report.missing = self.lacks.iter().map(Missing::from).collect();
-        let Self { report, lacks, used, signed, signer, .. } = self;
-        Judgement { report, lacks, used, signed, signer }
+        let Self { report, lacks, used, timestamps, signed, signer, .. } = self;
+        Judgement { report, lacks, used, timestamps, signed, signer }
     }
 
     fn no_signature(&mut self, reason: &Reason) -> Step {
@@ -254,6 +260,7 @@ impl<'a> Work<'a> {
         self.check_changes()?;
         match self.judge_token(&token) {
             TokenVerdict::Valid { path, weak } => {
+                self.timestamps.push(der.into());
                 self.report.time = Some(Timestamp::from_secs(token.at));
                 self.report.time_source = TimeSource::Timestamp;
                 if let Some(authority) = path.leaf() {
@@ -391,6 +398,7 @@ impl<'a> Work<'a> {
             }
             match self.judge_token(&token) {
                 TokenVerdict::Valid { weak, .. } => {
+                    self.timestamps.push(bytes.as_slice().into());
                     let at = Timestamp::from_secs(token.at);
                     if self.report.time.is_none_or(|known| at < known) {
                         self.report.time = Some(at);
@@ -453,6 +461,7 @@ impl<'a> Work<'a> {
         let limits = &self.policy.certificate_limits;
         match path::judge(signer, evidence, &self.policy.trust, &question, limits) {
             PathVerdict::Valid(path) => {
+                self.report.hierarchy = Some(path.anchor().hierarchy());
                 self.record(&path, evidence);
                 self.weak.extend(path.weaknesses().iter().map(|weakness| match weakness {
                     path::Weakness::Digest(_) => Reason::new(Code::WeakDigest),
@@ -479,10 +488,10 @@ impl<'a> Work<'a> {
             Defect::Expired(_) if leaf && dated => failed(SubIndication::Expired, say(Code::Expired)),
             Defect::Expired(_) => unclear(SubIndication::OutOfBoundsNoPoe, say(Code::Expired)),
             Defect::NotYetValid(_) if leaf => failed(SubIndication::NotYetValid, say(Code::NotYetValid)),
-            Defect::NotTrusted
-            | Defect::AnchorPurpose
-            | Defect::AnchorWindow(_)
-            | Defect::AnchorHierarchy(_) => {
+            Defect::AnchorHierarchy(_) => {
+                unclear(SubIndication::NoCertificateChainFound, say(Code::NotPublicService))
+            }
+            Defect::NotTrusted | Defect::AnchorPurpose | Defect::AnchorWindow(_) => {
                 unclear(SubIndication::NoCertificateChainFound, say(Code::Untrusted))
             }
             Defect::KeyUsage | Defect::ExtendedKeyUsage => {

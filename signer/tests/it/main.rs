@@ -2,11 +2,15 @@
 
 mod archive;
 mod attacks;
+mod bundle;
 mod c14n;
 mod cms_files;
+mod cms_vandals;
 mod corpus;
 mod interop;
 mod mails;
+mod roles;
+mod schema;
 mod stories;
 mod vandals;
 mod world;
