@@ -49,6 +49,13 @@ pub(crate) struct Parser<'a> {
     depth_max: usize,
 }
 
+/// Values in one object: the widths of a font with every CJK glyph are 65,000. A value takes fifty bytes of memory and two
+/// in the file, so this is what keeps a file from growing when it is read.
+const VALUES: usize = 500_000;
+
+/// Bytes of one string. A signature's are the longest.
+const STRING: usize = 16 << 20;
+
 /// A container that is still open.
 enum Open {
     Array(Vec<Object>),
@@ -168,7 +175,7 @@ impl<'a> Parser<'a> {
     /// One direct object, or a reference. Nesting is kept on a list of our own with a limit.
     pub(crate) fn object(&mut self) -> Result<Object, Reason> {
         let mut open: Vec<Open> = Vec::new();
-        loop {
+        for _ in 0..VALUES {
             self.skip_space();
             let done = match self.step(&mut open)? {
                 Some(object) => object,
@@ -189,6 +196,7 @@ impl<'a> Parser<'a> {
                 },
             }
         }
+        Err(Reason::of(Code::Budget, "values in one object"))
     }
 
     /// Opens or closes a container (`None` while one is open), or reads a simple object.
@@ -303,6 +311,9 @@ impl<'a> Parser<'a> {
                 _ => {}
             }
             bytes.push(byte);
+            if bytes.len() > STRING {
+                return Err(Reason::of(Code::Budget, "string"));
+            }
         }
     }
 
@@ -345,6 +356,9 @@ impl<'a> Parser<'a> {
         let Some(len) = memchr::memchr(b'>', body) else {
             return Err(self.fault(Code::PdfSyntax));
         };
+        if len / 2 > STRING {
+            return Err(Reason::of(Code::Budget, "string"));
+        }
         let mut bytes = Vec::with_capacity(len / 2 + 1);
         let digits = body.get(..len).unwrap_or_default();
         // The usual case first: digits in pairs and nothing else.

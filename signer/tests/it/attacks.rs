@@ -599,6 +599,21 @@ fn bombs_and_bottomless_pits() {
             Code::PdfDepth,
         ),
         (
+            "millions of numbers",
+            update(&blank(), &[(20, &format!("[{}]", "0 ".repeat(3_000_000)))], ROOT),
+            Code::Budget,
+        ),
+        (
+            "an endless string",
+            update(&blank(), &[(20, &format!("({})", "0".repeat(20_000_000)))], ROOT),
+            Code::Budget,
+        ),
+        (
+            "endless digits",
+            update(&blank(), &[(20, &format!("<{}>", "0".repeat(40_000_000)))], ROOT),
+            Code::Budget,
+        ),
+        (
             "hundreds of empty revisions",
             (0..400).fold(blank(), |f, _| update(&f, &[(20, "null")], ROOT)),
             Code::Budget,
