@@ -3,6 +3,7 @@
 //! Nothing else calls these.
 
 use crate::der::{Reader, Rules};
+use crate::keys::KeyName;
 use crate::note::{Checkpoint, Note, VerifierKey};
 use crate::path::{Evidence, Profile, Question, judge};
 use crate::revocation::{Crl, OcspRequest, OcspResponse};
@@ -108,4 +109,10 @@ pub fn note(bytes: &[u8]) {
     if let Ok(text) = std::str::from_utf8(bytes) {
         let _ = (text.parse::<VerifierKey>().map(|key| key.to_string()), text.parse::<Checkpoint>());
     }
+}
+
+/// [`KeyName`]: what is written reads the same again.
+pub fn key_name(bytes: &[u8]) {
+    let Ok(Ok(name)) = std::str::from_utf8(bytes).map(str::parse::<KeyName>) else { return };
+    assert_eq!(name.to_string().parse(), Ok(name));
 }

@@ -15,6 +15,7 @@
 //! and the question asked again. Every count and size has its limit in [`Limits`].
 
 pub mod algorithm;
+mod catalogue;
 mod certificate;
 pub mod der;
 mod error;

@@ -7,7 +7,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use certs::keys::{KeyName, PinSource};
 use serde::{Deserialize, Serialize};
+
+use crate::keys;
 
 /// Declares a section: a struct with defaults, and its keys with what they mean.
 macro_rules! section {
@@ -86,8 +89,12 @@ section! {
     Tls {
         /// Certificate chain of this machine, PEM, leaf first. Empty means "tls/cert.pem" in the data directory.
         certificate: PathBuf = PathBuf::new(),
-        /// Its private key, PEM. Empty means "tls/key.pem" in the data directory.
-        key: PathBuf = PathBuf::new(),
+        /// Its private key: a file (PEM, PKCS #8, PKCS #12), or a key in a token or HSM:
+        /// "pkcs11:token=...;object=...?module-path=...&pin-source=file:..." (RFC 7512). Empty means "tls/key.pem" in the data
+        /// directory. When the key's file or token has the certificate and there is no file of certificates, that one is used.
+        key: String = String::new(),
+        /// Where the key's password or the token's PIN comes from: "file:PATH" (the first line) or "env:NAME". Empty: there is none.
+        key_password: String = String::new(),
     }
 }
 
@@ -241,6 +248,8 @@ impl Config {
         if self.house.hostname.parse::<mail::Domain>().is_err() {
             anyhow::bail!("house.hostname is not a host name (tên máy không hợp lệ)");
         }
+        self.tls_key()?;
+        self.tls_key_password()?;
         Ok(())
     }
 
@@ -264,8 +273,37 @@ impl Config {
         self.or_in_data(&self.tls.certificate, "tls/cert.pem")
     }
 
-    pub(crate) fn tls_key(&self) -> PathBuf {
-        self.or_in_data(&self.tls.key, "tls/key.pem")
+    /// Errors: `tls.key` is not the name of a key.
+    pub(crate) fn tls_key(&self) -> anyhow::Result<KeyName> {
+        let named = match self.tls.key.as_str() {
+            "" => KeyName::File(PathBuf::from("tls/key.pem")),
+            name => name.parse().map_err(keys::said).context("tls.key")?,
+        };
+        Ok(match named {
+            KeyName::File(path) => KeyName::File(self.house.data.join(path)),
+            KeyName::Token(mut uri) => {
+                uri.pin = uri.pin.map(|source| self.source_in_data(source));
+                KeyName::Token(uri)
+            }
+        })
+    }
+
+    /// Errors: `tls.key_password` is not a source.
+    pub(crate) fn tls_key_password(&self) -> anyhow::Result<Option<PinSource>> {
+        match self.tls.key_password.as_str() {
+            "" => Ok(None),
+            source => {
+                let source = source.parse().map_err(keys::said).context("tls.key_password")?;
+                Ok(Some(self.source_in_data(source)))
+            }
+        }
+    }
+
+    fn source_in_data(&self, source: PinSource) -> PinSource {
+        match source {
+            PinSource::File(path) => PinSource::File(self.house.data.join(path)),
+            other => other,
+        }
     }
 
     /// `https://host` without a slash at the end.
@@ -342,6 +380,26 @@ mod tests {
     fn an_unknown_key_is_an_error_that_names_it() {
         let error = toml::from_str::<Config>("[mail]\nmesage_bytes_max = 1").unwrap_err();
         assert!(error.to_string().contains("mesage_bytes_max"), "{error}");
+    }
+
+    #[test]
+    fn keys_are_named_and_found_in_the_data() {
+        let mut config = Config::default();
+        config.house.data = PathBuf::from("/srv/congvan");
+        assert_eq!(config.tls_key().unwrap(), KeyName::File("/srv/congvan/tls/key.pem".into()));
+        config.tls.key = "pkcs11:object=tls?module-path=/m.so&pin-source=file:keys/pin".to_owned();
+        config.tls.key_password = "env:PIN".to_owned();
+        config.check().unwrap();
+        let KeyName::Token(uri) = config.tls_key().unwrap() else { panic!() };
+        assert_eq!(uri.pin, Some(PinSource::File("/srv/congvan/keys/pin".into())));
+        config.tls.key = "pkcs11:object=tls?module-path=/m.so&pin-value=1234".to_owned();
+        let told = format!("{:#}", config.check().unwrap_err());
+        assert!(told.contains("tls.key") && told.contains("key.name") && !told.contains("1234"), "{told}");
+        config.tls.key = String::new();
+        config.tls.key_password = "1234".to_owned();
+        config.check().unwrap();
+        config.tls.key_password = "pass:1234".to_owned();
+        assert!(config.check().is_err(), "a password is not written into the configuration");
     }
 
     #[test]

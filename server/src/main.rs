@@ -11,6 +11,7 @@ mod house;
 mod housekeeping;
 mod http;
 mod jmap;
+mod keys;
 mod listen;
 mod mail_in;
 mod mail_out;

@@ -63,12 +63,44 @@ impl Format {
             Some(if is_token(&armor::head(head)) { Self::Tst } else { Self::Cms })
         } else if text.starts_with(b"<") || head.starts_with(b"\xEF\xBB\xBF<") {
             Some(Self::Xml)
-        } else if head.windows(13).any(|w| w.eq_ignore_ascii_case(b"content-type:")) {
+        } else if is_mail(head) {
             Some(Self::Smime)
         } else {
             None
         }
     }
+}
+
+/// Header fields one of which every message begins with.
+const MAIL_FIELDS: [&str; 12] = [
+    "received",
+    "return-path",
+    "delivered-to",
+    "from",
+    "to",
+    "subject",
+    "date",
+    "message-id",
+    "mime-version",
+    "content-type",
+    "dkim-signature",
+    "x-mozilla-status",
+];
+
+/// Whether lines of `Name: value` stand at the beginning, one of them a mail's.
+fn is_mail(head: &[u8]) -> bool {
+    let mut known = false;
+    let lines = head.split_inclusive(|byte| *byte == b'\n');
+    // The last line may be cut off.
+    for line in lines.take_while(|line| line.ends_with(b"\n") && !line.trim_ascii_end().is_empty()) {
+        if line.starts_with(b" ") || line.starts_with(b"\t") {
+            continue;
+        }
+        let colon = line.iter().position(|byte| *byte == b':');
+        let Some(name) = colon.and_then(|at| line.get(..at)) else { break };
+        known |= MAIL_FIELDS.iter().any(|own| own.as_bytes().eq_ignore_ascii_case(name));
+    }
+    known
 }
 
 /// Whether a SEQUENCE begins like an RFC 3161 token, or like the answer that carries one.
@@ -129,12 +161,23 @@ mod tests {
 
     #[test]
     fn d29_1_formats_are_recognised() {
-        let rows: [(&[u8], Option<Format>); 6] = [
+        let rows: [(&[u8], Option<Format>); 16] = [
             (b"%PDF-1.7\n", Some(Format::Pdf)),
             (b"\n%PDF-1.7\n", Some(Format::Pdf)),
             (b"<?xml version='1.0'?>", Some(Format::Xml)),
             (b"\x30\x82\x01\x00", Some(Format::Cms)),
             (b"PK\x03\x04", Some(Format::Asic)),
+            (b"\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02\xa0\x80", Some(Format::Cms)),
+            (b"-----BEGIN CMS-----\nMIIB\n", Some(Format::Cms)),
+            (b"-----BEGIN CERTIFICATE-----\nMIIB\n", None),
+            (b"MIIBAgYJKoZIhvcNAQcCoIIB", Some(Format::Cms)),
+            // TimeStampResp: PKIStatusInfo with a status.
+            (b"\x30\x82\x01\x00\x30\x03\x02\x01\x00", Some(Format::Tst)),
+            (b"Received: from a\r\n\tby b\r\n\r\n", Some(Format::Smime)),
+            (b"From: a@x.vn\nContent-Type: text/plain\n\nhello", Some(Format::Smime)),
+            (b"note: no mail\n", None),
+            (b"From: a@x.vn\ndamaged\n", Some(Format::Smime)),
+            (b"M is a letter: not base64", None),
             (b"hello", None),
         ];
         for (bytes, expected) in rows {

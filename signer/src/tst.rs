@@ -6,7 +6,7 @@ use crate::limits::Limits;
 use crate::message::{Code, Reason};
 use certs::algorithm::Digest;
 use certs::der::{Element, Oid, Reader, Tag, Writer};
-use certs::keys::Key;
+use certs::keys::SigningKey;
 use certs::path::{self, Evidence, Lack, PathVerdict, Question, Standing};
 use certs::revocation::RevocationReason;
 use certs::trust::{Purpose, TrustStore};
@@ -141,7 +141,7 @@ fn read_imprint(element: &Element<'_>) -> Result<(Digest, Vec<u8>), Reason> {
 /// A timestamp authority: its key, its certificate with those above it, and the policy it stamps under.
 pub struct Authority<'a> {
     /// Its key.
-    pub key: &'a Key,
+    pub key: &'a dyn SigningKey,
     /// Its certificate first, then issuers.
     pub certificates: &'a [Certificate],
     /// Its policy.

@@ -40,7 +40,9 @@ impl Browser {
         let told = async {
             // "ChromeDriver was started successfully on port 12345."
             while let Some(line) = lines.next_line().await.expect("readable output") {
-                let port = line.rsplit_once("started successfully on port ").map(|(_, port)| port.trim_end_matches('.'));
+                let port = line
+                    .rsplit_once("started successfully on port ")
+                    .map(|(_, port)| port.trim_end_matches('.'));
                 if let Some(port) = port.and_then(|port| port.parse::<u16>().ok()) {
                     return port;
                 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::reader::INDEFINITE_MEMBERS;
 use super::{Class, Error, Oid, Problem, Reader, Result, Rules, Tag, Writer, time};
 
 /// One tag-length-value of the input.
@@ -191,7 +192,12 @@ impl<'a> Element<'a> {
         let mut joined = Vec::new();
         // Pieces may be in pieces themselves; `open` is bounded by the depth limit through `children`.
         let mut open = vec![self.children()?];
+        let mut pieces = 0;
         while let Some(reader) = open.last_mut() {
+            pieces += 1;
+            if pieces > INDEFINITE_MEMBERS {
+                return Err(self.error(Problem::TooLarge));
+            }
             if reader.is_empty() {
                 open.pop();
                 continue;

@@ -167,6 +167,11 @@ impl Crl {
         &self.0.der
     }
 
+    /// One PEM block.
+    pub fn to_pem(&self) -> String {
+        crate::pem::block("X509 CRL", self.der())
+    }
+
     /// SHA-256 of the CRL.
     pub fn sha256(&self) -> Fingerprint {
         self.0.fingerprint

@@ -4,6 +4,7 @@ use super::judge::{Asked, Proof, Statement};
 use super::scope;
 use super::{Crl, RevocationReason, Shortfall, Source};
 use crate::certificate::Certificate;
+use crate::name::Name;
 use crate::path::budget::Budget;
 use crate::path::{self, Profile};
 use crate::trust::Purpose;
@@ -131,8 +132,11 @@ fn signer(
                 return Ok(Signer { certificate: one.clone(), others: Vec::new() });
             }
             Ok(()) => match vouched_for(one, crl, asked, budget) {
-                Some(others) => return Ok(Signer { certificate: one.clone(), others }),
-                None => why = worse(why, Shortfall::SignerNotAllowed),
+                Some(path) if crl.issuer() != issuer.subject() || is_same_way(&path, issuer, asked) => {
+                    let others = path.into_iter().filter(|one| !asked.chain.contains(one)).collect();
+                    return Ok(Signer { certificate: one.clone(), others });
+                }
+                _ => why = worse(why, Shortfall::SignerNotAllowed),
             },
             Err(shortfall) => why = worse(why, shortfall),
         }
@@ -162,7 +166,7 @@ fn signed_by(
 }
 
 /// A path from the signer to the anchor of the certificate's own path, as of the moment judged or, for a younger list, the
-/// moment it was signed. Returns the certificates it needs.
+/// moment it was signed. Returns its certificates.
 fn vouched_for(
     signer: &Certificate,
     crl: &Crl,
@@ -175,9 +179,21 @@ fn vouched_for(
     let at = asked.at().max(crl.this_update()).min(asked.question.now());
     let busy = [asked.busy, &[signer.sha256()]].concat();
     let path = path::of_list_signer(signer, at, asked, &busy, budget)?;
-    let mut certificates = path.certificates().to_vec();
-    certificates.retain(|one| !asked.chain.contains(one));
-    Some(certificates)
+    Some(path.certificates().to_vec())
+}
+
+/// Whether another certificate of the issuer's name stands where the issuer stands: under authorities of the same names, its
+/// own older or newer certificates left out of account. Otherwise any authority below the anchor could certify a namesake
+/// and have it speak for the issuer.
+fn is_same_way(path: &[Certificate], issuer: &Certificate, asked: &Asked<'_>) -> bool {
+    let own = asked.chain.iter().skip_while(|one| *one != issuer);
+    let names = |all: &mut dyn Iterator<Item = &'_ Certificate>| {
+        let mut names: Vec<Name> = all.map(|one| one.subject().clone()).collect();
+        names.push(asked.anchor.certificate().subject().clone());
+        names.dedup();
+        names
+    };
+    names(&mut path.iter()) == names(&mut own.into_iter())
 }
 
 /// The newest delta that builds on this list, signed with the same key.

@@ -1,5 +1,6 @@
 //! Stories and tables about certificates, paths, revocation and keys.
 
+mod defects;
 mod hostile;
 mod keys;
 mod limbo;
@@ -10,4 +11,6 @@ mod policies;
 mod public_service;
 mod reading;
 mod revocation;
+mod speed;
+mod tokens;
 mod world;

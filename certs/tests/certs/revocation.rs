@@ -586,3 +586,49 @@ fn a_nonce_is_compared() {
     let plain = OcspRequest::new(id(), None);
     assert!(answer(&plain).repeats_nonce_of(&plain) && answer(&asked).repeats_nonce_of(&plain));
 }
+
+/// An authority elsewhere under the root certifies a namesake of ours, which signs a clean list: nobody's word.
+#[test]
+fn a_namesake_elsewhere_does_not_speak_for_an_authority() {
+    let signer = |by: &Authority| {
+        let draft = Draft::new(&name("CA thử nghiệm"), OTHER_KEY.public(), serial(71), LIFE);
+        let certificate = draft.key_usage(&[Usage::CrlSign]).signed_by(by).unwrap();
+        Authority::new(certificate, copy(&OTHER_KEY)).unwrap()
+    };
+    let judged = |elsewhere: bool| {
+        required().with(|w| {
+            let rogue =
+                issue::root(&name("CA khác"), CA2_KEY.public(), serial(70), LIFE).signed_by(&w.root).unwrap();
+            let rogue = Authority::new(rogue, copy(&CA2_KEY)).unwrap();
+            let namesake = signer(if elsewhere { &rogue } else { &w.root });
+            w.evidence.certificates.extend([rogue.certificate().clone(), namesake.certificate().clone()]);
+            w.evidence.crls.push(crl(&namesake, NOW - DAY, &[]));
+            w.evidence.crls.push(crl(&rogue, NOW - DAY, &[]));
+        })
+    };
+    assert_eq!(judged(false).word(), "valid", "the root certified a key for the lists of our authority");
+    assert_eq!(judged(true).word(), "lacks-revocation");
+}
+
+/// RFC 6960 §4.4.4: a responder that keeps answering about expired certificates says since when.
+#[test]
+fn d34_an_archive_cutoff_lets_an_answer_after_expiry_count() {
+    let judged = |since: Option<i64>| {
+        World::leaf(|d| d.valid(NOW - DAY, NOW + DAY))
+            .asking(|q| {
+                q.revocation = Revocation::Require;
+                q.now = Some(NOW + 5 * 365 * DAY);
+            })
+            .with(|w| {
+                w.evidence.crls = vec![crl(&w.root, NOW, &[])];
+                let later = NOW + 4 * 365 * DAY;
+                let answer = OcspAnswer { this_update: later, next_update: None, ..good(w, Digest::Sha1) };
+                let draft = OcspDraft::new(later).answer(answer);
+                let draft = since.map_or(draft.clone(), |since| draft.archive_cutoff(since));
+                w.evidence.ocsp.push(draft.signed_by(&w.ca).unwrap());
+            })
+    };
+    assert_eq!(shortfalls(&judged(None)), [Shortfall::AfterExpiry]);
+    assert_eq!(judged(Some(NOW)).word(), "valid");
+    assert_eq!(shortfalls(&judged(Some(NOW + 2 * DAY))), [Shortfall::AfterExpiry], "it expired before that");
+}

@@ -20,8 +20,6 @@ use crate::windows::SystemClock;
 
 /// Bytes of a file of certificates or keys. The system's bundle of web authorities has 250 KB.
 const CERTIFICATES_MAX: usize = 16 * 1024 * 1024;
-/// Bytes of a password.
-const PASSWORD_MAX: usize = 4096;
 
 /// Reads a file of at most `most` bytes. One byte more is read, so that whoever judges the size can see it.
 pub(super) fn read(path: &Path, most: usize) -> anyhow::Result<Vec<u8>> {
@@ -227,7 +225,7 @@ pub(super) fn password() -> anyhow::Result<Option<Secret<String>>> {
         return Ok(None);
     }
     let mut text = String::new();
-    let end = u64::try_from(PASSWORD_MAX).unwrap_or(u64::MAX);
+    let end = u64::try_from(crate::keys::PASSWORD_MAX).unwrap_or(u64::MAX);
     input.lock().take(end).read_to_string(&mut text).context("cannot read the password")?;
     Ok(text.lines().next().map(Secret::from))
 }

@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod document;
 mod files;
+mod key;
 mod ledger;
 mod package;
 mod provision;

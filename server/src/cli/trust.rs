@@ -142,7 +142,7 @@ impl Add {
         })?;
         match self.json {
             true => println!("{}", json!({ "added": value(&shown), "version": version })),
-            false => print!("{}Phiên bản kho / Store version: {version}\n", line(&shown)),
+            false => println!("{}Phiên bản kho / Store version: {version}", line(&shown)),
         }
         Ok(())
     }

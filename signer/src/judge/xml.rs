@@ -64,11 +64,12 @@ impl Work<'_> {
         self.note_claims(&algorithm, claimed);
         self.remarks(facts, signature);
         self.references(facts, signature, claim.beside)?;
-        let signer = self.xml_signer(facts, signature)?;
+        let own = parse_certificates(&signature.key_info.certificates, &self.policy.limits);
+        let signer = self.xml_signer(facts, signature, &own)?;
         let xades = signature.xades.as_ref();
         let empty = Vec::new();
         let archived = xades.map_or(&empty, |x| &x.certificates);
-        let mut certificates = parse_certificates(&signature.key_info.certificates, &self.policy.limits);
+        let mut certificates = own;
         certificates.extend(parse_certificates(archived, &self.policy.limits));
         let lists: Vec<Vec<u8>> =
             signature.key_info.crls.iter().chain(xades.map_or(&empty, |x| &x.crls)).cloned().collect();
@@ -131,12 +132,16 @@ impl Work<'_> {
 
     /// The certificate whose key made the signature value. XAdES says which one it is; else it is one the signature
     /// carries, or one at hand that it names.
-    fn xml_signer(&mut self, facts: &Facts<'_>, signature: &Signature) -> Step<Certificate> {
+    fn xml_signer(
+        &mut self,
+        facts: &Facts<'_>,
+        signature: &Signature,
+        own: &[Certificate],
+    ) -> Step<Certificate> {
         let octets = match facts.signed_info(signature) {
             Ok(octets) => octets,
             Err(reason) => return self.damaged(reason),
         };
-        let own = parse_certificates(&signature.key_info.certificates, &self.policy.limits);
         let known = self.evidence.certificates.iter().filter(|c| signature.key_info.means(c));
         let candidates: Vec<&Certificate> = own.iter().chain(known).collect();
         if candidates.is_empty() {

@@ -8,7 +8,7 @@ use crate::limits::Limits;
 use crate::message::{Code, Reason};
 use crate::tst;
 use certs::Certificate;
-use certs::keys::{Key, Scheme};
+use certs::keys::{Scheme, SigningKey};
 use mail::Timestamp;
 
 /// Who signs a file, how, and in which form.
@@ -80,7 +80,7 @@ impl<'c> PreparedCms<'c> {
     }
 
     /// Signs with one of our keys.
-    pub fn sign(self, key: &Key, scheme: Scheme) -> Result<StampedCms<'c>, Reason> {
+    pub fn sign(self, key: &dyn SigningKey, scheme: Scheme) -> Result<StampedCms<'c>, Reason> {
         let signature = key.sign(scheme, self.to_sign()).map_err(|e| Reason::of(Code::MakeKey, e.code()))?;
         Ok(self.signed(signature.into_bytes()))
     }

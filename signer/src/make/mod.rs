@@ -28,7 +28,7 @@ use crate::tst;
 use crate::verified::{Document, Refusal, Verified};
 use certs::Certificate;
 use certs::algorithm::Digest;
-use certs::keys::{Key, Scheme};
+use certs::keys::{Scheme, SigningKey};
 use field::Placeholder;
 use mail::Timestamp;
 use std::sync::Arc;
@@ -176,7 +176,7 @@ impl Prepared {
     }
 
     /// Signs with one of our keys.
-    pub fn sign(self, key: &Key, scheme: Scheme) -> Result<Stamped, Reason> {
+    pub fn sign(self, key: &dyn SigningKey, scheme: Scheme) -> Result<Stamped, Reason> {
         let signature = key.sign(scheme, self.to_sign()).map_err(|e| Reason::of(Code::MakeKey, e.code()))?;
         Ok(self.signed(signature.into_bytes()))
     }
@@ -258,7 +258,7 @@ fn own(cms: &cms::SignedData, pieces: &[&[u8]], limits: &Limits) -> Result<(), R
 pub fn sign(
     bytes: &[u8],
     signing: &Signing,
-    key: &Key,
+    key: &dyn SigningKey,
     stamp: impl FnOnce(&Stamped) -> Result<Option<Vec<u8>>, Reason>,
     limits: &Limits,
 ) -> Result<Vec<u8>, Reason> {

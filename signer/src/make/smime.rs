@@ -11,7 +11,7 @@ use crate::tst;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use certs::algorithm::Digest;
-use certs::keys::{Key, Scheme};
+use certs::keys::{Scheme, SigningKey};
 use std::fmt::Write;
 
 /// How a mail carries its signature.
@@ -173,7 +173,7 @@ impl<'d> PreparedMail<'d> {
     }
 
     /// Signs with one of our keys.
-    pub fn sign(self, key: &Key, scheme: Scheme) -> Result<StampedMail<'d>, Reason> {
+    pub fn sign(self, key: &dyn SigningKey, scheme: Scheme) -> Result<StampedMail<'d>, Reason> {
         Ok(StampedMail { draft: self.draft, cms: self.cms.sign(key, scheme)?, digest: self.digest })
     }
 }
@@ -224,6 +224,7 @@ fn base64_lines(out: &mut Vec<u8>, bytes: &[u8]) {
 /// RFC 8551 §3.5.3.2.
 fn micalg(digest: Digest) -> &'static str {
     match digest {
+        Digest::Md5 => "md5",
         Digest::Sha1 => "sha-1",
         Digest::Sha224 => "sha-224",
         Digest::Sha256 => "sha-256",

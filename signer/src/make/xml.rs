@@ -13,7 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use certs::Certificate;
 use certs::algorithm::Digest;
-use certs::keys::{Key, Scheme, ecdsa_to_fixed};
+use certs::keys::{Scheme, SigningKey, ecdsa_to_fixed};
 use mail::Timestamp;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -333,6 +333,7 @@ impl Prepared {
         let value = match self.scheme {
             Scheme::EcdsaP256Sha256 => ecdsa_to_fixed(signature, 32),
             Scheme::EcdsaP384Sha384 => ecdsa_to_fixed(signature, 48),
+            Scheme::EcdsaP521Sha512 => ecdsa_to_fixed(signature, 66),
             _ => Ok(signature.to_vec()),
         };
         let value = value.map_err(|e| Reason::of(Code::MakeKey, e.code()))?;
@@ -346,7 +347,7 @@ impl Prepared {
     }
 
     /// Signs with one of our keys.
-    pub fn sign(self, key: &Key) -> Result<Stamped, Reason> {
+    pub fn sign(self, key: &dyn SigningKey) -> Result<Stamped, Reason> {
         let made = key.sign(self.scheme, &self.to_sign);
         let signature = made.map_err(|e| Reason::of(Code::MakeKey, e.code()))?;
         self.signed(signature.as_bytes())
@@ -411,7 +412,7 @@ fn check(text: &str, id: &str, content: Option<&[u8]>, limits: &Limits) -> Resul
 /// for a token (`None` from it: no timestamp).
 pub fn sign(
     prepared: Prepared,
-    key: &Key,
+    key: &dyn SigningKey,
     stamp: impl FnOnce(&Stamped) -> Result<Option<Vec<u8>>, Reason>,
 ) -> Result<Vec<u8>, Reason> {
     let stamped = prepared.sign(key)?;

@@ -87,7 +87,7 @@ pub struct Extra {
 pub fn fragment(report: &Report, lang: Lang, extra: &Extra) -> String {
     let mut out = String::new();
     out.push_str(&extra.banner);
-    verdict(&mut out, report, lang);
+    verdict(&mut out, report, lang, !extra.banner.is_empty());
     out.push_str(&extra.note);
     why(&mut out, report, lang);
     unchecked(&mut out, report, lang);
@@ -119,14 +119,17 @@ fn reason_item(out: &mut String, reason: &Reason, lang: Lang) {
     let _ = writeln!(out, "<li>{text}{detail} <code>{}</code></li>", reason.code.id());
 }
 
-fn verdict(out: &mut String, report: &Report, lang: Lang) {
+/// The verdict on the signatures. `overruled`: something above it weighs more, and good signatures must not look fine.
+fn verdict(out: &mut String, report: &Report, lang: Lang, overruled: bool) {
     let headline = Headline::of(report);
+    let css = if overruled { Headline::Unsigned.css() } else { headline.css() };
     let _ = write!(
         out,
         "<section class=\"verdict {}\" aria-labelledby=\"verdict\">\n{}<div role=\"status\">\n\
-         <h2 id=\"verdict\">{}</h2>\n<p>{}</p>\n",
-        headline.css(),
+         <p class=\"kicker\">{}</p>\n<h2 id=\"verdict\">{}</h2>\n<p>{}</p>\n",
+        css,
         headline.icon(),
+        lang.pick("Kết quả kiểm tra chữ ký số", "Result of checking the signatures"),
         headline.word(lang),
         headline.sentence(lang),
     );
@@ -199,7 +202,15 @@ fn unchecked(out: &mut String, report: &Report, lang: Lang) {
                 "Không chữ ký nào được kiểm tra: hệ thống chưa đọc được loại tệp này.",
                 "No signature was checked: this kind of file cannot be read here yet.",
             ),
-            _ => lang.pick(
+            Headline::Indeterminate => lang.pick(
+                "Chưa khẳng định được danh tính người ký hoặc tình trạng chứng thư số; lý do nêu ở phần Vì sao.",
+                "Who signed, or the standing of a certificate, could not be established; the reasons are given under Why.",
+            ),
+            Headline::Invalid => lang.pick(
+                "Khi tệp hoặc chữ ký không còn khớp thì không xét tiếp người ký, thời điểm và chứng thư số.",
+                "Where file and signature do not match, signer, time and certificate are not looked at any further.",
+            ),
+            Headline::Valid | Headline::Unsigned => lang.pick(
                 "Đã kiểm tra được mọi yếu tố cần thiết cho kết luận trên.",
                 "Everything the conclusion above needs was checked.",
             ),

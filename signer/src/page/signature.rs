@@ -152,6 +152,9 @@ fn list(out: &mut String, title: &str, class: &str, items: impl Iterator<Item = 
 }
 
 fn covers(one: &SignatureReport, lang: Lang) -> &'static str {
+    if one.integrity == Integrity::Broken {
+        return lang.pick("Không còn khớp với nội dung đã ký", "No longer matches what was signed");
+    }
     match (one.covers_whole_document, one.coverage) {
         (true, _) => lang.pick("Toàn bộ tệp", "The whole file"),
         (false, Coverage::WholeRevision) => lang.pick(

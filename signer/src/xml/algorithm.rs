@@ -102,18 +102,7 @@ mod tests {
 
     #[test]
     fn every_scheme_and_digest_has_one_identifier() {
-        let schemes = [
-            Scheme::RsaPkcs1Sha256,
-            Scheme::RsaPkcs1Sha384,
-            Scheme::RsaPkcs1Sha512,
-            Scheme::RsaPssSha256,
-            Scheme::RsaPssSha384,
-            Scheme::RsaPssSha512,
-            Scheme::EcdsaP256Sha256,
-            Scheme::EcdsaP384Sha384,
-            Scheme::Ed25519,
-        ];
-        for scheme in schemes {
+        for scheme in Scheme::ALL {
             assert_eq!(method(method_uri(scheme).unwrap()), Some(scheme.algorithm()));
         }
         for digest_kind in [Digest::Sha1, Digest::Sha256, Digest::Sha384, Digest::Sha512] {

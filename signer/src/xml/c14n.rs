@@ -83,17 +83,16 @@ impl Output<'_> {
         Ok(())
     }
 
-    fn escaped(&mut self, text: &str, replace: fn(u8) -> Option<&'static str>) {
-        let bytes = text.as_bytes();
-        let mut from = 0;
-        for (at, byte) in bytes.iter().enumerate() {
-            if let Some(new) = replace(*byte) {
-                self.buffer.extend_from_slice(bytes.get(from..at).unwrap_or_default());
-                self.buffer.extend_from_slice(new.as_bytes());
-                from = at + 1;
-            }
+    fn escaped(&mut self, text: &str, replace: impl Fn(u8) -> Option<&'static str>) {
+        let mut rest = text.as_bytes();
+        while let Some(at) = rest.iter().position(|byte| replace(*byte).is_some()) {
+            let (before, from) = rest.split_at(at);
+            self.buffer.extend_from_slice(before);
+            let Some((first, after)) = from.split_first() else { break };
+            self.buffer.extend_from_slice(replace(*first).unwrap_or_default().as_bytes());
+            rest = after;
         }
-        self.buffer.extend_from_slice(bytes.get(from..).unwrap_or_default());
+        self.buffer.extend_from_slice(rest);
     }
 }
 
@@ -128,11 +127,14 @@ pub(super) fn octets(
     how: &Canonical,
     budget: &mut usize,
 ) -> Result<Vec<u8>, Reason> {
+    let node = document.node(subset.apex);
+    // About as long as it stands in the source.
+    let guess = (node.to.saturating_sub(node.from) as usize).min(*budget) + 64;
     let mut writer = Writer {
         document,
         how,
         comments: how.comments && subset.comments,
-        output: Output { buffer: Vec::new(), budget },
+        output: Output { buffer: Vec::with_capacity(guess), budget },
         rendered: Vec::new(),
         open: Vec::new(),
         namespaces: Vec::new(),
@@ -311,13 +313,12 @@ impl Writer<'_, '_, '_> {
                 }
             }
         }
-        self.namespaces.sort_by(|a, b| document.str(a.0).cmp(document.str(b.0)));
         let rendered = &self.rendered;
         self.namespaces.retain(|(prefix, uri)| {
-            let name = document.str(*prefix);
-            let said = rendered.iter().rev().find(|(other, _)| document.str(*other) == name);
-            said.map_or(NO_URI, |(_, uri)| *uri) != *uri && !(name == "xml" && *uri == XML_URI)
+            let said = rendered.iter().rev().find(|(other, _)| document.same(*other, *prefix));
+            said.map_or(NO_URI, |(_, uri)| *uri) != *uri && *uri != XML_URI
         });
+        self.namespaces.sort_unstable_by(|a, b| document.str(a.0).cmp(document.str(b.0)));
     }
 
     fn add_declared(&mut self, element: &Element) {
@@ -329,8 +330,7 @@ impl Writer<'_, '_, '_> {
     }
 
     fn add_used(&mut self, prefix: Span, uri: UriId) {
-        let name = self.document.str(prefix);
-        if !self.namespaces.iter().any(|(known, _)| self.document.str(*known) == name) {
+        if !self.namespaces.iter().any(|(known, _)| self.document.same(*known, prefix)) {
             self.namespaces.push((prefix, uri));
         }
     }
@@ -363,7 +363,7 @@ impl Writer<'_, '_, '_> {
             self.inherit(at);
         }
         // By namespace first; no namespace is the least (C14N §2.2).
-        self.attributes.sort_by(|(a, _), (b, _)| {
+        self.attributes.sort_unstable_by(|(a, _), (b, _)| {
             let space = if a.uri == b.uri {
                 std::cmp::Ordering::Equal
             } else {

@@ -58,7 +58,7 @@ impl Facts<'_> {
 
     /// An identifier nobody has: this one, or with a number behind it.
     pub(crate) fn free_id(&self, wanted: &str) -> String {
-        let taken = |id: &str| self.document.ids.iter().any(|(span, _)| self.document.str(*span) == id);
+        let taken = |id: &str| self.document.ids.iter().any(|known| self.document.str(known.value) == id);
         let numbered = (2..).map(|n| format!("{wanted}-{n}"));
         let mut names = std::iter::once(wanted.to_owned()).chain(numbered);
         // Identifiers are finite, numbers are not.

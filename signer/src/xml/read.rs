@@ -3,7 +3,7 @@
 
 use super::chars::{is_char, is_space, ncname_len};
 use super::tree::{
-    Attribute, Declared, Document, Element, Kind, NO_URI, Node, Span, UriId, XML, XML_URI, XMLNS,
+    Attribute, Declared, Document, Element, Id, Kind, NO_URI, Node, Span, UriId, XML, XML_URI, XMLNS,
 };
 use crate::limits::Limits;
 use crate::message::{Code, Reason};
@@ -31,10 +31,15 @@ pub fn read<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Document<'a>, Reason
 fn check_characters(text: &str) -> Result<(), Reason> {
     let bytes = text.as_bytes();
     let bad = |b: &u8| *b < 0x20 && !is_space(*b);
+    // Without an early end these loops are done many bytes at a time.
     if bytes.iter().fold(false, |found, b| found | bad(b)) {
         let at = bytes.iter().position(bad).unwrap_or_default();
         let code = if bytes.get(at) == Some(&0) { Code::XmlEncoding } else { Code::XmlSyntax };
         return Err(Reason::at(code, at));
+    }
+    // U+FFFE and U+FFFF are EF BF BE and EF BF BF.
+    if !bytes.iter().fold(false, |found, b| found | (*b == 0xEF)) {
+        return Ok(());
     }
     match text.find(['\u{FFFE}', '\u{FFFF}']) {
         Some(at) => Err(Reason::at(Code::XmlSyntax, at)),
@@ -46,13 +51,10 @@ fn check_characters(text: &str) -> Result<(), Reason> {
 /// many formats and only refused where a signature points at it ([`Document::by_id`]).
 fn check_ids(document: &Document<'_>) -> Result<(), Reason> {
     let mut seen = HashSet::new();
-    for element in &document.elements {
-        for attribute in document.attributes_of(element) {
-            let strict = document.is_id(attribute)
-                && !(attribute.uri == NO_URI && document.str(attribute.local) == "id");
-            if strict && !seen.insert(document.str(attribute.value)) {
-                return Err(Reason::new(Code::XmlDuplicateId));
-            }
+    let strict = document.ids.iter().filter(|id| id.strict);
+    for id in strict {
+        if !seen.insert(document.str(id.value)) {
+            return Err(Reason::new(Code::XmlDuplicateId));
         }
     }
     Ok(())
@@ -194,12 +196,14 @@ impl<'a, 'l> Reader<'a, 'l> {
         self.expect("=")?;
         self.space();
         let quote = match self.peek() {
-            Some(b'"') => "\"",
-            Some(b'\'') => "'",
+            Some(quote @ (b'"' | b'\'')) => quote,
             _ => return self.fail(Code::XmlSyntax),
         };
-        self.at += 1;
-        self.until(quote)
+        let start = self.at + 1;
+        let inside = self.document.source.as_bytes().get(start..).unwrap_or_default();
+        let Some(len) = inside.iter().position(|b| *b == quote) else { return self.fail(Code::XmlSyntax) };
+        self.at = start + len + 1;
+        Ok(start..start + len)
     }
 
     fn content(&mut self) -> Result<(), Reason> {
@@ -470,7 +474,7 @@ impl<'a, 'l> Reader<'a, 'l> {
             return Ok(NO_URI);
         }
         let name = self.document.str(prefix);
-        let found = self.scope.iter().rev().find(|one| self.document.str(one.prefix) == name);
+        let found = self.scope.iter().rev().find(|one| self.document.same(one.prefix, prefix));
         match (found, name) {
             (Some(one), _) => Ok(one.uri),
             (None, "") => Ok(NO_URI),
@@ -484,16 +488,17 @@ impl<'a, 'l> Reader<'a, 'l> {
         let mut pending = std::mem::take(&mut self.pending);
         for (at, attribute) in pending.iter_mut().enumerate() {
             attribute.uri = self.resolve(attribute.prefix, false)?;
-            let name = self.document.str(attribute.local);
             let earlier = self.document.attributes.get(first..first + at).unwrap_or_default();
-            let same = |a: &&Attribute| a.uri == attribute.uri && self.document.str(a.local) == name;
+            let same =
+                |a: &&Attribute| a.uri == attribute.uri && self.document.same(a.local, attribute.local);
             if let Some(other) = earlier.iter().find(same) {
                 let prefix = |a: &Attribute| self.document.str(a.prefix);
                 let twice = prefix(other) == prefix(attribute);
                 return self.fail(if twice { Code::XmlSyntax } else { Code::XmlNamespace });
             }
             if self.document.is_id(attribute) {
-                self.document.ids.push((attribute.value, node));
+                let strict = attribute.uri != NO_URI || self.document.str(attribute.local) != "id";
+                self.document.ids.push(Id { value: attribute.value, node, strict });
             }
             self.document.attributes.push(*attribute);
         }
@@ -508,10 +513,8 @@ impl<'a, 'l> Reader<'a, 'l> {
         self.expect(">")?;
         let Some((node, before)) = self.open.pop() else { return self.fail(Code::XmlSyntax) };
         let element = self.document.element(node);
-        let fits = element.is_some_and(|e| {
-            let same = |a: Span, b: Span| self.document.str(a) == self.document.str(b);
-            same(e.prefix, prefix) && same(e.local, local)
-        });
+        let fits = element
+            .is_some_and(|e| self.document.same(e.prefix, prefix) && self.document.same(e.local, local));
         if !fits {
             return self.fail(Code::XmlSyntax);
         }

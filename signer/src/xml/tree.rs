@@ -103,8 +103,16 @@ pub struct Document<'a> {
     pub(super) attributes: Vec<Attribute>,
     pub(super) declared: Vec<Declared>,
     pub(super) uris: Vec<Span>,
-    /// Values of attributes that are identifiers by common agreement, and whose they are.
-    pub(super) ids: Vec<(Span, NodeId)>,
+    pub(super) ids: Vec<Id>,
+}
+
+/// An attribute that is an identifier by common agreement.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Id {
+    pub(super) value: Span,
+    pub(super) node: NodeId,
+    /// Never data, as the lower-case `id` is in many formats.
+    pub(super) strict: bool,
 }
 
 impl<'a> Document<'a> {
@@ -114,6 +122,11 @@ impl<'a> Document<'a> {
             _ => (self.decoded.as_str(), span.start & !DECODED),
         };
         text.get(start as usize..start as usize + span.len as usize).unwrap_or_default()
+    }
+
+    /// Whether two spans have the same text.
+    pub(super) fn same(&self, a: Span, b: Span) -> bool {
+        a.len == b.len && (a.start == b.start || self.str(a) == self.str(b))
     }
 
     pub(super) fn uri(&self, id: UriId) -> &str {
@@ -135,11 +148,11 @@ impl<'a> Document<'a> {
     }
 
     pub(super) fn end(&self, id: NodeId) -> NodeId {
-        self.node(id).end as usize
+        self.nodes.get(id).map_or(0, |node| node.end as usize)
     }
 
     pub(super) fn parent(&self, id: NodeId) -> NodeId {
-        self.node(id).parent as usize
+        self.nodes.get(id).map_or(0, |node| node.parent as usize)
     }
 
     /// The numbers of a node and all its descendants.
@@ -148,7 +161,7 @@ impl<'a> Document<'a> {
     }
 
     pub(super) fn element(&self, id: NodeId) -> Option<&Element> {
-        match self.node(id).kind {
+        match self.nodes.get(id)?.kind {
             Kind::Element(at) => self.elements.get(at as usize),
             _ => None,
         }
@@ -225,7 +238,7 @@ impl<'a> Document<'a> {
 
     /// The one element with this identifier. Errors: none has it, or more than one.
     pub(super) fn by_id(&self, id: &str) -> Result<NodeId, Reason> {
-        let mut found = self.ids.iter().filter(|(span, _)| self.str(*span) == id).map(|(_, node)| *node);
+        let mut found = self.ids.iter().filter(|known| self.str(known.value) == id).map(|known| known.node);
         let first = found.next().ok_or(Reason::new(Code::XmlReference))?;
         match found.all(|other| other == first) {
             true => Ok(first),
@@ -235,7 +248,7 @@ impl<'a> Document<'a> {
 
     /// An element's own identifier.
     pub(super) fn id_of(&self, node: NodeId) -> Option<&str> {
-        self.ids.iter().find(|(_, of)| *of == node).map(|(span, _)| self.str(*span))
+        self.ids.iter().find(|id| id.node == node).map(|id| self.str(id.value))
     }
 
     /// Whether an attribute is an identifier: `Id`, `ID`, `id`, `xml:id`, `wsu:Id`.

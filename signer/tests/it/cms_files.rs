@@ -1,6 +1,6 @@
 //! CMS and CAdES as files, and timestamp tokens as files: ours, OpenSSL's, pyHanko's.
 
-use crate::interop::{check, folder, run, write};
+use crate::interop::{check, folder, pyhanko, run, write};
 use crate::world::{DAY, NOON, World, YEAR, at, line};
 use certs::Serial;
 use certs::issue::{Authority, Validity};
@@ -380,4 +380,49 @@ fn openssl_ts_answers_us_and_accepts_our_answers() {
         ],
     );
     assert!(said.contains("Verification: OK"), "{said}");
+}
+
+/// Runs `pyhanko_cms.py`.
+fn pyhanko_cms(verb: &str, file: &str, options: &[&str]) -> String {
+    let python = pyhanko().unwrap().join("python3");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/pyhanko_cms.py");
+    let (dir, content) = (folder().to_str().unwrap().to_owned(), write("pyhanko.txt", TEXT));
+    let moment = if verb == "sign" { NOON } else { NOON + 300 }.to_string();
+    let mut line = vec![script, &dir, verb, &moment, &content, file];
+    line.extend(options);
+    check(python.to_str().unwrap(), &line)
+}
+
+#[test]
+fn we_accept_the_cades_pyhanko_signs() {
+    let world = World::get();
+    let rows: [(&str, &[&str], &str, Class); 6] = [
+        ("b", &["cades"], "CAdES-B-B", Class::ValidNoTimestamp),
+        ("attached", &["cades", "attached"], "CAdES-B-B", Class::ValidNoTimestamp),
+        ("t", &["cades", "timestamp"], "CAdES-B-T", Class::Valid),
+        ("t-attached", &["cades", "timestamp", "attached"], "CAdES-B-T", Class::Valid),
+        ("pss", &["cades", "pss", "sha512"], "CAdES-B-B", Class::ValidNoTimestamp),
+        ("plain", &["attached", "timestamp"], "CAdES-B-T", Class::Valid),
+    ];
+    for (name, options, profile, class) in rows {
+        let file = path(&format!("pyhanko-{name}.p7s"));
+        pyhanko_cms("sign", &file, options);
+        let content = (!options.contains(&"attached")).then_some(TEXT);
+        let judged = world.judge_file(&std::fs::read(&file).unwrap(), content);
+        assert_eq!(judged.class(), class, "{name}: {}", line(&judged));
+        assert_eq!(judged.report().signatures[0].profile, Some(profile), "{name}");
+    }
+}
+
+#[test]
+fn pyhanko_accepts_the_cades_we_sign() {
+    let world = World::get();
+    for stamped in [false, true] {
+        let file = world.sign_cms(TEXT, &world.leader, true, stamped);
+        let said = pyhanko_cms("verify", &write("ours.p7s", &file), &[]);
+        let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+        let expected =
+            serde_json::json!({ "valid": true, "intact": true, "trusted": true, "timestamp": stamped });
+        assert_eq!(said, expected);
+    }
 }

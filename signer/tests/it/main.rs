@@ -3,6 +3,7 @@
 mod bundle;
 mod c14n;
 mod cms_files;
+mod cms_vandals;
 mod interop;
 mod mails;
 mod roles;

@@ -197,3 +197,112 @@ fn value(verdict: &PathVerdict) -> Value {
 fn certificate(certificate: &Certificate) -> Value {
     json!({ "sha256": certificate.sha256(), "subject": certificate.subject().to_string() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use certs::GeneralName;
+    use certs::issue::{self, Authority, CrlDraft, Subject, Validity};
+    use certs::keys::{Key, Size};
+    use certs::{Serial, oids};
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: PathArguments,
+    }
+
+    const NOW: i64 = 1_767_225_600;
+    const DAY: i64 = 86_400;
+    const HOST: &str = "mail.ubnd.example.vn";
+
+    struct Files {
+        folder: tempfile::TempDir,
+        ca: Authority,
+        root: Authority,
+    }
+
+    /// Blocks that are PEM but hold nothing that could be read.
+    const NO_CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\nMAMCAQE=\n-----END CERTIFICATE-----\n";
+    const NO_LIST: &str = "-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n";
+
+    fn list(by: &Authority, age_days: i64) -> String {
+        let issued = NOW - age_days * DAY;
+        CrlDraft::new(issued, Some(issued + 7 * DAY), 1).signed_by(by).unwrap().to_pem()
+    }
+
+    impl Files {
+        fn new() -> Self {
+            let life = Validity { from: NOW - 99 * DAY, until: NOW + 99 * DAY };
+            let name = |text: &str| Subject::new().with(oids::COMMON_NAME, text).name().unwrap();
+            let keys: Vec<Key> = (0..3).map(|_| Key::generate(Size::P256).unwrap()).collect();
+            let [root_key, ca_key, leaf_key] = <[Key; 3]>::try_from(keys).unwrap();
+            let root = issue::root(&name("root"), root_key.public(), Serial::from_u64(1), life);
+            let root = Authority::new(root.self_signed(&root_key).unwrap(), root_key).unwrap();
+            let ca = issue::root(&name("ca"), ca_key.public(), Serial::from_u64(2), life);
+            let ca = Authority::new(ca.signed_by(&root).unwrap(), ca_key).unwrap();
+            let names = [GeneralName::Dns(HOST.to_owned())];
+            let leaf = issue::tls_server(&name(HOST), leaf_key.public(), Serial::from_u64(3), life, &names);
+            let leaf = leaf.signed_by(&ca).unwrap();
+            let files = Self { folder: tempfile::tempdir().unwrap(), ca, root };
+            files.put("root.pem", &files.root.certificate().to_pem());
+            files.put("leaf.pem", &leaf.to_pem());
+            // Helpful certificates with one among them that nobody can read.
+            let bundle = NO_CERTIFICATE.to_owned() + &files.ca.certificate().to_pem();
+            files.put("more.pem", &bundle);
+            let lists = |age| list(&files.root, age) + &list(&files.ca, age);
+            files.put("fresh.pem", &lists(1));
+            files.put("late.pem", &lists(9));
+            files.put("broken.pem", NO_LIST);
+            files
+        }
+
+        fn put(&self, name: &str, text: &str) {
+            std::fs::write(self.folder.path().join(name), text).unwrap();
+        }
+
+        /// The exit code's words, or `fault`.
+        fn run(&self, more: &str) -> String {
+            let path = |name: &str| self.folder.path().join(name).display().to_string();
+            let mut line = vec!["path".to_owned()];
+            let usual = "--trust root.pem --leaf leaf.pem --time 2026-01-01T00:00:00.999Z --purpose tls";
+            for word in usual.split(' ').chain(more.split(' ').filter(|word| !word.is_empty())) {
+                line.push(if word.ends_with(".pem") { path(word) } else { word.to_owned() });
+            }
+            match Line::try_parse_from(line).unwrap_or_else(|error| panic!("{error}")).arguments.run() {
+                Ok(code) if code == ExitCode::SUCCESS => "0".to_owned(),
+                Ok(code) if code == ExitCode::from(1) => "1".to_owned(),
+                other => format!("fault {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn d5_what_is_given_is_heard_and_what_cannot_be_read_is_left_out() {
+        let files = Files::new();
+        #[rustfmt::skip]
+        let rows = [
+            ("--intermediates more.pem",                                                     "0"),
+            ("--intermediates more.pem --host mail.ubnd.example.vn --json",                  "0"),
+            ("--intermediates more.pem --host www.ubnd.example.vn",                          "1"),
+            ("",                                                                             "1"),
+            ("--intermediates more.pem --crls fresh.pem",                                    "0"),
+            ("--intermediates more.pem --crls fresh.pem --revocation require",               "0"),
+            ("--intermediates more.pem --crls late.pem",                                     "1"),
+            ("--intermediates more.pem --crls late.pem --revocation none",                   "0"),
+            ("--intermediates more.pem --crls late.pem --grace-days 3 --revocation require", "0"),
+            ("--intermediates more.pem --crls broken.pem",                                   "0"),
+            ("--intermediates more.pem --crls broken.pem --revocation require",              "1"),
+            ("--intermediates more.pem --max-depth 0",                                       "1"),
+            ("--intermediates more.pem --max-depth 1",                                       "0"),
+            ("--intermediates more.pem --policy 2.16.704.1.1.1.1.1 --explicit-policy",       "1"),
+        ];
+        for (more, expected) in rows {
+            assert_eq!(files.run(more), expected, "{more}");
+        }
+        assert!(files.run("--intermediates missing.pem").starts_with("fault"));
+        files.put("leaf.pem", NO_CERTIFICATE);
+        assert_eq!(files.run("--intermediates more.pem"), "1", "an unreadable leaf is not valid");
+    }
+}
