@@ -160,6 +160,16 @@ impl Browser {
         file
     }
 
+    /// Prints the page on A4 as a PDF and keeps it; answers where.
+    pub async fn paper(&self, name: &str) -> PathBuf {
+        let size = json!({ "page": { "width": 21.0, "height": 29.7 } });
+        let encoded = self.ask("/print", size).await;
+        let decoded = base64::engine::general_purpose::STANDARD.decode(encoded.as_str().expect("a PDF"));
+        let file = artefacts().join(format!("{name}.pdf"));
+        std::fs::write(&file, decoded.expect("base64")).expect("a PDF can be kept");
+        file
+    }
+
     /// Closes the window.
     pub async fn close(self) {
         let _ = self.client.delete(&self.session).send().await;
