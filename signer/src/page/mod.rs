@@ -77,6 +77,8 @@ pub struct Extra {
     pub note: String,
     /// What the file was called, when somebody says so.
     pub file_name: Option<String>,
+    /// Certificates (SHA-256, hexadecimal) and the agency that registered each, as the caller's directory has it.
+    pub registered: Vec<(String, String)>,
     /// Technical details stand open, as on paper.
     pub is_open: bool,
     /// What the document lacks to be the equal of a paper original (RULES R14), when the caller asked.
@@ -91,7 +93,7 @@ pub fn fragment(report: &Report, lang: Lang, extra: &Extra) -> String {
     out.push_str(&extra.note);
     why(&mut out, report, lang);
     unchecked(&mut out, report, lang);
-    signatures(&mut out, report, lang, extra.is_open);
+    signatures(&mut out, report, lang, extra);
     roles(&mut out, extra.legal.as_ref(), lang);
     file(&mut out, report, lang, extra);
     out
@@ -226,14 +228,14 @@ fn unchecked(out: &mut String, report: &Report, lang: Lang) {
     let _ = writeln!(out, "<p class=\"small\">{limits}</p>\n</section>");
 }
 
-fn signatures(out: &mut String, report: &Report, lang: Lang, is_open: bool) {
+fn signatures(out: &mut String, report: &Report, lang: Lang, extra: &Extra) {
     if report.signatures.is_empty() && report.empty_fields.is_empty() {
         return;
     }
     let title = lang.pick("Các chữ ký", "Signatures");
     let _ = writeln!(out, "<section class=\"signatures\">\n<h2>{title} ({})</h2>", report.signatures.len());
     for (number, one) in report.signatures.iter().enumerate() {
-        signature::card(out, number + 1, one, lang, is_open);
+        signature::card(out, number + 1, one, lang, extra);
     }
     for field in &report.empty_fields {
         let label = lang.pick("Ô chữ ký chưa ký", "Signature field nobody has signed");

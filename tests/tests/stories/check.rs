@@ -64,6 +64,9 @@ async fn anybody_can_check_a_document(engine: Engine) {
     assert_eq!(checked(&browser, &program, &good.path, "vi").await, "Hợp lệ");
     assert!(browser.text("main").await.contains("không có nghĩa là văn bản giả"));
     assert!(browser.text("#main .verdict").await.contains("Nguyễn Văn Giám"));
+    // The directory says whose certificates these are.
+    let agency = format!("{} ({from})", first.name);
+    assert_eq!(browser.text("main").await.matches(&agency).count(), 2, "{agency}");
     is_tidy(&browser).await;
     browser.picture("kiem-tra-hop-le", 900).await;
     browser.picture("kiem-tra-hop-le-dien-thoai", 360).await;
