@@ -31,7 +31,7 @@ pub use coverage::Coverage;
 pub use format::{BadFormat, Format};
 pub use input::Input;
 pub use judge::{
-    Arrival, Class, Evidence, Integrity, Judged, LegalValue, Policy, Report, Role, SignatureKind,
+    Arrival, Class, Evidence, Integrity, Judged, Known, LegalValue, Policy, Report, Role, SignatureKind,
     SignatureReport, Verdict, judge,
 };
 pub use limits::Limits;

@@ -2,6 +2,7 @@
 
 use crate::asn1::{self, broken, members};
 use crate::cms::{self, Parts, SignedData};
+use crate::judge::Known;
 use crate::limits::Limits;
 use crate::message::{Code, Reason};
 use certs::algorithm::Digest;
@@ -362,13 +363,18 @@ pub enum TokenVerdict {
 impl Token {
     /// Reads a token.
     pub fn read(bytes: &[u8], limits: &Limits) -> Result<Self, Reason> {
+        Self::read_known(bytes, limits, &Known::default())
+    }
+
+    /// Reads a token whose certificates may have been read before.
+    pub(crate) fn read_known(bytes: &[u8], limits: &Limits, known: &Known) -> Result<Self, Reason> {
         let cms = cms::read(bytes, limits)?;
         if cms.content_type != asn1::TST_INFO {
             return Err(Reason::new(Code::CmsContentType));
         }
         let content = cms.content.clone().ok_or(Reason::new(Code::CmsContentType))?;
         let info = Info::read(&content)?;
-        let certificates = parse_certificates(&cms.certificates, limits);
+        let certificates = known.certificates(&cms.certificates, limits);
         let Info { digest, imprint, at, policy, serial, nonce, authority } = info;
         Ok(Self { cms, content, certificates, digest, imprint, at, policy, serial, nonce, authority })
     }
@@ -396,6 +402,19 @@ impl Token {
         now: i64,
         certificate_limits: &certs::Limits,
     ) -> TokenVerdict {
+        self.judge_known(evidence, trust, now, now, certificate_limits)
+    }
+
+    /// [`Self::judge`] for a token that is proven to have existed at `known_at`: that is when its authority's certificates
+    /// have to be good still, since nobody guards the key of one that has expired (EN 319 102-1 §5.6.2).
+    pub(crate) fn judge_known(
+        &self,
+        evidence: &Evidence,
+        trust: &TrustStore,
+        now: i64,
+        known_at: i64,
+        certificate_limits: &certs::Limits,
+    ) -> TokenVerdict {
         let at_hand = self.certificates.iter().chain(&evidence.certificates);
         let Some(signer) = self.cms.find_signer(at_hand) else {
             return TokenVerdict::Invalid(Reason::of(
@@ -409,7 +428,10 @@ impl Token {
         let mut question = Question::new(Purpose::Timestamp, self.at);
         question.now = Some(now);
         match path::judge(&signer, evidence, trust, &question, certificate_limits) {
-            PathVerdict::Valid(path) if compromised(&path) => {
+            PathVerdict::Valid(path) if expired(&path, known_at) => {
+                TokenVerdict::Invalid(Reason::new(Code::TimestampExpired))
+            }
+            PathVerdict::Valid(path) if compromised(&path, known_at) => {
                 TokenVerdict::Invalid(Reason::of(Code::TimestampInvalid, "authority compromised"))
             }
             PathVerdict::Valid(path) => {
@@ -453,10 +475,17 @@ fn is_named(certificate: &Certificate, stated: &GeneralName) -> bool {
     is_subject || certificate.alt_names().contains(stated)
 }
 
-/// A key in strange hands can stamp any moment: its tokens prove nothing (RFC 3161 §4 item 1).
-fn compromised(path: &path::Path) -> bool {
+/// A certificate below the anchor had expired when the token was first proven to exist.
+fn expired(path: &path::Path, known_at: i64) -> bool {
+    let anchor = path.anchor().certificate();
+    path.certificates().iter().any(|own| own != anchor && own.not_after() < known_at)
+}
+
+/// A key in strange hands can stamp any moment: its tokens prove nothing, unless they existed before (RFC 3161 §4
+/// item 1).
+fn compromised(path: &path::Path, known_at: i64) -> bool {
     path.statuses().iter().any(|status| match &status.standing {
-        Standing::RevokedLater(facts) => matches!(
+        Standing::RevokedLater(facts) if facts.effective_at() <= known_at => matches!(
             facts.reason,
             RevocationReason::KeyCompromise | RevocationReason::CaCompromise | RevocationReason::AaCompromise
         ),

@@ -2,7 +2,7 @@
 //! machine; run by hand:
 //! `cargo test --release -p certs --test certs speed -- --ignored --nocapture`, beside
 //! `openssl speed rsa2048 ecdsap256 ecdsap384 ed25519`.
-#![allow(clippy::print_stdout)] // a measurement prints what it measured
+
 #![allow(clippy::print_stdout)] // what was measured
 
 use certs::issue::world;

@@ -1,6 +1,7 @@
 //! A signature as the judge sees it, whatever file it came from. Each format's reader turns its facts into claims;
 //! from here on nobody asks which format it was.
 
+use super::pieces::Pieces;
 use super::verdict::SignatureKind;
 use crate::cms::Signer;
 use crate::coverage::Coverage;
@@ -42,6 +43,8 @@ pub(crate) struct Claim<'a> {
 pub(crate) enum Container<'a> {
     /// CMS with one signer, over pieces of the file.
     Cms(CmsClaim<'a>),
+    /// CMS over the SHA-1 digest of pieces of the file (PDF's `adbe.pkcs7.sha1`).
+    Sha1(CmsClaim<'a>),
     /// One of the signers of a CMS file or of a mail, over content inside it or beside it.
     Signer(Box<SignerClaim<'a>>),
     /// An RFC 3161 token over pieces of the file.
@@ -49,7 +52,7 @@ pub(crate) enum Container<'a> {
         /// The token.
         der: Cow<'a, [u8]>,
         /// What it has to be over.
-        pieces: Vec<&'a [u8]>,
+        pieces: Pieces<'a>,
     },
     /// A signature in XML.
     Xml(XmlClaim<'a>),
@@ -60,7 +63,7 @@ pub(crate) struct CmsClaim<'a> {
     /// `ContentInfo`.
     pub(crate) der: Cow<'a, [u8]>,
     /// The content, which is outside the container.
-    pub(crate) pieces: Vec<&'a [u8]>,
+    pub(crate) pieces: Pieces<'a>,
     /// The form promises a signing-certificate attribute (CAdES, PAdES).
     pub(crate) is_cades: bool,
 }

@@ -4,13 +4,13 @@ use super::claim::{CmsClaim, Intact, SignerClaim};
 use super::signature::{Step, Work, failed, unclear};
 use super::verdict::{Integrity, SubIndication};
 use crate::asn1;
-use crate::cms::{self, Signer, digest_pieces};
+use crate::cms::{self, SignedData, Signer};
 use crate::judge::revocation_evidence;
 use crate::message::{Code, Reason};
-use crate::tst::parse_certificates;
 use certs::Certificate;
 use certs::algorithm::Digest;
 use mail::Timestamp;
+use std::borrow::Cow;
 
 /// What a signer has to have signed.
 struct Over<'c> {
@@ -26,13 +26,38 @@ impl Work<'_> {
             Ok(data) => data,
             Err(reason) => return self.damaged(reason),
         };
+        self.opened(claim, data)
+    }
+
+    /// Opens a CMS container that holds the SHA-1 digest of the bytes instead of the bytes
+    /// (`adbe.pkcs7.sha1`, ISO 32000-1 §12.8.3.3.1). At best it is weak.
+    pub(super) fn open_sha1(&mut self, claim: &CmsClaim<'_>) -> Step<Intact> {
+        let mut data = match cms::read(&claim.der, &self.policy.limits) {
+            Ok(data) => data,
+            Err(reason) => return self.damaged(reason),
+        };
+        let Some(inside) = data.content.take() else {
+            return self.damaged(Reason::new(Code::CmsContentType));
+        };
+        if claim.pieces.digest(Digest::Sha1) != *inside {
+            self.report.integrity = Integrity::Broken;
+            return failed(SubIndication::HashFailure, Reason::new(Code::CmsDigest));
+        }
+        let inner = CmsClaim { der: Cow::Borrowed(&[]), pieces: vec![&*inside].into(), is_cades: false };
+        let mut intact = self.opened(&inner, data)?;
+        intact.weak.insert(0, Reason::new(Code::WeakDigest));
+        intact.weak.dedup();
+        Ok(intact)
+    }
+
+    fn opened(&mut self, claim: &CmsClaim<'_>, data: SignedData) -> Step<Intact> {
         self.note_signer(&data.signer);
         // The content is outside and plain: content inside would be a second truth.
         if data.content.is_some() || data.content_type != asn1::DATA {
             return self.damaged(Reason::new(Code::CmsContentType));
         }
-        let certificates = parse_certificates(&data.certificates, &self.policy.limits);
-        let digest = |digest| digest_pieces(digest, &claim.pieces);
+        let certificates = self.policy.certificates(&data.certificates);
+        let digest = |digest| claim.pieces.digest(digest);
         let over = Over { pieces: &claim.pieces, digest: &digest, is_cades: claim.is_cades };
         let signer = self.certificate_of(&data.signer, &over, &certificates)?;
         let (crls, ocsp) = revocation_evidence(&data.crls, &data.ocsp, self.policy);

@@ -2,6 +2,8 @@
 //! are those that were signed is the container's matter: see `cms` beside this file.
 
 use super::claim::{Claim, Claims, Container, Intact};
+use super::pieces::Pieces;
+use super::proof::{Places, Proofs, add_standing};
 use super::report::{CertificateReport, EvidenceReport, Missing, SignatureReport, readable};
 use super::verdict::{Class, Indication, Integrity, Role, SignatureKind, SubIndication, TimeSource, Verdict};
 use super::{Policy, gather, revocation_evidence};
@@ -13,6 +15,7 @@ use certs::path::{self, Defect, Evidence, Lack, PathVerdict, Question};
 use certs::revocation::Source;
 use certs::trust::Purpose;
 use mail::Timestamp;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// A report and what it lacks.
@@ -34,17 +37,29 @@ const ORDER_TOLERANCE: i64 = 300;
 /// Judges all signatures, the last first, since a later document timestamp proves when an earlier one existed.
 pub(crate) fn judge_all(
     claims: &Claims<'_>,
+    places: &Places,
     policy: &Policy,
     evidence: &Evidence,
     now: Timestamp,
 ) -> Vec<Judgement> {
     let evidence = gather(evidence, &claims.store, policy);
+    let mut proofs = Proofs::new(places, policy, now);
     let mut proven: Option<Timestamp> = None;
     let mut judgements = Vec::new();
-    for claim in claims.signatures.iter().rev() {
-        let judgement = Work::new(claim, policy, &evidence, now, proven).run();
-        if judgement.report.kind == SignatureKind::Timestamp && judgement.report.class.is_good() {
-            proven = judgement.report.time.or(proven);
+    for (index, claim) in claims.signatures.iter().enumerate().rev() {
+        let standing = proofs.standing(&evidence, policy);
+        let known_at = proofs.known_at(proofs.end(index));
+        let mut work = Work::new(claim, policy, &standing, now, proven, known_at);
+        if matches!(standing, Cow::Owned(_)) {
+            work.report.notes.push(Reason::new(Code::EvidenceNoProof));
+        }
+        let judgement = work.run();
+        if judgement.report.kind == SignatureKind::Timestamp
+            && judgement.report.class.is_good()
+            && let Some(time) = judgement.report.time
+        {
+            proven = Some(time);
+            proofs.stamped(proofs.end(index), time);
         }
         judgements.push(judgement);
     }
@@ -83,6 +98,8 @@ pub(super) struct Work<'a> {
     now: Timestamp,
     /// Existence proven by a later document timestamp.
     proven: Option<Timestamp>,
+    /// When it existed at the latest, Unix seconds: proven, kept since, or now.
+    known_at: i64,
     pub(super) report: SignatureReport,
     lacks: Vec<Lack>,
     weak: Vec<Reason>,
@@ -115,6 +132,7 @@ impl<'a> Work<'a> {
         evidence: &'a Evidence,
         now: Timestamp,
         proven: Option<Timestamp>,
+        known_at: i64,
     ) -> Self {
         let report = SignatureReport {
             field: claim.field.clone(),
@@ -149,6 +167,7 @@ impl<'a> Work<'a> {
             evidence,
             now,
             proven,
+            known_at,
             report,
             lacks: Vec::new(),
             weak: Vec::new(),
@@ -165,6 +184,7 @@ impl<'a> Work<'a> {
             Err(reason) => self.no_signature(reason),
             Ok(Container::Token { der, pieces }) => self.document_timestamp(der, pieces),
             Ok(Container::Cms(cms)) => self.open_cms(cms).and_then(|intact| self.signature(intact)),
+            Ok(Container::Sha1(cms)) => self.open_sha1(cms).and_then(|intact| self.signature(intact)),
             Ok(Container::Signer(one)) => self.open_signer(one).and_then(|intact| self.signature(intact)),
             Ok(Container::Xml(xml)) => self.open_xml(xml).and_then(|intact| self.signature(intact)),
         };
@@ -181,6 +201,7 @@ impl<'a> Work<'a> {
             Code::SigSubFilter | Code::XmlTransform | Code::Budget => {
                 unclear(SubIndication::SigConstraintsFailure, reason)
             }
+            Code::SigSubFilterWeak => unclear(SubIndication::CryptoConstraintsFailureNoPoe, reason),
             Code::ContentMissing | Code::XmlExternal => unclear(SubIndication::SignedDataNotFound, reason),
             Code::ContentDiffers => {
                 self.report.integrity = Integrity::Broken;
@@ -224,14 +245,14 @@ impl<'a> Work<'a> {
     }
 
     /// A document timestamp: a token over the file.
-    fn document_timestamp(&mut self, der: &[u8], pieces: &[&[u8]]) -> Step {
+    fn document_timestamp(&mut self, der: &[u8], pieces: &Pieces<'_>) -> Step {
         self.report.role = Role::Timestamp;
         self.report.profile = Some("RFC 3161");
-        let token = match Token::read(der, &self.policy.limits) {
+        let token = match Token::read_known(der, &self.policy.limits, &self.policy.known) {
             Ok(token) => token,
             Err(reason) => return self.damaged(reason),
         };
-        if !token.is_over(pieces) {
+        if pieces.digest(token.digest) != token.imprint {
             self.report.integrity = Integrity::Broken;
             return failed(SubIndication::HashFailure, Reason::new(Code::CmsDigest));
         }
@@ -251,6 +272,9 @@ impl<'a> Work<'a> {
             }
             TokenVerdict::Invalid(reason) if reason.code == Code::TimestampUntrusted => {
                 unclear(SubIndication::NoCertificateChainFound, reason)
+            }
+            TokenVerdict::Invalid(reason) if reason.code == Code::TimestampExpired => {
+                unclear(SubIndication::OutOfBoundsNoPoe, reason)
             }
             TokenVerdict::Invalid(reason) => failed(SubIndication::SigCryptoFailure, reason),
             TokenVerdict::Undecided { lacks } => self.undecided(lacks),
@@ -288,10 +312,10 @@ impl<'a> Work<'a> {
         evidence.certificates.extend(token.certificates().iter().cloned());
         let (crls, ocsp) = token.revocation();
         let (crls, ocsp) = revocation_evidence(crls, ocsp, self.policy);
-        evidence.crls.extend(crls);
-        evidence.ocsp.extend(ocsp);
+        add_standing(&mut evidence, crls, ocsp, self.policy, self.known_at);
         let limits = &self.policy.certificate_limits;
-        let verdict = token.judge(&evidence, &self.policy.trust, self.now.secs(), limits);
+        let verdict =
+            token.judge_known(&evidence, &self.policy.trust, self.now.secs(), self.known_at, limits);
         if let TokenVerdict::Valid { path, .. } = &verdict {
             self.record(path, &evidence);
         }
@@ -307,8 +331,7 @@ impl<'a> Work<'a> {
         self.weak.extend(weak);
         let mut evidence = self.evidence.clone();
         evidence.certificates.extend(certificates);
-        evidence.crls.extend(crls);
-        evidence.ocsp.extend(ocsp);
+        add_standing(&mut evidence, crls, ocsp, self.policy, self.known_at);
         self.find_time(&tokens)?;
         self.note_profile();
         self.path(&signer, &evidence)
@@ -361,7 +384,7 @@ impl<'a> Work<'a> {
     fn find_time(&mut self, tokens: &[(Vec<u8>, Vec<u8>)]) -> Step {
         let mut undecided = Vec::new();
         for (bytes, over) in tokens {
-            let token = match Token::read(bytes, &self.policy.limits) {
+            let token = match Token::read_known(bytes, &self.policy.limits, &self.policy.known) {
                 Ok(token) => token,
                 Err(reason) => {
                     return failed(
@@ -383,7 +406,9 @@ impl<'a> Work<'a> {
                     }
                     self.weak.extend(weak.then(|| Reason::new(Code::WeakDigest)));
                 }
-                TokenVerdict::Invalid(reason) if reason.code == Code::TimestampUntrusted => {
+                TokenVerdict::Invalid(reason)
+                    if matches!(reason.code, Code::TimestampUntrusted | Code::TimestampExpired) =>
+                {
                     self.report.notes.push(reason);
                 }
                 TokenVerdict::Invalid(reason) => return failed(SubIndication::SigCryptoFailure, reason),
@@ -453,13 +478,14 @@ impl<'a> Work<'a> {
     /// The standard's word for each defect (ETSI EN 319 102-1 §5.2.6, §5.3).
     fn bad_path(&self, reason: &path::Reason) -> Step {
         let leaf = reason.depth == 0;
-        let proven = self.is_proven();
+        // A document timestamp says only that the signature existed by then; it may be much older.
+        let dated = self.report.time_source == TimeSource::Timestamp;
         let say = |code: Code| Reason::of(code, format_args!("certificate {}", reason.depth));
         match &reason.defect {
-            Defect::Revoked(_) if leaf && proven => failed(SubIndication::Revoked, say(Code::Revoked)),
+            Defect::Revoked(_) if leaf && dated => failed(SubIndication::Revoked, say(Code::Revoked)),
             Defect::Revoked(_) if leaf => unclear(SubIndication::RevokedNoPoe, say(Code::RevokedNoProof)),
             Defect::Revoked(_) => unclear(SubIndication::RevokedCaNoPoe, say(Code::Revoked)),
-            Defect::Expired(_) if leaf && proven => failed(SubIndication::Expired, say(Code::Expired)),
+            Defect::Expired(_) if leaf && dated => failed(SubIndication::Expired, say(Code::Expired)),
             Defect::Expired(_) => unclear(SubIndication::OutOfBoundsNoPoe, say(Code::Expired)),
             Defect::NotYetValid(_) if leaf => failed(SubIndication::NotYetValid, say(Code::NotYetValid)),
             Defect::AnchorHierarchy(_) => {

@@ -22,7 +22,7 @@ pub(super) fn claims<'a>(input: &'a Input, limits: &Limits) -> Result<Claims<'a>
     // Without the content nothing is proven, but the reader wants to know what the token says.
     let claimed = Token::read(&der, limits).ok().map(|token| Timestamp::from_secs(token.at));
     let container = match &input.content {
-        Some(content) => Ok(Container::Token { der: Cow::Owned(der), pieces: vec![content] }),
+        Some(content) => Ok(Container::Token { der: Cow::Owned(der), pieces: vec![&**content].into() }),
         None => Err(Reason::new(Code::ContentMissing)),
     };
     let claim = Claim {

@@ -1,9 +1,12 @@
 //! Stories of signed documents, told with our own makers, with other people's programs, and by vandals.
 
+mod archive;
+mod attacks;
 mod bundle;
 mod c14n;
 mod cms_files;
 mod cms_vandals;
+mod corpus;
 mod interop;
 mod mails;
 mod roles;
