@@ -92,6 +92,7 @@ pub fn fragment(report: &Report, lang: Lang, extra: &Extra) -> String {
     verdict(&mut out, report, lang, !extra.banner.is_empty());
     out.push_str(&extra.note);
     why(&mut out, report, lang);
+    remarks(&mut out, report, lang);
     unchecked(&mut out, report, lang);
     signatures(&mut out, report, lang, extra);
     roles(&mut out, extra.legal.as_ref(), lang);
@@ -171,6 +172,17 @@ fn why(out: &mut String, report: &Report, lang: Lang) {
     }
 }
 
+/// What is worth knowing of the document and does not change the verdict: in a mail, that sender and signer differ.
+fn remarks(out: &mut String, report: &Report, lang: Lang) {
+    if report.notes.is_empty() {
+        return;
+    }
+    let mut items = String::new();
+    report.notes.iter().for_each(|note| reason_item(&mut items, note, lang));
+    let title = lang.pick("Lưu ý", "Remarks");
+    let _ = write!(out, "<section class=\"remarks\">\n<h2>{title}</h2>\n<ul>\n{items}</ul>\n</section>\n");
+}
+
 /// What could not be checked, and what to do about it.
 fn unchecked(out: &mut String, report: &Report, lang: Lang) {
     let mut items: Vec<String> = Vec::new();
@@ -191,11 +203,6 @@ fn unchecked(out: &mut String, report: &Report, lang: Lang) {
         }
     }
     items.dedup();
-    for note in &report.notes {
-        let mut item = String::new();
-        reason_item(&mut item, note, lang);
-        items.push(item);
-    }
     let title = lang.pick("Những gì chưa kiểm tra được", "What could not be checked");
     let _ = write!(out, "<section class=\"unchecked\">\n<h2>{title}</h2>\n");
     if items.is_empty() {
