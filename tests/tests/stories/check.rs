@@ -143,6 +143,32 @@ async fn evidence_judges_again(program: &Program, doc_id: &str, file: &Path) {
     assert_eq!(told.status.code(), Some(0), "{}", String::from_utf8_lossy(&told.stderr));
     let page = std::fs::read_to_string(page).unwrap();
     assert!(page.contains("Hợp lệ") && !page.contains("<script"));
+    assert!(
+        String::from_utf8_lossy(&told.stderr).contains("chỉ tin gói lấy từ nơi lưu trữ"),
+        "nobody stamped it"
+    );
+    // One made on the command line, stamped: nothing is left to say.
+    let own = program.data.join("bang-chung-rieng.json");
+    let own = own.to_str().unwrap();
+    let tsa = format!("http://127.0.0.1:{}/demo/tsa", program.ports.http);
+    program.must(&["verify", file, "--bundle", own, "--tsa", &tsa]).await;
+    let root_file = root.to_str().unwrap();
+    let again = tests::run(&[
+        "--config",
+        "/nonexistent",
+        "verify",
+        file,
+        "--with",
+        own,
+        "--trust",
+        root_file,
+        "--json",
+    ])
+    .await;
+    let said = String::from_utf8_lossy(&again.stderr).into_owned();
+    assert!(again.status.success() && said.is_empty(), "{said}");
+    let report: Value = serde_json::from_slice(&again.stdout).unwrap();
+    assert_eq!(report["verdict"], "valid");
     // Under anchors that nobody here has confirmed it proves nothing.
     let alone = tests::run(&["--config", "/nonexistent", "verify", file, "--with", bundle]).await;
     assert_eq!(alone.status.code(), Some(2), "{}", String::from_utf8_lossy(&alone.stdout));
