@@ -162,6 +162,7 @@ codes! {
     BundleFormat "bundle-format" "Tệp không phải là gói bằng chứng đọc được (hoặc thuộc phiên bản khác)." "The file is no evidence bundle that can be read, or of another version."
     BundleDocument "bundle-other-document" "Gói bằng chứng thuộc về một văn bản khác." "The evidence bundle belongs to another document."
     BundleDiffers "bundle-differs" "Kết quả kiểm tra lại khác với kết quả trong gói bằng chứng." "Judging again does not give the result that the evidence bundle holds."
+    BundleMoment "bundle-moment-unproven" "Không có dấu thời gian tin cậy chứng minh thời điểm của gói bằng chứng: chỉ tin gói lấy từ nơi lưu trữ đáng tin." "No trusted timestamp proves the moment of the evidence bundle: believe it only from an archive you trust."
     BundleAnchors "bundle-anchors-unconfirmed" "Gốc tin cậy trong gói bằng chứng chưa được xác nhận ở đây." "The trust anchors of the evidence bundle are not confirmed here."
     // Making.
     MakeField "make-field" "Không thể thêm trường chữ ký vào tài liệu này." "A signature field cannot be added to this document."
