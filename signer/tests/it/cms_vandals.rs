@@ -19,6 +19,9 @@ const PROTECTION: Oid = Oid::new(&[1, 2, 840, 113549, 1, 9, 52]);
 const SIGNING_CERTIFICATE: Oid = Oid::new(&[1, 2, 840, 113549, 1, 9, 16, 2, 12]);
 const SIGNING_CERTIFICATE_V2: Oid = Oid::new(&[1, 2, 840, 113549, 1, 9, 16, 2, 47]);
 const CONTENT_STAMP: Oid = Oid::new(&[1, 2, 840, 113549, 1, 9, 16, 2, 20]);
+/// A digest this program does not have, and a signature with it.
+const RIPEMD160: Oid = Oid::new(&[1, 3, 36, 3, 2, 1]);
+const RSA_WITH_RIPEMD160: Oid = Oid::new(&[1, 3, 36, 3, 3, 1, 2]);
 const ARCHIVE_STAMP: Oid = Oid::new(&[0, 4, 0, 1733, 2, 4]);
 
 fn attribute(kind: Oid, values: &[Vec<u8>]) -> Vec<u8> {
@@ -259,7 +262,7 @@ fn rfc_5652_structures_a_good_key_may_sign_and_those_it_may_not() {
         ("v2 of another",            more(v2(None, &Digest::Sha256.of(b"x"))), Some(Code::CmsBinding)),
         ("v2 with another issuer",   more(attribute(SIGNING_CERTIFICATE_V2, &[binding(None, &hash(Digest::Sha256), Some(other), serial)])), Some(Code::CmsBinding)),
         ("v2 with another serial",   more(attribute(SIGNING_CERTIFICATE_V2, &[binding(None, &hash(Digest::Sha256), Some(issuer), &[1])])), Some(Code::CmsBinding)),
-        ("v2 with an unknown hash",  more(v2(Some(TST_INFO), &[0; 16])), Some(Code::CmsAlgorithm)),
+        ("v2 with an unknown hash",  more(v2(Some(RIPEMD160), &[0; 20])), Some(Code::CmsAlgorithm)),
         ("v2 without entries",       more(attribute(SIGNING_CERTIFICATE_V2, &[value(|w| w.sequence(|w| w.sequence(|_| {})))])), Some(Code::CmsAttributes)),
         ("v2 with two values",       more(attribute(SIGNING_CERTIFICATE_V2, &[binding(None, &hash(Digest::Sha256), None, &[]), binding(None, &[0; 32], None, &[])])), Some(Code::CmsAttributes)),
         ("another digest protected", more(attribute(PROTECTION, &[protection(&identifier(certs::oids::SHA512, true), &rsa)])), Some(Code::CmsAttributes)),
@@ -287,7 +290,7 @@ fn rfc_5652_structures_a_good_key_may_sign_and_those_it_may_not() {
         ("digest with parameters",   with(|f| f.digest = value(|w| w.sequence(|w| { w.oid(&certs::oids::SHA256); w.integer(1) }))), Some(Code::CmsAlgorithm)),
         ("another digest's signature", with(|f| f.signature = rsa512.clone()), Some(Code::CmsAlgorithm)),
         ("an elliptic signature",    with(|f| f.signature = identifier(certs::oids::ECDSA_SHA256, false)), Some(Code::CmsSignature)),
-        ("an unknown signature",     with(|f| f.signature = identifier(certs::oids::MD5_WITH_RSA, true)), Some(Code::CmsAlgorithm)),
+        ("an unknown signature",     with(|f| f.signature = identifier(RSA_WITH_RIPEMD160, true)), Some(Code::CmsAlgorithm)),
         ("no signer",                with(|f| f.signers = 0), Some(Code::CertificatesOnly)),
         ("no certificate",           with(|f| f.certificates.clear()), Some(Code::CmsNoCertificate)),
         ("bytes after the end",      with(|f| f.trailing = vec![0]), Some(Code::CmsSyntax)),
