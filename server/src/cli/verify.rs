@@ -289,10 +289,12 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("file");
         let paper = signer::make::blank_pdf("t", &[]);
-        let rows: [(&[u8], &[&str], Verdict, &str); 7] = [
+        let rows: [(&[u8], &[&str], Verdict, &str); 9] = [
             (&paper, &[], Invalid, "unsigned"),
-            (&paper, &["--format", "xml"], Indeterminate, "format-unsupported"),
-            (b"<?xml version='1.0'?><a/>", &[], Indeterminate, "format-unsupported"),
+            (&paper, &["--format", "asic"], Indeterminate, "format-unsupported"),
+            (b"<?xml version='1.0'?><a/>", &[], Invalid, "unsigned"),
+            (b"From: a@x.vn\r\n\r\nhello", &[], Invalid, "unsigned"),
+            (b"\x30\x00", &[], Invalid, "cms-syntax"),
             (b"PK\x03\x04", &[], Indeterminate, "format-unsupported"),
             (b"hello", &[], Indeterminate, "format-unknown"),
             (b"hello", &["--format", "pdf"], Invalid, "pdf-header"),
