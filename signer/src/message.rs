@@ -124,6 +124,7 @@ codes! {
     MailHeadersDiffer "mail-headers-differ" "Tiêu đề bên ngoài của thư khác với tiêu đề đã ký." "A header field of the message differs from the signed one."
     MailDateDiffers "mail-date-differs" "Ngày gửi thư khác xa thời điểm ký." "The message's date is far from the time of signing."
     FromAmbiguous "from-ambiguous" "Không xác định được duy nhất một địa chỉ người gửi (From)." "The sender (From) is not exactly one clear address."
+    FromMissing "from-missing" "Thư không nêu người gửi (From)." "The message names no sender (From)."
     FromNotSigner "from-not-signer" "Địa chỉ người gửi (From) không có trong chứng thư số của người ký." "The sender's address (From) is not in the signer's certificate."
     // Certificate and path.
     Untrusted "untrusted" "Chứng thư số không thuộc gốc tin cậy của chữ ký số chuyên dùng công vụ." "The certificate does not chain to a trusted root."

@@ -14,6 +14,7 @@ mod receipt;
 mod release;
 mod serve;
 mod sign;
+mod sign_file;
 mod timestamp;
 mod trust;
 mod verify;
@@ -74,8 +75,8 @@ enum Command {
     Ledger(ledger::LedgerCommand),
     /// Judge the signatures of a document.
     Verify(verify::Verify),
-    /// Sign a PDF.
-    Sign(sign::Sign),
+    /// Sign PDFs, other files, mail.
+    Sign(Box<sign::Sign>),
     /// Prove that a file exists now.
     Timestamp(timestamp::Timestamp),
     /// Certificates.

@@ -102,14 +102,14 @@ impl Release<'_> {
 }
 
 /// The certificate that stands over the others.
-fn top(certificates: &[Certificate]) -> Option<&Certificate> {
+pub(super) fn top(certificates: &[Certificate]) -> Option<&Certificate> {
     let is_over_all = |one: &&Certificate| {
         one.is_self_issued() || !certificates.iter().any(|other| other.subject() == one.issuer())
     };
     certificates.iter().find(is_over_all)
 }
 
-fn add(trust: &mut TrustStore, certificate: &Certificate, purpose: Purpose) -> anyhow::Result<()> {
+pub(super) fn add(trust: &mut TrustStore, certificate: &Certificate, purpose: Purpose) -> anyhow::Result<()> {
     let known = trust.find(certificate.sha256());
     let mut purposes = known.map(|anchor| anchor.purposes().to_vec()).unwrap_or_default();
     let hierarchy = known.map_or(Hierarchy::Other, Anchor::hierarchy);
@@ -123,16 +123,16 @@ fn newest(judged: &Judged) -> Option<&SignatureReport> {
 }
 
 /// Good, or good as far as anybody could be asked.
-fn is_good(judged: &Judged) -> bool {
+pub(super) fn is_good(judged: &Judged) -> bool {
     newest(judged).is_some_and(|s| s.verdict == Verdict::Valid || s.class == Class::UnknownRevocation)
 }
 
 /// A timestamp is there, and it is somebody's whom the installation does not know.
-fn has_strange_stamp(judged: &Judged) -> bool {
+pub(super) fn has_strange_stamp(judged: &Judged) -> bool {
     newest(judged).is_some_and(|s| s.notes.iter().any(|note| note.code == Code::TimestampUntrusted))
 }
 
-fn refusal(judged: &Judged) -> anyhow::Error {
+pub(super) fn refusal(judged: &Judged) -> anyhow::Error {
     let report = judged.report();
     let reasons = newest(judged).map(|s| s.reasons.as_slice()).unwrap_or_default();
     match reasons.iter().chain(&report.reasons).next() {

@@ -169,8 +169,9 @@ impl Verify {
         let read = |file: &PathBuf| files::read(file, Limits::default().file_bytes);
         let content = self.content.as_ref().map(read).transpose()?.map(Arc::from);
         let input = Input::from(read(&self.file)?).of(self.format).with_content(content);
-        if input.content.is_some() && input.known_format() == Some(Format::Pdf) {
-            anyhow::bail!("--content does not go with a PDF, which holds its content (PDF đã chứa nội dung)");
+        let holds_content = matches!(input.known_format(), Some(Format::Pdf | Format::Smime));
+        if input.content.is_some() && holds_content {
+            anyhow::bail!("--content does not go with a PDF or a mail, which hold it (tệp đã chứa nội dung)");
         }
         Ok(input)
     }
@@ -209,6 +210,7 @@ fn text(file: &Path, report: &Report) -> String {
     let _ = writeln!(out, "  Tính toàn vẹn / Integrity: {}", integrity_words(report.integrity));
     let _ = writeln!(out, "  SHA-256: {} ({} byte)", report.sha256, report.size);
     reasons(&mut out, "  ", &report.reasons);
+    reasons(&mut out, "  ", &report.notes);
     for (number, signature) in report.signatures.iter().enumerate() {
         signature_text(&mut out, number + 1, signature);
     }
@@ -236,6 +238,9 @@ fn signature_text(out: &mut String, number: usize, signature: &SignatureReport) 
             TimeSource::None => "không rõ / unknown",
         };
         let _ = writeln!(out, "     Thời gian / Time: {} ({source})", time.to_rfc3339_vietnam());
+    }
+    if let Some(profile) = signature.profile {
+        let _ = writeln!(out, "     Dạng / Form: {profile}");
     }
     let scope = match signature.covers_whole_document {
         true => "toàn bộ tệp / the whole file",
@@ -284,10 +289,12 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("file");
         let paper = signer::make::blank_pdf("t", &[]);
-        let rows: [(&[u8], &[&str], Verdict, &str); 7] = [
+        let rows: [(&[u8], &[&str], Verdict, &str); 9] = [
             (&paper, &[], Invalid, "unsigned"),
-            (&paper, &["--format", "xml"], Indeterminate, "format-unsupported"),
-            (b"<?xml version='1.0'?><a/>", &[], Indeterminate, "format-unsupported"),
+            (&paper, &["--format", "asic"], Indeterminate, "format-unsupported"),
+            (b"<?xml version='1.0'?><a/>", &[], Invalid, "unsigned"),
+            (b"From: a@x.vn\r\n\r\nhello", &[], Invalid, "unsigned"),
+            (b"\x30\x00", &[], Invalid, "cms-syntax"),
             (b"PK\x03\x04", &[], Indeterminate, "format-unsupported"),
             (b"hello", &[], Indeterminate, "format-unknown"),
             (b"hello", &["--format", "pdf"], Invalid, "pdf-header"),

@@ -58,5 +58,5 @@ pub(super) fn claims<'a>(input: &'a Input, limits: &Limits) -> Result<Claims<'a>
 
 fn whole(mail: Mail<'_>) -> Whole {
     let Mail { from, sent_at, remarks, doubts, .. } = mail;
-    Whole { doubts, remarks, sender: from.ok(), sent_at }
+    Whole { doubts, remarks, sender: from.ok().flatten(), sent_at }
 }

@@ -27,8 +27,8 @@ const PARTS_MAX: usize = 256;
 /// A message taken apart as far as its signature needs.
 #[derive(Debug)]
 pub struct Mail<'a> {
-    /// The one address in `From`, or why there is no such thing.
-    pub from: Result<EmailAddress, Reason>,
+    /// The one address in `From`, if there is a `From`; or why there is no such thing.
+    pub from: Result<Option<EmailAddress>, Reason>,
     /// `Date`.
     pub sent_at: Option<Timestamp>,
     /// What is signed, if anything is.
@@ -86,10 +86,12 @@ pub fn read<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Mail<'a>, Reason> {
         }
         _ => {}
     }
-    if let Err(reason) = &mail.from
-        && !matches!(mail.body, Body::Unsigned)
-    {
-        mail.doubts.push(reason.clone());
+    if !matches!(mail.body, Body::Unsigned) {
+        match &mail.from {
+            Ok(Some(_)) => {}
+            Ok(None) => mail.remarks.push(Reason::new(Code::FromMissing)),
+            Err(reason) => mail.doubts.push(reason.clone()),
+        }
     }
     Ok(mail)
 }
@@ -151,7 +153,8 @@ impl<'a> Mail<'a> {
         for name in ["from", "to", "cc", "subject", "date"] {
             let words = |header: &Header<'_>| header.fields(name).map(header::unfolded).collect::<Vec<_>>();
             let (shown, signed) = (words(&outer), words(&inner));
-            if signed.is_empty() || shown == signed {
+            // A field that stands inside only contradicts nothing.
+            if shown.is_empty() || signed.is_empty() || shown == signed {
                 continue;
             }
             let reason = Reason::of(Code::MailHeadersDiffer, name);

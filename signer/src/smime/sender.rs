@@ -8,11 +8,13 @@ fn ambiguous(what: &str) -> Reason {
     Reason::of(Code::FromAmbiguous, what)
 }
 
-/// The address in `From`. Errors: [`Code::FromAmbiguous`] when there is none, more than one, or one that could be read
-/// in two ways.
-pub(super) fn from(header: &Header<'_>) -> Result<EmailAddress, Reason> {
+/// The address in `From`; `None` where there is no such field: a signed MIME entity on its own names no sender, so
+/// nobody's name is borrowed.
+///
+/// Errors: [`Code::FromAmbiguous`] when it holds no address, more than one, or one that could be read in two ways.
+pub(super) fn from(header: &Header<'_>) -> Result<Option<EmailAddress>, Reason> {
     let value = header.single("from").map_err(|_| ambiguous("From stands twice"))?;
-    let value = value.ok_or(ambiguous("no From"))?;
+    let Some(value) = value else { return Ok(None) };
     let text = std::str::from_utf8(value).map_err(|_| ambiguous("From is no text"))?;
     let own = address(text).map_err(|reason| Reason { code: Code::FromAmbiguous, ..reason })?;
     // The reader that shows mail in this house has to see the same; where it does not, somebody wrote the field so
@@ -29,7 +31,7 @@ pub(super) fn from(header: &Header<'_>) -> Result<EmailAddress, Reason> {
         name.contains(['@', '＠']) && name.trim().parse::<EmailAddress>().ok().as_ref() != Some(&own);
     match misleads {
         true => Err(ambiguous("the name looks like another address")),
-        false => Ok(own),
+        false => Ok(Some(own)),
     }
 }
 
@@ -95,7 +97,7 @@ mod tests {
     fn of(value: &str) -> Result<String, Code> {
         let text = format!("From: {value}\r\n\r\n");
         let header = Header::read(text.as_bytes()).map_err(|r| r.code)?;
-        from(&header).map(|address| address.to_string()).map_err(|r| r.code)
+        from(&header).map(|address| address.unwrap().to_string()).map_err(|r| r.code)
     }
 
     #[test]

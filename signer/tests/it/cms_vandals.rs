@@ -608,7 +608,7 @@ fn r82_a_seal_beside_a_leader_covers_nobody() {
         let found = judged(&with_signers(&base.make(), &infos));
         assert_eq!(found.verdict(), Verdict::Valid, "{}", line(&found));
         let LegalValue::ForInformation { because } = found.legal_value(Arrival::Exchange) else { panic!() };
-        assert_eq!(because.iter().map(|r| r.code).collect::<Vec<_>>(), [Code::SealOrder]);
+        assert_eq!(because.iter().map(|r| r.code).collect::<Vec<_>>(), [Code::SealOrder, Code::NotPdf]);
     }
 }
 

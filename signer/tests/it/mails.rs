@@ -3,8 +3,10 @@
 use crate::cms_files::{clerks, evidence_of_today, path, today};
 use crate::interop::{check, write};
 use crate::world::{NOON, World, at, line};
+use proptest::prelude::*;
 use signer::make::{CmsSigning, MailDraft, MailForm};
 use signer::{Class, Code, Evidence, Format, Integrity, Judged, Limits, Verdict, judge};
+use std::sync::OnceLock;
 
 const LETTER: &str = "From: Nguyen Van A <a@thunghiem.gov.vn>\r\n\
     To: vp@thunghiem.gov.vn\r\n\
@@ -132,6 +134,21 @@ fn we_accept_the_mail_openssl_signs() {
             );
         }
     }
+}
+
+#[test]
+fn a_signed_entity_that_names_no_sender_borrows_no_name() {
+    let whole = signed(MailForm::Clear);
+    let (_, rest) = whole.split_once("MIME-Version").unwrap();
+    let verdict = judged(&format!("MIME-Version{rest}"));
+    assert_eq!(
+        (verdict.verdict(), notes(&verdict)),
+        (Verdict::Valid, vec![Code::FromMissing]),
+        "{}",
+        line(&verdict)
+    );
+    let verdict = judged(&format!("From: \r\nMIME-Version{rest}"));
+    assert_eq!(verdict.verdict(), Verdict::Indeterminate, "{}", line(&verdict));
 }
 
 #[test]
@@ -264,6 +281,53 @@ fn what_vandals_do_to_mail() {
         }
         assert_ne!(verdict.verdict(), Verdict::Valid, "{what}");
         assert_eq!(codes(&verdict), expected, "{what}: {}", line(&verdict));
+    }
+}
+
+#[test]
+fn no_byte_of_the_signed_part_changes_unseen() {
+    let world = World::get();
+    let (policy, evidence) = (world.policy(), world.evidence(NOON + 120));
+    let verdict = |mail: Vec<u8>| judge(mail, &policy, &evidence, at(NOON + 3600)).verdict();
+    let clear = signed(MailForm::Clear).into_bytes();
+    let begin = find(&clear, b"\r\n--cv-");
+    let start = begin + 2 + clear[begin + 2..].iter().position(|b| *b == b'\n').unwrap() + 1;
+    let end = start + find(&clear[start..], b"\r\n--cv-");
+    for spot in start..end {
+        let mut copy = clear.clone();
+        copy[spot] ^= 1 << (spot % 8);
+        assert_ne!(verdict(copy), Verdict::Valid, "byte {spot} of {start}..{end}");
+    }
+    let opaque = signed(MailForm::Opaque).into_bytes();
+    for mail in [&clear, &opaque] {
+        // What is cut off after the closing delimiter, or after the last base64, is a line end.
+        for keep in (0..mail.len() - 4).step_by(5) {
+            assert_ne!(verdict(mail[..keep].to_vec()), Verdict::Valid, "cut at {keep} of {}", mail.len());
+        }
+    }
+}
+
+fn find(bytes: &[u8], part: &[u8]) -> usize {
+    bytes.windows(part.len()).position(|w| w == part).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn readers_of_mail_survive_anything(bytes in proptest::collection::vec(any::<u8>(), 1..40), spot in 0usize..100_000) {
+        static MAILS: OnceLock<[Vec<u8>; 2]> = OnceLock::new();
+        let mails = MAILS.get_or_init(|| [MailForm::Clear, MailForm::Opaque].map(|form| signed(form).into_bytes()));
+        for mail in mails {
+            let mut copy = mail.clone();
+            let spot = spot % copy.len();
+            copy.splice(spot..spot, bytes.iter().copied());
+            signer::fuzz::mail(&copy);
+            for (place, byte) in copy[spot..].iter_mut().zip(&bytes) {
+                *place ^= *byte;
+            }
+            signer::fuzz::mail(&copy);
+        }
     }
 }
 
