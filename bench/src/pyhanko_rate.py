@@ -9,7 +9,8 @@ import time
 
 from pyhanko.keys import load_cert_from_pemder
 from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.sign.validation import validate_pdf_ltv_signature, RevocationInfoValidationType
+from pyhanko.sign.validation import validate_pdf_signature
+from pyhanko.sign.validation.dss import DocumentSecurityStore
 
 logging.disable(logging.CRITICAL)
 path, root, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
@@ -19,11 +20,10 @@ anchor = load_cert_from_pemder(root)
 
 def judge():
     reader = PdfFileReader(io.BytesIO(content))
+    store = DocumentSecurityStore.read_dss(reader)
     for sig in reader.embedded_regular_signatures:
-        status = validate_pdf_ltv_signature(
-            sig, RevocationInfoValidationType.PADES_LT,
-            validation_context_kwargs={"trust_roots": [anchor], "allow_fetching": False},
-        )
+        context = store.as_validation_context({"trust_roots": [anchor], "allow_fetching": False})
+        status = validate_pdf_signature(sig, context, context)
         assert status.bottom_line, status.summary()
 
 

@@ -1,6 +1,7 @@
 //! How fast documents are judged, on one core: `cargo run --release -p signer --example judge_speed`.
-//! `--only NAME` stays with one of `one-lt`, `two-lt`, `twenty-five`, `fifty` (revisions), `100-mb`. With a folder as argument the documents are
-//! written there, with the certificates and lists they need, for other programs.
+//! `--only NAME` stays with one of `one-lt`, `two-lt`, `twenty-five`, `fifty` (revisions), `100-mb`, `many-objects`. With
+//! a folder as argument the documents are written there, with the certificates and lists they need, for other programs.
+//! `--memory FILE` judges one of those in a process that has done nothing else, and says what memory that took.
 
 #![allow(clippy::print_stdout)]
 
@@ -13,8 +14,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use world::{NOON, World, at};
 
-/// A page with a picture that does not compress, so that the file has about `size` bytes.
-fn page(size: usize) -> Vec<u8> {
+/// A page with a picture that does not compress, so that the file has about `size` bytes, and small objects.
+fn page(size: usize, objects: usize) -> Vec<u8> {
     let mut noise = Vec::with_capacity(size);
     let mut state = 0x2545_F491_4F6C_DD1Du64;
     while noise.len() < size {
@@ -36,7 +37,7 @@ fn page(size: usize) -> Vec<u8> {
     let head = format!("<</Type/XObject/Subtype/Image/Width 8/Height 8/Length {size}>>\nstream\n");
     bodies.push([head.as_bytes(), &noise[..size], b"\nendstream"].concat());
     // Fonts and the like of a page written by an office program.
-    (0..60).for_each(|n| {
+    (0..objects).for_each(|n| {
         bodies.push(format!("<</Type/FontDescriptor/FontName/F{n}/Flags 4/Ascent 700>>").into_bytes())
     });
     for (index, body) in bodies.iter().enumerate() {
@@ -79,7 +80,23 @@ fn export(folder: &std::path::Path, world: &World, rows: &[(&str, Vec<u8>)]) {
     }
 }
 
+/// The file's signers are strangers to this process; all else is the same work.
+fn memory(path: &str) {
+    let file: Arc<[u8]> = std::fs::read(path).unwrap().into();
+    let policy = World::get().policy();
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+    let before = resident();
+    let judged = judge(file.clone(), &policy, &Evidence::default(), at(NOON + 3600));
+    let more = resident() - before;
+    println!("{path}: {} bytes, {:?}, peak memory +{more} KiB", file.len(), judged.report().integrity);
+}
+
 fn main() {
+    if let [_, option, path] = std::env::args().collect::<Vec<_>>().as_slice()
+        && option == "--memory"
+    {
+        return memory(path);
+    }
     let world = World::get();
     let limits = Limits::default();
     let evidence = world.evidence(NOON + 120);
@@ -87,17 +104,22 @@ fn main() {
     let mut arguments = std::env::args().skip(1).peekable();
     let only = arguments.next_if_eq("--only").and_then(|_| arguments.next());
     let make = |name: &str| match name {
-        "one-lt" => archived(&world.sign(&page(200_000), &world.leader, NOON)),
-        "two-lt" => {
-            archived(&world.sign(&world.sign(&page(200_000), &world.leader, NOON), &world.seal, NOON + 60))
-        }
+        "one-lt" => archived(&world.sign(&page(200_000, 60), &world.leader, NOON)),
+        "two-lt" => archived(&world.sign(
+            &world.sign(&page(200_000, 60), &world.leader, NOON),
+            &world.seal,
+            NOON + 60,
+        )),
         "twenty-five" => {
-            (0..25).fold(page(200_000), |file, turn| world.sign(&file, &world.leader, NOON + turn))
+            (0..25).fold(page(200_000, 60), |file, turn| world.sign(&file, &world.leader, NOON + turn))
         }
-        "fifty" => (0..50).fold(page(200_000), |file, turn| world.sign(&file, &world.leader, NOON + turn)),
-        _ => world.sign(&page(100_000_000), &world.leader, NOON),
+        "fifty" => {
+            (0..50).fold(page(200_000, 60), |file, turn| world.sign(&file, &world.leader, NOON + turn))
+        }
+        "many-objects" => world.sign(&page(60_000_000, 400_000), &world.leader, NOON),
+        _ => world.sign(&page(100_000_000, 60), &world.leader, NOON),
     };
-    let names = ["one-lt", "two-lt", "twenty-five", "fifty", "100-mb"].into_iter();
+    let names = ["one-lt", "two-lt", "twenty-five", "fifty", "100-mb", "many-objects"].into_iter();
     let chosen = names.filter(|name| only.as_ref().is_none_or(|only| only == name));
     let rows: Vec<(&str, Vec<u8>)> = chosen.map(|name| (name, make(name))).collect();
     if let Some(folder) = arguments.next().map(std::path::PathBuf::from) {

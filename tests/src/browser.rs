@@ -77,6 +77,8 @@ impl Browser {
         let session = browser.ask("/session", wanted).await;
         let id = session["sessionId"].as_str().expect("a session").to_owned();
         browser.session.push_str(&format!("/session/{id}"));
+        // A page that was asked for by a button may still be on its way when something on it is looked for.
+        browser.ask("/timeouts", json!({ "implicit": 60_000 })).await;
         browser
     }
 
@@ -110,7 +112,7 @@ impl Browser {
         self.ask(&format!("/element/{element}/value"), json!({ "text": file })).await;
     }
 
-    /// Presses a button; answers when the next page is there.
+    /// Presses a button. What is looked for on the next page is waited for.
     pub async fn press(&self, selector: &str) {
         let element = self.element(selector).await;
         self.ask(&format!("/element/{element}/click"), json!({})).await;

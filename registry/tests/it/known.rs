@@ -31,7 +31,10 @@ stories! {
         assert_eq!(known(&house, &file).await, Known::Active);
         assert_eq!(known(&house, &annex).await, Known::Active, "every file of a document is known");
 
-        let mut replacement = document("06", &["H37.02"], &[("van-ban.pdf", &World::get().paper(&[&World::get().leader, &World::get().seal]))]);
+        // Another file: signed once more.
+        let world = World::get();
+        let other = world.paper(&[&world.leader, &world.leader, &world.seal]);
+        let mut replacement = document("06", &["H37.02"], &[("van-ban.pdf", &other)]);
         replacement.business = NewBusiness {
             kind: BusinessType::Replacement,
             replacements: vec![Replacement { document_id: original.clone(), organ_ids: vec!["H37.02".to_owned()] }],

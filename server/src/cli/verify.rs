@@ -156,7 +156,8 @@ impl Verify {
         }
         let input = self.input()?;
         let judged = bundle.rejudge_under(input.clone(), &policy)?;
-        if !bundle.agrees(&judged) {
+        // Held against the judgement under the bundle's own anchors: others head other hierarchies.
+        if !bundle.agrees(&bundle.rejudge(input.clone())?) {
             eprintln!("congvan: {} / {}", Code::BundleDiffers.vi(), Code::BundleDiffers.en());
         }
         Ok(match self.time {

@@ -7,7 +7,7 @@
 mod signature;
 mod words;
 
-use crate::judge::{Class, LegalValue, Report};
+use crate::judge::{Class, LegalValue, Report, Verdict};
 use crate::message::{Code, Reason};
 use mail::Timestamp;
 use std::fmt::Write;
@@ -299,6 +299,8 @@ fn file(out: &mut String, report: &Report, lang: Lang, extra: &Extra) {
         row(out, lang.pick("Kiểm tra lúc", "Checked at"), &moment(at));
     }
     let class = match report.class {
+        // The rule book has one class for what is wrong and for what is not proven; here the two must not look alike.
+        Class::Invalid(code) if report.verdict != Verdict::Invalid => code.id().to_owned(),
         Class::Invalid(code) => format!("INVALID ({})", code.id()),
         class => class.word().to_owned(),
     };

@@ -298,7 +298,8 @@ impl Comparison<'_, '_> {
         };
         let (before, after) = (read(self.before, old)?, read(self.after, new)?);
         let Some(after) = after else { return Err(Reason::of(Code::ChangedMetadata, "XMP removed")) };
-        metadata::xmp_harmless(before.as_deref().unwrap_or_default(), &after)?;
+        let info = self.before.dict_at(self.before.trailer()?, b"Info")?.unwrap_or_default();
+        metadata::xmp_harmless(before.as_deref().unwrap_or_default(), &info, &after)?;
         self.explain_own(&Object::Null, new, Code::ChangedMetadata)?;
         self.changes.push(Change::Metadata);
         Ok(())

@@ -3,12 +3,13 @@
 //! signature itself perfect. So everything in a signed document is covered, or is part of a signature, or merely
 //! holds what is; anything else is named.
 
-use super::reference::{Covered, attachments, content_id};
-use super::signature::{QCVN, is_signature};
+use super::reference::{Covered, content_id};
+use super::signature::QCVN;
 use super::tree::{Document, Kind, NO_URI, NodeId, XML_URI};
 use super::{Facts, chars};
 use crate::coverage::Coverage;
 use crate::message::{Code, Reason};
+use std::collections::HashSet;
 use std::ops::Range;
 
 /// Attributes of a holding element that say nothing about content.
@@ -107,6 +108,10 @@ pub(super) fn unsigned(facts: &Facts<'_>) -> Option<Reason> {
         ranges: ranges(facts.scopes.iter(), document),
         apexes: apexes.collect(),
         landmarks: Vec::new(),
+        attachments_signed: facts.carried.as_ref().is_some_and(|carried| {
+            let signed: HashSet<&str> = parts(facts).into_iter().collect();
+            carried.keys().all(|name| signed.contains(name.as_str()))
+        }),
         first: None,
         wrapped: None,
     };
@@ -124,6 +129,8 @@ struct Walk<'f, 'a> {
     apexes: Vec<NodeId>,
     /// Where something covered begins, and where signatures are.
     landmarks: Vec<NodeId>,
+    /// Every attachment a package carries is signed.
+    attachments_signed: bool,
     first: Option<Reason>,
     wrapped: Option<Reason>,
 }
@@ -155,7 +162,7 @@ impl Walk<'_, '_> {
 
     /// Looks at an element that is not covered; where to go on.
     fn element(&mut self, at: NodeId) -> NodeId {
-        if is_signature(self.document, at) {
+        if self.facts.is_signature(at) {
             return at + 1;
         }
         if self.is_machinery(at) || self.is_explained_by_package(at) {
@@ -183,7 +190,7 @@ impl Walk<'_, '_> {
     /// the signed ones are covered and the others prove themselves.
     fn is_machinery(&self, at: NodeId) -> bool {
         let parent = self.document.parent(at);
-        if is_signature(self.document, parent) {
+        if self.facts.is_signature(parent) {
             return matches!(self.document.local(at), "SignedInfo" | "SignatureValue" | "KeyInfo");
         }
         let read = self.facts.signatures.iter().filter_map(|found| found.signature.as_ref().ok());
@@ -201,7 +208,7 @@ impl Walk<'_, '_> {
     fn is_plain(&self, at: NodeId) -> bool {
         let Some(element) = self.document.element(at) else { return false };
         // An object of a signature says how its content is encoded, which is covered or blamed itself.
-        let object = is_signature(self.document, self.document.parent(at));
+        let object = self.facts.is_signature(self.document.parent(at));
         object
             || self.document.attributes_of(element).iter().all(|attribute| {
                 self.document.is_id(attribute)
@@ -217,34 +224,33 @@ impl Walk<'_, '_> {
         if !document.is_package() {
             return false;
         }
-        let signed: Vec<&str> = self
-            .facts
-            .scopes
-            .iter()
-            .flat_map(|scope| &scope.covered)
-            .filter_map(|covered| match covered {
-                Covered::Part(name) => Some(name.as_str()),
-                _ => None,
-            })
-            .collect();
-        let parent = document.local(document.parent(at));
+        let parent = document.parent(at);
         match document.local(at) {
-            "TraceHeaderList" => document.is(at, QCVN, "TraceHeaderList") && parent == "edXMLHeader",
-            "AttachmentEncoded" => {
-                let mut carried = attachments(document);
-                document.parent(at) == document.root()
-                    && carried.all(|(name, _)| name.is_some_and(|name| signed.contains(&name.as_str())))
+            "TraceHeaderList" => {
+                document.is(at, QCVN, "TraceHeaderList") && document.local(parent) == "edXMLHeader"
             }
+            "AttachmentEncoded" => parent == document.root() && self.attachments_signed,
             "edXMLBody" => {
                 let listed = document
                     .range(at)
                     .filter(|node| document.local(*node) == "Reference")
                     .filter_map(|node| content_id(document, node));
-                parent == "edXMLEnvelope" && listed.eq(signed.iter().copied())
+                document.local(parent) == "edXMLEnvelope"
+                    && listed.eq(parts(self.facts).iter().map(|name| (*name).to_owned()))
             }
             _ => false,
         }
     }
+}
+
+/// The parts that signatures cover, in their order.
+fn parts<'f>(facts: &'f Facts<'_>) -> Vec<&'f str> {
+    let covered = facts.scopes.iter().flat_map(|scope| &scope.covered);
+    let names = covered.filter_map(|covered| match covered {
+        Covered::Part(name) => Some(name.as_str()),
+        _ => None,
+    });
+    names.collect()
 }
 
 /// Comments the document has and no signature covers: a canonical form without comments lets anybody add and remove

@@ -32,7 +32,7 @@ use c14n::Subset;
 use certs::Certificate;
 use certs::algorithm::Digest;
 use coverage::Scope;
-use reference::Covered;
+use reference::{Carried, Covered};
 use std::cell::Cell;
 
 /// A document and the signatures in it.
@@ -42,6 +42,8 @@ pub struct Facts<'a> {
     /// In document order.
     pub signatures: Vec<Found>,
     scopes: Vec<Scope>,
+    /// Attachments of a package; `None`: not all have a name.
+    carried: Option<Carried>,
     limits: Limits,
     /// Canonical octets that may still be made of this document.
     budget: Cell<usize>,
@@ -75,7 +77,8 @@ pub fn facts<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Facts<'a>, Reason> 
         }
     }
     let budget = Cell::new(limits.xml_canonical_bytes);
-    Ok(Facts { document, signatures, scopes, limits: *limits, budget })
+    let carried = reference::carried(&document);
+    Ok(Facts { document, signatures, scopes, carried, limits: *limits, budget })
 }
 
 /// Everything a signature covers, through its manifests too.
@@ -109,6 +112,16 @@ impl Facts<'_> {
     fn scope(&self, at: usize) -> &Scope {
         static NOTHING: Scope = Scope { covered: Vec::new() };
         self.scopes.get(at).unwrap_or(&NOTHING)
+    }
+
+    fn carried(&self) -> &Carried {
+        static NONE: Carried = Carried::new();
+        self.carried.as_ref().unwrap_or(&NONE)
+    }
+
+    /// Whether this is one of the signatures found.
+    fn is_signature(&self, node: usize) -> bool {
+        self.signatures.binary_search_by_key(&node, |found| found.node).is_ok()
     }
 
     /// How much of the document a signature covers.
@@ -164,6 +177,7 @@ impl Facts<'_> {
         let mut budget = self.budget.get();
         let octets = reference::octets(
             &self.document,
+            self.carried(),
             covered,
             &reference.transforms,
             beside,

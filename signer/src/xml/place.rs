@@ -1,6 +1,5 @@
 //! Places in a document where a signature and what belongs to it are put: offsets into [`Facts::source`].
 
-use super::reference::attachments;
 use super::signature::{self, QCVN, Signature};
 use super::tree::{Kind, NodeId};
 use super::{Beside, Facts, reference};
@@ -107,12 +106,15 @@ impl Facts<'_> {
             after_name: document.node(node).from as usize + 1 + self.qualified(node).len(),
         });
         let mut parts = Vec::new();
-        for (name, _) in attachments(document) {
-            let name = name.ok_or(Reason::of(Code::MakeField, "ContentId"))?;
-            let none = std::collections::BTreeMap::new();
+        let none = std::collections::BTreeMap::new();
+        let carried = self.carried.as_ref().ok_or(Reason::of(Code::MakeField, "ContentId"))?;
+        let mut names: Vec<(&String, &Option<NodeId>)> = carried.iter().collect();
+        // As they stand in the package.
+        names.sort_by_key(|(_, node)| **node);
+        for (name, _) in names {
             let beside = Beside { content: None, parts: &none };
-            let bytes = reference::part(document, &name, beside)?.into_owned();
-            parts.push(Part { name, bytes });
+            let bytes = reference::part(document, carried, name, beside)?.into_owned();
+            parts.push(Part { name: name.clone(), bytes });
         }
         Ok(Package { elements: elements.collect(), parts, place: self.end_of(header) })
     }
@@ -134,6 +136,7 @@ impl Facts<'_> {
             let mut budget = self.limits.xml_canonical_bytes;
             let octets = reference::octets(
                 &self.document,
+                self.carried(),
                 &covered,
                 &reference.transforms,
                 beside,

@@ -7,7 +7,6 @@ use super::tree::{
 };
 use crate::limits::Limits;
 use crate::message::{Code, Reason};
-use std::collections::HashSet;
 use std::ops::Range;
 
 /// Reads a document.
@@ -23,8 +22,10 @@ pub fn read<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Document<'a>, Reason
     check_characters(text)?;
     let mut reader = Reader::new(text, limits);
     reader.document()?;
-    check_ids(&reader.document)?;
-    Ok(reader.document)
+    let mut document = reader.document;
+    sort_ids(&mut document);
+    check_ids(&document)?;
+    Ok(document)
 }
 
 /// No character that XML forbids, anywhere. UTF-16 without a mark shows itself here: every second byte is NUL.
@@ -54,14 +55,19 @@ fn check_characters(text: &str) -> Result<(), Reason> {
 /// Two elements under one identifier: which one was signed would be anybody's guess. The lower-case `id` is data in
 /// many formats and only refused where a signature points at it ([`Document::by_id`]).
 fn check_ids(document: &Document<'_>) -> Result<(), Reason> {
-    let mut seen = HashSet::new();
-    let strict = document.ids.iter().filter(|id| id.strict);
-    for id in strict {
-        if !seen.insert(document.str(id.value)) {
-            return Err(Reason::new(Code::XmlDuplicateId));
-        }
+    let strict: Vec<&str> =
+        document.ids.iter().filter(|id| id.strict).map(|id| document.str(id.value)).collect();
+    match strict.windows(2).any(|pair| pair.first() == pair.last()) {
+        true => Err(Reason::new(Code::XmlDuplicateId)),
+        false => Ok(()),
     }
-    Ok(())
+}
+
+/// By value, so that looking one up does not grow with their number.
+fn sort_ids(document: &mut Document<'_>) {
+    let mut ids = std::mem::take(&mut document.ids);
+    ids.sort_by(|a, b| document.str(a.value).cmp(document.str(b.value)).then(a.node.cmp(&b.node)));
+    document.ids = ids;
 }
 
 struct Reader<'a, 'l> {

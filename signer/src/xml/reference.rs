@@ -135,6 +135,7 @@ fn manifest(document: &Document<'_>, node: NodeId, left: &mut usize) -> Result<V
 /// The octets a reference's digest is over.
 pub(super) fn octets<'a>(
     document: &Document<'_>,
+    carried: &Carried,
     covered: &Covered,
     transforms: &[Transform],
     beside: Beside<'a>,
@@ -151,7 +152,7 @@ pub(super) fn octets<'a>(
             let octets = c14n::octets(document, subset, how.unwrap_or(&default), budget)?;
             return Ok(Cow::Owned(octets));
         }
-        Covered::Part(name) => part(document, name, beside)?,
+        Covered::Part(name) => part(document, carried, name, beside)?,
         Covered::Outside => Cow::Borrowed(beside.content.ok_or(Reason::new(Code::XmlExternal))?),
     };
     *budget = budget.checked_sub(raw.len()).ok_or(Reason::of(Code::Budget, "content"))?;
@@ -173,30 +174,46 @@ pub(super) fn octets<'a>(
     }
 }
 
-/// A part: one the package itself carries (RULES 2.5, E34: its decoded bytes), else one the caller brought.
+/// A part: one the package itself carries (RULES 2.5, E34: its decoded bytes), else one the caller brought. Errors: more
+/// than one has this name (RULES E11), or none.
 pub(super) fn part<'a>(
     document: &Document<'_>,
+    carried: &Carried,
     name: &str,
     beside: Beside<'a>,
 ) -> Result<Cow<'a, [u8]>, Reason> {
-    if let Some(attachment) = attachment(document, name)? {
-        let content = document
-            .child_elements(attachment)
-            .find(|child| document.local(*child) == "ContentTransferEncoded")
-            .ok_or(Reason::new(Code::XmlReference))?;
-        return signature::base64(document, content).map(Cow::Owned);
+    match carried.get(name) {
+        Some(None) => Err(Reason::new(Code::XmlDuplicateId)),
+        Some(Some(attachment)) => {
+            let content = document
+                .child_elements(*attachment)
+                .find(|child| document.local(*child) == "ContentTransferEncoded")
+                .ok_or(Reason::new(Code::XmlReference))?;
+            signature::base64(document, content).map(Cow::Owned)
+        }
+        None => {
+            let brought = beside.parts.get(name).ok_or(Reason::new(Code::XmlExternal))?;
+            Ok(Cow::Borrowed(brought))
+        }
     }
-    let brought = beside.parts.get(name).ok_or(Reason::new(Code::XmlExternal))?;
-    Ok(Cow::Borrowed(brought))
 }
 
-/// The one attachment of this name in an edXML package (RULES E11). Errors: more than one.
-fn attachment(document: &Document<'_>, name: &str) -> Result<Option<NodeId>, Reason> {
-    let mut found = attachments(document).filter(|(known, _)| known.as_deref() == Some(name));
-    match (found.next(), found.next()) {
-        (_, Some(_)) => Err(Reason::new(Code::XmlDuplicateId)),
-        (one, None) => Ok(one.map(|(_, node)| node)),
+/// The attachments an edXML package carries, by name without `cid:`; `None`: several have the name.
+pub(super) type Carried = BTreeMap<String, Option<NodeId>>;
+
+/// Finds the attachments of a package, once. `None`: one has no name.
+pub(super) fn carried(document: &Document<'_>) -> Option<Carried> {
+    let mut found = Carried::new();
+    let mut nameless = false;
+    for (name, node) in attachments(document) {
+        match name {
+            Some(name) => {
+                found.entry(name).and_modify(|known| *known = None).or_insert(Some(node));
+            }
+            None => nameless = true,
+        }
     }
+    (!nameless).then_some(found)
 }
 
 impl Document<'_> {
@@ -207,9 +224,7 @@ impl Document<'_> {
 }
 
 /// The attachments of a package, by name without `cid:`.
-pub(super) fn attachments<'d>(
-    document: &'d Document<'_>,
-) -> impl Iterator<Item = (Option<String>, NodeId)> + 'd {
+fn attachments<'d>(document: &'d Document<'_>) -> impl Iterator<Item = (Option<String>, NodeId)> + 'd {
     let root = document.is_package().then(|| document.root());
     root.into_iter()
         .flat_map(|root| document.child_elements(root))

@@ -103,6 +103,7 @@ pub struct Document<'a> {
     pub(super) attributes: Vec<Attribute>,
     pub(super) declared: Vec<Declared>,
     pub(super) uris: Vec<Span>,
+    /// Identifiers, sorted.
     pub(super) ids: Vec<Id>,
 }
 
@@ -242,7 +243,9 @@ impl<'a> Document<'a> {
 
     /// The one element with this identifier. Errors: none has it, or more than one.
     pub(super) fn by_id(&self, id: &str) -> Result<NodeId, Reason> {
-        let mut found = self.ids.iter().filter(|known| self.str(known.value) == id).map(|known| known.node);
+        let from = self.ids.partition_point(|known| self.str(known.value) < id);
+        let rest = self.ids.get(from..).unwrap_or_default();
+        let mut found = rest.iter().take_while(|known| self.str(known.value) == id).map(|known| known.node);
         let first = found.next().ok_or(Reason::new(Code::XmlReference))?;
         match found.all(|other| other == first) {
             true => Ok(first),

@@ -487,6 +487,50 @@ fn budgets_hold() {
     refused("deep", &deep, Code::Budget);
 }
 
+/// Work grows with the file, not with its square: each of these took minutes where it did.
+#[test]
+fn what_a_stranger_repeats_is_looked_at_once() {
+    let who = &World::get().leader;
+    let many = |n: usize, each: &dyn Fn(usize) -> String| (0..n).map(each).collect::<String>();
+    let references = many(200, &|_| reference("#a", EXCLUSIVE, ALICE.as_bytes()));
+    let beside = resign(&signature(&references, "", who), who);
+    let qcvn = "http://www.mic.gov.vn/TBT/QCVN_102_2016";
+    let attachments = many(20_000, &|n| {
+        format!(
+            "<AttachmentEncoded><Attachment><ContentId>cid:{}</ContentId></Attachment></AttachmentEncoded>",
+            n % 3
+        )
+    });
+    let cids = many(200, &|n| {
+        reference(&format!("cid:{}", n % 3), "", b"").replace("<Transforms></Transforms>", "")
+    });
+    let by_part = resign(&signature(&cids, "", who), who);
+    let rows = [
+        ("identifiers", format!("<w>{ALICE}{}{beside}</w>", many(40_000, &|n| format!("<i Id=\"i{n}\"/>")))),
+        ("equal data ids", format!("<w>{ALICE}{}{beside}</w>", "<i id=\"1\"/>".repeat(40_000))),
+        ("attachments", format!("<edXML xmlns=\"{qcvn}\">{attachments}{by_part}</edXML>")),
+        (
+            "no signature",
+            format!(
+                "<w>{ALICE}{beside}<Signature xmlns=\"{qcvn}\">{}</Signature></w>",
+                "<i a=\"1\"/>".repeat(40_000)
+            ),
+        ),
+        (
+            "attributes",
+            format!(
+                "<w>{ALICE}{beside}{}</w>",
+                many(4_000, &|_| format!("<i{}/>", many(40, &|n| format!(" a{n}=''"))))
+            ),
+        ),
+    ];
+    for (what, text) in rows {
+        let began = std::time::Instant::now();
+        assert_ne!(verdict(text.as_bytes()).verdict(), Verdict::Valid, "{what}");
+        assert!(began.elapsed().as_secs() < 20, "{what}: {:?} in a debug build", began.elapsed());
+    }
+}
+
 /// Every flipped bit and every cut is seen, or lies where canonical forms do not look.
 #[test]
 fn d29_2_flipped_and_truncated_at_hundreds_of_points() {
