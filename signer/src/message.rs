@@ -118,6 +118,21 @@ codes! {
     MakeKey "make-key" "Không ký được bằng khóa này." "Signing with this key failed."
     MakeLocked "make-locked" "Người chứng thực trước đó không cho phép thêm chữ ký." "An earlier certifying signer does not permit further signatures."
     MakeCheck "make-check" "Chữ ký vừa tạo không vượt qua bước kiểm tra lại, tệp không được phát hành." "The new signature did not pass the check after signing; the file is not released."
+    MakePage "make-page" "Không có trang hoặc vị trí này trong tài liệu." "The document has no such page or place."
+    MakeFieldMissing "make-field-missing" "Tài liệu không có trường biểu mẫu này." "The document has no form field of this name."
+    MakeText "make-text" "Nội dung không vừa với trường biểu mẫu." "The text does not fit into the form field."
+    MakeLetter "make-letter" "Phông chữ không có ký tự này." "The font does not have this letter."
+    MakeState "make-state" "Trạng thái ký dở dang bị hỏng." "The state of a signature in progress is damaged."
+    MakeBroken "make-broken-before" "Chữ ký đã có trong tài liệu bị hỏng hoặc không kiểm tra được: không ký thêm." "A signature already in the document is broken or cannot be checked: nothing is added."
+    MakeLevel "make-level" "Không đạt mức chữ ký được yêu cầu." "The signature does not reach the level asked for."
+    // Pictures of signatures and seals.
+    PictureUnreadable "picture-unreadable" "Ảnh không phải là PNG đọc được." "The picture is not a readable PNG."
+    PictureSize "picture-size" "Kích thước ảnh quá nhỏ hoặc quá lớn." "The picture is too small or too large."
+    PictureOpaque "picture-opaque" "Ảnh không có nền trong suốt." "The picture has no transparency."
+    PictureBackground "picture-background" "Nền của ảnh chưa hoàn toàn trong suốt." "The picture's background is not fully transparent."
+    PictureNotBlue "picture-not-blue" "Ảnh chữ ký của người có thẩm quyền phải có màu xanh." "The picture of a handwritten signature must be blue."
+    PictureNotRed "picture-not-red" "Ảnh con dấu phải có màu đỏ." "The picture of a seal must be red."
+    PictureNotRound "picture-not-round" "Ảnh con dấu không tròn: chiều rộng và chiều cao khác nhau." "The picture of the seal is not round: its width and height differ."
 }
 
 impl fmt::Display for Code {

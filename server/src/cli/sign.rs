@@ -9,7 +9,7 @@ use anyhow::Context;
 use certs::Certificate;
 use certs::keys::Key;
 use clap::{Args, ValueEnum};
-use signer::make::{self, Prepared, Signing};
+use signer::make::{self, Prepared, SealBasis, Signing};
 use signer::{Evidence, Limits, Policy};
 use zeroize::Zeroizing;
 
@@ -142,7 +142,8 @@ impl Sign {
             Some(RoleWord::Seal) => {
                 let policy = Arc::new(policy.clone());
                 let case = Case { input: bytes.into(), policy, now: files::now() };
-                make::prepare_seal(&fetcher.judge(&case, Evidence::default()).await, &signing, &limits)
+                let judged = fetcher.judge(&case, Evidence::default()).await;
+                make::prepare_seal(&judged, &SealBasis::Leader, &signing, &limits)
             }
             _ => make::prepare(&bytes, &signing, &limits),
         }

@@ -20,9 +20,8 @@ mod xref;
 pub use changes::Change;
 pub(crate) use document::{File, View};
 pub use dss::Store;
-pub(crate) use graph::pages as page_numbers;
 pub use object::{Dict, Object, ObjectId, Stream, Text, text_string};
-pub(crate) use signature::fields as signature_fields;
+pub(crate) use signature::{Field as SignatureField, fields as signature_fields, lock_of};
 pub use signature::{Found, Kind, Lock, Signature, SubFilter};
 pub(crate) use write::{Update as PendingUpdate, escape_text};
 

@@ -21,14 +21,14 @@ fn run(program: &str, arguments: &[&str]) -> (bool, String) {
     (output.status.success(), text(&output.stdout) + &text(&output.stderr))
 }
 
-fn check(program: &str, arguments: &[&str]) -> String {
+pub(crate) fn check(program: &str, arguments: &[&str]) -> String {
     let (good, text) = run(program, arguments);
     assert!(good, "{program} {arguments:?}\n{text}");
     text
 }
 
 /// The world's certificates, keys and lists as files.
-fn folder() -> &'static Path {
+pub(crate) fn folder() -> &'static Path {
     static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
     FOLDER
         .get_or_init(|| {
@@ -56,13 +56,13 @@ fn folder() -> &'static Path {
         .path()
 }
 
-fn write(name: &str, bytes: &[u8]) -> String {
+pub(crate) fn write(name: &str, bytes: &[u8]) -> String {
     let path = folder().join(name);
     std::fs::write(&path, bytes).unwrap();
     path.to_str().unwrap().to_owned()
 }
 
-fn pyhanko() -> Option<PathBuf> {
+pub(crate) fn pyhanko() -> Option<PathBuf> {
     let found = std::env::var_os("CONGVAN_PYHANKO").map(PathBuf::from);
     assert!(
         found.is_some(),
@@ -72,7 +72,7 @@ fn pyhanko() -> Option<PathBuf> {
 }
 
 /// Signs with pyHanko.
-fn foreign(
+pub(crate) fn foreign(
     python: &Path,
     level: &str,
     who: &str,
@@ -92,7 +92,7 @@ fn foreign(
     std::fs::read(target).unwrap()
 }
 
-fn foreign_verdict(python: &Path, file: &str, time: i64) -> serde_json::Value {
+pub(crate) fn foreign_verdict(python: &Path, file: &str, time: i64) -> serde_json::Value {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/pyhanko_verify.py");
     let output = Command::new(python.join("python3"))
         .args([script, folder().to_str().unwrap(), &time.to_string(), file])
