@@ -109,7 +109,9 @@ impl Places {
         ];
         let mut entry = Dict::default();
         for (((_, key), places), wanted) in KINDS.into_iter().zip(&self.0).zip(wanted) {
-            let list: Vec<Object> = wanted.into_iter().filter_map(|der| places.get(der).cloned()).collect();
+            let mut seen = HashSet::new();
+            let once = wanted.into_iter().filter(|der| seen.insert(*der));
+            let list: Vec<Object> = once.filter_map(|der| places.get(der).cloned()).collect();
             if !list.is_empty() {
                 entry = entry.with(key, Object::Array(list));
             }

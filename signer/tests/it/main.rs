@@ -5,6 +5,7 @@ mod interop;
 mod making;
 mod paper;
 mod pictures;
+mod steps;
 mod stories;
 mod vandals;
 mod world;
