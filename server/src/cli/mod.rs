@@ -4,12 +4,16 @@
 mod cert;
 mod config;
 mod demo;
+mod desk;
 mod files;
 mod ledger;
+mod mark;
+mod own_key;
 mod package;
 mod provision;
 mod receipt;
 mod release;
+mod seal;
 mod serve;
 mod sign;
 mod timestamp;
@@ -69,9 +73,11 @@ enum Command {
     Ledger(ledger::LedgerCommand),
     /// Judge the signatures of a document.
     Verify(verify::Verify),
-    /// Sign a PDF.
-    Sign(sign::Sign),
-    /// Prove that a file exists now.
+    /// Ký số các tệp PDF. / Sign PDFs.
+    Sign(Box<sign::Sign>),
+    /// Đóng dấu cơ quan lên các tệp PDF. / Put the agency's seal on PDFs.
+    Seal(Box<seal::Seal>),
+    /// Chứng minh tệp có từ bây giờ; PDF được lưu trữ lâu dài. / Prove that a file exists now; a PDF is archived.
     Timestamp(timestamp::Timestamp),
     /// Certificates.
     #[command(subcommand)]
@@ -111,6 +117,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Ledger(command) => command.run(&arguments.config),
         Command::Verify(command) => command.run(&arguments.config),
         Command::Sign(command) => command.run(&arguments.config),
+        Command::Seal(command) => command.run(&arguments.config),
         Command::Timestamp(command) => command.run(&arguments.config),
         Command::Cert(command) => command.run(),
         Command::Trust(command) => command.run(&arguments.config),
