@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout)] // a benchmark prints its table
 
 mod cost;
+mod judging;
 mod mail;
 mod packages;
 
@@ -32,12 +33,21 @@ enum What {
     Mail,
     /// Packages only.
     Packages,
+    /// Judging signatures, beside pyHanko and the raw arithmetic.
+    Judging,
 }
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let lasts = Duration::from_secs(arguments.seconds);
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(async {
+        if matches!(arguments.what, What::Judging | What::All) {
+            judging::measure(lasts).await;
+            println!();
+        }
+        if arguments.what == What::Judging {
+            return;
+        }
         println!("| engine | work | connections | per second | CPU-ms each | idle MiB | loaded MiB |");
         println!("| --- | --- | ---: | ---: | ---: | ---: | ---: |");
         for engine in [Engine::Sqlite, Engine::Postgres] {

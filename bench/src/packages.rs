@@ -39,7 +39,7 @@ pub(crate) async fn load(program: &Program, connections: usize, size: usize, las
 }
 
 /// Letters that do not compress to nothing, the same in every run.
-fn noise(count: usize) -> Vec<u8> {
+pub(crate) fn noise(count: usize) -> Vec<u8> {
     let mut state = 20_261_122u64;
     (0..count)
         .map(|_| {

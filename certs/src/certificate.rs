@@ -99,7 +99,7 @@ impl Certificate {
         let mut outer = Reader::der(bytes).only()?.of(Tag::SEQUENCE)?.children()?;
         let tbs = outer.expect(Tag::SEQUENCE)?;
         let outer_algorithm = outer.expect(Tag::SEQUENCE)?;
-        let signature = outer.expect(Tag::BIT_STRING)?.bit_bytes()?.to_vec();
+        let signature = outer.expect(Tag::BIT_STRING)?.signature_bytes()?.to_vec();
         outer.finish()?;
 
         let mut fields = tbs.children()?;
@@ -174,6 +174,19 @@ impl Certificate {
             return Ok(vec![Self::from_der_within(bytes, limits)?]);
         }
         Self::all_from_pem(bytes, limits)
+    }
+
+    /// As [`Certificate::all_from_file`], but a certificate that cannot be read is an error by itself and hides no other:
+    /// for files of helpful certificates, where one bad one is no reason to be without the rest.
+    pub fn each_from_file(bytes: &[u8], limits: &Limits) -> Result<Vec<Result<Certificate, Error>>, Error> {
+        if bytes.first() == Some(&0x30) {
+            return Ok(vec![Self::from_der_within(bytes, limits)]);
+        }
+        let blocks = crate::pem::blocks(bytes, &["CERTIFICATE", "X509 CERTIFICATE"])?;
+        if blocks.len() > limits.certificates {
+            return Err(Error::TooLarge { what: "PEM file", limit: limits.certificates });
+        }
+        Ok(blocks.iter().map(|der| Self::from_der_within(der, limits)).collect())
     }
 
     /// One PEM block.

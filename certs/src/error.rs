@@ -48,6 +48,36 @@ pub enum Error {
     /// The key cannot do this: wrong kind for the scheme, or too small. The operator's.
     #[error("the key does not fit: {0}")]
     KeyUnfit(&'static str),
+    /// What stands for a key is not a name of one (see [`crate::keys::KeyName`]). The operator's.
+    #[error("not the name of a key: {0}")]
+    KeyName(&'static str),
+    /// The name is good, but there is no such key, or there are several. The operator's.
+    #[error("the key cannot be found: {0}")]
+    KeyMissing(&'static str),
+    /// The module of a token cannot be loaded. The operator's.
+    #[error("the module {0}")]
+    TokenModule(String),
+    /// No token that fits the name is plugged in. The operator's; plugging it in helps.
+    #[error("no token of that name is there")]
+    TokenAbsent,
+    /// The token refuses the PIN. It is not tried again: tokens lock themselves after few attempts.
+    #[error("the token refuses the PIN; it was tried once and will not be tried again")]
+    PinWrong,
+    /// Another wrong PIN would lock the token, so this one is not even tried.
+    #[error("the token would lock itself after one more wrong PIN, so none is tried; use its own tool first")]
+    PinLastTry,
+    /// The token has locked itself. The operator's: its own tool unlocks it.
+    #[error("the token has locked itself after wrong PINs")]
+    PinLocked,
+    /// The token needs a PIN and none was given. The operator's.
+    #[error("the token needs a PIN")]
+    PinNeeded,
+    /// All sessions of the token are in use and none came back in time. Ours; retrying helps.
+    #[error("the token is busy")]
+    TokenBusy,
+    /// The token failed. Retrying may help.
+    #[error("the token failed: {0}")]
+    TokenFailed(String),
     /// The signature is not the key's signature over these bytes. Theirs.
     #[error("the signature does not match")]
     BadSignature,
@@ -76,14 +106,24 @@ impl Error {
             | Error::TooLarge { .. }
             | Error::Unsupported(_)
             | Error::BadSignature => Fault::Theirs,
-            Error::Fingerprint { .. } | Error::KeyLocked | Error::KeyUnfit(_) => Fault::Operator,
-            Error::Library => Fault::Ours,
+            Error::Fingerprint { .. }
+            | Error::KeyLocked
+            | Error::KeyUnfit(_)
+            | Error::KeyName(_)
+            | Error::KeyMissing(_)
+            | Error::TokenModule(_)
+            | Error::TokenAbsent
+            | Error::PinWrong
+            | Error::PinLastTry
+            | Error::PinLocked
+            | Error::PinNeeded => Fault::Operator,
+            Error::Library | Error::TokenBusy | Error::TokenFailed(_) => Fault::Ours,
         }
     }
 
     /// Whether the same call may succeed later.
     pub fn is_temporary(&self) -> bool {
-        matches!(self, Error::Library)
+        matches!(self, Error::Library | Error::TokenBusy | Error::TokenFailed(_))
     }
 
     /// Stable code for logs, APIs and translations.
@@ -96,6 +136,16 @@ impl Error {
             Error::Fingerprint { .. } => "cert.fingerprint",
             Error::KeyLocked => "key.locked",
             Error::KeyUnfit(_) => "key.unfit",
+            Error::KeyName(_) => "key.name",
+            Error::KeyMissing(_) => "key.missing",
+            Error::TokenModule(_) => "key.token-module",
+            Error::TokenAbsent => "key.token-absent",
+            Error::PinWrong => "key.pin-wrong",
+            Error::PinLastTry => "key.pin-last-try",
+            Error::PinLocked => "key.pin-locked",
+            Error::PinNeeded => "key.pin-needed",
+            Error::TokenBusy => "key.token-busy",
+            Error::TokenFailed(_) => "key.token-failed",
             Error::BadSignature => "signature.mismatch",
             Error::Library => "crypto.failed",
         }
@@ -110,6 +160,18 @@ impl Error {
             Error::Fingerprint { .. } => "Dấu vân tay đã khai báo không khớp với chứng thư.",
             Error::KeyLocked => "Không mở được khóa: sai mật khẩu hoặc tệp khóa bị hỏng.",
             Error::KeyUnfit(_) => "Khóa không phù hợp với thuật toán ký yêu cầu.",
+            Error::KeyName(_) => "Tên khóa không đúng dạng (tệp hoặc pkcs11:…).",
+            Error::KeyMissing(_) => "Không tìm thấy đúng một khóa như đã chỉ định.",
+            Error::TokenModule(_) => "Không nạp được thư viện của thiết bị ký số.",
+            Error::TokenAbsent => "Không thấy thiết bị ký số đã chỉ định; hãy cắm thiết bị.",
+            Error::PinWrong => "Sai mã PIN; hệ thống chỉ thử một lần vì thiết bị tự khóa sau vài lần sai.",
+            Error::PinLastTry => {
+                "Thiết bị sẽ tự khóa nếu sai PIN thêm một lần nên không thử; hãy dùng công cụ của thiết bị."
+            }
+            Error::PinLocked => "Thiết bị ký số đã bị khóa do nhập sai PIN nhiều lần.",
+            Error::PinNeeded => "Thiết bị ký số cần mã PIN.",
+            Error::TokenBusy => "Thiết bị ký số đang bận, vui lòng thử lại.",
+            Error::TokenFailed(_) => "Thiết bị ký số gặp sự cố, vui lòng thử lại.",
             Error::BadSignature => "Chữ ký không khớp với dữ liệu.",
             Error::Library => "Thư viện mật mã gặp sự cố, vui lòng thử lại.",
         }

@@ -86,8 +86,8 @@ pub struct PolicyConstraints {
 pub struct DistributionPoint {
     /// fullName, empty when the point is named relative to its issuer or not at all.
     pub names: Vec<GeneralName>,
-    /// The point is named by nameRelativeToCRLIssuer.
-    pub relative: bool,
+    /// nameRelativeToCRLIssuer: contents of the RDN's SET.
+    pub relative: Option<Vec<u8>>,
     /// Only for some reasons.
     pub reasons: Option<u16>,
     /// cRLIssuer: somebody else than the certificate's issuer signs this CRL.
@@ -324,6 +324,11 @@ fn name_constraints(element: &Element<'_>) -> der::Result<NameConstraints> {
     Ok(NameConstraints { permitted: permitted.unwrap_or_default(), excluded: excluded.unwrap_or_default() })
 }
 
+/// `ReasonFlags` under an implicit tag, the first bit highest.
+pub(crate) fn reason_flags(field: &Element<'_>) -> der::Result<u16> {
+    key_usage(&field.implicit(Tag::BIT_STRING)).map(|flags| flags.0)
+}
+
 fn distribution_points(element: &Element<'_>) -> der::Result<Vec<DistributionPoint>> {
     let mut list = element.of(Tag::SEQUENCE)?.children()?;
     let mut points = Vec::new();
@@ -335,7 +340,7 @@ fn distribution_points(element: &Element<'_>) -> der::Result<Vec<DistributionPoi
             (point.names, point.relative) = distribution_point_name(&name)?;
         }
         if let Some(reasons) = fields.optional(Tag::context(1))? {
-            point.reasons = Some(key_usage(&reasons.implicit(Tag::BIT_STRING))?.0);
+            point.reasons = Some(reason_flags(&reasons)?);
         }
         if let Some(issuer) = fields.optional(Tag::context(2))? {
             point.crl_issuer = GeneralName::read_all(issuer.children()?, MAX_ENTRIES)?;
@@ -343,19 +348,21 @@ fn distribution_points(element: &Element<'_>) -> der::Result<Vec<DistributionPoi
         fields.finish()?;
         points.push(point);
     }
-    Ok(points)
+    if points.is_empty() { Err(element.error(Problem::BadValue)) } else { Ok(points) }
 }
 
 /// `DistributionPointName` inside its explicit tag: full names, or "relative to the issuer".
-pub(crate) fn distribution_point_name(field: &Element<'_>) -> der::Result<(Vec<GeneralName>, bool)> {
+pub(crate) fn distribution_point_name(
+    field: &Element<'_>,
+) -> der::Result<(Vec<GeneralName>, Option<Vec<u8>>)> {
     let mut inside = field.children()?;
     let choice = inside.element()?;
     inside.finish()?;
     if choice.tag() == Tag::context(0) {
-        return Ok((GeneralName::read_all(choice.children()?, MAX_ENTRIES)?, false));
+        return Ok((GeneralName::read_all(choice.children()?, MAX_ENTRIES)?, None));
     }
     choice.of(Tag::context(1))?.children()?;
-    Ok((Vec::new(), true))
+    Ok((Vec::new(), Some(choice.content().to_vec())))
 }
 
 fn access(element: &Element<'_>) -> der::Result<Vec<(Oid, GeneralName)>> {
@@ -368,5 +375,5 @@ fn access(element: &Element<'_>) -> der::Result<Vec<(Oid, GeneralName)>> {
         entries.push((method, GeneralName::from_element(&fields.element()?)?));
         fields.finish()?;
     }
-    Ok(entries)
+    if entries.is_empty() { Err(element.error(Problem::BadValue)) } else { Ok(entries) }
 }

@@ -3,6 +3,7 @@
 //! * [`Certificate`]: one certificate, read once; facts only.
 //! * [`trust`]: anchors as data, added by fingerprint.
 //! * [`path`]: is this certificate good for that purpose at that moment? Valid, invalid, or what is lacking.
+//! * [`public_service`]: what certificates of the public-service hierarchy say of their holders.
 //! * [`revocation`]: CRLs and OCSP responses, judged from what somebody supplies.
 //! * [`keys`]: the only place where private keys are used.
 //! * [`issue`]: a small certificate authority, for the demonstration and for tests.
@@ -14,6 +15,7 @@
 //! and the question asked again. Every count and size has its limit in [`Limits`].
 
 pub mod algorithm;
+mod catalogue;
 mod certificate;
 pub mod der;
 mod error;
@@ -29,6 +31,7 @@ pub mod oids;
 pub mod path;
 mod pem;
 mod profile;
+pub mod public_service;
 pub mod revocation;
 pub mod trust;
 mod verified;

@@ -25,8 +25,15 @@ pub struct Limits {
     pub clock_skew_seconds: i64,
     /// How long an OCSP response or CRL without `nextUpdate` counts as fresh. RFC 6960 §2.4 leaves it open.
     pub no_next_update_seconds: i64,
+    /// How long a CRL or OCSP response may have outlived its nextUpdate at the moment judged, for networks that see new ones
+    /// rarely (RULES D27). Reported in the path when used. 0, the default: not at all.
+    pub revocation_grace_seconds: i64,
     /// Bytes of one signed note. A checkpoint with ten cosignatures has 2 KB.
     pub note_bytes: usize,
+    /// Sessions open at once with one token. Cards do one thing at a time; HSMs gain up to about this many.
+    pub token_sessions: usize,
+    /// Milliseconds to wait for a session when all are in use. A card signs in about a second.
+    pub token_wait_millis: u64,
     /// Signature lines read from one note; golang.org/x/mod/sumdb/note stops at 100.
     pub note_signatures: usize,
 }
@@ -45,6 +52,9 @@ impl Default for Limits {
             path_length: 12,
             clock_skew_seconds: 300,
             no_next_update_seconds: 86_400,
+            token_sessions: 8,
+            token_wait_millis: 30_000,
+            revocation_grace_seconds: 0,
             note_bytes: 64 * 1024,
             note_signatures: 100,
         }

@@ -139,6 +139,19 @@ impl Name {
         self.all(oids::EMAIL_ADDRESS)
     }
 
+    /// This name with one more RDN below it, given as the contents of its SET (nameRelativeToCRLIssuer, RFC 5280
+    /// §4.2.1.13). `None`: the contents are no RDN.
+    pub(crate) fn with_rdn(&self, members: &[u8]) -> Option<Name> {
+        let own = Reader::der(&self.der).only().ok()?.content().to_vec();
+        let der = der::Writer::build(|w| {
+            w.sequence(|w| {
+                w.raw(&own);
+                w.element(Tag::SET, true, members);
+            });
+        });
+        Name::from_der(&der).ok()
+    }
+
     /// This name lies in the subtree of `base`: its first RDNs equal those of `base` (RFC 5280 §4.2.1.10).
     pub fn is_within(&self, base: &Name) -> bool {
         let count = base.attributes.last().map_or(0, |last| last.rdn + 1);
@@ -236,6 +249,12 @@ pub enum GeneralName {
 }
 
 impl GeneralName {
+    /// Reads the DER encoding of one name.
+    pub fn from_der(bytes: &[u8]) -> Result<GeneralName, crate::Error> {
+        let element = Reader::der(bytes).only().map_err(crate::error::reading("name"))?;
+        Self::from_element(&element).map_err(crate::error::reading("name"))
+    }
+
     pub(crate) fn from_element(element: &der::Element<'_>) -> der::Result<GeneralName> {
         if element.tag().class() != der::Class::Context {
             return Err(element.error(Problem::BadTag));

@@ -66,6 +66,31 @@ pub struct Anchor {
     hierarchy: Hierarchy,
     /// Free text: who confirmed the fingerprint, from which document.
     source: String,
+    #[serde(default, skip_serializing_if = "Window::is_open")]
+    window: Window,
+}
+
+/// From when until when somebody is trusted, whatever the certificate says: a hierarchy may be left before it ends. Bounds in
+/// seconds since 1970, both within; `None`: no bound.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Window {
+    /// First trusted second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<i64>,
+    /// Last trusted second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<i64>,
+}
+
+impl Window {
+    /// Holds this moment.
+    pub fn holds(&self, at: i64) -> bool {
+        self.from.is_none_or(|from| from <= at) && self.until.is_none_or(|until| at <= until)
+    }
+
+    fn is_open(&self) -> bool {
+        *self == Window::default()
+    }
 }
 
 impl Anchor {
@@ -86,7 +111,19 @@ impl Anchor {
         let mut purposes = purposes.to_vec();
         purposes.sort();
         purposes.dedup();
-        Ok(Anchor { certificate, fingerprint: found, purposes, hierarchy, source: source.to_owned() })
+        let window = Window::default();
+        Ok(Anchor { certificate, fingerprint: found, purposes, hierarchy, source: source.to_owned(), window })
+    }
+
+    /// Trusted only for moments within this window.
+    pub fn within(mut self, window: Window) -> Anchor {
+        self.window = window;
+        self
+    }
+
+    /// When it is trusted.
+    pub fn window(&self) -> Window {
+        self.window
     }
 
     /// The trusted certificate.
@@ -129,18 +166,40 @@ impl<'de> Deserialize<'de> for Anchor {
             purposes: Vec<Purpose>,
             hierarchy: Hierarchy,
             source: String,
+            #[serde(default)]
+            window: Window,
         }
         let row = Row::deserialize(deserializer)?;
         Anchor::new(row.certificate, row.fingerprint, &row.purposes, row.hierarchy, &row.source)
+            .map(|anchor| anchor.within(row.window))
             .map_err(serde::de::Error::custom)
     }
 }
 
-/// The list of anchors. Serialises as a plain list; reading it back checks every fingerprint again.
+/// The list of anchors and its version. Reading it back checks every fingerprint again; a plain list, the form before there
+/// were versions, is read as version 0.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "Written")]
 pub struct TrustStore {
+    version: u64,
     anchors: Vec<Anchor>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Versioned { version: u64, anchors: Vec<Anchor> },
+    Plain(Vec<Anchor>),
+}
+
+impl From<Written> for TrustStore {
+    fn from(written: Written) -> TrustStore {
+        let (version, anchors) = match written {
+            Written::Versioned { version, anchors } => (version, anchors),
+            Written::Plain(anchors) => (0, anchors),
+        };
+        TrustStore { version, anchors }
+    }
 }
 
 impl TrustStore {
@@ -149,17 +208,29 @@ impl TrustStore {
         TrustStore::default()
     }
 
-    /// Adds an anchor; one with the same certificate is replaced.
-    pub fn add(&mut self, anchor: Anchor) {
-        self.remove(anchor.fingerprint);
+    /// Grows by one with every change: what a report names beside its verdict (RULES D31).
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Adds an anchor; one with the same certificate is replaced. `false`: it is there already, the same in everything.
+    pub fn add(&mut self, anchor: Anchor) -> bool {
+        if self.anchors.contains(&anchor) {
+            return false;
+        }
+        self.anchors.retain(|known| known.fingerprint != anchor.fingerprint);
         self.anchors.push(anchor);
+        self.version += 1;
+        true
     }
 
     /// Removes an anchor. `false`: there was none.
     pub fn remove(&mut self, fingerprint: Fingerprint) -> bool {
         let before = self.anchors.len();
         self.anchors.retain(|anchor| anchor.fingerprint != fingerprint);
-        self.anchors.len() != before
+        let changed = self.anchors.len() != before;
+        self.version += u64::from(changed);
+        changed
     }
 
     /// Trusts the one certificate of a PEM text whose fingerprint the caller states.

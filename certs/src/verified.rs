@@ -13,7 +13,7 @@ pub(crate) struct Verified(OnceLock<Fingerprint>);
 impl Verified {
     /// Runs `check` unless this key has passed it before.
     pub(crate) fn by(&self, key: &PublicKey, check: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
-        let id = Fingerprint::of(key.spki());
+        let id = key.id();
         if self.0.get() == Some(&id) {
             return Ok(());
         }

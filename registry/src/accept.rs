@@ -19,6 +19,7 @@ mod worth;
 use std::sync::Arc;
 
 use mail::{AgencyCode, AgencyId, Chance, DocumentId, Timestamp};
+use signer::Judged;
 use store::{Audit, ExchangeSystem, SignerCertificate, Store};
 
 pub use fault::SignatureFault;
@@ -110,6 +111,15 @@ impl Pending {
     pub fn signers(&self) -> &[SignerCertificate] {
         &self.signers
     }
+}
+
+/// A file that was judged, and what a later judgement needs to say the same.
+#[derive(Clone, Debug)]
+pub struct Examined {
+    /// The judgement.
+    pub judged: Judged,
+    /// The evidence bundle (`signer::bundle`), archived with the document (RULES D31). `None` when none could be made.
+    pub bundle: Option<Vec<u8>>,
 }
 
 /// Between whom a package was to travel, as it says itself: all that the record of a refusal keeps of what was read

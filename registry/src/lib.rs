@@ -11,6 +11,7 @@
 //! | [`secrecy`] | detectors of state secrets, which never travel here (RULES R7–R13) |
 //! | [`accept`] | what it takes for a package to be accepted, and the one transaction that does (RULES R14, R23–R36) |
 //! | [`exchange`] | the calls of the exchange over the store's verbs (VXP 3) |
+//! | [`known`] | what the registry knows of a file in somebody's hand: recalled, replaced, or nothing |
 //! | [`receipt`] | what a sender gets in its hand: an act, the log's promise and its proof |
 //! | [`vxp`] | the national exchange protocol: who calls, what is asked, how it is answered (VXP 1–3) |
 //!
@@ -29,6 +30,7 @@ pub mod document_id;
 mod error;
 pub mod exchange;
 pub mod fuzz;
+pub mod known;
 mod limits;
 pub mod package;
 pub mod receipt;

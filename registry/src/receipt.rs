@@ -192,6 +192,11 @@ impl Receipt {
         (receipt.format == FORMAT).then_some(receipt)
     }
 
+    /// SHA-256 of the main document's file; `None` when there is none.
+    pub fn document_digest(&self) -> Option<[u8; 32]> {
+        read_hex(self.record.document_sha256.as_bytes())?.try_into().ok()
+    }
+
     /// One line of JSON.
     pub fn to_compact(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_default()
@@ -268,6 +273,9 @@ macro_rules! troubles {
         pub enum Trouble { $($(#[doc = $doc])+ $name,)* }
 
         impl Trouble {
+            /// Every trouble, for manuals and tests.
+            pub const ALL: &'static [Trouble] = &[$(Self::$name,)*];
+
             /// The stable name.
             pub fn code(self) -> &'static str {
                 match self { $(Self::$name => $code,)* }

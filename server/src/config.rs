@@ -7,7 +7,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use certs::keys::{KeyName, PinSource};
 use serde::{Deserialize, Serialize};
+
+use crate::keys;
 
 /// Declares a section: a struct with defaults, and its keys with what they mean.
 macro_rules! section {
@@ -86,8 +89,12 @@ section! {
     Tls {
         /// Certificate chain of this machine, PEM, leaf first. Empty means "tls/cert.pem" in the data directory.
         certificate: PathBuf = PathBuf::new(),
-        /// Its private key, PEM. Empty means "tls/key.pem" in the data directory.
-        key: PathBuf = PathBuf::new(),
+        /// Its private key: a file (PEM, PKCS #8, PKCS #12), or a key in a token or HSM:
+        /// "pkcs11:token=...;object=...?module-path=...&pin-source=file:..." (RFC 7512). Empty means "tls/key.pem" in the data
+        /// directory. When the key's file or token has the certificate and there is no file of certificates, that one is used.
+        key: String = String::new(),
+        /// Where the key's password or the token's PIN comes from: "file:PATH" (the first line) or "env:NAME". Empty: there is none.
+        key_password: String = String::new(),
     }
 }
 
@@ -143,6 +150,27 @@ section! {
         /// Addresses (scheme and host) from which CRL, OCSP and issuer certificates may be fetched; "*" means any address a
         /// certificate under a trusted anchor names.
         evidence_from: Vec<String> = vec!["*".to_owned()],
+        /// Days a revocation list may have outlived its next update and still count, for closed networks that see new ones rarely
+        /// (RULES D27). The verdict says so. 0: not at all.
+        revocation_grace_days: u16 = 0,
+    }
+}
+
+section! {
+    /// The public page that checks documents, /kiem-tra.
+    Check {
+        /// Whether anybody may check documents there.
+        enabled: bool = true,
+        /// Documents judged at once.
+        at_once: usize = 2,
+        /// Documents that may wait for that; whoever comes then is told how many are before.
+        waiting_max: usize = 32,
+        /// Bytes of documents in memory together, in all stages.
+        memory_bytes_max: usize = 256 * 1024 * 1024,
+        /// Seconds a judgement may take, evidence included.
+        seconds: u64 = 30,
+        /// Checks per minute from one address; as many as half of it at once.
+        per_minute: u32 = 20,
     }
 }
 
@@ -178,6 +206,7 @@ pub(crate) struct Config {
     pub(crate) mail: Mail,
     pub(crate) http: Http,
     pub(crate) exchange: Exchange,
+    pub(crate) check: Check,
     pub(crate) ledger: Ledger,
     pub(crate) log: Log,
 }
@@ -219,6 +248,8 @@ impl Config {
         if self.house.hostname.parse::<mail::Domain>().is_err() {
             anyhow::bail!("house.hostname is not a host name (tên máy không hợp lệ)");
         }
+        self.tls_key()?;
+        self.tls_key_password()?;
         Ok(())
     }
 
@@ -242,8 +273,37 @@ impl Config {
         self.or_in_data(&self.tls.certificate, "tls/cert.pem")
     }
 
-    pub(crate) fn tls_key(&self) -> PathBuf {
-        self.or_in_data(&self.tls.key, "tls/key.pem")
+    /// Errors: `tls.key` is not the name of a key.
+    pub(crate) fn tls_key(&self) -> anyhow::Result<KeyName> {
+        let named = match self.tls.key.as_str() {
+            "" => KeyName::File(PathBuf::from("tls/key.pem")),
+            name => name.parse().map_err(keys::said).context("tls.key")?,
+        };
+        Ok(match named {
+            KeyName::File(path) => KeyName::File(self.house.data.join(path)),
+            KeyName::Token(mut uri) => {
+                uri.pin = uri.pin.map(|source| self.source_in_data(source));
+                KeyName::Token(uri)
+            }
+        })
+    }
+
+    /// Errors: `tls.key_password` is not a source.
+    pub(crate) fn tls_key_password(&self) -> anyhow::Result<Option<PinSource>> {
+        match self.tls.key_password.as_str() {
+            "" => Ok(None),
+            source => {
+                let source = source.parse().map_err(keys::said).context("tls.key_password")?;
+                Ok(Some(self.source_in_data(source)))
+            }
+        }
+    }
+
+    fn source_in_data(&self, source: PinSource) -> PinSource {
+        match source {
+            PinSource::File(path) => PinSource::File(self.house.data.join(path)),
+            other => other,
+        }
     }
 
     /// `https://host` without a slash at the end.
@@ -252,6 +312,12 @@ impl Config {
             "" => format!("https://{}", self.house.hostname),
             url => url.trim_end_matches('/').to_owned(),
         }
+    }
+
+    /// Tolerances of judging certificates.
+    pub(crate) fn certificate_limits(&self) -> certs::Limits {
+        let grace = i64::from(self.exchange.revocation_grace_days) * 86_400;
+        certs::Limits { revocation_grace_seconds: grace, ..certs::Limits::default() }
     }
 
     /// Directory of trust anchors (see `congvan trust add`).
@@ -268,6 +334,7 @@ impl Config {
         print_section(&mut out, "mail", &self.mail)?;
         print_section(&mut out, "http", &self.http)?;
         print_section(&mut out, "exchange", &self.exchange)?;
+        print_section(&mut out, "check", &self.check)?;
         print_section(&mut out, "ledger", &self.ledger)?;
         print_section(&mut out, "log", &self.log)?;
         Ok(out)
@@ -313,6 +380,26 @@ mod tests {
     fn an_unknown_key_is_an_error_that_names_it() {
         let error = toml::from_str::<Config>("[mail]\nmesage_bytes_max = 1").unwrap_err();
         assert!(error.to_string().contains("mesage_bytes_max"), "{error}");
+    }
+
+    #[test]
+    fn keys_are_named_and_found_in_the_data() {
+        let mut config = Config::default();
+        config.house.data = PathBuf::from("/srv/congvan");
+        assert_eq!(config.tls_key().unwrap(), KeyName::File("/srv/congvan/tls/key.pem".into()));
+        config.tls.key = "pkcs11:object=tls?module-path=/m.so&pin-source=file:keys/pin".to_owned();
+        config.tls.key_password = "env:PIN".to_owned();
+        config.check().unwrap();
+        let KeyName::Token(uri) = config.tls_key().unwrap() else { panic!() };
+        assert_eq!(uri.pin, Some(PinSource::File("/srv/congvan/keys/pin".into())));
+        config.tls.key = "pkcs11:object=tls?module-path=/m.so&pin-value=1234".to_owned();
+        let told = format!("{:#}", config.check().unwrap_err());
+        assert!(told.contains("tls.key") && told.contains("key.name") && !told.contains("1234"), "{told}");
+        config.tls.key = String::new();
+        config.tls.key_password = "1234".to_owned();
+        config.check().unwrap();
+        config.tls.key_password = "pass:1234".to_owned();
+        assert!(config.check().is_err(), "a password is not written into the configuration");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! issuer's, and the judgement looks at it again as at everything else.
 
 mod imports;
+pub(crate) mod mirror;
 mod shelf;
 mod web;
 
@@ -18,9 +19,10 @@ use certs::algorithm::Digest;
 use certs::path::Lack;
 use certs::revocation::{CertId, Crl, OcspRequest, OcspResponse, OcspStatus};
 use certs::trust::{Purpose, TrustStore};
-use certs::{Certificate, Fingerprint, Limits};
+use certs::{Certificate, Fingerprint, GeneralName, Limits};
 use futures_util::StreamExt;
 use mail::{Clock, Timestamp};
+use signer::bundle::Bundle;
 use signer::tst;
 use signer::{Evidence, Input, Judged, Policy};
 use tokio::time::{Instant, timeout_at};
@@ -69,11 +71,24 @@ impl Case {
     }
 }
 
-/// Judges a document with whatever evidence the house can get at the present moment. What the judgement rests on is
-/// in [`Judged::used_evidence`].
-pub(crate) async fn judge(house: &House, bytes: Arc<[u8]>, policy: Policy) -> Judged {
-    let case = Case { input: bytes.into(), policy: Arc::new(policy), now: house.now() };
-    house.fetcher.judge(&case, Evidence::default()).await
+/// Judges a document with whatever evidence the house can get at the present moment, and bundles what a later judgement
+/// needs to say the same (RULES D31); `None` when that could not be done, which is logged.
+pub(crate) async fn judge(house: &House, bytes: Arc<[u8]>, policy: Arc<Policy>) -> (Judged, Option<Vec<u8>>) {
+    let case = Case { input: bytes.into(), policy, now: house.now() };
+    let (judged, evidence) = house.fetcher.judge_with(&case, Evidence::default()).await;
+    let work = judged.clone();
+    let bundled = tokio::task::spawn_blocking(move || {
+        Bundle::new(&case.input, &work, &case.policy, &evidence).map(|bundle| bundle.to_bytes())
+    });
+    let bundle = match bundled.await {
+        Ok(Ok(bundle)) => Some(bundle),
+        Ok(Err(reason)) => {
+            tracing::error!("no evidence bundle for a judgement: {reason}");
+            None
+        }
+        Err(_) => None,
+    };
+    (judged, bundle)
 }
 
 /// How and from where evidence comes.
@@ -97,11 +112,16 @@ impl Settings {
         Self {
             from: config.exchange.evidence_from.clone(),
             patience: Duration::from_secs(config.exchange.evidence_seconds),
-            imports: Some(config.house.data.join("evidence")),
+            imports: Some(imported_to(config)),
             anchors: for_tls.map(|anchor| anchor.certificate().clone()).collect(),
             is_online: true,
         }
     }
+}
+
+/// Where evidence lies that was carried in by hand.
+fn imported_to(config: &Config) -> PathBuf {
+    config.house.data.join("evidence")
 }
 
 /// Fetches evidence, and keeps it for the next document.
@@ -170,9 +190,14 @@ impl Fetcher {
     /// Judges, fetches, judges again. `own` is what the caller has already. Ends within the patience for fetching plus
     /// the judgements themselves; what is still missing then makes the verdict indeterminate, never valid (RULES D10).
     pub(crate) async fn judge(&self, case: &Case, own: Evidence) -> Judged {
+        self.judge_with(case, own).await.0
+    }
+
+    /// [`Self::judge`], and all the evidence it was given: what a bundle is made of (RULES D31).
+    pub(crate) async fn judge_with(&self, case: &Case, own: Evidence) -> (Judged, Evidence) {
         let (mut judged, mut evidence) = self.judge_once(case, own, self.imports.clone()).await;
         if !self.is_online {
-            return judged;
+            return (judged, evidence);
         }
         let deadline = Instant::now() + self.patience;
         let budget = Budget::new();
@@ -190,7 +215,7 @@ impl Fetcher {
             }
             (judged, evidence) = self.judge_once(case, evidence, None).await;
         }
-        judged
+        (judged, evidence)
     }
 
     /// What came of the errands until the deadline.
@@ -394,10 +419,15 @@ fn answers(find: &Find, lack: &Lack) -> Result<(), Fault> {
             };
             if found.iter().any(issued) { Ok(()) } else { useless("not the issuer's certificate") }
         }
-        (Find::Crl(crl), Lack::Revocation { issuer, .. }) => {
+        (Find::Crl(crl), Lack::Revocation { of, issuer, .. }) => {
             let is_own =
                 crl.issuer() == issuer.subject() && crl.verify_signature(issuer.public_key()).is_ok();
-            if is_own { Ok(()) } else { useless("not signed by the issuer") }
+            // Who signs somebody else's list, only the judgement can find out.
+            let named =
+                |name: &GeneralName| matches!(name, GeneralName::Directory(name) if name == crl.issuer());
+            let is_indirect =
+                crl.is_indirect() && of.crl_points().iter().flat_map(|point| &point.crl_issuer).any(named);
+            if is_own || is_indirect { Ok(()) } else { useless("not signed by the issuer") }
         }
         (Find::Ocsp(response), Lack::Revocation { of, issuer, .. }) => {
             let known = response

@@ -14,11 +14,11 @@ use axum::routing::any;
 use bytes::Bytes;
 use certs::note::{Note, NoteSigner};
 use http_body_util::BodyExt;
-use registry::accept::{self, Accepted, Arrived, Desk, Pending, Screened};
+use registry::accept::{self, Accepted, Arrived, Desk, Examined, Pending, Screened};
 use registry::vxp::call::{Call, Name, SendParameters};
 use registry::vxp::{Answer, answer, auth, call, send};
 use registry::{Error, Limits};
-use signer::{Judged, Policy, Role};
+use signer::{Policy, Role};
 use store::{ExchangeSystem, SignerRole};
 use tokio::sync::Semaphore;
 
@@ -213,8 +213,8 @@ impl Exchange {
             match self.desk.screen(arrived, self.house.now()).await? {
                 Screened::Repeated(accepted) => Ok((accepted, warnings)),
                 Screened::Pending(pending) => {
-                    let judged = self.judge(&pending).await?;
-                    let accepted = self.desk.keep(*pending, &judged, self.house.now()).await?;
+                    let examined = self.judge(&pending).await?;
+                    let accepted = self.desk.keep(*pending, &examined, self.house.now()).await?;
                     Ok((accepted, warnings))
                 }
             }
@@ -227,16 +227,17 @@ impl Exchange {
     }
 
     /// Has the files of a package judged, with whatever evidence can be had.
-    async fn judge(&self, pending: &Pending) -> Result<Vec<Judged>, Error> {
+    async fn judge(&self, pending: &Pending) -> Result<Vec<Examined>, Error> {
         if pending.files().is_empty() {
             return Ok(Vec::new());
         }
-        let policy = self.policy(pending);
-        let mut judged = Vec::with_capacity(pending.files().len());
+        let policy = Arc::new(self.policy(pending));
+        let mut examined = Vec::with_capacity(pending.files().len());
         for file in pending.files() {
-            judged.push(evidence::judge(&self.house, file.clone(), policy.clone()).await);
+            let (judged, bundle) = evidence::judge(&self.house, file.clone(), policy.clone()).await;
+            examined.push(Examined { judged, bundle });
         }
-        Ok(judged)
+        Ok(examined)
     }
 
     /// Trusts whom this installation trusts, and places certificates as the sending agency has registered them.

@@ -65,7 +65,7 @@ impl House {
         let writer = TaskTracker::new();
         writer.spawn(worker.run());
         writer.close();
-        let trust = Trust::open(&config.trust())?;
+        let trust = Trust::open(&config.trust(), config.certificate_limits())?;
         let fetcher = Fetcher::new(evidence::Settings::of(&config, &trust.current()), clock.clone())?;
         let host = config.house.hostname.parse().context("house.hostname is not a host name")?;
         let sign_in = directory::sign_in::SignIn::new(directory::Limits::default(), &*chance);

@@ -109,6 +109,7 @@ fn router(house: Arc<House>, has_tls: bool) -> anyhow::Result<Router> {
         .with_state(house.clone())
         .merge(crate::jmap::routes(house.clone()))
         .merge(crate::pages::routes(house.clone()))
+        .merge(crate::check::routes(house.clone())?)
         .merge(crate::exchange::routes(house.clone())?);
     if crate::demo::exists(&house.config.house.data) {
         router = router.merge(crate::demo::routes(house)?);

@@ -19,6 +19,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use crate::house::House;
+use crate::keys::OwnKey;
 use crate::listen::{Bounds, Doorway};
 use crate::metrics::Outcome;
 use crate::serve::Opened;
@@ -62,12 +63,12 @@ pub(crate) fn desk(house: &House) -> Desk {
 }
 
 /// Sets the mail doors to work.
-pub(crate) fn start(house: &Arc<House>, opened: Vec<Opened>) -> anyhow::Result<()> {
+pub(crate) fn start(house: &Arc<House>, opened: Vec<Opened>, own: Option<&OwnKey>) -> anyhow::Result<()> {
     let config = &house.config.mail;
     let bounds = Bounds::new(config.connections_max, config.connections_per_address_max);
     let needs_tls =
         opened.iter().any(|door| door.name.starts_with("submission") && !door.listeners.is_empty());
-    let tls = acceptor(house, needs_tls)?;
+    let tls = acceptor(own, needs_tls)?;
     for Opened { name, listeners } in opened {
         let Some((_, role, implicit_tls)) = DOORS.into_iter().find(|(door, ..)| *door == name) else {
             continue;
@@ -99,12 +100,14 @@ pub(crate) fn start(house: &Arc<House>, opened: Vec<Opened>) -> anyhow::Result<(
 }
 
 /// TLS for the mail doors. Without a certificate port 25 still takes mail, as it must; nobody can sign in.
-fn acceptor(house: &House, is_needed: bool) -> anyhow::Result<Option<TlsAcceptor>> {
-    let (certificate, key) = (house.config.tls_certificate(), house.config.tls_key());
-    if !is_needed && !certificate.exists() {
-        return Ok(None);
+fn acceptor(own: Option<&OwnKey>, is_needed: bool) -> anyhow::Result<Option<TlsAcceptor>> {
+    match own {
+        Some(own) => Ok(Some(TlsAcceptor::from(tls::server(own, &[])?))),
+        None if is_needed => {
+            anyhow::bail!("submission needs tls.certificate and tls.key (thiếu chứng thư TLS)")
+        }
+        None => Ok(None),
     }
-    Ok(Some(TlsAcceptor::from(tls::server(&certificate, &key, &[])?)))
 }
 
 /// What serves the connections of a mail door.

@@ -1,6 +1,7 @@
 //! `congvan`: the program. It alone opens sockets, reads the clock, draws randomness, asks DNS, fetches evidence and
 //! spawns work; the other rooms are wired together here.
 
+mod check;
 mod cli;
 mod config;
 mod demo;
@@ -10,11 +11,13 @@ mod house;
 mod housekeeping;
 mod http;
 mod jmap;
+mod keys;
 mod listen;
 mod mail_in;
 mod mail_out;
 mod metrics;
 mod pages;
+mod proof;
 mod sequencer;
 mod serve;
 mod sign_in;

@@ -32,6 +32,8 @@ pub(crate) struct Metrics {
     pub(crate) mail_out: Family<Outcome, Counter>,
     /// Packages handed in: accepted, repeated, refused.
     pub(crate) packages: Family<Outcome, Counter>,
+    /// Files on the public page: the verdict, receipt, refused.
+    pub(crate) checks: Family<Outcome, Counter>,
     /// Leaves in the ledger.
     pub(crate) ledger_size: Gauge<i64, AtomicI64>,
     /// Rows waiting in the outbox.
@@ -45,15 +47,17 @@ impl Metrics {
         let mail_in = Family::default();
         let mail_out = Family::default();
         let packages = Family::default();
+        let checks = Family::default();
         let ledger_size = Gauge::default();
         let outbox_depth = Gauge::default();
         registry.register("connections", "Connections now open, by door", connections.clone());
         registry.register("mail_in", "Messages at the doors, by outcome", mail_in.clone());
         registry.register("mail_out", "Recipients of outgoing mail, by outcome", mail_out.clone());
         registry.register("packages", "Packages handed in, by outcome", packages.clone());
+        registry.register("checks", "Files checked on the public page, by outcome", checks.clone());
         registry.register("ledger_size", "Leaves in the ledger", ledger_size.clone());
         registry.register("outbox_depth", "Rows waiting in the outbox", outbox_depth.clone());
-        Self { registry, connections, mail_in, mail_out, packages, ledger_size, outbox_depth }
+        Self { registry, connections, mail_in, mail_out, packages, checks, ledger_size, outbox_depth }
     }
 
     /// The page Prometheus reads.

@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::house::House;
+use crate::keys::OwnKey;
 use crate::listen::{self, Bounds, Doorway};
 use crate::{housekeeping, http, mail_in, mail_out, sequencer, tls};
 
@@ -58,8 +59,9 @@ pub(crate) async fn serve(
         }
     }
     let (mail_doors, web_doors) = opened.into_iter().partition(|door| mail_in::is_door(door.name));
-    start_doors(&house, web_doors)?;
-    mail_in::start(&house, mail_doors)?;
+    let own = tls::own_key(&house.config).await?;
+    start_doors(&house, web_doors, own.as_deref())?;
+    mail_in::start(&house, mail_doors, own.as_deref())?;
     mail_out::start(&house)?;
     house.inside.spawn(sequencer::run(house.clone()));
     house.inside.spawn(housekeeping::run(house.clone()));
@@ -104,7 +106,7 @@ fn summary(ports: &Ports) -> String {
     doors.join(", ")
 }
 
-fn start_doors(house: &Arc<House>, opened: Vec<Opened>) -> anyhow::Result<()> {
+fn start_doors(house: &Arc<House>, opened: Vec<Opened>, own: Option<&OwnKey>) -> anyhow::Result<()> {
     let web = Bounds::new(house.config.http.connections_max, house.config.http.connections_max);
     for Opened { name, listeners } in opened {
         if listeners.is_empty() {
@@ -113,8 +115,8 @@ fn start_doors(house: &Arc<House>, opened: Vec<Opened>) -> anyhow::Result<()> {
         let acceptor = match name {
             "https" => {
                 let alpn: [&[u8]; 2] = [b"h2", b"http/1.1"];
-                let config = tls::server(&house.config.tls_certificate(), &house.config.tls_key(), &alpn)?;
-                Some(tokio_rustls::TlsAcceptor::from(config))
+                let own = own.context("https needs tls.certificate and tls.key (thiếu chứng thư TLS)")?;
+                Some(tokio_rustls::TlsAcceptor::from(tls::server(own, &alpn)?))
             }
             _ => None,
         };

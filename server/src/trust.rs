@@ -1,5 +1,8 @@
 //! Whom the installation trusts: `trust/anchors.json` in the data directory, one entry per anchor with its purposes,
-//! hierarchy, source and confirmed fingerprint. Every reading checks the fingerprints again.
+//! hierarchy, source, window and confirmed fingerprint, and the store's version. Every reading checks the fingerprints again;
+//! every change leaves a line in the log beside it first.
+
+pub(crate) mod log;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
@@ -10,6 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context;
 use certs::trust::TrustStore;
+use log::{Actor, Log};
 use signer::Policy;
 
 use crate::config::Config;
@@ -23,6 +27,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The anchors of a running program; follows the file when it changes.
 pub(crate) struct Trust {
     directory: PathBuf,
+    /// Of judging certificates, as the configuration has it.
+    limits: certs::Limits,
     seen: Mutex<Seen>,
 }
 
@@ -39,10 +45,10 @@ impl Trust {
     /// Reads the anchors of a directory (`Config::trust`); none when there is no file yet.
     ///
     /// Errors: the file is damaged. A program that starts must not trust less, or more, than was decided.
-    pub(crate) fn open(directory: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn open(directory: &Path, limits: certs::Limits) -> anyhow::Result<Self> {
         let stamp = stamp(directory);
         let seen = Seen { store: Arc::new(load(directory)?), stamp, looked: Instant::now() };
-        Ok(Self { directory: directory.to_owned(), seen: Mutex::new(seen) })
+        Ok(Self { directory: directory.to_owned(), limits, seen: Mutex::new(seen) })
     }
 
     /// The anchors now. A file that became unreadable changes nothing, and is logged.
@@ -53,6 +59,13 @@ impl Trust {
             self.follow(&mut seen);
         }
         seen.store.clone()
+    }
+
+    /// When the list was changed last; `None` when there is none yet.
+    pub(crate) fn changed_at(&self) -> Option<mail::Timestamp> {
+        let (changed, ..) = stamp(&self.directory)?;
+        let since = changed.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        Some(mail::Timestamp::from_secs(i64::try_from(since.as_secs()).ok()?))
     }
 
     fn follow(&self, seen: &mut Seen) {
@@ -72,7 +85,8 @@ impl Trust {
 
     /// A judging policy under these anchors; hierarchy and roles are the caller's to add.
     pub(crate) fn policy(&self) -> Policy {
-        Policy { trust: TrustStore::clone(&self.current()), ..Policy::default() }
+        let trust = TrustStore::clone(&self.current());
+        Policy { trust, certificate_limits: self.limits, ..Policy::default() }
     }
 }
 
@@ -91,17 +105,18 @@ pub(crate) fn read(config: &Config) -> anyhow::Result<TrustStore> {
     load(&config.trust())
 }
 
-/// Puts these anchors in place of what was there, whole or not at all.
-pub(crate) fn save(config: &Config, store: &TrustStore) -> anyhow::Result<()> {
-    put(&config.trust(), store)
-}
-
-/// Changes the anchors of an installation; two changes at once follow one another.
+/// Changes the anchors of an installation and says so in its log; two changes at once follow one another.
 pub(crate) fn change<T>(
     config: &Config,
+    actor: &Actor,
     change: impl FnOnce(&mut TrustStore) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    change_in(&config.trust(), change)
+    change_in(&config.trust(), actor, change)
+}
+
+/// The log of an installation's changes.
+pub(crate) fn log(config: &Config) -> anyhow::Result<Log> {
+    log::read(&config.trust())
 }
 
 fn load(directory: &Path) -> anyhow::Result<TrustStore> {
@@ -134,6 +149,7 @@ fn put(directory: &Path, store: &TrustStore) -> anyhow::Result<()> {
 
 fn change_in<T>(
     directory: &Path,
+    actor: &Actor,
     change: impl FnOnce(&mut TrustStore) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     private_directory(directory)?;
@@ -144,21 +160,32 @@ fn change_in<T>(
         .mode(0o600)
         .open(directory.join(".lock"))?;
     turn.lock().context("cannot lock the trust store")?;
-    let mut store = load(directory)?;
+    let before = load(directory)?;
+    let mut store = before.clone();
     let told = change(&mut store)?;
-    put(directory, &store)?;
+    if store != before {
+        // No change without its line; a line without its change, after a power cut, only says too much.
+        log::append(directory, &before, &store, actor)?;
+        put(directory, &store)?;
+    }
     Ok(told)
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use certs::issue::{self, Subject, Validity};
     use certs::keys::{Key, Size};
     use certs::trust::{Anchor, Hierarchy, Purpose};
     use certs::{Certificate, Serial};
+    use mail::Timestamp;
 
-    fn root(name: &str) -> Certificate {
+    pub(crate) fn anchor(root: &Certificate) -> Anchor {
+        let purposes = [Purpose::Document];
+        Anchor::new(root.clone(), root.sha256(), &purposes, Hierarchy::PublicService, "test").unwrap()
+    }
+
+    pub(crate) fn root(name: &str) -> Certificate {
         let key = Key::generate(Size::P256).unwrap();
         let name = Subject::vietnamese("THỬ NGHIỆM", name).name().unwrap();
         let validity = Validity { from: 0, until: 4_000_000_000 };
@@ -166,12 +193,8 @@ mod tests {
     }
 
     fn add(directory: &Path, root: &Certificate) {
-        change_in(directory, |store| {
-            let purposes = [Purpose::Document];
-            store.add(Anchor::new(root.clone(), root.sha256(), &purposes, Hierarchy::PublicService, "test")?);
-            Ok(())
-        })
-        .unwrap();
+        let actor = Actor { who: "test".to_owned(), at: Timestamp::from_secs(1), reason: None };
+        change_in(directory, &actor, |store| Ok(store.add(anchor(root)))).unwrap();
     }
 
     /// As if a second had passed.
@@ -184,7 +207,7 @@ mod tests {
     fn a_running_program_follows_the_file() {
         let directory = tempfile::tempdir().unwrap();
         let directory = directory.path().join("trust");
-        let trust = Trust::open(&directory).unwrap();
+        let trust = Trust::open(&directory, certs::Limits::default()).unwrap();
         assert!(trust.current().anchors().is_empty());
         let (first, second) = (root("Gốc 1"), root("Gốc 2"));
         add(&directory, &first);
@@ -194,23 +217,27 @@ mod tests {
         let store = later(&trust);
         assert!(store.find(first.sha256()).is_some() && store.find(second.sha256()).is_some());
         // What is on the disk says the same to the next start.
-        assert_eq!(*Trust::open(&directory).unwrap().current(), *store);
+        assert_eq!(*Trust::open(&directory, certs::Limits::default()).unwrap().current(), *store);
+        assert_eq!(store.version(), 2);
+        // The same again is no change and leaves no line.
+        add(&directory, &second);
+        assert_eq!(log::read(&directory).unwrap().entries.len(), 2);
     }
 
     #[test]
     fn a_damaged_file_stops_a_start_and_changes_nothing_running() {
         let directory = tempfile::tempdir().unwrap();
         add(directory.path(), &root("Gốc"));
-        let trust = Trust::open(directory.path()).unwrap();
+        let trust = Trust::open(directory.path(), certs::Limits::default()).unwrap();
         let file = path(directory.path());
         let text = fs::read_to_string(&file).unwrap();
         // Another certificate under the confirmed fingerprint.
         let other: serde_json::Value = serde_json::to_value(root("Kẻ lạ")).unwrap();
         let mut rows: serde_json::Value = serde_json::from_str(&text).unwrap();
-        rows[0]["certificate"] = other;
+        rows["anchors"][0]["certificate"] = other;
         for damaged in [rows.to_string(), text[..text.len() / 2].to_owned(), String::new()] {
             fs::write(&file, damaged).unwrap();
-            assert!(Trust::open(directory.path()).is_err());
+            assert!(Trust::open(directory.path(), certs::Limits::default()).is_err());
             assert_eq!(later(&trust).anchors().len(), 1);
         }
     }

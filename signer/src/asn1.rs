@@ -2,7 +2,8 @@
 //! `certs::der`.
 
 use crate::message::{Code, Reason};
-use certs::der::{Element, Error, Oid, Reader, Tag};
+use certs::algorithm::Digest;
+use certs::der::{Element, Error, Oid, Reader};
 
 /// id-data (RFC 5652 §4).
 pub(crate) const DATA: Oid = Oid::new(&[1, 2, 840, 113549, 1, 7, 1]);
@@ -27,6 +28,28 @@ pub(crate) const RI_OCSP: Oid = Oid::new(&[1, 3, 6, 1, 5, 5, 7, 16, 2]);
 /// adbe-revocationInfoArchival (ISO 32000-1 §12.8.3.3.2).
 pub(crate) const ADOBE_REVOCATION: Oid = Oid::new(&[1, 2, 840, 113583, 1, 1, 8]);
 
+/// id-envelopedData (RFC 5652 §6).
+pub(crate) const ENVELOPED_DATA: Oid = Oid::new(&[1, 2, 840, 113549, 1, 7, 3]);
+/// id-encryptedData (RFC 5652 §8).
+pub(crate) const ENCRYPTED_DATA: Oid = Oid::new(&[1, 2, 840, 113549, 1, 7, 6]);
+/// id-ct-authEnvelopedData (RFC 5083 §2.1).
+pub(crate) const AUTH_ENVELOPED_DATA: Oid = Oid::new(&[1, 2, 840, 113549, 1, 9, 16, 1, 23]);
+/// countersignature (RFC 5652 §11.4).
+pub(crate) const COUNTERSIGNATURE: Oid = Oid::new(&[1, 2, 840, 113549, 1, 9, 6]);
+/// CMSAlgorithmProtection (RFC 6211 §2).
+pub(crate) const ALGORITHM_PROTECTION: Oid = Oid::new(&[1, 2, 840, 113549, 1, 9, 52]);
+/// content-time-stamp (ETSI EN 319 122-1 §5.2.8).
+pub(crate) const CONTENT_TIMESTAMP: Oid = Oid::new(&[1, 2, 840, 113549, 1, 9, 16, 2, 20]);
+/// What archives a signature (ETSI EN 319 122-1 §5.5, annex A): archive-time-stamp v1, v2, v3, and the older
+/// time-stamps over references.
+pub(crate) const ARCHIVE_TIMESTAMPS: [Oid; 5] = [
+    Oid::new(&[1, 2, 840, 113549, 1, 9, 16, 2, 27]),
+    Oid::new(&[1, 2, 840, 113549, 1, 9, 16, 2, 48]),
+    Oid::new(&[0, 4, 0, 1733, 2, 4]),
+    Oid::new(&[1, 2, 840, 113549, 1, 9, 16, 2, 25]),
+    Oid::new(&[1, 2, 840, 113549, 1, 9, 16, 2, 26]),
+];
+
 /// How many bytes the first element of the input takes, BER allowed; what follows is not looked at.
 pub(crate) fn element_len(bytes: &[u8]) -> Option<usize> {
     Reader::ber(bytes).element().ok().map(|e| e.whole().len())
@@ -50,8 +73,7 @@ pub(crate) fn members<'a>(element: &Element<'a>, max: usize) -> Result<Vec<Eleme
     Ok(found)
 }
 
-/// The algorithm's identifier, its parameters left aside.
-pub(crate) fn algorithm_oid(element: &Element<'_>) -> Result<Oid, Reason> {
-    let mut fields = element.of(Tag::SEQUENCE).and_then(|e| e.children()).map_err(broken)?;
-    fields.expect(Tag::OID).and_then(|e| e.oid()).map_err(broken)
+/// A digest's `AlgorithmIdentifier`, parameters NULL or absent (RFC 5754 §2). `None`: a digest we do not have.
+pub(crate) fn digest_of(element: &Element<'_>) -> Result<Option<Digest>, Reason> {
+    Digest::from_identifier(element.whole()).map_err(|_| Reason::of(Code::CmsAlgorithm, "digest"))
 }

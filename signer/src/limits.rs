@@ -23,8 +23,26 @@ pub struct Limits {
     pub pages: usize,
     /// Bytes of one CMS blob. A CRL of the state's CA embedded in one is below 2 MiB.
     pub cms_bytes: usize,
+    /// Bytes of content that has to be unpacked beside the file: out of base64, out of the pieces of a BER string, out
+    /// of lines without CR. A scanned letter as the largest mail servers take it (50 MB), with room.
+    pub unwrapped_bytes: usize,
     /// Certificates, revocation lists and OCSP answers taken from one file, each.
     pub evidence_items: usize,
+    /// Bytes of an evidence bundle. Lists of a few large authorities, 8 MiB each in base64.
+    pub bundle_bytes: usize,
+    /// Nesting of XML elements. RULES E4 allows a package 40; office documents stay below 100.
+    pub xml_depth: usize,
+    /// Nodes of one XML file, and its attributes. An invoice of a thousand lines has 40,000.
+    pub xml_nodes: usize,
+    /// Attributes of one XML element. An office document's root has 40 declarations and few attributes.
+    pub xml_attributes: usize,
+    /// XML namespaces in scope at one place, and distinct ones in one file. An office document has 40.
+    pub xml_namespaces: usize,
+    /// References of one XML signature, its manifests' included. RULES E34: one per attachment.
+    pub xml_references: usize,
+    /// Bytes all canonical forms of one XML file and the parts its signatures name may have together: they can be
+    /// larger than the file.
+    pub xml_canonical_bytes: usize,
 }
 
 impl Default for Limits {
@@ -40,7 +58,15 @@ impl Default for Limits {
             signatures: 64,
             pages: 20_000,
             cms_bytes: 8 << 20,
+            unwrapped_bytes: 64 << 20,
             evidence_items: 256,
+            bundle_bytes: 64 << 20,
+            xml_depth: 128,
+            xml_nodes: 1_000_000,
+            xml_attributes: 256,
+            xml_namespaces: 128,
+            xml_references: 256,
+            xml_canonical_bytes: 192 << 20,
         }
     }
 }

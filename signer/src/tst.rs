@@ -2,15 +2,19 @@
 
 use crate::asn1::{self, broken, members};
 use crate::cms::{self, Parts, SignedData};
+use crate::judge::Known;
 use crate::limits::Limits;
 use crate::message::{Code, Reason};
 use certs::algorithm::Digest;
 use certs::der::{Element, Oid, Reader, Tag, Writer};
-use certs::keys::Key;
+use certs::keys::SigningKey;
 use certs::path::{self, Evidence, Lack, PathVerdict, Question, Standing};
 use certs::revocation::RevocationReason;
 use certs::trust::{Purpose, TrustStore};
-use certs::{Certificate, oids};
+use certs::{Certificate, GeneralName, oids};
+
+/// Extensions read from one token; real ones have none or one.
+const EXTENSIONS: usize = 16;
 
 /// `PKIFailureInfo` (RFC 3161 §2.4.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,8 +131,7 @@ fn imprint(w: &mut Writer, digest: Digest, value: &[u8]) {
 fn read_imprint(element: &Element<'_>) -> Result<(Digest, Vec<u8>), Reason> {
     let fields = members(element, 2)?;
     let [algorithm, value] = fields.as_slice() else { return Err(Reason::new(Code::CmsSyntax)) };
-    let digest = asn1::algorithm_oid(algorithm)?;
-    let digest = Digest::from_oid(digest).ok_or(Reason::of(Code::CmsAlgorithm, "imprint"))?;
+    let digest = asn1::digest_of(algorithm)?.ok_or(Reason::of(Code::CmsAlgorithm, "imprint"))?;
     let value = value.of(Tag::OCTET_STRING).and_then(|e| e.octets()).map_err(broken)?;
     match value.len() == digest.size() {
         true => Ok((digest, value.to_vec())),
@@ -139,7 +142,7 @@ fn read_imprint(element: &Element<'_>) -> Result<(Digest, Vec<u8>), Reason> {
 /// A timestamp authority: its key, its certificate with those above it, and the policy it stamps under.
 pub struct Authority<'a> {
     /// Its key.
-    pub key: &'a Key,
+    pub key: &'a dyn SigningKey,
     /// Its certificate first, then issuers.
     pub certificates: &'a [Certificate],
     /// Its policy.
@@ -206,18 +209,8 @@ fn response(status: i64, failure: Option<Failure>, token: Option<&[u8]>) -> Vec<
 ///
 /// Errors: refused, damaged, or an answer to something else.
 pub fn read_response(bytes: &[u8], request: &Request, limits: &Limits) -> Result<Vec<u8>, Reason> {
-    let mut fields = Reader::ber(bytes)
-        .only()
-        .and_then(|e| e.of(Tag::SEQUENCE))
-        .and_then(|e| e.children())
-        .map_err(broken)?;
-    let status = members(&fields.expect(Tag::SEQUENCE).map_err(broken)?, 3)?;
-    let status = status.first().ok_or(Reason::new(Code::CmsSyntax))?.small().map_err(broken)?;
-    if !(0..=1).contains(&status) {
-        return Err(Reason::of(Code::TimestampRefused, format_args!("status {status}")));
-    }
-    let token = fields.expect(Tag::SEQUENCE).map_err(broken)?.whole().to_vec();
-    fields.finish().map_err(broken)?;
+    let response = Reader::ber(bytes).only().and_then(|e| e.of(Tag::SEQUENCE)).map_err(broken)?;
+    let token = granted_token(&response)?.to_vec();
     let read = Token::read(&token, limits)?;
     let same =
         read.digest == request.digest && read.imprint == request.imprint && read.nonce == request.nonce;
@@ -225,6 +218,29 @@ pub fn read_response(bytes: &[u8], request: &Request, limits: &Limits) -> Result
         true => Ok(token),
         false => Err(Reason::new(Code::TimestampImprint)),
     }
+}
+
+/// The token in a file: the file itself, or what the `TimeStampResp` (§2.4.2) that it is grants.
+///
+/// Errors: neither of the two, or an answer that refuses.
+pub fn token_of(bytes: &[u8]) -> Result<&[u8], Reason> {
+    let outer = Reader::ber(bytes).only().and_then(|e| e.of(Tag::SEQUENCE)).map_err(broken)?;
+    match outer.children().map_err(broken)?.peek() {
+        Some(Tag::SEQUENCE) => granted_token(&outer),
+        _ => Ok(bytes),
+    }
+}
+
+fn granted_token<'a>(response: &Element<'a>) -> Result<&'a [u8], Reason> {
+    let mut fields = response.children().map_err(broken)?;
+    let status = members(&fields.expect(Tag::SEQUENCE).map_err(broken)?, 3)?;
+    let status = status.first().ok_or(Reason::new(Code::CmsSyntax))?.small().map_err(broken)?;
+    if !(0..=1).contains(&status) {
+        return Err(Reason::of(Code::TimestampRefused, format_args!("status {status}")));
+    }
+    let token = fields.expect(Tag::SEQUENCE).map_err(broken)?;
+    fields.finish().map_err(broken)?;
+    Ok(token.whole())
 }
 
 /// A timestamp token and what it says.
@@ -244,6 +260,85 @@ pub struct Token {
     /// Serial number, big endian.
     pub serial: Vec<u8>,
     nonce: Option<Vec<u8>>,
+    authority: Option<GeneralName>,
+}
+
+/// The fields of `TSTInfo` (§2.4.2).
+struct Info {
+    digest: Digest,
+    imprint: Vec<u8>,
+    at: i64,
+    policy: Oid,
+    serial: Vec<u8>,
+    nonce: Option<Vec<u8>>,
+    authority: Option<GeneralName>,
+}
+
+impl Info {
+    fn read(content: &[u8]) -> Result<Self, Reason> {
+        let mut fields = Reader::ber(content)
+            .only()
+            .and_then(|e| e.of(Tag::SEQUENCE))
+            .and_then(|e| e.children())
+            .map_err(broken)?;
+        let version = fields.expect(Tag::INTEGER).and_then(|e| e.small()).map_err(broken)?;
+        if version != 1 {
+            return Err(Reason::of(Code::CmsVersion, format_args!("TSTInfo {version}")));
+        }
+        let policy = fields.expect(Tag::OID).and_then(|e| e.oid()).map_err(broken)?;
+        let (digest, imprint) = read_imprint(&fields.expect(Tag::SEQUENCE).map_err(broken)?)?;
+        let serial = fields.expect(Tag::INTEGER).and_then(|e| e.integer()).map_err(broken)?.to_vec();
+        let (at, _) = fields.expect(Tag::GENERALIZED_TIME).and_then(|e| e.precise_time()).map_err(broken)?;
+        if let Some(accuracy) = fields.optional(Tag::SEQUENCE).map_err(broken)? {
+            check_accuracy(&accuracy)?;
+        }
+        if let Some(ordering) = fields.optional(Tag::BOOLEAN).map_err(broken)? {
+            ordering.boolean().map_err(broken)?;
+        }
+        let nonce = fields.optional(Tag::INTEGER).map_err(broken)?;
+        let nonce = nonce.map(|e| e.unsigned().map(<[u8]>::to_vec)).transpose().map_err(broken)?;
+        let name = fields.explicit(0).map_err(broken)?;
+        let unreadable = |_| Reason::of(Code::TimestampInvalid, "authority's name");
+        let authority = name.map(|e| GeneralName::from_der(e.whole()).map_err(unreadable)).transpose()?;
+        if let Some(extensions) = fields.optional(Tag::context(1)).map_err(broken)? {
+            check_extensions(&extensions)?;
+        }
+        fields.finish().map_err(broken)?;
+        Ok(Self { digest, imprint, at, policy, serial, nonce, authority })
+    }
+}
+
+/// `Accuracy`: seconds, then milli- and microseconds of 1 to 999.
+fn check_accuracy(accuracy: &Element<'_>) -> Result<(), Reason> {
+    let mut fields = accuracy.children().map_err(broken)?;
+    let wrong = Reason::of(Code::TimestampInvalid, "accuracy");
+    if let Some(seconds) = fields.optional(Tag::INTEGER).map_err(broken)? {
+        seconds.unsigned().map_err(|_| wrong.clone())?;
+    }
+    for part in [0, 1] {
+        let Some(value) = fields.optional(Tag::context(part)).map_err(broken)? else { continue };
+        let value = value.implicit(Tag::INTEGER).small().map_err(broken)?;
+        if !(1..=999).contains(&value) {
+            return Err(wrong);
+        }
+    }
+    fields.finish().map_err(broken)
+}
+
+/// No extension is known to us, so none may be critical (RFC 5280 §4.2).
+fn check_extensions(extensions: &Element<'_>) -> Result<(), Reason> {
+    for extension in members(extensions, EXTENSIONS)? {
+        let mut fields = extension.of(Tag::SEQUENCE).and_then(|e| e.children()).map_err(broken)?;
+        let kind = fields.expect(Tag::OID).and_then(|e| e.oid()).map_err(broken)?;
+        let critical = fields.optional(Tag::BOOLEAN).map_err(broken)?;
+        let critical = critical.map(|e| e.boolean().map_err(broken)).transpose()?;
+        fields.expect(Tag::OCTET_STRING).map_err(broken)?;
+        fields.finish().map_err(broken)?;
+        if critical == Some(true) {
+            return Err(Reason::of(Code::TimestampInvalid, format_args!("critical extension {kind}")));
+        }
+    }
+    Ok(())
 }
 
 /// Three answers about a token.
@@ -268,30 +363,20 @@ pub enum TokenVerdict {
 impl Token {
     /// Reads a token.
     pub fn read(bytes: &[u8], limits: &Limits) -> Result<Self, Reason> {
+        Self::read_known(bytes, limits, &Known::default())
+    }
+
+    /// Reads a token whose certificates may have been read before.
+    pub(crate) fn read_known(bytes: &[u8], limits: &Limits, known: &Known) -> Result<Self, Reason> {
         let cms = cms::read(bytes, limits)?;
         if cms.content_type != asn1::TST_INFO {
             return Err(Reason::new(Code::CmsContentType));
         }
         let content = cms.content.clone().ok_or(Reason::new(Code::CmsContentType))?;
-        let mut fields = Reader::ber(&content)
-            .only()
-            .and_then(|e| e.of(Tag::SEQUENCE))
-            .and_then(|e| e.children())
-            .map_err(broken)?;
-        fields.expect(Tag::INTEGER).map_err(broken)?;
-        let policy = fields.expect(Tag::OID).and_then(|e| e.oid()).map_err(broken)?;
-        let (digest, imprint) = read_imprint(&fields.expect(Tag::SEQUENCE).map_err(broken)?)?;
-        let serial = fields.expect(Tag::INTEGER).and_then(|e| e.integer()).map_err(broken)?.to_vec();
-        let (at, _) = fields.expect(Tag::GENERALIZED_TIME).and_then(|e| e.precise_time()).map_err(broken)?;
-        fields.optional(Tag::SEQUENCE).map_err(broken)?;
-        fields.optional(Tag::BOOLEAN).map_err(broken)?;
-        let nonce = fields.optional(Tag::INTEGER).map_err(broken)?;
-        let nonce = nonce.map(|e| e.unsigned().map(<[u8]>::to_vec)).transpose().map_err(broken)?;
-        fields.optional(Tag::context(0)).map_err(broken)?;
-        fields.optional(Tag::context(1)).map_err(broken)?;
-        fields.finish().map_err(broken)?;
-        let certificates = parse_certificates(&cms.certificates, limits);
-        Ok(Self { cms, content, certificates, digest, imprint, at, policy, serial, nonce })
+        let info = Info::read(&content)?;
+        let certificates = known.certificates(&cms.certificates, limits);
+        let Info { digest, imprint, at, policy, serial, nonce, authority } = info;
+        Ok(Self { cms, content, certificates, digest, imprint, at, policy, serial, nonce, authority })
     }
 
     /// Certificates sent along.
@@ -317,6 +402,19 @@ impl Token {
         now: i64,
         certificate_limits: &certs::Limits,
     ) -> TokenVerdict {
+        self.judge_known(evidence, trust, now, now, certificate_limits)
+    }
+
+    /// [`Self::judge`] for a token that is proven to have existed at `known_at`: that is when its authority's certificates
+    /// have to be good still, since nobody guards the key of one that has expired (EN 319 102-1 §5.6.2).
+    pub(crate) fn judge_known(
+        &self,
+        evidence: &Evidence,
+        trust: &TrustStore,
+        now: i64,
+        known_at: i64,
+        certificate_limits: &certs::Limits,
+    ) -> TokenVerdict {
         let at_hand = self.certificates.iter().chain(&evidence.certificates);
         let Some(signer) = self.cms.find_signer(at_hand) else {
             return TokenVerdict::Invalid(Reason::of(
@@ -330,7 +428,10 @@ impl Token {
         let mut question = Question::new(Purpose::Timestamp, self.at);
         question.now = Some(now);
         match path::judge(&signer, evidence, trust, &question, certificate_limits) {
-            PathVerdict::Valid(path) if compromised(&path) => {
+            PathVerdict::Valid(path) if expired(&path, known_at) => {
+                TokenVerdict::Invalid(Reason::new(Code::TimestampExpired))
+            }
+            PathVerdict::Valid(path) if compromised(&path, known_at) => {
                 TokenVerdict::Invalid(Reason::of(Code::TimestampInvalid, "authority compromised"))
             }
             PathVerdict::Valid(path) => {
@@ -358,6 +459,10 @@ impl Token {
         if !only || !signer.is_critical(oids::EXTENDED_KEY_USAGE) {
             return Err(Reason::new(Code::KeyUsage));
         }
+        // §2.4.2: the name stated, if any, is one of the certificate's.
+        if self.authority.as_ref().is_some_and(|stated| !is_named(signer, stated)) {
+            return Err(Reason::of(Code::TimestampInvalid, "authority's name"));
+        }
         if self.at > now.saturating_add(limits.clock_skew_seconds) {
             return Err(Reason::new(Code::TimeFuture));
         }
@@ -365,10 +470,22 @@ impl Token {
     }
 }
 
-/// A key in strange hands can stamp any moment: its tokens prove nothing (RFC 3161 §4 item 1).
-fn compromised(path: &path::Path) -> bool {
+fn is_named(certificate: &Certificate, stated: &GeneralName) -> bool {
+    let is_subject = matches!(stated, GeneralName::Directory(name) if name == certificate.subject());
+    is_subject || certificate.alt_names().contains(stated)
+}
+
+/// A certificate below the anchor had expired when the token was first proven to exist.
+fn expired(path: &path::Path, known_at: i64) -> bool {
+    let anchor = path.anchor().certificate();
+    path.certificates().iter().any(|own| own != anchor && own.not_after() < known_at)
+}
+
+/// A key in strange hands can stamp any moment: its tokens prove nothing, unless they existed before (RFC 3161 §4
+/// item 1).
+fn compromised(path: &path::Path, known_at: i64) -> bool {
     path.statuses().iter().any(|status| match &status.standing {
-        Standing::RevokedLater(facts) => matches!(
+        Standing::RevokedLater(facts) if facts.effective_at() <= known_at => matches!(
             facts.reason,
             RevocationReason::KeyCompromise | RevocationReason::CaCompromise | RevocationReason::AaCompromise
         ),

@@ -73,10 +73,20 @@ impl Document {
     }
 
     /// The very bytes the last signature covers (and, in a PDF, the signature itself): what is read and shown. It is
-    /// a complete file.
+    /// a complete file; of a CMS its content, of a signed mail the part with header fields that was signed. Of XML it
+    /// is the first thing covered, in its canonical form; see [`Self::signed_pieces`].
     pub fn signed_bytes(&self) -> &[u8] {
+        self.signed_pieces().first().copied().unwrap_or_default()
+    }
+
+    /// All that the signatures cover, each piece in the very octets that were digested: one in a PDF; in XML one for
+    /// each reference of each signature.
+    pub fn signed_pieces(&self) -> Vec<&[u8]> {
         match &self.signed {
-            SignedBytes::Prefix(end) => self.bytes.get(..*end).unwrap_or_default(),
+            SignedBytes::Prefix(end) => vec![self.bytes.get(..*end).unwrap_or_default()],
+            SignedBytes::Within(range) => vec![self.bytes.get(range.clone()).unwrap_or_default()],
+            SignedBytes::Apart(bytes) => vec![bytes],
+            SignedBytes::Pieces(pieces) => pieces.iter().map(AsRef::as_ref).collect(),
         }
     }
 

@@ -6,7 +6,10 @@ use crate::error::{Error, Result};
 use crate::sql::{Conn, values};
 
 /// Every change to the schema: number, a word, the statements.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "house", include_str!("../migrations/0001_house.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "house", include_str!("../migrations/0001_house.sql")),
+    (2, "files", include_str!("../migrations/0002_files.sql")),
+];
 
 /// The engine's words for what the migration files leave open.
 struct Dialect {

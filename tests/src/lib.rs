@@ -3,6 +3,7 @@
 //! Nothing here knows the program's rooms. A story speaks through a door or the command line, as anybody would, so
 //! the same stories could be told to another program.
 
+mod browser;
 mod engine;
 mod exchange;
 mod jmap;
@@ -10,6 +11,7 @@ mod outside;
 mod paper;
 mod program;
 
+pub use browser::{Browser, artefacts};
 pub use engine::Engine;
 pub use exchange::{Answer, Exchange};
 pub use jmap::Jmap;

@@ -76,6 +76,8 @@ pub struct Program {
     pub demo: Demo,
     /// The opened doors.
     pub ports: Ports,
+    /// Variables the program sees beside our own.
+    pub environment: Vec<(&'static str, String)>,
     child: Option<Child>,
     output: Option<Lines<BufReader<ChildStdout>>>,
     _directory: tempfile::TempDir,
@@ -91,7 +93,13 @@ fn binary() -> PathBuf {
 
 /// Runs a command of the program to its end.
 pub async fn run(arguments: &[&str]) -> Output {
-    let output = Command::new(binary()).args(arguments).stdin(Stdio::null()).output();
+    run_seeing(arguments, &[]).await
+}
+
+async fn run_seeing(arguments: &[&str], environment: &[(&'static str, String)]) -> Output {
+    let mut command = Command::new(binary());
+    command.args(arguments).envs(environment.iter().map(|(name, value)| (name, value)));
+    let output = command.stdin(Stdio::null()).output();
     tokio::time::timeout(PATIENCE, output).await.expect("a command ends").expect("the program runs")
 }
 
@@ -107,8 +115,15 @@ impl Program {
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let demo = std::fs::read(data.join("demo.json")).expect("demo.json");
         let demo = serde_json::from_slice(&demo).expect("demo.json holds a demonstration");
-        let mut program =
-            Self { data, demo, ports: Ports::default(), child: None, output: None, _directory: directory };
+        let mut program = Self {
+            data,
+            demo,
+            ports: Ports::default(),
+            environment: Vec::new(),
+            child: None,
+            output: None,
+            _directory: directory,
+        };
         program.start().await;
         program
     }
@@ -123,7 +138,7 @@ impl Program {
         let config = self.config();
         let mut all = vec!["--config", config.to_str().expect("a plain path")];
         all.extend(arguments);
-        run(&all).await
+        run_seeing(&all, &self.environment).await
     }
 
     /// Runs a command that has to succeed; answers what it printed.
@@ -148,6 +163,7 @@ impl Program {
             .arg(self.config())
             .args(["serve", "--ready-file"])
             .arg(&ready)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log.expect("a log file"))

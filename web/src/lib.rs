@@ -1,11 +1,15 @@
 //! The pages in a browser.
 //!
-//! Here now: the front page and the page that changes a password, server-rendered, in Vietnamese with English beside
-//! it, working without JavaScript and without cookies. The webmail, the document desk and the public verification page
-//! come into this room; they will speak JMAP and the same API that customers get.
+//! Here now: the front page, the page that changes a password, and the public page that checks a document ([`check`]);
+//! server-rendered, working without JavaScript and without cookies. The webmail and the document desk come into this
+//! room; they will speak JMAP and the same API that customers get.
 //!
 //! A page is a text. What a person typed is shown only through [`escape`].
 
+pub mod check;
+pub mod form;
+pub mod fuzz;
 mod page;
 
-pub use page::{Notice, STYLE, escape, front, password};
+pub use page::{Notice, STYLE, front, password};
+pub use signer::page::{Lang, STYLE as REPORT_STYLE, escape};

@@ -1,5 +1,7 @@
 //! The pages.
 
+use signer::page::escape;
+
 /// The one style sheet, served beside the pages: no page has style or script of its own.
 pub const STYLE: &str = include_str!("style.css");
 
@@ -12,22 +14,6 @@ pub struct Notice {
     pub vi: String,
     /// In English.
     pub en: String,
-}
-
-/// The text as HTML shows it, in content and in quoted attributes.
-pub fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 fn page(title: &str, body: &str) -> String {
@@ -55,6 +41,7 @@ pub fn front(host: &str) -> String {
     let body = format!(
         "<p>Thư công vụ và trao đổi văn bản điện tử ký số giữa các cơ quan, tại <strong>{host}</strong>.<br>\
          <span lang=\"en\">Official mail, and the exchange of digitally signed documents between agencies.</span></p>\n<ul>\n\
+         <li><a href=\"/kiem-tra\">Kiểm tra văn bản</a> <span lang=\"en\">Check a document's signatures</span></li>\n\
          <li><a href=\"/mat-khau\">Đổi mật khẩu</a> <span lang=\"en\">Change your password</span></li>\n\
          <li><a href=\"/ledger/checkpoint\">Sổ chứng cứ</a> <span lang=\"en\">The ledger's newest checkpoint</span></li>\n</ul>\n\
          <p>Phần mềm thư: JMAP tại <code>/.well-known/jmap</code>. Hệ thống quản lý văn bản: <code>/vxp</code>.</p>\n",

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::reader::INDEFINITE_MEMBERS;
 use super::{Class, Error, Oid, Problem, Reader, Result, Rules, Tag, Writer, time};
 
 /// One tag-length-value of the input.
@@ -167,6 +168,13 @@ impl<'a> Element<'a> {
         }
     }
 
+    /// BIT STRING that should be a signature. One with stray bits verifies nothing, which is no reason not to read what
+    /// it stands under: it becomes an empty signature.
+    pub(crate) fn signature_bytes(&self) -> Result<&'a [u8]> {
+        self.of(Tag::BIT_STRING)?.primitive()?;
+        Ok(self.bit_bytes().unwrap_or_default())
+    }
+
     /// OCTET STRING in one piece.
     pub fn octets(&self) -> Result<&'a [u8]> {
         self.of(Tag::OCTET_STRING)?.primitive()
@@ -184,7 +192,12 @@ impl<'a> Element<'a> {
         let mut joined = Vec::new();
         // Pieces may be in pieces themselves; `open` is bounded by the depth limit through `children`.
         let mut open = vec![self.children()?];
+        let mut pieces = 0;
         while let Some(reader) = open.last_mut() {
+            pieces += 1;
+            if pieces > INDEFINITE_MEMBERS {
+                return Err(self.error(Problem::TooLarge));
+            }
             if reader.is_empty() {
                 open.pop();
                 continue;

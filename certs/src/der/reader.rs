@@ -2,6 +2,10 @@
 
 use super::{Class, DEFAULT_DEPTH, Element, Error, Problem, Result, Rules, Tag};
 
+/// Elements passed over in search of one end-of-contents. Producers write contents in pieces of 1,000 to 64,000 bytes:
+/// a million of them are a gigabyte. Pieces of nothing at all would be walked over once for every level around them.
+pub(super) const INDEFINITE_MEMBERS: usize = 1 << 20;
+
 /// Reads elements one after the other. A copy of a reader is a bookmark.
 #[derive(Clone, Copy, Debug)]
 pub struct Reader<'a> {
@@ -227,7 +231,7 @@ impl<'a> Reader<'a> {
     fn skip_indefinite(&self) -> Result<usize> {
         let mut look = *self;
         let mut open: u8 = 1;
-        loop {
+        for _ in 0..INDEFINITE_MEMBERS {
             let here = look.at;
             let (tag, constructed) = look.identifier()?;
             match look.length(constructed)? {
@@ -249,5 +253,6 @@ impl<'a> Reader<'a> {
                 }
             }
         }
+        Err(self.error(Problem::TooLarge))
     }
 }

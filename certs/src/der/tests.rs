@@ -288,3 +288,13 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn x690_8_7_3_2_a_million_pieces_of_nothing_are_refused() {
+    let string = |pieces: usize| [&[0x24, 0x80][..], &[4, 0].repeat(pieces), &[0, 0]].concat();
+    let read = |bytes: &[u8]| Reader::ber(bytes).only()?.octets_joined().map(|joined| joined.len());
+    assert_eq!(read(&string(10_000)), Ok(0));
+    assert_eq!(read(&string(2_000_000)).unwrap_err().problem, Problem::TooLarge);
+    let definite = Writer::build(|w| w.element(Tag::OCTET_STRING, true, &[4, 0].repeat(2_000_000)));
+    assert_eq!(read(&definite).unwrap_err().problem, Problem::TooLarge);
+}

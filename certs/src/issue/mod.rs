@@ -8,6 +8,7 @@ mod draft;
 mod names;
 mod ocsp;
 mod profiles;
+pub mod world;
 
 pub use crl::CrlDraft;
 pub use draft::{Authority, Draft, Usage, Validity};

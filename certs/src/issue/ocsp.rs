@@ -1,6 +1,6 @@
 //! Writing OCSP responses.
 
-use super::draft::Authority;
+use super::draft::{Authority, extension};
 use crate::der::{Tag, Writer};
 use crate::revocation::{CertId, OcspRequest, OcspResponse, OcspStatus, RevocationReason, write_nonce};
 use crate::{Error, Limits, oids};
@@ -25,12 +25,13 @@ pub struct OcspDraft {
     answers: Vec<OcspAnswer>,
     nonce: Option<Vec<u8>>,
     by_name: bool,
+    archive_cutoff: Option<i64>,
 }
 
 impl OcspDraft {
     /// A response without answers. Time in seconds since 1970.
     pub fn new(produced_at: i64) -> OcspDraft {
-        OcspDraft { produced_at, answers: Vec::new(), nonce: None, by_name: false }
+        OcspDraft { produced_at, answers: Vec::new(), nonce: None, by_name: false, archive_cutoff: None }
     }
 
     /// Answers every question of a request and repeats its nonce; `status` says what about each.
@@ -58,6 +59,12 @@ impl OcspDraft {
     /// Names the responder by its subject instead of its key.
     pub fn by_name(mut self) -> OcspDraft {
         self.by_name = true;
+        self
+    }
+
+    /// Says of every answer that certificates which expired since this moment are still answered about (RFC 6960 §4.4.4).
+    pub fn archive_cutoff(mut self, since: i64) -> OcspDraft {
+        self.archive_cutoff = Some(since);
         self
     }
 
@@ -98,7 +105,9 @@ impl OcspDraft {
                     w.explicit(2, |w| w.octets(&certificate.public_key().sha1_id()));
                 }
                 w.generalized_time(self.produced_at);
-                w.sequence(|w| self.answers.iter().for_each(|answer| write_answer(w, answer)));
+                w.sequence(|w| {
+                    self.answers.iter().for_each(|answer| write_answer(w, answer, self.archive_cutoff))
+                });
                 if let Some(nonce) = &self.nonce {
                     w.explicit(1, |w| w.sequence(|w| write_nonce(w, nonce)));
                 }
@@ -107,7 +116,7 @@ impl OcspDraft {
     }
 }
 
-fn write_answer(writer: &mut Writer, answer: &OcspAnswer) {
+fn write_answer(writer: &mut Writer, answer: &OcspAnswer, archive_cutoff: Option<i64>) {
     writer.sequence(|w| {
         w.raw(answer.id.der());
         match answer.status {
@@ -123,6 +132,10 @@ fn write_answer(writer: &mut Writer, answer: &OcspAnswer) {
         w.generalized_time(answer.this_update);
         if let Some(next) = answer.next_update {
             w.explicit(0, |w| w.generalized_time(next));
+        }
+        if let Some(since) = archive_cutoff {
+            let value = Writer::build(|w| w.generalized_time(since));
+            w.explicit(1, |w| w.sequence(|w| extension(w, oids::OCSP_ARCHIVE_CUTOFF, false, &value)));
         }
     });
 }

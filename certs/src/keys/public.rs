@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 
 use openssl::pkey::{PKey, PKeyRef, Public};
 
-use crate::der::{self, Element, Reader, Tag};
-use crate::{Error, oids};
+use crate::der::{self, Element, Reader, Tag, Writer};
+use crate::{Error, Fingerprint, oids};
 
 /// Largest RSA modulus whose signature is verified: 16 384 bits take about 60 times as long as 2048, and nobody
 /// honest uses them.
@@ -30,7 +30,9 @@ pub enum KeyKind {
     Ed25519,
     /// Ed448.
     Ed448,
-    /// Everything else: DSA, other or explicit curves, agreement-only keys. Never verifies.
+    /// DSA, whose parameters may be its issuer's (RFC 3279 §2.3.2).
+    Dsa,
+    /// Everything else: other or explicit curves, agreement-only keys. Never verifies.
     Other,
 }
 
@@ -41,6 +43,8 @@ pub struct PublicKey {
     key: Vec<u8>,
     kind: KeyKind,
     bits: u32,
+    /// SHA-256 of `spki`, made at first use.
+    id: OnceLock<Fingerprint>,
     /// OpenSSL's own form, made at first use: decoding costs more than verifying with some keys.
     decoded: OnceLock<Option<PKey<Public>>>,
 }
@@ -66,12 +70,13 @@ impl PublicKey {
             (oids::EC_PUBLIC_KEY, Some(oids::P256)) => (KeyKind::P256, 256),
             (oids::EC_PUBLIC_KEY, Some(oids::P384)) => (KeyKind::P384, 384),
             (oids::EC_PUBLIC_KEY, Some(oids::P521)) => (KeyKind::P521, 521),
+            (oids::DSA, _) => dsa_bits(parameters).map_or((KeyKind::Other, 0), |bits| (KeyKind::Dsa, bits)),
             (oids::ED25519, None) if parameters.is_none() && key.len() == 32 => (KeyKind::Ed25519, 256),
             (oids::ED448, None) if parameters.is_none() && key.len() == 57 => (KeyKind::Ed448, 456),
             _ => (KeyKind::Other, 0),
         };
         let (spki, key) = (element.whole().to_vec(), key.to_vec());
-        Ok(PublicKey { spki, key, kind, bits, decoded: OnceLock::new() })
+        Ok(PublicKey { spki, key, kind, bits, id: OnceLock::new(), decoded: OnceLock::new() })
     }
 
     /// Reads a DER `SubjectPublicKeyInfo`.
@@ -83,6 +88,11 @@ impl PublicKey {
     /// `SubjectPublicKeyInfo` as it came.
     pub fn spki(&self) -> &[u8] {
         &self.spki
+    }
+
+    /// SHA-256 of `SubjectPublicKeyInfo`: the same for the same key, whoever certifies it.
+    pub fn id(&self) -> Fingerprint {
+        *self.id.get_or_init(|| Fingerprint::of(&self.spki))
     }
 
     /// The key proper: contents of the BIT STRING.
@@ -102,12 +112,34 @@ impl PublicKey {
 
     /// One of the kinds and sizes whose signatures are verified here.
     pub fn is_supported(&self) -> bool {
-        self.kind != KeyKind::Other && self.bits <= MAX_RSA_BITS
+        self.kind != KeyKind::Other && self.bits <= MAX_RSA_BITS && !self.lacks_parameters()
     }
 
-    /// RSA below 2048 bits (RULES D12, D29).
+    /// RSA below 2048 bits, or DSA (RULES D12, D29).
     pub fn is_weak(&self) -> bool {
-        matches!(self.kind, KeyKind::Rsa | KeyKind::RsaPss) && self.bits < 2048
+        let short = matches!(self.kind, KeyKind::Rsa | KeyKind::RsaPss) && self.bits < 2048;
+        short || self.kind == KeyKind::Dsa
+    }
+
+    /// A DSA key that has the parameters of whoever issued its certificate; see [`PublicKey::with_parameters_of`].
+    pub fn lacks_parameters(&self) -> bool {
+        self.kind == KeyKind::Dsa && self.bits == 0
+    }
+
+    /// This DSA key with another's parameters (RFC 5280 §6.1.4 e). `None`: the other is none, or has none itself.
+    pub(crate) fn with_parameters_of(&self, other: &PublicKey) -> Option<PublicKey> {
+        if !self.lacks_parameters() || other.kind != KeyKind::Dsa || other.lacks_parameters() {
+            return None;
+        }
+        let mut fields = Reader::der(&other.spki).only().ok()?.children().ok()?;
+        let algorithm = fields.expect(Tag::SEQUENCE).ok()?.whole();
+        let spki = Writer::build(|w| {
+            w.sequence(|w| {
+                w.raw(algorithm);
+                w.bit_bytes(&self.key);
+            });
+        });
+        PublicKey::from_spki(&spki).ok()
     }
 
     /// SHA-1 of the key proper: the usual subjectKeyIdentifier (RFC 5280 §4.2.1.2) and OCSP `byKey`.
@@ -128,6 +160,16 @@ impl PublicKey {
     }
 }
 
+/// Bits of the modulus of `Dss-Parms`; 0 when the parameters are the issuer's. `None`: not such parameters.
+fn dsa_bits(parameters: Option<Element<'_>>) -> Option<u32> {
+    let Some(parameters) = parameters.filter(|parameters| parameters.tag() != Tag::NULL) else {
+        return Some(0);
+    };
+    let modulus =
+        parameters.of(Tag::SEQUENCE).ok()?.children().ok()?.expect(Tag::INTEGER).ok()?.unsigned().ok()?;
+    u32::try_from(modulus.len() * 8).ok()?.checked_sub(modulus.first()?.leading_zeros())
+}
+
 /// Bits of the modulus of an `RSAPublicKey`. `None`: not one, or an exponent no honest key has (even, one, or
 /// beyond 64 bits, which would make verification slow).
 fn rsa_bits(key: &[u8]) -> Option<u32> {
@@ -146,7 +188,14 @@ fn rsa_bits(key: &[u8]) -> Option<u32> {
 impl Clone for PublicKey {
     fn clone(&self) -> Self {
         let (spki, key) = (self.spki.clone(), self.key.clone());
-        Self { spki, key, kind: self.kind, bits: self.bits, decoded: self.decoded.clone() }
+        Self {
+            spki,
+            key,
+            kind: self.kind,
+            bits: self.bits,
+            id: self.id.clone(),
+            decoded: self.decoded.clone(),
+        }
     }
 }
 

@@ -24,11 +24,27 @@ pub enum Scheme {
     EcdsaP256Sha256,
     /// ECDSA on P-384 with SHA-384, signature in DER.
     EcdsaP384Sha384,
+    /// ECDSA on P-521 with SHA-512, signature in DER.
+    EcdsaP521Sha512,
     /// Ed25519.
     Ed25519,
 }
 
 impl Scheme {
+    /// All of them.
+    pub const ALL: [Scheme; 10] = [
+        Scheme::RsaPkcs1Sha256,
+        Scheme::RsaPkcs1Sha384,
+        Scheme::RsaPkcs1Sha512,
+        Scheme::RsaPssSha256,
+        Scheme::RsaPssSha384,
+        Scheme::RsaPssSha512,
+        Scheme::EcdsaP256Sha256,
+        Scheme::EcdsaP384Sha384,
+        Scheme::EcdsaP521Sha512,
+        Scheme::Ed25519,
+    ];
+
     /// The scheme a key of this kind uses unless asked otherwise.
     pub fn usual(kind: KeyKind) -> Option<Scheme> {
         Some(match kind {
@@ -36,8 +52,9 @@ impl Scheme {
             KeyKind::RsaPss => Scheme::RsaPssSha256,
             KeyKind::P256 => Scheme::EcdsaP256Sha256,
             KeyKind::P384 => Scheme::EcdsaP384Sha384,
+            KeyKind::P521 => Scheme::EcdsaP521Sha512,
             KeyKind::Ed25519 => Scheme::Ed25519,
-            KeyKind::P521 | KeyKind::Ed448 | KeyKind::Other => return None,
+            KeyKind::Ed448 | KeyKind::Dsa | KeyKind::Other => return None,
         })
     }
 
@@ -54,6 +71,7 @@ impl Scheme {
             Scheme::RsaPssSha512 => pss(Digest::Sha512),
             Scheme::EcdsaP256Sha256 => SignatureAlgorithm::Ecdsa(Digest::Sha256),
             Scheme::EcdsaP384Sha384 => SignatureAlgorithm::Ecdsa(Digest::Sha384),
+            Scheme::EcdsaP521Sha512 => SignatureAlgorithm::Ecdsa(Digest::Sha512),
             Scheme::Ed25519 => SignatureAlgorithm::Ed25519,
         }
     }
@@ -72,8 +90,15 @@ impl Scheme {
             }
             Scheme::EcdsaP256Sha256 => kind == KeyKind::P256,
             Scheme::EcdsaP384Sha384 => kind == KeyKind::P384,
+            Scheme::EcdsaP521Sha512 => kind == KeyKind::P521,
             Scheme::Ed25519 => kind == KeyKind::Ed25519,
         }
+    }
+
+    /// What a signer elsewhere is handed instead of the whole message (CSC API v2 `signatures/signHash`, SIM PKI,
+    /// browser helpers). `None` for Ed25519, which signs whole messages.
+    pub fn hash(self, message: &[u8]) -> Option<Vec<u8>> {
+        Some(self.algorithm().digest()?.of(message))
     }
 }
 
@@ -90,6 +115,33 @@ impl Signature {
     /// The bytes, owned.
     pub fn into_bytes(self) -> Vec<u8> {
         self.0
+    }
+
+    /// Takes a signature made elsewhere over `message`: by a remote signing service, a SIM card, a browser's helper.
+    /// It is verified first, so that nothing is put into a document that does not belong there. ECDSA comes in DER or
+    /// as `r || s`, as JOSE and PKCS #11 have it.
+    ///
+    /// Errors: [`Error::BadSignature`], [`Error::Unsupported`] (of the key).
+    pub fn made_elsewhere(
+        key: &PublicKey,
+        scheme: Scheme,
+        message: &[u8],
+        value: &[u8],
+    ) -> Result<Signature, Error> {
+        if !scheme.fits(key.kind()) {
+            return Err(Error::BadSignature);
+        }
+        let algorithm = scheme.algorithm();
+        let is_curve = matches!(algorithm, SignatureAlgorithm::Ecdsa(_));
+        // Two numbers of the field's size; DER has six bytes more, and less only when both numbers are short.
+        if is_curve && value.len() == 2 * (key.bits() as usize).div_ceil(8) {
+            let der = ecdsa_from_fixed(value)?;
+            if algorithm.verify(key, message, &der).is_ok() {
+                return Ok(Signature(der));
+            }
+        }
+        algorithm.verify(key, message, value)?;
+        Ok(Signature(value.to_vec()))
     }
 }
 

@@ -5,11 +5,10 @@ use std::collections::HashMap;
 use super::budget::{Budget, Exhausted};
 use super::validate::{self, Findings};
 use super::{
-    CertificateStatus, Defect, Evidence, Lack, Path, PathVerdict, Profile, Question, Reason, Revocation,
-    Standing,
+    CertificateStatus, Defect, Evidence, Lack, Path, PathVerdict, Question, Reason, Revocation, Standing,
 };
 use crate::certificate::Certificate;
-use crate::revocation::{Asked, Finding, look_up};
+use crate::revocation::{Asked, Finding, Proof, Shortfall, look_up};
 use crate::trust::{Anchor, TrustStore};
 use crate::{Error, Fingerprint, Limits};
 
@@ -30,7 +29,9 @@ pub(super) struct Search<'a> {
     trust: &'a TrustStore,
     question: &'a Question,
     limits: &'a Limits,
-    budget: Budget,
+    /// Signers of lists whose paths are being looked for, this search's leaf among them.
+    busy: &'a [Fingerprint],
+    budget: &'a mut Budget,
     /// Results of signature checks: child, issuer.
     signatures: HashMap<(Fingerprint, Fingerprint), bool>,
     failure: Option<(Reach, Reason)>,
@@ -60,13 +61,16 @@ impl<'a> Search<'a> {
         trust: &'a TrustStore,
         question: &'a Question,
         limits: &'a Limits,
+        busy: &'a [Fingerprint],
+        budget: &'a mut Budget,
     ) -> Search<'a> {
         Search {
             evidence,
             trust,
             question,
             limits,
-            budget: Budget::new(limits),
+            busy,
+            budget,
             signatures: HashMap::new(),
             failure: None,
             unproven: None,
@@ -193,7 +197,9 @@ impl<'a> Search<'a> {
             return Ok(known);
         }
         self.budget.signature()?;
-        let result = child.verify_signature(issuer.public_key());
+        let anchors = self.trust.anchors().iter().map(Anchor::certificate);
+        let above = anchors.chain(&self.evidence.certificates);
+        let result = child.verify_signature(&super::working_key(issuer, above));
         if let Err(error) = &result {
             let defect = if *error == Error::BadSignature { Defect::Signature } else { Defect::Algorithm };
             self.fail(Reach::Partial(depth), Reason { defect, certificate: child.clone(), depth });
@@ -212,6 +218,8 @@ impl<'a> Search<'a> {
     fn arrived(&mut self, chain: &[Certificate], anchor: &Anchor) -> Result<(), Stop> {
         let wrong = if !anchor.serves(self.question.purpose) {
             Some(Defect::AnchorPurpose)
+        } else if !anchor.window().holds(self.question.at) {
+            Some(Defect::AnchorWindow(anchor.window()))
         } else {
             let hierarchy = anchor.hierarchy();
             let differs = self.question.hierarchy.is_some_and(|wanted| wanted != hierarchy);
@@ -222,7 +230,7 @@ impl<'a> Search<'a> {
             self.fail(Reach::WrongAnchor, Reason { defect, certificate, depth: chain.len() });
             return Ok(());
         }
-        match validate::path(chain, anchor, self.question, self.limits, &mut self.budget) {
+        match validate::path(chain, anchor, self.question, self.limits, self.budget) {
             Err(reason) if reason.defect == Defect::Budget => Err(Stop::Exhausted),
             Err(reason) => {
                 self.fail(Reach::Anchored(chain.len() - reason.depth.min(chain.len())), reason);
@@ -237,9 +245,9 @@ impl<'a> Search<'a> {
         let mut lacks = Vec::new();
         for (depth, certificate) in chain.iter().enumerate() {
             let issuer = chain.get(depth + 1).unwrap_or(anchor.certificate());
-            let (standing, source) = match self.status(certificate, issuer) {
-                Finding::Good(source) => (Standing::Good, Some(source)),
-                Finding::RevokedLater(facts, source) => (Standing::RevokedLater(facts), Some(source)),
+            let (standing, proof) = match self.status(certificate, issuer, chain, anchor) {
+                Finding::Good(proof) => (Standing::Good, proof),
+                Finding::RevokedLater(facts, proof) => (Standing::RevokedLater(facts), proof),
                 Finding::Revoked(facts) => {
                     let reason =
                         Reason { defect: Defect::Revoked(facts), certificate: certificate.clone(), depth };
@@ -250,8 +258,12 @@ impl<'a> Search<'a> {
                     return Ok(());
                 }
                 Finding::Unknown(shortfalls) => {
-                    if self.question.revocation == Revocation::Require && certificate != anchor.certificate()
-                    {
+                    let matters = match self.question.revocation {
+                        Revocation::Require => true,
+                        Revocation::IfSupplied => shortfalls.iter().any(|one| *one != Shortfall::Malformed),
+                        Revocation::None | Revocation::IfKnown => false,
+                    };
+                    if matters && certificate != anchor.certificate() {
                         lacks.push(Lack::Revocation {
                             of: certificate.clone(),
                             issuer: issuer.clone(),
@@ -260,10 +272,19 @@ impl<'a> Search<'a> {
                             shortfalls,
                         });
                     }
-                    (Standing::NotChecked, None)
+                    (Standing::NotChecked, Proof::default())
                 }
             };
-            statuses.push(CertificateStatus { certificate: certificate.clone(), standing, source });
+            let Proof { sources, signers, late_by } = proof;
+            let mut sources = sources.into_iter();
+            statuses.push(CertificateStatus {
+                certificate: certificate.clone(),
+                standing,
+                source: sources.next(),
+                more_sources: sources.collect(),
+                signers,
+                late_by,
+            });
         }
         if !lacks.is_empty() {
             self.unproven.get_or_insert(lacks);
@@ -280,18 +301,25 @@ impl<'a> Search<'a> {
         })))
     }
 
-    fn status(&mut self, certificate: &Certificate, issuer: &Certificate) -> Finding {
+    fn status(
+        &mut self,
+        certificate: &Certificate,
+        issuer: &Certificate,
+        chain: &[Certificate],
+        anchor: &Anchor,
+    ) -> Finding {
         if self.question.revocation == Revocation::None {
             return Finding::Unknown(Vec::new());
         }
         let asked = Asked {
-            at: self.question.at,
-            now: self.question.now(),
-            strict: self.question.profile != Profile::Lenient,
+            question: self.question,
             evidence: self.evidence,
             limits: self.limits,
+            chain,
+            anchor,
+            busy: self.busy,
         };
-        look_up(certificate, issuer, &asked, &mut self.budget)
+        look_up(certificate, issuer, &asked, self.budget)
     }
 }
 

@@ -23,6 +23,9 @@ pub enum Revocation {
     None,
     /// What the evidence says counts; missing evidence does not.
     IfKnown,
+    /// As [`Revocation::IfKnown`], but evidence about a certificate that does not suffice leaves the verdict undecided:
+    /// whoever supplied it meant it to be heard.
+    IfSupplied,
     /// Every certificate below the anchor must be shown good; else the verdict is undecided (RULES D5, D10).
     Require,
 }

@@ -7,8 +7,10 @@ use super::policy::Policies;
 use super::purpose;
 use super::{Defect, Profile, Question, Reason, Weakness};
 use crate::Limits;
+use crate::algorithm::Standing;
 use crate::certificate::Certificate;
 use crate::der::Oid;
+use crate::keys::KeyKind;
 use crate::oids;
 use crate::profile::{Departure, Role, departures};
 use crate::trust::Anchor;
@@ -116,12 +118,7 @@ pub(super) fn path(
     let Some(leaf) = chain.first() else { return Err(blame(0, trusted)(Defect::NotTrusted)) };
     self::leaf(leaf, question).map_err(blame(0, leaf))?;
     let policies = policies.finish(leaf, &question.policies).map_err(blame(0, leaf))?;
-    let weaknesses = weaknesses(chain, trusted);
-    if let Some(weakness) = weaknesses.first().filter(|_| question.refuse_weak) {
-        let (Weakness::Digest(certificate) | Weakness::Key(certificate)) = weakness;
-        let depth = chain.iter().position(|c| c == certificate).unwrap_or(chain.len());
-        return Err(blame(depth, certificate)(Defect::Weak));
-    }
+    let weaknesses = weaknesses(chain, trusted, question)?;
     let departures = all_departures(chain, trusted, question)?;
     Ok(Findings { policies, weaknesses, departures })
 }
@@ -140,22 +137,43 @@ fn length_of(certificate: &Certificate) -> usize {
     length.map_or(usize::MAX, |length| length as usize)
 }
 
-/// RULES D29 (3): SHA-1 and short RSA are reported, not hidden.
-fn weaknesses(chain: &[Certificate], anchor: &Certificate) -> Vec<Weakness> {
+/// RULES D12, D29 (3): what the catalogue calls weak at the moment judged is reported, not hidden, unless the question
+/// refuses it. What it refuses is refused.
+fn weaknesses(
+    chain: &[Certificate],
+    anchor: &Certificate,
+    question: &Question,
+) -> Result<Vec<Weakness>, Reason> {
     let mut found = Vec::new();
-    for certificate in chain {
-        if certificate.signature_algorithm().is_weak() {
-            found.push(Weakness::Digest(certificate.clone()));
-        }
-        if certificate.public_key().is_weak() {
-            found.push(Weakness::Key(certificate.clone()));
-        }
-    }
     // The anchor's own signature proves nothing and is not looked at; its key signs the path.
-    if anchor.public_key().is_weak() && chain.first() != Some(anchor) {
-        found.push(Weakness::Key(anchor.clone()));
+    let top = (chain.first() != Some(anchor)).then_some(anchor);
+    for (depth, certificate) in chain.iter().chain(top).enumerate() {
+        let fail = |defect| Reason { defect, certificate: certificate.clone(), depth };
+        let key = certificate.public_key();
+        let by_key = match key.kind() {
+            // Nothing verifies with such a key, so it vouches for nothing; whoever uses it finds out.
+            KeyKind::Other => Standing::Accepted,
+            _ => key.standing(question.at),
+        };
+        let by_digest = match certificate == anchor {
+            true => Standing::Accepted,
+            false => certificate.signature_algorithm().standing(question.at),
+        };
+        if matches!(by_key.max(by_digest), Standing::Refused(_)) {
+            return Err(fail(Defect::Algorithm));
+        }
+        let weak = [
+            (by_digest, Weakness::Digest(certificate.clone())),
+            (by_key, Weakness::Key(certificate.clone())),
+        ];
+        for (_, weakness) in weak.into_iter().filter(|(standing, _)| !standing.is_accepted()) {
+            if question.refuse_weak {
+                return Err(fail(Defect::Weak));
+            }
+            found.push(weakness);
+        }
     }
-    found
+    Ok(found)
 }
 
 fn all_departures(
@@ -170,7 +188,7 @@ fn all_departures(
     let mut found = Vec::new();
     for (certificate, role, depth) in roles.chain(top) {
         for departure in departures(certificate, role, question) {
-            if question.profile != Profile::Lenient {
+            if question.profile != Profile::Lenient && !departure.is_borne(question.purpose) {
                 let certificate = certificate.clone();
                 return Err(Reason { defect: Defect::Profile(departure), certificate, depth });
             }

@@ -4,7 +4,7 @@ use crate::certificate::Certificate;
 use crate::der::Oid;
 use crate::profile::Departure;
 use crate::revocation::{RevocationFacts, Shortfall, Source};
-use crate::trust::{Anchor, Hierarchy};
+use crate::trust::{Anchor, Hierarchy, Window};
 
 /// Yes, no, and not yet.
 #[derive(Clone, Debug)]
@@ -96,6 +96,14 @@ pub struct CertificateStatus {
     pub standing: Standing,
     /// The evidence it rests on.
     pub source: Option<Source>,
+    /// Further pieces it rests on: a delta CRL, other partitions.
+    pub more_sources: Vec<Source>,
+    /// Certificates of those who signed the evidence and of their issuers, as far as they are not on the path: to be
+    /// archived with it (RULES D31).
+    pub signers: Vec<Certificate>,
+    /// Seconds by which the evidence had outlived its nextUpdate at the moment judged, within the grace the question
+    /// allows (RULES D27): worth asking again later. 0: it had not.
+    pub late_by: i64,
 }
 
 /// Standing at the moment judged.
@@ -171,6 +179,8 @@ pub enum Defect {
     NotTrusted,
     /// Ends at an anchor that does not serve this purpose.
     AnchorPurpose,
+    /// Ends at an anchor that is not trusted for the moment judged.
+    AnchorWindow(Window),
     /// Ends at an anchor of another hierarchy (RULES D26).
     AnchorHierarchy(Hierarchy),
     /// Departs from the profile, and the question is strict.

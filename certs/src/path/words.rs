@@ -42,6 +42,7 @@ impl Defect {
             Defect::Revoked(_) => ("revoked", "The certificate had been revoked.", "Chứng thư đã bị thu hồi."),
             Defect::NotTrusted => ("not-trusted", "The path does not end at a trusted authority.", "Đường dẫn chứng thực không dẫn tới tổ chức được tin cậy."),
             Defect::AnchorPurpose => ("anchor-purpose", "The authority is not trusted for this purpose.", "Tổ chức chứng thực không được tin cậy cho mục đích này."),
+            Defect::AnchorWindow(_) => ("anchor-window", "The authority is not trusted for this moment.", "Tổ chức chứng thực không được tin cậy vào thời điểm này."),
             Defect::AnchorHierarchy(_) => ("anchor-hierarchy", "The signature is not a specialised public-service signature.", "Chữ ký không phải chữ ký số chuyên dùng công vụ."),
             Defect::Profile(_) => ("profile", "The certificate breaks a rule of RFC 5280.", "Chứng thư vi phạm quy định của RFC 5280."),
             Defect::Budget => ("budget", "Too many possible paths.", "Có quá nhiều đường dẫn chứng thực cần kiểm tra."),

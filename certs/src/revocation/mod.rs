@@ -4,10 +4,13 @@
 
 mod crl;
 mod judge;
+mod lists;
 mod ocsp;
+mod responders;
+mod scope;
 
 pub use crl::{Crl, RevokedEntry};
-pub(crate) use judge::{Asked, Finding, look_up};
+pub(crate) use judge::{Asked, Finding, Proof, look_up};
 pub(crate) use ocsp::write_nonce;
 pub use ocsp::{CertId, OcspRequest, OcspResponse, OcspStatus, ResponderId, SingleResponse};
 
@@ -139,12 +142,15 @@ pub enum Shortfall {
     /// The signer may not sign such evidence (key usage, extended key usage, validity).
     #[error("the signer of the evidence may not sign it")]
     SignerNotAllowed,
-    /// An indirect CRL (signed by somebody else than the certificate's issuer): not supported.
-    #[error("indirect CRLs are not supported")]
+    /// A CRL of somebody else than the certificate's issuer that does not say it lists others' certificates (§5.2.5).
+    #[error("the CRL is somebody else's and does not say that it covers this issuer")]
     Indirect,
-    /// A delta CRL: not supported.
-    #[error("delta CRLs are not supported")]
+    /// A delta CRL that does not list the certificate, and no complete CRL it builds on.
+    #[error("a delta CRL without the complete CRL it builds on")]
     Delta,
+    /// The CRLs at hand together cover only some reasons for revocation.
+    #[error("the CRLs cover only some reasons for revocation")]
+    SomeReasons,
     /// The CRL covers other certificates or only some reasons, or another distribution point.
     #[error("the CRL does not cover this certificate")]
     Scope,
@@ -154,6 +160,9 @@ pub enum Shortfall {
     /// The responder does not know the certificate.
     #[error("the responder does not know the certificate")]
     Unknown,
+    /// It has not the form every list has (nextUpdate, times): as good as none.
+    #[error("the evidence has not the form of its kind")]
+    Malformed,
     /// Parts of it cannot be read.
     #[error("the evidence is damaged")]
     Damaged,

@@ -389,6 +389,12 @@ impl OcspResponse {
         self.0.nonce.as_deref()
     }
 
+    /// Whether it answers this very request: repeats its nonce, when it had one (RFC 9654 §2.1). A response without the
+    /// nonce may be a cached one of before; whether that does is the caller's policy.
+    pub fn repeats_nonce_of(&self, request: &OcspRequest) -> bool {
+        request.nonce().is_none_or(|nonce| self.nonce() == Some(nonce))
+    }
+
     /// Certificates that came along.
     pub fn certificates(&self) -> &[Certificate] {
         &self.0.certificates

@@ -38,6 +38,12 @@ fn everything(bytes: &[u8]) {
     fuzz::ocsp_response(bytes);
     fuzz::ocsp_request(bytes);
     fuzz::note(bytes);
+    fuzz::path(bytes);
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
+    let base64 = openssl::base64::encode_block(der);
+    format!("-----BEGIN {label}-----\n{base64}\n-----END {label}-----\n")
 }
 
 /// Overwrites, removes or inserts a few bytes.
@@ -76,6 +82,22 @@ proptest! {
         let s = &*SAMPLES;
         let sample = [s.world.leaf.der(), &s.crl, &s.response, &s.request][which];
         everything(&bend(sample, &changes));
+    }
+
+    /// A path of which one piece is bent and wrapped again: the judgement gets as far as it can.
+    #[test]
+    fn bent_bundles(which in 0usize..4, changes in proptest::collection::vec(any::<(u16, u8, u8)>(), 0..3)) {
+        let s = &*SAMPLES;
+        let pieces = [
+            ("CERTIFICATE", s.world.leaf.der()),
+            ("X509 CRL", &s.crl),
+            ("CERTIFICATE", s.world.ca.certificate().der()),
+            ("CERTIFICATE", s.world.root.certificate().der()),
+        ];
+        let bundle = pieces.iter().enumerate().map(|(place, (label, der))| {
+            if place == which { pem(label, &bend(der, &changes)) } else { pem(label, der) }
+        });
+        fuzz::path(bundle.collect::<String>().as_bytes());
     }
 
     /// A bent certificate, CRL or response never makes a path valid that would not be without it.

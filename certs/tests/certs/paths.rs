@@ -5,7 +5,7 @@ use certs::der::Oid;
 use certs::issue::{self, Authority, Usage};
 use certs::keys::Key;
 use certs::path::{PathVerdict, PeerName, Profile, Question, Revocation, Weakness, judge};
-use certs::trust::{Anchor, Hierarchy, Purpose, TrustStore};
+use certs::trust::{Anchor, Hierarchy, Purpose, TrustStore, Window};
 use certs::{Certificate, GeneralName, Limits, NameConstraints, oids};
 
 use crate::oracle;
@@ -380,4 +380,35 @@ fn verdicts_speak_to_people_in_both_languages() {
     let line = lacks[0].to_string();
     assert!(line.contains("http://ocsp.example.vn, http://crl.example.vn/ca.crl"), "{line}");
     assert!(lacks[0].vietnamese().contains("thu hồi"));
+}
+
+/// An anchor counts for moments within its window, and every change of the store has a version (RULES D31).
+#[test]
+fn d31_anchors_have_a_window_and_stores_a_version() {
+    let world = World::plain();
+    let with = |from: Option<i64>, until: Option<i64>| {
+        let root = world.root.certificate().clone();
+        let stated = root.sha256();
+        Anchor::new(root, stated, &[Purpose::Tls], Hierarchy::Other, "test")
+            .unwrap()
+            .within(Window { from, until })
+    };
+    #[rustfmt::skip]
+    let rows = [
+        (None,          None,          "valid"),
+        (Some(NOW),     Some(NOW),     "valid"),
+        (Some(NOW + 1), None,          "anchor-window"),
+        (None,          Some(NOW - 1), "anchor-window"),
+    ];
+    let mut trust = TrustStore::new();
+    for (number, (from, until, expected)) in rows.into_iter().enumerate() {
+        assert!(trust.add(with(from, until)) && !trust.add(with(from, until)), "the same again is no change");
+        assert_eq!((trust.version(), trust.anchors().len()), (number as u64 + 1, 1));
+        let verdict = judge(&world.leaf, &world.evidence, &trust, &world.question, &world.limits);
+        assert_eq!(word(&verdict), expected, "{from:?} {until:?}");
+        let text = serde_json::to_string(&trust).unwrap();
+        assert_eq!(serde_json::from_str::<TrustStore>(&text).unwrap(), trust);
+    }
+    assert!(trust.remove(world.root.certificate().sha256()));
+    assert_eq!(trust.version(), 5);
 }

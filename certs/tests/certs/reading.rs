@@ -221,6 +221,10 @@ fn trust_stores_are_written_and_read_back_and_never_believed() {
     let trust = world.trust();
     let text = serde_json::to_string(&trust).unwrap();
     assert_eq!(serde_json::from_str::<TrustStore>(&text).unwrap(), trust);
+    // The form before there were versions.
+    let plain = serde_json::to_string(trust.anchors()).unwrap();
+    let old = serde_json::from_str::<TrustStore>(&plain).unwrap();
+    assert_eq!((old.anchors(), old.version()), (trust.anchors(), 0));
     let bent = text.replace(&world.root.certificate().sha256().to_string(), &"00".repeat(32));
     assert!(serde_json::from_str::<TrustStore>(&bent).is_err());
 }
@@ -241,10 +245,11 @@ fn names_compare_as_rfc_5280_7_1_says() {
 #[test]
 fn usages_and_unknown_keys_are_only_facts() {
     let world = World::plain();
-    let dsa = openssl::pkey::PKey::from_dsa(openssl::dsa::Dsa::generate(1024).unwrap()).unwrap();
-    let key = certs::keys::PublicKey::from_spki(&dsa.public_key_to_der().unwrap()).unwrap();
+    let curve = openssl::ec::EcGroup::from_curve_name(openssl::nid::Nid::SECP256K1).unwrap();
+    let other = openssl::pkey::PKey::from_ec_key(openssl::ec::EcKey::generate(&curve).unwrap()).unwrap();
+    let key = certs::keys::PublicKey::from_spki(&other.public_key_to_der().unwrap()).unwrap();
     assert!(!key.is_supported());
-    let odd = issue::root(&name("DSA"), &key, serial(4), LIFE)
+    let odd = issue::root(&name("secp256k1"), &key, serial(4), LIFE)
         .key_usage(&[Usage::KeyAgreement])
         .signed_by(&world.ca)
         .unwrap();

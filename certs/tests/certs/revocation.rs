@@ -158,7 +158,7 @@ fn crls_this_room_cannot_use_say_so() {
     let rows: Vec<(&str, World, Result<(), Shortfall>)> = vec![
         ("for users, leaf is one", with(idp, only(1)), Ok(())),
         ("for authorities", with(idp, only(2)), Err(Shortfall::Scope)),
-        ("indirect", with(idp, only(4)), Err(Shortfall::Indirect)),
+        ("indirect, of the issuer itself", with(idp, only(4)), Ok(())),
         ("for attributes", with(idp, only(5)), Err(Shortfall::Scope)),
         ("the leaf's point", with(idp, point("http://crl.example.vn/ca.crl")), Ok(())),
         ("another point", with(idp, point("http://crl.example.vn/other.crl")), Err(Shortfall::Scope)),
@@ -179,9 +179,9 @@ fn crls_this_room_cannot_use_say_so() {
     assert_eq!(shortfalls(&no_crl_sign), [Shortfall::SignerNotAllowed]);
 }
 
-/// A leaf whose CRL somebody else signs: recognised, named, not used.
+/// A leaf whose CRL somebody else signs, without saying that it lists others' certificates: recognised, named, not used.
 #[test]
-fn a_delegated_crl_is_recognised_and_refused() {
+fn a_delegated_crl_has_to_say_that_it_is_indirect() {
     let world = required().with(|w| {
         let point = Writer::build(|w| {
             w.sequence(|w| {
@@ -409,4 +409,226 @@ fn a_long_crl_is_searched_without_reading_it_all_again() {
     for number in 0..15_000u64 {
         assert_eq!(list.find(&serial(number)).is_some(), number % 3 == 1, "{number}");
     }
+}
+
+fn delta(of: u64, number: u64, issued: i64) -> CrlDraft {
+    CrlDraft::new(issued, Some(issued + DAY), number).extension(
+        oids::DELTA_CRL_INDICATOR,
+        true,
+        Writer::build(|w| w.unsigned(&of.to_be_bytes())),
+    )
+}
+
+/// The complete list number 7 of a week ago, and whatever came since.
+fn since(entries: &[certs::revocation::RevokedEntry], later: Vec<CrlDraft>) -> World {
+    required().with(|w| {
+        let base = CrlDraft::new(NOON_LIST, Some(NOON_LIST + 7 * DAY), 7);
+        let base = entries.iter().fold(base, |list, entry| list.entry(entry.clone()));
+        w.evidence.crls.push(base.signed_by(&w.ca).unwrap());
+        w.evidence.crls.extend(later.into_iter().map(|list| list.signed_by(&w.ca).unwrap()));
+    })
+}
+
+const NOON_LIST: i64 = NOW - 5 * DAY;
+
+#[test]
+fn delta_lists_change_the_complete_one_they_build_on() {
+    use RevocationReason::{CertificateHold, KeyCompromise, RemoveFromCrl};
+    let hold = || revoked(3, NOON_LIST, CertificateHold);
+    let taken_off = || revoked(3, NOW - DAY, RemoveFromCrl);
+    let lost = || revoked(3, NOW - DAY, KeyCompromise);
+    let fresh = |of, number| delta(of, number, NOW - 60);
+    let full = |entries: &[certs::revocation::RevokedEntry]| {
+        entries
+            .iter()
+            .fold(CrlDraft::new(NOW - 60, Some(NOW + DAY), 9), |list, entry| list.entry(entry.clone()))
+    };
+    #[rustfmt::skip]
+    let rows: Vec<(&str, World, &str)> = vec![
+        ("nothing new",                     since(&[], vec![fresh(7, 9)]),                                   "valid"),
+        ("revoked since",                   since(&[], vec![fresh(7, 9).entry(lost())]),                     "revoked"),
+        ("suspended, then taken off",       since(&[hold()], vec![fresh(7, 9).entry(taken_off())]),          "valid"),
+        ("suspended, then lost",            since(&[hold()], vec![fresh(7, 9).entry(lost())]),               "revoked"),
+        ("taken off by an old delta",       since(&[hold()], vec![delta(7, 8, NOW - 3 * DAY).entry(taken_off())]), "revoked"),
+        ("for a younger complete list",     since(&[hold()], vec![fresh(8, 9).entry(taken_off())]),          "revoked"),
+        ("older than the complete list",    since(&[hold()], vec![fresh(1, 6).entry(taken_off())]),          "revoked"),
+        ("the newest of two counts",        since(&[hold()], vec![delta(7, 8, NOW - 120).entry(lost()), fresh(7, 9).entry(taken_off())]), "revoked"),
+        ("suspended, gone from a new list", since(&[hold()], vec![full(&[])]),                               "valid"),
+        ("revoked, gone from a new list",   since(&[lost()], vec![full(&[])]),                               "revoked"),
+        ("a stale list, a fresh delta",     required().with(|w| {
+            let base = CrlDraft::new(NOW - 9 * DAY, Some(NOW - DAY), 7);
+            w.evidence.crls.push(base.signed_by(&w.ca).unwrap());
+            w.evidence.crls.push(fresh(7, 9).signed_by(&w.ca).unwrap());
+        }), "valid"),
+        ("a delta by itself, silent",       required().with(|w| w.evidence.crls.push(fresh(7, 9).signed_by(&w.ca).unwrap())), "lacks-revocation"),
+        ("a delta by itself, revoked",      required().with(|w| w.evidence.crls.push(fresh(7, 9).entry(lost()).signed_by(&w.ca).unwrap())), "revoked"),
+    ];
+    for (what, world, expected) in rows {
+        assert_eq!(world.word(), expected, "{what}: {:?}", world.judge());
+    }
+}
+
+/// One list for the certificates of several authorities (§5.3.3): serial number 3 is somebody else's.
+#[test]
+fn an_indirect_list_says_whose_certificate_it_means() {
+    let owner = |name: &certs::Name| Writer::build(|w| w.sequence(|w| w.explicit(4, |w| w.raw(name.der()))));
+    let scope = Writer::build(|w| w.sequence(|w| w.element(certs::der::Tag::context(4), false, &[0xff])));
+    let list = |whose: Option<&certs::Name>, indirect: bool| {
+        let entry = revoked(3, NOW - 9, RevocationReason::Superseded);
+        let mut draft = CrlDraft::new(NOW - DAY, Some(NOW + DAY), 7);
+        draft = match whose {
+            Some(name) => draft.entry_with(entry, oids::CERTIFICATE_ISSUER, true, owner(name)),
+            None => draft.entry(entry),
+        };
+        // The next entry is of the same authority as the one before it.
+        draft = draft.entry(revoked(4, NOW - 9, RevocationReason::Superseded));
+        if indirect { draft.extension(oids::ISSUING_DISTRIBUTION_POINT, true, scope.clone()) } else { draft }
+    };
+    let judged = |draft: CrlDraft, number: u64| {
+        World::leaf(|d| d.serial(serial(number))).asking(|q| q.revocation = Revocation::Require).with(|w| {
+            w.evidence.crls = vec![crl(&w.root, NOW - DAY, &[]), draft.signed_by(&w.ca).unwrap()];
+        })
+    };
+    let (other, own) = (name("Người khác"), name("CA thử nghiệm"));
+    #[rustfmt::skip]
+    let rows = [
+        ("own certificate", list(None, true), 3, "revoked"),
+        ("somebody else's", list(Some(&other), true), 3, "valid"),
+        ("somebody else's, the next", list(Some(&other), true), 4, "valid"),
+        ("own, said so", list(Some(&own), true), 3, "revoked"),
+        ("not said to be indirect", list(Some(&other), false), 5, "lacks-revocation"),
+    ];
+    for (what, draft, number, expected) in rows {
+        assert_eq!(judged(draft, number).word(), expected, "{what}");
+    }
+}
+
+/// RULES D27: in a closed network a list may be a few days late, if the operator says so; the path tells.
+#[test]
+fn d27_a_late_list_counts_within_the_grace_and_is_reported() {
+    let late = |grace: i64, entries: &[certs::revocation::RevokedEntry]| {
+        with_crl(NOW - 9 * DAY, entries).with(|w| w.limits.revocation_grace_seconds = grace)
+    };
+    assert_eq!(late(0, &[]).word(), "lacks-revocation");
+    assert_eq!(late(DAY, &[]).word(), "lacks-revocation", "two days late");
+    let path = late(3 * DAY, &[]).judge().path().cloned().unwrap();
+    assert_eq!((path.statuses()[0].late_by, path.statuses()[1].late_by), (2 * DAY, 0));
+    let entry = revoked(3, NOW - 9 * DAY, RevocationReason::CertificateHold);
+    assert_eq!(late(3 * DAY, &[entry]).word(), "revoked");
+    // A fresh one is preferred to a late one, wherever it stands.
+    let both = late(3 * DAY, &[]).with(|w| w.evidence.crls.push(crl(&w.ca, NOW - DAY, &[])));
+    assert_eq!(both.judge().path().unwrap().statuses()[0].late_by, 0);
+}
+
+/// Evidence somebody supplied has to suffice; without any nothing is asked.
+#[test]
+fn supplied_evidence_is_heard() {
+    let supplied = |world: World| world.asking(|q| q.revocation = Revocation::IfSupplied);
+    assert_eq!(supplied(World::plain()).word(), "valid");
+    assert_eq!(supplied(with_crl(NOW - DAY, &[])).word(), "valid");
+    assert_eq!(supplied(with_crl(NOW - 9 * DAY, &[])).word(), "lacks-revocation");
+    let by_stranger =
+        with_crl(NOW - DAY, &[]).with(|w| w.evidence.crls[1] = crl(&namesake(), NOW - DAY, &[]));
+    assert_eq!(supplied(by_stranger).word(), "lacks-revocation");
+}
+
+/// Two answers about one certificate in one response: the bad one counts.
+#[test]
+fn every_answer_of_a_response_counts() {
+    let world = required().with(|w| {
+        let fine = good(w, Digest::Sha1);
+        let bad = OcspAnswer { status: facts(NOW - 9), ..good(w, Digest::Sha256) };
+        w.evidence.ocsp.push(OcspDraft::new(NOW - DAY).answer(fine).answer(bad).signed_by(&w.ca).unwrap());
+    });
+    assert_eq!(world.word(), "revoked");
+    let backwards = answered(|a| a.next_update = Some(a.this_update - 1))
+        .with(|w| w.limits.revocation_grace_seconds = 9 * DAY);
+    assert_eq!(shortfalls(&backwards), [Shortfall::Damaged]);
+}
+
+/// A signer of lists whose certificate needs a list of a signer that needs a list …: the search ends.
+#[test]
+fn signers_of_lists_cannot_vouch_for_one_another() {
+    let signer = |world: &World, name_of: &str, number: u64, key: &certs::keys::Key| {
+        let draft =
+            Draft::new(&name(name_of), key.public(), serial(number), LIFE).key_usage(&[Usage::CrlSign]);
+        Authority::new(draft.signed_by(&world.ca).unwrap(), copy(key)).unwrap()
+    };
+    let world = required().with(|w| {
+        // Both bear the authority's name, as a separate key for lists does; each signed a list only.
+        let one = signer(w, "CA thử nghiệm", 41, &CA2_KEY);
+        let two = signer(w, "CA thử nghiệm", 42, &OTHER_KEY);
+        w.evidence.certificates.extend([one.certificate().clone(), two.certificate().clone()]);
+        w.evidence.crls.push(crl(&one, NOW - DAY, &[revoked(42, NOW - 9, RevocationReason::KeyCompromise)]));
+        w.evidence.crls.push(crl(&two, NOW - DAY, &[revoked(41, NOW - 9, RevocationReason::KeyCompromise)]));
+    });
+    assert_eq!(world.word(), "lacks-revocation", "each calls the other a liar");
+    let world = required().with(|w| {
+        let one = signer(w, "CA thử nghiệm", 41, &CA2_KEY);
+        w.evidence.certificates.push(one.certificate().clone());
+        w.evidence.crls.push(crl(&one, NOW - DAY, &[]));
+    });
+    assert_eq!(world.word(), "valid", "a separate key for lists, covered by its own list");
+}
+
+/// RFC 9654: whoever sends a nonce compares.
+#[test]
+fn a_nonce_is_compared() {
+    let world = World::plain();
+    let id = || vec![CertId::new(&world.leaf, world.ca.certificate(), Digest::Sha1)];
+    let asked = OcspRequest::new(id(), Some(vec![7; 32]));
+    let answer = |request: &OcspRequest| {
+        OcspDraft::answering(request, NOW, None, |_| OcspStatus::Good).signed_by(&world.ca).unwrap()
+    };
+    assert!(answer(&asked).repeats_nonce_of(&asked));
+    assert!(!answer(&OcspRequest::new(id(), Some(vec![8; 32]))).repeats_nonce_of(&asked));
+    assert!(!answer(&OcspRequest::new(id(), None)).repeats_nonce_of(&asked), "a replayed answer");
+    let plain = OcspRequest::new(id(), None);
+    assert!(answer(&plain).repeats_nonce_of(&plain) && answer(&asked).repeats_nonce_of(&plain));
+}
+
+/// An authority elsewhere under the root certifies a namesake of ours, which signs a clean list: nobody's word.
+#[test]
+fn a_namesake_elsewhere_does_not_speak_for_an_authority() {
+    let signer = |by: &Authority| {
+        let draft = Draft::new(&name("CA thử nghiệm"), OTHER_KEY.public(), serial(71), LIFE);
+        let certificate = draft.key_usage(&[Usage::CrlSign]).signed_by(by).unwrap();
+        Authority::new(certificate, copy(&OTHER_KEY)).unwrap()
+    };
+    let judged = |elsewhere: bool| {
+        required().with(|w| {
+            let rogue =
+                issue::root(&name("CA khác"), CA2_KEY.public(), serial(70), LIFE).signed_by(&w.root).unwrap();
+            let rogue = Authority::new(rogue, copy(&CA2_KEY)).unwrap();
+            let namesake = signer(if elsewhere { &rogue } else { &w.root });
+            w.evidence.certificates.extend([rogue.certificate().clone(), namesake.certificate().clone()]);
+            w.evidence.crls.push(crl(&namesake, NOW - DAY, &[]));
+            w.evidence.crls.push(crl(&rogue, NOW - DAY, &[]));
+        })
+    };
+    assert_eq!(judged(false).word(), "valid", "the root certified a key for the lists of our authority");
+    assert_eq!(judged(true).word(), "lacks-revocation");
+}
+
+/// RFC 6960 §4.4.4: a responder that keeps answering about expired certificates says since when.
+#[test]
+fn d34_an_archive_cutoff_lets_an_answer_after_expiry_count() {
+    let judged = |since: Option<i64>| {
+        World::leaf(|d| d.valid(NOW - DAY, NOW + DAY))
+            .asking(|q| {
+                q.revocation = Revocation::Require;
+                q.now = Some(NOW + 5 * 365 * DAY);
+            })
+            .with(|w| {
+                w.evidence.crls = vec![crl(&w.root, NOW, &[])];
+                let later = NOW + 4 * 365 * DAY;
+                let answer = OcspAnswer { this_update: later, next_update: None, ..good(w, Digest::Sha1) };
+                let draft = OcspDraft::new(later).answer(answer);
+                let draft = since.map_or(draft.clone(), |since| draft.archive_cutoff(since));
+                w.evidence.ocsp.push(draft.signed_by(&w.ca).unwrap());
+            })
+    };
+    assert_eq!(shortfalls(&judged(None)), [Shortfall::AfterExpiry]);
+    assert_eq!(judged(Some(NOW)).word(), "valid");
+    assert_eq!(shortfalls(&judged(Some(NOW + 2 * DAY))), [Shortfall::AfterExpiry], "it expired before that");
 }

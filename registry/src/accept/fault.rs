@@ -1,7 +1,7 @@
 //! What can be wrong with the signatures of a document, each with a stable code and a sentence in both languages, and
 //! how a judgement is sorted into it.
 
-use signer::{Class, Integrity, Judged, Refusal, Role, Verdict};
+use signer::{Class, Code, Integrity, Judged, Refusal, Role, Verdict};
 
 /// Why a document's signatures do not carry it (RULES R14, D29, D30).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,6 +18,8 @@ pub enum SignatureFault {
     Revoked,
     /// A certificate under no trusted root.
     Untrusted,
+    /// A certificate of enterprises and citizens, where one of public service is needed (RULES D26).
+    NotPublicService,
     /// A certificate that was not valid then, or not for signing documents, or another defect of a signature.
     Invalid,
     /// The competent person's signature is missing.
@@ -40,13 +42,14 @@ pub enum SignatureFault {
 
 impl SignatureFault {
     /// Every fault, for manuals and tests.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::NoDocument,
         Self::NotPdf,
         Self::Unsigned,
         Self::Integrity,
         Self::Revoked,
         Self::Untrusted,
+        Self::NotPublicService,
         Self::Invalid,
         Self::LeaderMissing,
         Self::SealMissing,
@@ -72,6 +75,7 @@ impl SignatureFault {
             Self::Integrity => "signature.integrity",
             Self::Revoked => "signature.revoked",
             Self::Untrusted => "signature.untrusted",
+            Self::NotPublicService => "signature.not-public-service",
             Self::Invalid => "signature.invalid",
             Self::LeaderMissing => "signature.leader-missing",
             Self::SealMissing => "signature.seal-missing",
@@ -93,6 +97,7 @@ impl SignatureFault {
             Self::Integrity => "Văn bản đã bị thay đổi sau khi ký số hoặc chữ ký số bị hỏng",
             Self::Revoked => "Chứng thư số đã bị thu hồi trước thời điểm ký",
             Self::Untrusted => "Chứng thư số không thuộc gốc tin cậy",
+            Self::NotPublicService => "Chữ ký không phải chữ ký số chuyên dùng công vụ",
             Self::Invalid => "Chữ ký số không hợp lệ",
             Self::LeaderMissing => "Thiếu chữ ký số của người có thẩm quyền",
             Self::SealMissing => "Thiếu chữ ký số của cơ quan",
@@ -117,6 +122,7 @@ impl SignatureFault {
             Self::Integrity => "The document was changed after signing, or a signature is damaged",
             Self::Revoked => "A certificate was revoked before the time of signing",
             Self::Untrusted => "A certificate does not chain to a trusted root",
+            Self::NotPublicService => "A signature is not a specialised public-service signature",
             Self::Invalid => "A signature is not valid",
             Self::LeaderMissing => "The competent person's signature is missing",
             Self::SealMissing => "The agency's signature is missing",
@@ -130,6 +136,19 @@ impl SignatureFault {
             }
         };
         format!("{said} ({})", self.code())
+    }
+
+    /// The fault of a row of the table of roles that is not met.
+    pub(crate) fn of_role(code: Code) -> Self {
+        match code {
+            Code::LeaderMissing => Self::LeaderMissing,
+            Code::SealMissing => Self::SealMissing,
+            Code::SealOrder => Self::SealOrder,
+            Code::NotPublicService => Self::NotPublicService,
+            Code::SealNotRegistered | Code::LeaderNotRegistered => Self::NotRegistered,
+            Code::SignerNameDiffers => Self::SignerName,
+            _ => Self::Invalid,
+        }
     }
 
     /// Sorts a refused judgement: what is broken comes before what is missing, and what is certain before what may
@@ -166,8 +185,9 @@ impl SignatureFault {
         match report.class {
             Class::Weak => Self::Weak,
             Class::UnknownRevocation => Self::Undecided,
-            _ if refusal.reasons.iter().any(|reason| reason.code.id() == "agency-signature-order") => {
-                Self::SealOrder
+            _ if refusal.reasons.iter().any(|reason| reason.code == Code::SealOrder) => Self::SealOrder,
+            _ if refusal.reasons.iter().any(|reason| reason.code == Code::NotPublicService) => {
+                Self::NotPublicService
             }
             _ if refusal.ask_again() => Self::Undecided,
             _ => Self::Invalid,
@@ -181,6 +201,7 @@ fn sorted(code: impl std::fmt::Display) -> SignatureFault {
     match id.as_str() {
         "certificate-revoked" | "certificate-revoked-no-proof" => SignatureFault::Revoked,
         "untrusted" | "path-invalid" => SignatureFault::Untrusted,
+        "not-public-service" => SignatureFault::NotPublicService,
         "digest-mismatch" | "signature-wrong" => SignatureFault::Integrity,
         _ if ["pdf-", "byterange-", "changed-", "cms-"].iter().any(|kind| id.starts_with(kind)) => {
             SignatureFault::Integrity

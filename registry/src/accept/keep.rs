@@ -3,11 +3,12 @@
 use mail::{AgencyId, DeliveryId, DocumentId, OwnerId, Timestamp};
 use signer::Judged;
 use store::{
-    Audit, DocumentKind, Lane, NewDelivery, NewDocument, NewOutbox, NewStatus, OutboxKind, Sealed, Tx,
+    Audit, DocumentKind, Lane, NewDelivery, NewDocument, NewFile, NewOutbox, NewStatus, OutboxKind, Sealed,
+    Tx,
 };
 
 use super::worth::Worth;
-use super::{Accepted, Arrived, Desk, Pending, SignatureFault, notice, repeated, route};
+use super::{Accepted, Arrived, Desk, Examined, Pending, SignatureFault, notice, repeated, route};
 use crate::Error;
 use crate::document_id::notation_key;
 use crate::package::{BusinessType, Document, Package, Priority, Status};
@@ -28,6 +29,10 @@ struct Intake {
     deliveries: Vec<NewDelivery>,
     promised: Promised,
     notices: Vec<Notice>,
+    /// The judged files with their evidence, then the others.
+    files: Vec<NewFile>,
+    /// Normalised identifiers of the documents it is an act about.
+    targets: Vec<String>,
     now: Timestamp,
 }
 
@@ -56,9 +61,16 @@ impl Desk {
     /// # Errors
     /// [`Error::Signature`]; what [`Desk::screen`] says, if that has changed meanwhile; or the store's trouble. Then
     /// nothing was delivered to anybody.
-    pub async fn keep(&self, pending: Pending, judged: &[Judged], now: Timestamp) -> Result<Accepted, Error> {
-        let worth = self.weigh(&pending, judged)?;
-        let intake = self.prepare(pending, &worth, now).await?;
+    pub async fn keep(
+        &self,
+        pending: Pending,
+        examined: &[Examined],
+        now: Timestamp,
+    ) -> Result<Accepted, Error> {
+        let judged: Vec<Judged> = examined.iter().map(|file| file.judged.clone()).collect();
+        let worth = self.weigh(&pending, &judged)?;
+        let mut intake = self.prepare(pending, &worth, now).await?;
+        (intake.files, intake.targets) = self.files(&intake, examined, now).await?;
         let (key, first) = {
             let key =
                 (intake.document.agency_id, intake.document.system_folded.clone(), intake.arrived.sha256);
@@ -139,11 +151,41 @@ impl Desk {
             receipt: promised.receipt.clone(),
         };
         match &arrived.package {
-            Package::Document(read) => describe_document(&mut document, read),
+            Package::Document(read) => describe_document(&mut document, read, &worth.warnings),
             Package::Status(status) => describe_status(&mut document, status),
         }
         let deliveries = self.deliveries(&routed, now);
-        Ok(Intake { arrived, routed, document, deliveries, promised, notices, now })
+        let (files, targets) = (Vec::new(), Vec::new());
+        Ok(Intake { arrived, routed, document, deliveries, promised, notices, files, targets, now })
+    }
+
+    /// By which files the document is known, with the evidence of those that were judged (RULES D31); and which documents it
+    /// speaks of.
+    async fn files(
+        &self,
+        intake: &Intake,
+        examined: &[Examined],
+        now: Timestamp,
+    ) -> Result<(Vec<NewFile>, Vec<String>), Error> {
+        let Package::Document(document) = &intake.arrived.package else { return Ok(Default::default()) };
+        let owner = intake.document.agency_id;
+        let mut files: Vec<NewFile> = Vec::with_capacity(document.attachments.len());
+        for file in examined {
+            let evidence = match &file.bundle {
+                Some(bundle) => Some(self.store.seal(owner, bundle, now).await?),
+                None => None,
+            };
+            files.push(NewFile { sha256: *file.judged.sha256(), evidence });
+        }
+        for attachment in &document.attachments {
+            let digest = ring::digest::digest(&ring::digest::SHA256, &attachment.content);
+            let Ok(sha256) = <[u8; 32]>::try_from(digest.as_ref()) else { continue };
+            if files.iter().all(|file| file.sha256 != sha256) {
+                files.push(NewFile { sha256, evidence: None });
+            }
+        }
+        let targets = document.target_ids().iter().map(|id| id.key().to_owned()).collect();
+        Ok((files, targets))
     }
 
     /// One delivery for each receiving system (VXP 7).
@@ -243,7 +285,7 @@ fn act(
 }
 
 /// What lists and matching need of a document, and the header for those who show it (RULES R31).
-fn describe_document(new: &mut NewDocument, document: &Document) {
+fn describe_document(new: &mut NewDocument, document: &Document, warnings: &[&str]) {
     new.identifier = document.document_id.key().to_owned();
     new.notation = notation_key(&document.code.full());
     new.promulgated_on.clone_from(&document.promulgation_info.date);
@@ -277,7 +319,7 @@ fn describe_document(new: &mut NewDocument, document: &Document) {
         "to": document.to.iter().map(party).collect::<Vec<_>>(),
         "dueDate": document.due_date,
         "targets": document.target_ids().iter().map(|id| id.as_str()).collect::<Vec<_>>(),
-        "warnings": document.warnings.iter().map(|w| w.oddity.code()).collect::<Vec<_>>(),
+        "warnings": document.warnings.iter().map(|w| w.oddity.code()).chain(warnings.iter().copied()).collect::<Vec<_>>(),
     })
     .to_string();
 }
@@ -326,6 +368,7 @@ async fn write(tx: &mut Tx, intake: &Intake) -> Result<Option<Accepted>, Stop> {
             tx.add_document(&marked, &intake.deliveries, now).await?;
         }
     }
+    tx.add_files(sender, document.document_id, &intake.files, &intake.targets, now).await?;
     if let Some((status, Some(about))) = &link {
         let entry = NewStatus {
             agency_id: about.agency_id,

@@ -1,9 +1,11 @@
 //! What a package is worth (RULES R14): only the accepting transaction asks, and only a judgement answers.
 
+use signer::judge::roles::{Context, Part, Registered, Weight, assess};
 use signer::{Arrival, Judged, Role, Verified};
 use store::{SignerCertificate, SignerRole};
 
 use super::fault::SignatureFault;
+use crate::vxp::hash::full_hex;
 
 /// Legal value of a document equal to its paper original (RULES R14).
 pub const ORIGINAL: &str = "ORIGINAL_EQUIVALENT";
@@ -19,13 +21,21 @@ pub(super) struct Worth {
     pub(super) verdict: String,
     /// SHA-256 of the main document's file.
     pub(super) document_sha256: Option<[u8; 32]>,
+    /// Codes of what should be known and decides nothing.
+    pub(super) warnings: Vec<&'static str>,
 }
 
 impl Worth {
     /// A status, or an act without any file: nothing to judge.
     pub(super) fn nothing(is_status: bool) -> Self {
         let (class, legal_value) = if is_status { ("", "") } else { ("UNSIGNED", INFORMATION) };
-        Self { class: class.to_owned(), legal_value, verdict: "{}".to_owned(), document_sha256: None }
+        Self {
+            class: class.to_owned(),
+            legal_value,
+            verdict: "{}".to_owned(),
+            document_sha256: None,
+            warnings: Vec::new(),
+        }
     }
 
     /// The equal of a paper original: proven by `signer`, signed by whom the sending agency has registered.
@@ -35,6 +45,7 @@ impl Worth {
             legal_value: ORIGINAL,
             verdict: verdict(judged),
             document_sha256: Some(*verified.sha256()),
+            warnings: Vec::new(),
         }
     }
 
@@ -45,6 +56,7 @@ impl Worth {
             legal_value: INFORMATION,
             verdict: verdict(judged),
             document_sha256: Some(*main.sha256()),
+            warnings: Vec::new(),
         }
     }
 
@@ -54,23 +66,30 @@ impl Worth {
     /// The fault, when signatures are `required` and do not suffice.
     pub(super) fn weigh(
         judged: &[Judged],
-        registered: &[SignerCertificate],
+        signers: &[SignerCertificate],
         signer_name: &str,
         required: bool,
     ) -> Result<Self, SignatureFault> {
         let Some((main, others)) = judged.split_first() else { return Err(SignatureFault::NoDocument) };
+        let registered = registered(signers);
+        let context = Context {
+            arrival: Arrival::Exchange,
+            registered: Some(&registered),
+            signer_name: Some(signer_name),
+        };
         let weighed = main
             .require_original(Arrival::Exchange)
             .map_err(|refusal| SignatureFault::of(main, &refusal))
             .and_then(|verified| match others.iter().any(is_broken) {
                 true => Err(SignatureFault::Integrity),
-                false => check_signers(&verified, registered, signer_name).map(|()| verified),
+                false => unmet(Part::Document, main, &context).map_or(Ok(verified), Err),
             });
-        match weighed {
-            Ok(verified) => Ok(Self::original(&verified, judged)),
-            Err(fault) if required => Err(fault),
-            Err(_) => Ok(Self::information(main, judged)),
-        }
+        let worth = match weighed {
+            Ok(verified) => Self::original(&verified, judged),
+            Err(fault) if required => return Err(fault),
+            Err(_) => Self::information(main, judged),
+        };
+        Ok(Self { warnings: warnings(others, &context), ..worth })
     }
 }
 
@@ -84,42 +103,32 @@ fn verdict(judged: &[Judged]) -> String {
     serde_json::to_string(&reports).unwrap_or_else(|_| "{}".to_owned())
 }
 
-/// RULES D29(8): the seal is registered to the sending agency; the leader is a registered signer of it, and the one
-/// the package names.
-fn check_signers(
-    verified: &signer::Document,
-    registered: &[SignerCertificate],
-    signer_name: &str,
-) -> Result<(), SignatureFault> {
-    let holders = |role: Role, registered_as: SignerRole| {
-        verified
-            .report()
-            .signatures
-            .iter()
-            .filter(move |signature| signature.role == role && signature.class.is_good())
-            .filter_map(|signature| signature.certificate.as_ref())
-            .filter_map(move |certificate| {
-                registered.iter().find(|known| {
-                    known.role == registered_as && known.fingerprint == *certificate.sha256.as_bytes()
-                })
-            })
-    };
-    if holders(Role::Agency, SignerRole::Seal).next().is_none() {
-        return Err(SignatureFault::NotRegistered);
-    }
-    let mut leaders = holders(Role::Leader, SignerRole::Leader).peekable();
-    if leaders.peek().is_none() {
-        return Err(SignatureFault::NotRegistered);
-    }
-    let wanted = name_key(signer_name);
-    match wanted.is_empty() || leaders.any(|leader| name_key(&leader.holder) == wanted) {
-        true => Ok(()),
-        false => Err(SignatureFault::SignerName),
-    }
+/// The sending agency's certificates in the words of the table (RULES D25).
+fn registered(signers: &[SignerCertificate]) -> Vec<Registered> {
+    let rows = signers.iter().filter_map(|signer| {
+        let fingerprint = full_hex(&signer.fingerprint).parse().ok()?;
+        let role = match signer.role {
+            SignerRole::Leader => Role::Leader,
+            SignerRole::Seal => Role::Agency,
+        };
+        Some(Registered { fingerprint, role, holder: signer.holder.clone() })
+    });
+    rows.collect()
 }
 
-/// A person's name as it is compared: composed letters, without regard to case and to the width of blanks.
-fn name_key(name: &str) -> String {
-    let name = mail::text::nfc(name).to_lowercase();
-    name.split_whitespace().collect::<Vec<_>>().join(" ")
+/// The first row that decides and is not met.
+fn unmet(part: Part, judged: &Judged, context: &Context<'_>) -> Option<SignatureFault> {
+    let findings = assess(part, judged.report(), context);
+    let decides = findings.iter().find(|finding| finding.rule.weight == Weight::Required)?;
+    Some(SignatureFault::of_role(decides.reason.code))
+}
+
+/// What should be known of the separate files, each code once (RULES D15, D33).
+fn warnings(others: &[Judged], context: &Context<'_>) -> Vec<&'static str> {
+    let findings = others.iter().flat_map(|judged| assess(Part::Attachment, judged.report(), context));
+    let mut codes: Vec<&'static str> =
+        findings.filter(|f| f.rule.weight == Weight::Warning).map(|f| f.reason.code.id()).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    codes
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use certs::keys::Key;
 use certs::note::{Note, NoteSigner};
 use mail::{AccountId, AgencyId, Chance, Secret};
-use registry::accept::{self, Accepted, Arrived, Desk, Opened, Screened};
+use registry::accept::{self, Accepted, Arrived, Desk, Examined, Opened, Screened};
 use registry::document_id::DocumentIdentifier;
 use registry::package::{
     Code, DocumentType, NewAttachment, NewBusiness, NewDocument, NewParty, OtherInfo, Packing,
@@ -14,6 +14,7 @@ use registry::package::{
 };
 use registry::vxp::call::SendParameters;
 use registry::{Error, Limits};
+use signer::bundle::Bundle;
 use signer::{Evidence, Policy, Role, judge};
 use sqlx::Connection;
 use store::{
@@ -192,9 +193,13 @@ impl House {
                 (registry::vxp::hash::full_hex(&signer.fingerprint).parse().unwrap(), role)
             });
             let policy = Policy { trust: World::get().trust(), roles: roles.collect(), ..Policy::default() };
-            let judged: Vec<_> =
-                pending.files().iter().map(|file| judge(file.clone(), &policy, evidence, NOW)).collect();
-            self.desk.keep(*pending, &judged, NOW).await
+            let examined = pending.files().iter().map(|file| {
+                let judged = judge(file.clone(), &policy, evidence, NOW);
+                let bundle = Bundle::new(&file.clone().into(), &judged, &policy, evidence).unwrap();
+                Examined { judged, bundle: Some(bundle.to_bytes()) }
+            });
+            let examined: Vec<_> = examined.collect();
+            self.desk.keep(*pending, &examined, NOW).await
         };
         let outcome: Result<Accepted, Error> = outcome.await;
         if let Err(error) = &outcome {

@@ -2,6 +2,7 @@
 
 mod acceptance;
 mod house;
+mod known;
 mod receipts;
 mod refusals;
 mod statuses;

@@ -1,14 +1,15 @@
-//! `congvan cert path|show`: certificates judged and shown. Needs no server and no configuration.
+//! `congvan cert path|show|import-crl|inventory`: certificates judged, shown, counted, and lists carried in by hand.
 
-use std::net::IpAddr;
-use std::path::PathBuf;
+mod import;
+mod inventory;
+mod path;
+
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use certs::der::Oid;
-use certs::path::{self, PathVerdict, PeerName, Profile, Question, Revocation};
-use certs::trust::Purpose;
-use certs::{Certificate, Limits, oids};
-use clap::{Args, Subcommand, ValueEnum};
+use certs::public_service::{self, Holder};
+use certs::{Certificate, oids};
+use clap::Subcommand;
 use mail::Timestamp;
 
 use super::{Outcome, files};
@@ -16,77 +17,21 @@ use super::{Outcome, files};
 #[derive(Subcommand)]
 pub(super) enum CertCommand {
     /// Judge whether a certificate is good for a purpose at a moment. Exit: 0 it is, 1 it is not (and why), 3 fault.
-    Path(Box<PathArguments>),
+    Path(Box<path::PathArguments>),
     /// Show the certificates of a file.
     Show {
         /// PEM or DER.
         file: PathBuf,
     },
-}
-
-/// How much revocation matters.
-#[derive(Clone, Copy, ValueEnum)]
-pub(super) enum RevocationWord {
-    /// Not at all.
-    None,
-    /// Every certificate has to be shown good.
-    Require,
-}
-
-#[derive(Args)]
-pub(super) struct PathArguments {
-    /// Trusted certificates, PEM.
-    #[arg(long, required = true)]
-    trust: Vec<PathBuf>,
-    /// The certificate in question; further ones in the file help to build the path.
-    #[arg(long)]
-    leaf: PathBuf,
-    /// The moment.
-    #[arg(long, value_parser = files::moment)]
-    time: Timestamp,
-    /// tls, tls-client, smime, doc, timestamp or any.
-    #[arg(long)]
-    purpose: Purpose,
-    /// Certificates that may help to build the path.
-    #[arg(long)]
-    intermediates: Vec<PathBuf>,
-    /// Name of the server it has to be for.
-    #[arg(long)]
-    host: Option<String>,
-    /// Address it has to be for.
-    #[arg(long)]
-    ip: Option<IpAddr>,
-    /// Mailbox it has to be for.
-    #[arg(long)]
-    email: Option<String>,
-    /// Revocation lists.
-    #[arg(long)]
-    crls: Vec<PathBuf>,
-    /// OCSP responses.
-    #[arg(long)]
-    ocsp: Vec<PathBuf>,
-    /// How much revocation matters; when left out, what the given evidence says counts.
-    #[arg(long)]
-    revocation: Option<RevocationWord>,
-    /// Acceptable policies.
-    #[arg(long)]
-    policy: Vec<Oid>,
-    /// An acceptable policy has to be there.
-    #[arg(long)]
-    explicit_policy: bool,
-    /// Policies may not be mapped.
-    #[arg(long)]
-    inhibit_mapping: bool,
-    /// anyPolicy stands for no policy.
-    #[arg(long)]
-    inhibit_any: bool,
-    /// Most certificates between the leaf and the trusted one.
-    #[arg(long)]
-    max_depth: Option<usize>,
+    /// Put revocation lists into the installation's mirror, for networks without a way out (RULES D27). Exit: 0 all taken
+    /// or there already, 1 one refused, 3 fault.
+    ImportCrl(import::ImportCrl),
+    /// Show the certificates of agencies and people, and which end soon. Exit: 0 none within the shortest notice, 1 one is.
+    Inventory(Box<inventory::Inventory>),
 }
 
 impl CertCommand {
-    pub(super) fn run(self) -> Outcome {
+    pub(super) fn run(self, config: &Path) -> Outcome {
         match self {
             Self::Path(arguments) => arguments.run(),
             Self::Show { file } => {
@@ -95,69 +40,9 @@ impl CertCommand {
                 }
                 Ok(ExitCode::SUCCESS)
             }
+            Self::ImportCrl(arguments) => arguments.run(config),
+            Self::Inventory(arguments) => arguments.run(config),
         }
-    }
-}
-
-impl PathArguments {
-    fn run(self) -> Outcome {
-        // Certificates that cannot be read are a path that is not valid; a file that is not there is a fault.
-        let material = match self.material() {
-            Err(error) if error.chain().any(|cause| cause.is::<certs::Error>()) => {
-                eprintln!("[unreadable] {error:#}");
-                return Ok(ExitCode::from(1));
-            }
-            other => other?,
-        };
-        let (trust, leaf, evidence) = material;
-        let verdict = path::judge(&leaf, &evidence, &trust, &self.question()?, &Limits::default());
-        Ok(match verdict {
-            PathVerdict::Valid(_) => ExitCode::SUCCESS,
-            PathVerdict::Invalid(reason) => {
-                eprintln!("{}\n{}", reason.defect.vietnamese(), files::plain(&reason.to_string()));
-                ExitCode::from(1)
-            }
-            PathVerdict::Undecided { lacks } => {
-                for lack in lacks {
-                    eprintln!("{}\n{} [{}]", lack.vietnamese(), files::plain(&lack.to_string()), lack.code());
-                }
-                ExitCode::from(1)
-            }
-        })
-    }
-
-    fn material(&self) -> anyhow::Result<(certs::trust::TrustStore, Certificate, path::Evidence)> {
-        let trust = files::anchors(&self.trust)?;
-        let mut evidence = files::evidence(&self.intermediates, &self.crls, &self.ocsp)?;
-        let mut chain = files::certificates(&self.leaf)?.into_iter();
-        let leaf = chain.next();
-        let leaf = leaf.ok_or_else(|| anyhow::anyhow!("{} holds no certificate", self.leaf.display()))?;
-        evidence.certificates.extend(chain);
-        Ok((trust, leaf, evidence))
-    }
-
-    fn question(&self) -> anyhow::Result<Question> {
-        let mut question = Question::new(self.purpose, self.time.secs());
-        if let Some(host) = &self.host {
-            // Names in other scripts are compared in their ASCII form (RFC 5890).
-            let ascii =
-                if host.is_ascii() { host.clone() } else { host.parse::<mail::Domain>()?.to_string() };
-            question.names.push(PeerName::Host(ascii));
-        }
-        question.names.extend(self.ip.map(PeerName::Ip));
-        question.names.extend(self.email.clone().map(PeerName::Email));
-        question.revocation = match self.revocation {
-            Some(RevocationWord::None) => Revocation::None,
-            Some(RevocationWord::Require) => Revocation::Require,
-            None => Revocation::IfKnown,
-        };
-        question.policies = self.policy.clone();
-        question.explicit_policy = self.explicit_policy;
-        question.inhibit_mapping = self.inhibit_mapping;
-        question.inhibit_any = self.inhibit_any;
-        question.max_depth = self.max_depth;
-        question.profile = Profile::Strict;
-        Ok(question)
     }
 }
 
@@ -174,6 +59,20 @@ fn shown(certificate: &Certificate) -> String {
         format!("Khóa / Key: {:?}, {} bit", key.kind(), key.bits()),
         format!("Là CA / Authority: {}", if certificate.is_ca() { "có / yes" } else { "không / no" }),
     ];
+    let facts = public_service::facts(certificate);
+    if facts.has_policy || facts.holder != Holder::Unknown {
+        let holder = match facts.holder {
+            Holder::Agency => "cơ quan / agency",
+            Holder::Person => "cá nhân / person",
+            Holder::Unknown => "không rõ / unknown",
+        };
+        lines.push(format!("Chủ thể là / Held by: {holder}"));
+        lines.extend(facts.mailboxes.iter().map(|mailbox| format!("Hộp thư / Mailbox: {mailbox}")));
+        let odd = facts.departures.iter();
+        lines.extend(
+            odd.map(|d| format!("Khác quy cách công vụ / Departs from the profile: {} [{}]", d.rule, d.code)),
+        );
+    }
     for (label, urls) in [
         ("CRL", certificate.crl_urls()),
         ("OCSP", certificate.ocsp_urls()),
@@ -186,7 +85,7 @@ fn shown(certificate: &Certificate) -> String {
     text
 }
 
-fn readable(name: &certs::Name) -> String {
+pub(super) fn readable(name: &certs::Name) -> String {
     let shown = [
         (oids::COMMON_NAME, "CN"),
         (oids::TITLE, "T"),

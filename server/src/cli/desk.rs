@@ -16,10 +16,11 @@ use serde::Serialize;
 use signer::make::{self, Prepared, SealBasis, Signing, Stamped};
 use signer::{Code, Evidence, Limits, Policy, Reason};
 
-use super::own_key::{KeyOptions, OwnKey};
+use super::key::KeyOptions;
 use super::release::{Level, Release, Released, Said, nonce, said};
 use super::{Outcome, files};
 use crate::evidence::{Case, Fetcher};
+use crate::keys::OwnKey;
 
 /// Bytes of a signature value or container made elsewhere.
 const ANSWER_MAX: usize = 1024 * 1024;
@@ -268,7 +269,7 @@ impl Desk<'_> {
         let prepared = self.prepare(plan, &key.chain, key.key.usual_scheme(), file).await?;
         let scheme = prepared.scheme();
         let released =
-            self.stamp_and_release(prepared.sign(&key.key, scheme).map_err(said)?, &key.chain).await?;
+            self.stamp_and_release(prepared.sign(&*key.key, scheme).map_err(said)?, &key.chain).await?;
         self.work.put(out, &released.bytes)?;
         Ok(released)
     }

@@ -20,8 +20,6 @@ use crate::windows::SystemClock;
 
 /// Bytes of a file of certificates or keys. The system's bundle of web authorities has 250 KB.
 const CERTIFICATES_MAX: usize = 16 * 1024 * 1024;
-/// Bytes of a password.
-const PASSWORD_MAX: usize = 4096;
 
 /// Reads a file of at most `most` bytes. One byte more is read, so that whoever judges the size can see it.
 pub(super) fn read(path: &Path, most: usize) -> anyhow::Result<Vec<u8>> {
@@ -113,7 +111,7 @@ fn files_of(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     }
     let entries = fs::read_dir(path).with_context(|| format!("cannot list {}", path.display()))?;
     let is_certificate = |path: &PathBuf| {
-        path.extension().is_some_and(|kind| ["pem", "crt", "cer"].iter().any(|known| kind == *known))
+        path.extension().is_some_and(|kind| ["pem", "crt", "cer", "der"].iter().any(|known| kind == *known))
     };
     let mut files: Vec<PathBuf> =
         entries.flatten().map(|entry| entry.path()).filter(is_certificate).collect();
@@ -127,6 +125,16 @@ pub(super) fn certificates(path: &Path) -> anyhow::Result<Vec<Certificate>> {
     Certificate::all_from_file(&bytes, &Limits::default()).with_context(|| {
         format!("{}: not readable as certificates (không đọc được chứng thư)", path.display())
     })
+}
+
+/// The certificates of a file, or of all files of a directory; what cannot be read there is said on standard error.
+pub(super) fn certificates_in(path: &Path) -> anyhow::Result<Vec<Certificate>> {
+    let mut found = Vec::new();
+    for file in files_of(path)? {
+        let each = Certificate::each_from_file(&read(&file, CERTIFICATES_MAX)?, &Limits::default());
+        found.extend(good_ones(&file, each));
+    }
+    Ok(found)
 }
 
 /// Evidence from files.
@@ -156,6 +164,56 @@ pub(super) fn evidence(
     Ok(evidence)
 }
 
+/// As [`evidence`], for a judgement of what can be had: certificates and lists that cannot be read are said on standard error
+/// and left out, as no evidence at all.
+pub(super) fn readable_evidence(
+    intermediates: &[PathBuf],
+    crls: &[PathBuf],
+    ocsp: &[PathBuf],
+) -> anyhow::Result<Evidence> {
+    let limits = Limits::default();
+    let mut evidence = Evidence::default();
+    for path in intermediates {
+        let each = Certificate::each_from_file(&read(path, CERTIFICATES_MAX)?, &limits);
+        evidence.certificates.extend(good_ones(path, each));
+    }
+    for path in crls {
+        // A bundle may hold several of the largest lists.
+        let each = Crl::each_from_file(&read(path, limits.crl_bytes.saturating_mul(4))?, &limits);
+        evidence.crls.extend(good_ones(path, each));
+    }
+    for path in ocsp {
+        let one = OcspResponse::from_der(&read(path, limits.ocsp_bytes)?, &limits);
+        evidence.ocsp.extend(good_ones(path, Ok(vec![one])));
+    }
+    Ok(evidence)
+}
+
+fn good_ones<T>(path: &Path, each: Result<Vec<Result<T, certs::Error>>, certs::Error>) -> Vec<T> {
+    let mut good = Vec::new();
+    for one in each.unwrap_or_else(|error| vec![Err(error)]) {
+        match one {
+            Ok(one) => good.push(one),
+            Err(error) => {
+                eprintln!("{}: {} / {error} [{}]", path.display(), error.vietnamese(), error.code())
+            }
+        }
+    }
+    good
+}
+
+/// The first certificate of a file, and what else can be read in it.
+pub(super) fn leaf_and_rest(path: &Path) -> anyhow::Result<(Certificate, Vec<Certificate>)> {
+    let bytes = read(path, CERTIFICATES_MAX)?;
+    let unreadable =
+        || format!("{}: not readable as certificates (không đọc được chứng thư)", path.display());
+    let mut each =
+        Certificate::each_from_file(&bytes, &Limits::default()).with_context(unreadable)?.into_iter();
+    let leaf = each.next().with_context(|| format!("{} holds no certificate", path.display()))?;
+    let leaf = leaf.with_context(unreadable)?;
+    Ok((leaf, good_ones(path, Ok(each.collect()))))
+}
+
 /// A password from the environment variable `CONGVAN_KEY_PASSWORD`, or else the first line of standard input; a
 /// terminal is not asked.
 pub(super) fn password() -> anyhow::Result<Option<Secret<String>>> {
@@ -167,7 +225,7 @@ pub(super) fn password() -> anyhow::Result<Option<Secret<String>>> {
         return Ok(None);
     }
     let mut text = String::new();
-    let end = u64::try_from(PASSWORD_MAX).unwrap_or(u64::MAX);
+    let end = u64::try_from(crate::keys::PASSWORD_MAX).unwrap_or(u64::MAX);
     input.lock().take(end).read_to_string(&mut text).context("cannot read the password")?;
     Ok(text.lines().next().map(Secret::from))
 }

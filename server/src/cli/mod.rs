@@ -5,10 +5,11 @@ mod cert;
 mod config;
 mod demo;
 mod desk;
+mod document;
 mod files;
+mod key;
 mod ledger;
 mod mark;
-mod own_key;
 mod package;
 mod provision;
 mod receipt;
@@ -68,6 +69,9 @@ enum Command {
     /// Get, show or check the receipt of a document.
     #[command(subcommand)]
     Receipt(receipt::ReceiptCommand),
+    /// Documents of the exchange.
+    #[command(subcommand)]
+    Document(document::DocumentCommand),
     /// The ledger of accepted acts.
     #[command(subcommand)]
     Ledger(ledger::LedgerCommand),
@@ -114,12 +118,13 @@ pub(crate) fn run() -> ExitCode {
         Command::Route(command) => command.run(&arguments.config),
         Command::Package(command) => command.run(&arguments.config),
         Command::Receipt(command) => command.run(&arguments.config),
+        Command::Document(command) => command.run(&arguments.config),
         Command::Ledger(command) => command.run(&arguments.config),
         Command::Verify(command) => command.run(&arguments.config),
         Command::Sign(command) => command.run(&arguments.config),
         Command::Seal(command) => command.run(&arguments.config),
         Command::Timestamp(command) => command.run(&arguments.config),
-        Command::Cert(command) => command.run(),
+        Command::Cert(command) => command.run(&arguments.config),
         Command::Trust(command) => command.run(&arguments.config),
         Command::Config(command) => command.run(&arguments.config),
     };

@@ -9,8 +9,9 @@ use clap::Args;
 use mail::{AgencyCode, Chance, Clock, Timestamp};
 use registry::document_id::{DocumentIdentifier, notation_key};
 use registry::package::{
-    Code, DocumentType, NewAttachment, NewBusiness, NewDocument, NewParty, NewStatus, OtherInfo, Packing,
-    Priority, PromulgationInfo, SignerInfo, Staff, StatusAddress, write_document, write_status,
+    BusinessType, Code, DocumentType, NewAttachment, NewBusiness, NewDocument, NewParty, NewStatus,
+    OtherInfo, Packing, Priority, PromulgationInfo, Replacement, SignerInfo, Staff, StatusAddress,
+    write_document, write_status,
 };
 use registry::status::StatusCode;
 
@@ -22,7 +23,7 @@ use crate::windows::{SystemChance, SystemClock};
 #[derive(Args)]
 pub(super) struct Package {
     /// Files, the main document first.
-    #[arg(required_unless_present = "status")]
+    #[arg(required_unless_present_any = ["status", "recalls"])]
     files: Vec<PathBuf>,
     /// Code of the sending agency.
     #[arg(long)]
@@ -70,6 +71,15 @@ pub(super) struct Package {
     /// out.
     #[arg(long)]
     document_id: Option<String>,
+    /// Recall the document with this legal identifier instead of sending a new one (RULES R37); --reason says why.
+    #[arg(long, requires = "reason", conflicts_with_all = ["replaces", "status"])]
+    recalls: Option<String>,
+    /// Replace the document with this legal identifier (RULES R45).
+    #[arg(long, conflicts_with = "status")]
+    replaces: Option<String>,
+    /// Why it is recalled or replaced.
+    #[arg(long, default_value = "")]
+    reason: String,
     /// Write a status with this code (01 02 03 04 05 06 13 15 16) instead of a document.
     #[arg(long, requires = "code")]
     status: Option<String>,
@@ -105,7 +115,8 @@ impl Package {
     async fn document_package(&self, directory: &Directory, now: Timestamp) -> anyhow::Result<Vec<u8>> {
         let number = self.number.clone().unwrap_or_default();
         let date = self.date.clone().unwrap_or_else(|| today(now));
-        let document_id = match &self.document_id {
+        // A recall repeats the original's identifier in its header (RULES E9).
+        let document_id = match self.recalls.as_ref().or(self.document_id.as_ref()) {
             Some(id) => DocumentIdentifier::new(id),
             None => DocumentIdentifier::compose(&self.from, &date, &number, &self.notation),
         };
@@ -132,12 +143,27 @@ impl Package {
             steering_type: 0,
             tasks: Vec::new(),
             to_places: Vec::new(),
-            business: NewBusiness::default(),
+            business: self.business()?,
             staff: Staff::default(),
             attachments: self.attachments()?,
             sent: now,
         };
         Ok(write_document(&document)?)
+    }
+
+    fn business(&self) -> anyhow::Result<NewBusiness> {
+        let identifier = |text: &String| DocumentIdentifier::new(text).context("no legal identifier");
+        let mut business = NewBusiness { reason: self.reason.clone(), ..NewBusiness::default() };
+        if let Some(id) = &self.recalls {
+            business.kind = BusinessType::Recall;
+            business.document_id = Some(identifier(id)?);
+        }
+        if let Some(id) = &self.replaces {
+            business.kind = BusinessType::Replacement;
+            let organs = self.to.iter().map(|code| code.as_str().to_owned()).collect();
+            business.replacements = vec![Replacement { document_id: identifier(id)?, organ_ids: organs }];
+        }
+        Ok(business)
     }
 
     fn attachments(&self) -> anyhow::Result<Vec<NewAttachment>> {

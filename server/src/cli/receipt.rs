@@ -5,16 +5,15 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use certs::note::{Note, VerifierKey};
+use certs::note::VerifierKey;
 use clap::Subcommand;
 use mail::DocumentId;
-use registry::receipt::{self, NoteTrouble, NoteVerifier, Receipt, Verdict};
+use registry::receipt::{self, Receipt, Verdict};
 
 use super::Outcome;
 use crate::config::Config;
 use crate::house::House;
+use crate::proof::LogVerifier;
 
 /// The log takes an act in within a second; whoever asks right after it waits for that.
 const PROOF_LOOKS: u32 = 20;
@@ -145,37 +144,10 @@ fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
 }
 
-/// The log's key as `registry` asks for it.
-struct LogKey(VerifierKey);
-
-impl LogKey {
-    /// Whether a note claims to be signed by this key.
-    fn is_claimed(&self, note: &str) -> bool {
-        let hash = self.0.hash();
-        note.lines().filter_map(|line| line.strip_prefix("— ")?.split_once(' ')).any(|(name, signature)| {
-            name == self.0.name() && STANDARD.decode(signature).is_ok_and(|bytes| bytes.starts_with(&hash))
-        })
-    }
-}
-
-impl NoteVerifier for LogKey {
-    fn name(&self) -> &str {
-        self.0.name()
-    }
-
-    fn open(&self, note: &str) -> Result<String, NoteTrouble> {
-        match Note::open(note.as_bytes(), std::slice::from_ref(&self.0), &certs::Limits::default()) {
-            Ok(note) => Ok(note.text().to_owned()),
-            Err(_) if self.is_claimed(note) => Err(NoteTrouble::Forged),
-            Err(_) => Err(NoteTrouble::Stranger),
-        }
-    }
-}
-
 fn verify(file: &Path, log_key: &str, json: bool) -> Outcome {
     let key: VerifierKey =
         log_key.parse().context("--log-key is no verifier key (khóa kiểm tra không hợp lệ)")?;
-    let verdict = receipt::verify(&read(file)?, &LogKey(key));
+    let verdict = receipt::verify(&read(file)?, &LogVerifier(key));
     let (number, word, trouble) = match &verdict {
         Verdict::Proven(_) => (0, "proven", None),
         Verdict::NotProven(trouble) => (1, "not-proven", Some(trouble)),

@@ -7,12 +7,17 @@ use std::sync::Arc;
 
 use clap::Args;
 use mail::Timestamp;
+use signer::bundle::Bundle;
 use signer::judge::TimeSource;
+use signer::page::{self, Extra, Lang};
 use signer::{
-    Evidence, Format, Input, Integrity, Judged, Limits, Policy, Reason, Report, SignatureReport, Verdict,
+    Arrival, Code, Evidence, Format, Input, Integrity, Judged, Limits, Policy, Reason, Report,
+    SignatureReport, Verdict,
 };
 
+use super::release::nonce;
 use super::{Outcome, files};
+use crate::config::Config;
 use crate::evidence::Case;
 
 /// Exit: 0 valid, 1 invalid, 2 indeterminate, 3 the command could not be carried out.
@@ -47,11 +52,48 @@ pub(super) struct Verify {
     /// Fetch nothing.
     #[arg(long)]
     offline: bool,
+    /// Write the report as a page for people: one HTML file, ready to print.
+    #[arg(long, value_name = "OUT.html")]
+    report: Option<PathBuf>,
+    /// Language of that page: vi or en.
+    #[arg(long, default_value = "vi", value_parser = language)]
+    lang: Lang,
+    /// Write the evidence bundle: everything needed to judge again, offline, in twenty years.
+    #[arg(long, value_name = "OUT", conflicts_with = "with")]
+    bundle: Option<PathBuf>,
+    /// Have this authority (http://…) stamp the bundle.
+    #[arg(long, requires = "bundle", value_name = "URL")]
+    tsa: Option<String>,
+    /// Judge again from an evidence bundle: its evidence, its moment, no network. Its anchors must be trusted here or
+    /// given with --trust.
+    #[arg(long, value_name = "BUNDLE", conflicts_with_all = ["intermediates", "crls", "ocsp"])]
+    with: Option<PathBuf>,
+    /// Trust the anchors in the bundle: you have compared their fingerprints.
+    #[arg(long, requires = "with")]
+    trust_bundle: bool,
+}
+
+fn language(word: &str) -> Result<Lang, String> {
+    match word {
+        "vi" => Ok(Lang::Vi),
+        "en" => Ok(Lang::En),
+        _ => Err("vi or en".to_owned()),
+    }
 }
 
 impl Verify {
     pub(super) fn run(self, config: &Path) -> Outcome {
-        let judged = self.judge(config)?;
+        let judged = match &self.with {
+            Some(bundle) => self.judge_again(config, bundle)?,
+            None => self.judge(config)?,
+        };
+        if let Some(out) = &self.report {
+            let name = self.file.file_name().map(|name| name.to_string_lossy().into_owned());
+            let legal =
+                (!judged.report().signatures.is_empty()).then(|| judged.legal_value(Arrival::Exchange));
+            let extra = Extra { file_name: name, is_open: true, legal, ..Extra::default() };
+            files::put(out, page::document(judged.report(), self.lang, &extra).as_bytes(), true)?;
+        }
         match self.json {
             true => println!("{}", serde_json::to_string_pretty(judged.report())?),
             false => print!("{}", text(&self.file, judged.report())),
@@ -68,10 +110,56 @@ impl Verify {
         let own: Evidence = files::evidence(&self.intermediates, &self.crls, &self.ocsp)?;
         let input = self.input()?;
         let fetcher = files::fetcher(config.as_ref(), &trust, !self.offline)?;
-        let policy = Arc::new(Policy { trust, ..Policy::default() });
+        let certificate_limits = config.as_ref().map(Config::certificate_limits).unwrap_or_default();
+        let policy = Arc::new(Policy { trust, certificate_limits, ..Policy::default() });
         let now = self.time.unwrap_or_else(files::now);
         let case = Case { input, policy, now };
-        Ok(super::runtime()?.block_on(fetcher.judge(&case, own)))
+        super::runtime()?.block_on(async {
+            let (judged, evidence) = fetcher.judge_with(&case, own).await;
+            if let Some(out) = &self.bundle {
+                let mut bundle = Bundle::new(&case.input, &judged, &case.policy, &evidence)?;
+                if let Some(authority) = &self.tsa {
+                    let token = fetcher.timestamp(authority, &bundle.timestamp_request(nonce())).await?;
+                    bundle.add_timestamp(&token, &Limits::default())?;
+                }
+                files::put(out, &bundle.to_bytes(), true)?;
+            }
+            Ok(judged)
+        })
+    }
+
+    /// Judges from a bundle alone. Under the bundle's own anchors a forger proves anything, so they count only as far as
+    /// somebody here trusts them too.
+    fn judge_again(&self, config: &Path, bundle: &Path) -> anyhow::Result<Judged> {
+        let limits = Limits::default();
+        let bundle = Bundle::read(&files::read(bundle, limits.bundle_bytes)?, &limits)?;
+        let mut policy = bundle.policy();
+        if !self.trust_bundle {
+            policy.trust = match self.trust.is_empty() {
+                true => files::installed_trust(files::configuration(config)?.as_ref())?,
+                false => files::anchors(&self.trust)?,
+            };
+            // Whoever names anchors on the command line vouches for them, whatever hierarchy they head.
+            policy.hierarchy = policy.hierarchy.filter(|_| self.trust.is_empty());
+            for anchor in bundle.anchors() {
+                if policy.trust.find(anchor.fingerprint()).is_none() {
+                    eprintln!(
+                        "congvan: {}: {} (--trust FILE, --trust-bundle)",
+                        Code::BundleAnchors.vi(),
+                        anchor.fingerprint()
+                    );
+                }
+            }
+        }
+        let input = self.input()?;
+        let judged = bundle.rejudge_under(input.clone(), &policy)?;
+        if !bundle.agrees(&judged) {
+            eprintln!("congvan: {} / {}", Code::BundleDiffers.vi(), Code::BundleDiffers.en());
+        }
+        Ok(match self.time {
+            Some(time) => signer::judge(input, &policy, bundle.evidence(), time),
+            None => judged,
+        })
     }
 
     fn input(&self) -> anyhow::Result<Input> {

@@ -11,6 +11,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use certs::keys::KeyName;
 use directory::accounts::AccountToAdd;
 use directory::agencies::AgencyToAdd;
 use mail::{Chance, Secret, Timestamp};
@@ -200,10 +201,19 @@ async fn fill(house: &House) -> anyhow::Result<Demo> {
         base_url: &base_url,
         province: PROVINCE,
     };
-    let tls = (house.config.tls_certificate(), house.config.tls_key());
-    maker.make_authorities(&house.config.house.hostname, (&tls.0, &tls.1))?;
+    let KeyName::File(tls_key) = house.config.tls_key()? else {
+        anyhow::bail!("the demonstration keeps its TLS key in a file");
+    };
+    maker.make_authorities(&house.config.house.hostname, (&house.config.tls_certificate(), &tls_key))?;
     maker.make_stranger()?;
-    trust::save(&house.config, &maker.trust()?)?;
+    let actor = trust::log::Actor { who: "congvan demo".to_owned(), at: now, reason: None };
+    let anchors = maker.trust()?;
+    trust::change(&house.config, &actor, |store| {
+        anchors.anchors().iter().for_each(|anchor| {
+            store.add(anchor.clone());
+        });
+        Ok(())
+    })?;
     let mut demo =
         Demo { accounts: Vec::new(), systems: Vec::new(), log_key: LogKey::read(house)?.verifier()? };
     for agency in &AGENCIES {

@@ -1,6 +1,7 @@
 //! Evidence carried in by hand: lists and issuers' certificates in a directory, for networks without a way out
 //! (RULES D27).
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -21,10 +22,15 @@ pub(super) struct Imports {
     seen: Mutex<Seen>,
 }
 
+/// One state of one file.
+type Stamp = (PathBuf, Option<SystemTime>, u64);
+
 #[derive(Default)]
 struct Seen {
     looked: Option<Instant>,
-    files: Vec<(PathBuf, Option<SystemTime>, u64)>,
+    files: Vec<Stamp>,
+    /// What each file held. A file that did not change is not read again, and what was verified of it stays so.
+    held: HashMap<Stamp, Evidence>,
     evidence: Evidence,
 }
 
@@ -42,11 +48,12 @@ impl Imports {
         seen.looked = Some(Instant::now());
         let files = list(&self.directory);
         if files != seen.files {
+            let mut before = std::mem::take(&mut seen.held);
             seen.evidence = Evidence::default();
-            for (path, _, size) in &files {
-                if let Err(error) = read(path, *size, limits, &mut seen.evidence) {
-                    tracing::warn!("{}: not usable as evidence: {error:#}", path.display());
-                }
+            for stamp in &files {
+                let held = before.remove(stamp).unwrap_or_else(|| held_by(stamp, limits));
+                seen.evidence.extend(held.clone());
+                seen.held.insert(stamp.clone(), held);
             }
             seen.files = files;
         }
@@ -54,11 +61,33 @@ impl Imports {
     }
 }
 
+/// The lists of a directory, each with its file, and the certificates.
+pub(super) fn lists_and_certificates(
+    directory: &Path,
+    limits: &Limits,
+) -> (Vec<(PathBuf, Crl)>, Vec<Certificate>) {
+    let (mut lists, mut certificates) = (Vec::new(), Vec::new());
+    for stamp in list(directory) {
+        let held = held_by(&stamp, limits);
+        lists.extend(held.crls.into_iter().map(|crl| (stamp.0.clone(), crl)));
+        certificates.extend(held.certificates);
+    }
+    (lists, certificates)
+}
+
+fn held_by((path, _, size): &Stamp, limits: &Limits) -> Evidence {
+    let mut held = Evidence::default();
+    if let Err(error) = read(path, *size, limits, &mut held) {
+        tracing::warn!("{}: not usable as evidence: {error:#}", path.display());
+    }
+    held
+}
+
 fn kind(path: &Path) -> Option<&str> {
     path.extension().and_then(|kind| kind.to_str()).filter(|kind| ["crl", "crt", "cer", "pem"].contains(kind))
 }
 
-fn list(directory: &Path) -> Vec<(PathBuf, Option<SystemTime>, u64)> {
+fn list(directory: &Path) -> Vec<Stamp> {
     // Most installations have no such directory.
     let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
     let usable = entries.flatten().map(|entry| entry.path()).filter(|path| kind(path).is_some());

@@ -1,11 +1,20 @@
 //! CMS `SignedData` (RFC 5652) as documents carry it: read tolerantly in form, strictly in meaning; made in two
 //! steps so that a token or another machine can do the signing.
+//!
+//! A PDF's signature and a timestamp have exactly one signer ([`read`]); a file may have several ([`read_message`]).
+//! [`unwrap`] takes a file out of the text forms it travels in.
 
+pub(crate) mod armor;
+mod attributes;
 mod build;
 mod read;
+mod signer;
 
+pub use armor::unwrap;
+pub use attributes::{Attributes, Binding};
 pub(crate) use build::{Parts, Ready};
-pub use read::{Binding, SignedData, Signer, SignerId, read};
+pub use read::{SignedData, SignedMessage, read, read_message};
+pub use signer::{Signer, SignerId};
 
 use crate::message::{Code, Reason};
 use certs::Certificate;
@@ -19,7 +28,8 @@ pub(crate) fn digest_pieces(digest: Digest, pieces: &[&[u8]]) -> Vec<u8> {
         Digest::Sha256 => &d::SHA256,
         Digest::Sha384 => &d::SHA384,
         Digest::Sha512 => &d::SHA512,
-        Digest::Sha224 => return digest.of(&pieces.concat()),
+        // ring has neither.
+        Digest::Md5 | Digest::Sha224 => return digest.of(&pieces.concat()),
     };
     let mut context = d::Context::new(algorithm);
     for piece in pieces {
@@ -29,47 +39,26 @@ pub(crate) fn digest_pieces(digest: Digest, pieces: &[&[u8]]) -> Vec<u8> {
 }
 
 impl SignedData {
-    /// Whether the signed digest is that of the content.
+    /// Whether the content is of the type expected and the signed digest is that of the content.
     pub fn check_content(&self, expected_type: certs::der::Oid, pieces: &[&[u8]]) -> Result<(), Reason> {
-        if self.content_type != expected_type {
-            return Err(Reason::new(Code::CmsContentType));
-        }
-        let Some(attributes) = &self.signer.attributes else { return Ok(()) };
-        if attributes.content_type != expected_type {
-            return Err(Reason::new(Code::CmsContentType));
-        }
-        match digest_pieces(self.signer.digest, pieces) == attributes.message_digest {
-            true => Ok(()),
-            false => Err(Reason::new(Code::CmsDigest)),
+        match self.content_type == expected_type {
+            true => self.signer.check_content(pieces),
+            false => Err(Reason::new(Code::CmsContentType)),
         }
     }
 
-    /// Whether the signature value is the certificate's key's over the attributes (or, without attributes, over
-    /// the content itself).
+    /// [`Signer::check_signature`].
     pub fn check_signature(&self, certificate: &Certificate, pieces: &[&[u8]]) -> Result<(), Reason> {
-        let joined;
-        let message = match &self.signer.attributes {
-            Some(attributes) => attributes.signed_bytes.as_slice(),
-            None => {
-                joined = pieces.concat();
-                joined.as_slice()
-            }
-        };
-        self.signer
-            .algorithm
-            .verify(certificate.public_key(), message, &self.signer.signature)
-            .map_err(|_| Reason::new(Code::CmsSignature))
+        self.signer.check_signature(certificate, pieces)
     }
 
-    /// The signer's certificate among those at hand: named by the signer, and by its hash if that is bound.
+    /// [`Signer::find_certificate`].
     pub fn find_signer<'c>(&self, at_hand: impl Iterator<Item = &'c Certificate>) -> Option<Certificate> {
-        let named: Vec<&Certificate> = at_hand.filter(|c| self.signer.id.names(c)).collect();
-        let bound = named.iter().find(|c| self.signer.binding().is_some_and(|b| b.matches(c)));
-        bound.or(named.first()).map(|c| (*c).clone())
+        self.signer.find_certificate(at_hand)
     }
 
-    /// Whether the signed attributes name this very certificate. `None`: they name none.
+    /// [`Signer::is_bound_to`].
     pub fn is_bound_to(&self, certificate: &Certificate) -> Option<bool> {
-        self.signer.binding().map(|b| b.matches(certificate))
+        self.signer.is_bound_to(certificate)
     }
 }

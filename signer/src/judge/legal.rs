@@ -1,8 +1,9 @@
-//! What a document is worth (RULES R14, R82, D29 step 9): the equal of a paper original, or for information.
+//! What a document is worth (RULES R14): the equal of a paper original, or for information. The rows of
+//! [`super::roles`] decide.
 
 use super::report::Report;
-use super::verdict::{Role, Verdict};
-use crate::message::{Code, Reason};
+use super::roles::{Context, Part, Weight, assess};
+use crate::message::Reason;
 use serde::Serialize;
 
 /// How a document came to us.
@@ -28,36 +29,15 @@ pub enum LegalValue {
     },
 }
 
-/// The rule table: a leader's good signature, an agency's good signature after it and covering it, every other
-/// signature good too, and arrival through the exchange.
+/// What a document is worth, as far as the file and the way it came tell. Whom the agency has registered is not asked:
+/// [`assess`] does that for those who know.
 pub fn legal_value(report: &Report, arrival: Arrival) -> LegalValue {
-    let place = |role: Role| {
-        let mut good =
-            report.signatures.iter().enumerate().filter(move |(_, s)| s.role == role && s.class.is_good());
-        (good.clone().next().map(|(i, _)| i), good.next_back().map(|(i, _)| i))
-    };
-    let (leader, _) = place(Role::Leader);
-    let (_, seal) = place(Role::Agency);
-    let last = report.signatures.iter().rposition(|s| s.role != Role::Timestamp);
-    let mut because = Vec::new();
-    if leader.is_none() {
-        because.push(Reason::new(Code::LeaderMissing));
-    }
-    if seal.is_none() {
-        because.push(Reason::new(Code::SealMissing));
-    }
-    // Each later signature covers all earlier ones: its revision contains theirs.
-    if let (Some(leader), Some(seal)) = (leader, seal)
-        && (seal < leader || Some(seal) != last)
-    {
-        because.push(Reason::new(Code::SealOrder));
-    }
-    if leader.is_some() && seal.is_some() && report.verdict != Verdict::Valid {
-        because.push(Reason::new(Code::NotAllValid));
-    }
-    if arrival != Arrival::Exchange {
-        because.push(Reason::new(Code::NotByExchange));
-    }
+    let context = Context { arrival, registered: None, signer_name: None };
+    let because: Vec<Reason> = assess(Part::Document, report, &context)
+        .into_iter()
+        .filter(|finding| finding.rule.weight == Weight::Required)
+        .map(|finding| finding.reason)
+        .collect();
     match because.is_empty() {
         true => LegalValue::OriginalEquivalent,
         false => LegalValue::ForInformation { because },

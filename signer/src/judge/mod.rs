@@ -3,14 +3,24 @@
 
 mod claim;
 mod cms;
+mod cms_file;
+mod known;
 mod legal;
 mod pdf;
+mod pieces;
+mod proof;
 mod report;
+pub mod roles;
 mod signature;
+mod smime;
+mod token_file;
 mod verdict;
+mod whole;
+mod xml;
 
 pub use certs::path::{Evidence, Lack};
 pub(crate) use claim::SignedBytes;
+pub use known::Known;
 pub use legal::{Arrival, LegalValue, legal_value};
 pub use report::{CertificateReport, EvidenceReport, Missing, Report, SignatureReport};
 pub use verdict::{Class, Indication, Integrity, Role, SignatureKind, SubIndication, TimeSource, Verdict};
@@ -20,15 +30,17 @@ use crate::input::Input;
 use crate::limits::Limits;
 use crate::message::{Code, Reason};
 use crate::pdf::Store;
-use crate::tst::parse_certificates;
-use certs::Fingerprint;
 use certs::revocation::{Crl, OcspResponse};
 use certs::trust::{Hierarchy, TrustStore};
+use certs::{Certificate, Fingerprint};
 use claim::Claims;
 use mail::Timestamp;
+use pieces::Beginnings;
+use proof::Places;
 use signature::Judgement;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// What a judgement is held against.
@@ -44,6 +56,18 @@ pub struct Policy {
     pub limits: Limits,
     /// Bounds on paths.
     pub certificate_limits: certs::Limits,
+    /// Since when the file and the evidence given beside it have been kept where nothing changes unseen (RULES D31): proof of
+    /// existence for what is judged again later (D34). `None`: nobody says.
+    pub kept_since: Option<Timestamp>,
+    /// What was read before: keep the policy, or clones of it, and each authority's certificates, lists and answers are
+    /// read and verified once.
+    pub known: Known,
+}
+
+impl Policy {
+    fn certificates(&self, ders: &[Vec<u8>]) -> Vec<Certificate> {
+        self.known.certificates(ders, &self.limits)
+    }
 }
 
 /// A document and what is thought of it.
@@ -54,6 +78,8 @@ pub struct Judged {
     report: Arc<Report>,
     lacks: Vec<Lack>,
     used: Evidence,
+    /// Timestamp tokens the proven times rest on.
+    timestamps: Vec<Arc<[u8]>>,
     /// What the signatures cover.
     signed: Option<SignedBytes>,
 }
@@ -97,6 +123,11 @@ impl Judged {
         &self.used
     }
 
+    /// The timestamp tokens that the proven times of signing rest on (RULES D31).
+    pub fn used_timestamps(&self) -> &[Arc<[u8]>] {
+        &self.timestamps
+    }
+
     /// What the document is worth (RULES R14).
     pub fn legal_value(&self, arrival: Arrival) -> LegalValue {
         legal_value(&self.report, arrival)
@@ -126,18 +157,27 @@ impl Judged {
 pub fn judge(input: impl Into<Input>, policy: &Policy, evidence: &Evidence, now: Timestamp) -> Judged {
     let input = input.into();
     let bytes = input.bytes.clone();
-    let sha256 = sha256(&bytes);
+    let read = read(&input, policy);
+    let beginnings = read.as_ref().ok().and_then(|(_, shared)| shared.beginnings.as_ref());
+    let sha256 = beginnings.and_then(|shared| shared.sha256()).unwrap_or_else(|| sha256(&bytes));
     let mut report = blank_report(&input, &sha256, now);
     let (mut lacks, mut used, mut signed) = (Vec::new(), Evidence::default(), None);
-    match read(&input, policy) {
+    let mut timestamps = Vec::new();
+    match read {
         Err(reason) => unreadable(&mut report, reason),
-        Ok(claims) => {
-            let judgements = signature::judge_all(&claims, policy, evidence, now);
+        Ok((claims, shared)) => {
+            let judgements = signature::judge_all(&claims, &shared.places, policy, evidence, now);
             summarise(&mut report, &judgements);
+            whole::consider(&mut report, &claims.whole, &judgements);
             signed = claims.signed;
             report.empty_fields = claims.empty_fields;
+            let pieces: Vec<_> = judgements.iter().flat_map(|j| j.signed.iter().cloned()).collect();
+            if signed.is_none() && !pieces.is_empty() {
+                signed = Some(SignedBytes::Pieces(pieces));
+            }
             for judgement in judgements {
                 lacks.extend(judgement.lacks);
+                timestamps.extend(judgement.timestamps);
                 used.certificates.extend(judgement.used.certificates);
                 used.crls.extend(judgement.used.crls);
                 used.ocsp.extend(judgement.used.ocsp);
@@ -148,16 +188,30 @@ pub fn judge(input: impl Into<Input>, policy: &Policy, evidence: &Evidence, now:
     once(&mut used.certificates, |c| c.sha256());
     once(&mut used.crls, |c| c.sha256());
     once(&mut used.ocsp, |o| o.sha256());
-    Judged { bytes, sha256, report: Arc::new(report), lacks, used, signed }
+    Judged { bytes, sha256, report: Arc::new(report), lacks, used, timestamps, signed }
+}
+
+/// What the signatures of a file share beside it.
+#[derive(Default)]
+struct Shared<'a> {
+    beginnings: Option<Rc<Beginnings<'a>>>,
+    places: Places,
 }
 
 /// The reader of each format.
-fn read<'a>(input: &'a Input, policy: &Policy) -> Result<Claims<'a>, Reason> {
-    match input.known_format() {
-        Some(Format::Pdf) => pdf::claims(&input.bytes, &policy.limits),
+fn read<'a>(input: &'a Input, policy: &Policy) -> Result<(Claims<'a>, Shared<'a>), Reason> {
+    let claims = match input.known_format() {
+        Some(Format::Pdf) => {
+            return pdf::claims(&input.bytes, &policy.limits);
+        }
+        Some(Format::Xml) => xml::claims(input, &policy.limits),
+        Some(Format::Cms | Format::CmsDetached) => cms_file::claims(input, &policy.limits),
+        Some(Format::Smime) => smime::claims(input, &policy.limits),
+        Some(Format::Tst) => token_file::claims(input, &policy.limits),
         Some(_) => Err(Reason::new(Code::FormatUnsupported)),
         None => Err(Reason::new(Code::FormatUnknown)),
-    }
+    };
+    claims.map(|claims| (claims, Shared::default()))
 }
 
 fn sha256(bytes: &[u8]) -> [u8; 32] {
@@ -178,6 +232,7 @@ fn blank_report(input: &Input, sha256: &[u8; 32], now: Timestamp) -> Report {
         judged_at: Some(now),
         signatures: Vec::new(),
         reasons: Vec::new(),
+        notes: Vec::new(),
         empty_fields: Vec::new(),
         software: concat!("congvan ", env!("CARGO_PKG_VERSION")),
     }
@@ -198,9 +253,13 @@ fn unreadable(report: &mut Report, reason: Reason) {
             | Code::FileTooLarge
             | Code::Budget
             | Code::PdfEncrypted
+            | Code::Encrypted
     );
     report.verdict = if cannot_tell { Verdict::Indeterminate } else { Verdict::Invalid };
-    report.class = Class::Invalid(reason.code);
+    report.class = match reason.code {
+        Code::CertificatesOnly => Class::Unsigned,
+        code => Class::Invalid(code),
+    };
     report.reasons.push(reason);
 }
 
@@ -234,7 +293,7 @@ fn summarise(report: &mut Report, judgements: &[Judgement]) {
 /// The caller's evidence and what the document's own store holds.
 fn gather(evidence: &Evidence, store: &Store, policy: &Policy) -> Evidence {
     let mut all = evidence.clone();
-    all.certificates.extend(parse_certificates(&store.certificates, &policy.limits));
+    all.certificates.extend(policy.certificates(&store.certificates));
     let (crls, ocsp) = revocation_evidence(&store.crls, &store.ocsp, policy);
     all.crls.extend(crls);
     all.ocsp.extend(ocsp);
@@ -245,7 +304,7 @@ fn gather(evidence: &Evidence, store: &Store, policy: &Policy) -> Evidence {
 fn revocation_evidence(crls: &[Vec<u8>], ocsp: &[Vec<u8>], policy: &Policy) -> (Vec<Crl>, Vec<OcspResponse>) {
     let most = policy.limits.evidence_items;
     let limits = &policy.certificate_limits;
-    let crls = crls.iter().take(most).filter_map(|der| Crl::from_der(der, limits).ok());
-    let ocsp = ocsp.iter().take(most).filter_map(|der| OcspResponse::from_der(der, limits).ok());
+    let crls = crls.iter().take(most).filter_map(|der| policy.known.crl(der, limits));
+    let ocsp = ocsp.iter().take(most).filter_map(|der| policy.known.ocsp(der, limits));
     (crls.collect(), ocsp.collect())
 }

@@ -7,6 +7,7 @@ use crate::format::Format;
 use crate::message::Reason;
 use certs::path::Lack;
 use certs::revocation::Source;
+use certs::trust::Hierarchy;
 use certs::{Certificate, Fingerprint, oids};
 use mail::Timestamp;
 use serde::Serialize;
@@ -49,7 +50,8 @@ pub struct CertificateReport {
 }
 
 impl CertificateReport {
-    pub(crate) fn new(certificate: &Certificate) -> Self {
+    /// What a report says of a certificate.
+    pub fn new(certificate: &Certificate) -> Self {
         Self {
             sha256: certificate.sha256(),
             subject: readable(certificate.subject()),
@@ -142,6 +144,9 @@ pub struct SignatureReport {
     pub covers_whole_document: bool,
     /// How much it covers.
     pub coverage: Coverage,
+    /// What it covers by name, where it covers named parts (XML): `*` for the document, identifiers of elements,
+    /// `cid:…` for parts, `content` for what lies beside.
+    pub covers: Vec<String>,
     /// ETSI indication.
     pub indication: Indication,
     /// ETSI sub-indication.
@@ -158,8 +163,12 @@ pub struct SignatureReport {
     pub stated_reason: Option<String>,
     /// The signer's certificate.
     pub certificate: Option<CertificateReport>,
+    /// The national hierarchy its trusted root heads (RULES D26); null when no path was found good.
+    pub hierarchy: Option<Hierarchy>,
     /// Digest and signature algorithm.
     pub algorithm: Option<String>,
+    /// The form of a signature that is a file or in a mail: `CMS`, `CAdES-B-B`, `CAdES-B-T`, `S/MIME`, `RFC 3161`.
+    pub profile: Option<&'static str>,
     /// Why the verdict is what it is; empty when all is well.
     pub reasons: Vec<Reason>,
     /// Remarks that do not change the verdict.
@@ -192,6 +201,8 @@ pub struct Report {
     pub signatures: Vec<SignatureReport>,
     /// Reasons that concern the document as a whole.
     pub reasons: Vec<Reason>,
+    /// Remarks on the document as a whole that do not change the verdict.
+    pub notes: Vec<Reason>,
     /// Signature fields nobody has signed yet.
     pub empty_fields: Vec<String>,
     /// The program that judged (RULES D31).

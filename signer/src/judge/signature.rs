@@ -2,6 +2,8 @@
 //! are those that were signed is the container's matter: see `cms` beside this file.
 
 use super::claim::{Claim, Claims, Container, Intact};
+use super::pieces::Pieces;
+use super::proof::{Places, Proofs, add_standing};
 use super::report::{CertificateReport, EvidenceReport, Missing, SignatureReport, readable};
 use super::verdict::{Class, Indication, Integrity, Role, SignatureKind, SubIndication, TimeSource, Verdict};
 use super::{Policy, gather, revocation_evidence};
@@ -13,12 +15,20 @@ use certs::path::{self, Defect, Evidence, Lack, PathVerdict, Question};
 use certs::revocation::Source;
 use certs::trust::Purpose;
 use mail::Timestamp;
+use std::borrow::Cow;
+use std::sync::Arc;
 
 /// A report and what it lacks.
 pub(crate) struct Judgement {
     pub(crate) report: SignatureReport,
     pub(crate) lacks: Vec<Lack>,
     pub(crate) used: Evidence,
+    /// The tokens of proven times, to be archived too.
+    pub(crate) timestamps: Vec<Arc<[u8]>>,
+    /// The octets it covers, where they are not simply a piece of the file.
+    pub(crate) signed: Vec<Arc<[u8]>>,
+    /// The certificate whose signature it is, once the arithmetic is right.
+    pub(crate) signer: Option<Certificate>,
 }
 
 /// Seconds by which two timestamps may contradict the order of their signatures: two authorities' clocks.
@@ -27,17 +37,29 @@ const ORDER_TOLERANCE: i64 = 300;
 /// Judges all signatures, the last first, since a later document timestamp proves when an earlier one existed.
 pub(crate) fn judge_all(
     claims: &Claims<'_>,
+    places: &Places,
     policy: &Policy,
     evidence: &Evidence,
     now: Timestamp,
 ) -> Vec<Judgement> {
     let evidence = gather(evidence, &claims.store, policy);
+    let mut proofs = Proofs::new(places, policy, now);
     let mut proven: Option<Timestamp> = None;
     let mut judgements = Vec::new();
-    for claim in claims.signatures.iter().rev() {
-        let judgement = Work::new(claim, policy, &evidence, now, proven).run();
-        if judgement.report.kind == SignatureKind::Timestamp && judgement.report.class.is_good() {
-            proven = judgement.report.time.or(proven);
+    for (index, claim) in claims.signatures.iter().enumerate().rev() {
+        let standing = proofs.standing(&evidence, policy);
+        let known_at = proofs.known_at(proofs.end(index));
+        let mut work = Work::new(claim, policy, &standing, now, proven, known_at);
+        if matches!(standing, Cow::Owned(_)) {
+            work.report.notes.push(Reason::new(Code::EvidenceNoProof));
+        }
+        let judgement = work.run();
+        if judgement.report.kind == SignatureKind::Timestamp
+            && judgement.report.class.is_good()
+            && let Some(time) = judgement.report.time
+        {
+            proven = Some(time);
+            proofs.stamped(proofs.end(index), time);
         }
         judgements.push(judgement);
     }
@@ -46,7 +68,8 @@ pub(crate) fn judge_all(
     judgements
 }
 
-/// A later signature covers an earlier one's timestamp, so it cannot be older than that.
+/// A later signature covers an earlier one's timestamp, so it cannot be older than that. Signatures side by side, which
+/// all cover the whole document, have no order.
 fn check_order(judgements: &mut [Judgement]) {
     let mut latest: Option<i64> = None;
     for judgement in judgements {
@@ -61,7 +84,9 @@ fn check_order(judgements: &mut [Judgement]) {
             report.verdict = Verdict::Indeterminate;
             report.reasons.push(Reason::new(Code::TimestampOrder));
         }
-        latest = latest.max(Some(own));
+        if report.coverage == Coverage::WholeRevision {
+            latest = latest.max(Some(own));
+        }
     }
 }
 
@@ -73,11 +98,18 @@ pub(super) struct Work<'a> {
     now: Timestamp,
     /// Existence proven by a later document timestamp.
     proven: Option<Timestamp>,
+    /// When it existed at the latest, Unix seconds: proven, kept since, or now.
+    known_at: i64,
     pub(super) report: SignatureReport,
     lacks: Vec<Lack>,
     weak: Vec<Reason>,
     /// What the paths rest on, to be archived (RULES D31).
     used: Evidence,
+    /// The tokens of proven times, to be archived too.
+    timestamps: Vec<Arc<[u8]>>,
+    /// The octets it covers.
+    pub(super) signed: Vec<Arc<[u8]>>,
+    signer: Option<Certificate>,
 }
 
 /// Why judging stops early.
@@ -100,6 +132,7 @@ impl<'a> Work<'a> {
         evidence: &'a Evidence,
         now: Timestamp,
         proven: Option<Timestamp>,
+        known_at: i64,
     ) -> Self {
         let report = SignatureReport {
             field: claim.field.clone(),
@@ -112,6 +145,7 @@ impl<'a> Work<'a> {
             class: Class::UnknownRevocation,
             covers_whole_document: claim.coverage == Coverage::WholeDocument,
             coverage: claim.coverage,
+            covers: claim.covers.clone(),
             indication: Indication::Indeterminate,
             sub_indication: None,
             time: None,
@@ -119,7 +153,9 @@ impl<'a> Work<'a> {
             claimed_time: claim.claimed,
             stated_reason: claim.stated_reason.clone(),
             certificate: None,
+            hierarchy: None,
             algorithm: None,
+            profile: None,
             reasons: Vec::new(),
             notes: Vec::new(),
             evidence: Vec::new(),
@@ -131,10 +167,14 @@ impl<'a> Work<'a> {
             evidence,
             now,
             proven,
+            known_at,
             report,
             lacks: Vec::new(),
             weak: Vec::new(),
             used: Evidence::default(),
+            timestamps: Vec::new(),
+            signed: Vec::new(),
+            signer: None,
         }
     }
 
@@ -144,18 +184,31 @@ impl<'a> Work<'a> {
             Err(reason) => self.no_signature(reason),
             Ok(Container::Token { der, pieces }) => self.document_timestamp(der, pieces),
             Ok(Container::Cms(cms)) => self.open_cms(cms).and_then(|intact| self.signature(intact)),
+            Ok(Container::Sha1(cms)) => self.open_sha1(cms).and_then(|intact| self.signature(intact)),
+            Ok(Container::Signer(one)) => self.open_signer(one).and_then(|intact| self.signature(intact)),
+            Ok(Container::Xml(xml)) => self.open_xml(xml).and_then(|intact| self.signature(intact)),
         };
         self.conclude(result);
         self.report.missing = self.lacks.iter().map(Missing::from).collect();
-        Judgement { report: self.report, lacks: self.lacks, used: self.used }
+        let Self { report, lacks, used, timestamps, signed, signer, .. } = self;
+        Judgement { report, lacks, used, timestamps, signed, signer }
     }
 
     fn no_signature(&mut self, reason: &Reason) -> Step {
-        if reason.code == Code::SigSubFilter {
-            return unclear(SubIndication::SigConstraintsFailure, reason.clone());
+        let reason = reason.clone();
+        match reason.code {
+            // It may be a good signature, of a kind nobody here can check.
+            Code::SigSubFilter | Code::XmlTransform | Code::Budget => {
+                unclear(SubIndication::SigConstraintsFailure, reason)
+            }
+            Code::SigSubFilterWeak => unclear(SubIndication::CryptoConstraintsFailureNoPoe, reason),
+            Code::ContentMissing | Code::XmlExternal => unclear(SubIndication::SignedDataNotFound, reason),
+            Code::ContentDiffers => {
+                self.report.integrity = Integrity::Broken;
+                failed(SubIndication::HashFailure, reason)
+            }
+            _ => self.damaged(reason),
         }
-        self.report.integrity = Integrity::Broken;
-        failed(SubIndication::FormatFailure, reason.clone())
     }
 
     fn conclude(&mut self, result: Step) {
@@ -192,13 +245,14 @@ impl<'a> Work<'a> {
     }
 
     /// A document timestamp: a token over the file.
-    fn document_timestamp(&mut self, der: &[u8], pieces: &[&[u8]]) -> Step {
+    fn document_timestamp(&mut self, der: &[u8], pieces: &Pieces<'_>) -> Step {
         self.report.role = Role::Timestamp;
-        let token = match Token::read(der, &self.policy.limits) {
+        self.report.profile = Some("RFC 3161");
+        let token = match Token::read_known(der, &self.policy.limits, &self.policy.known) {
             Ok(token) => token,
             Err(reason) => return self.damaged(reason),
         };
-        if !token.is_over(pieces) {
+        if pieces.digest(token.digest) != token.imprint {
             self.report.integrity = Integrity::Broken;
             return failed(SubIndication::HashFailure, Reason::new(Code::CmsDigest));
         }
@@ -206,6 +260,7 @@ impl<'a> Work<'a> {
         self.check_changes()?;
         match self.judge_token(&token) {
             TokenVerdict::Valid { path, weak } => {
+                self.timestamps.push(der.into());
                 self.report.time = Some(Timestamp::from_secs(token.at));
                 self.report.time_source = TimeSource::Timestamp;
                 if let Some(authority) = path.leaf() {
@@ -218,14 +273,19 @@ impl<'a> Work<'a> {
             TokenVerdict::Invalid(reason) if reason.code == Code::TimestampUntrusted => {
                 unclear(SubIndication::NoCertificateChainFound, reason)
             }
+            TokenVerdict::Invalid(reason) if reason.code == Code::TimestampExpired => {
+                unclear(SubIndication::OutOfBoundsNoPoe, reason)
+            }
             TokenVerdict::Invalid(reason) => failed(SubIndication::SigCryptoFailure, reason),
             TokenVerdict::Undecided { lacks } => self.undecided(lacks),
         }
     }
 
     pub(super) fn damaged<T>(&mut self, reason: Reason) -> Step<T> {
-        if reason.code == Code::CmsAlgorithm {
-            return unclear(SubIndication::CryptoConstraintsFailure, reason);
+        match reason.code {
+            Code::CmsAlgorithm => return unclear(SubIndication::CryptoConstraintsFailure, reason),
+            Code::Budget => return unclear(SubIndication::SigConstraintsFailure, reason),
+            _ => {}
         }
         self.report.integrity = Integrity::Broken;
         failed(SubIndication::FormatFailure, reason)
@@ -235,6 +295,10 @@ impl<'a> Work<'a> {
     fn check_changes(&mut self) -> Step {
         match &self.claim.fault {
             None => Ok(()),
+            // The signature itself is good; what it leaves open is no part of it.
+            Some(reason) if reason.code == Code::XmlUnsigned => {
+                unclear(SubIndication::SigConstraintsFailure, reason.clone())
+            }
             Some(reason) => {
                 self.report.integrity = Integrity::Broken;
                 failed(SubIndication::FormatFailure, reason.clone())
@@ -248,10 +312,10 @@ impl<'a> Work<'a> {
         evidence.certificates.extend(token.certificates().iter().cloned());
         let (crls, ocsp) = token.revocation();
         let (crls, ocsp) = revocation_evidence(crls, ocsp, self.policy);
-        evidence.crls.extend(crls);
-        evidence.ocsp.extend(ocsp);
+        add_standing(&mut evidence, crls, ocsp, self.policy, self.known_at);
         let limits = &self.policy.certificate_limits;
-        let verdict = token.judge(&evidence, &self.policy.trust, self.now.secs(), limits);
+        let verdict =
+            token.judge_known(&evidence, &self.policy.trust, self.now.secs(), self.known_at, limits);
         if let TokenVerdict::Valid { path, .. } = &verdict {
             self.record(path, &evidence);
         }
@@ -262,14 +326,36 @@ impl<'a> Work<'a> {
     fn signature(&mut self, intact: Intact) -> Step {
         let Intact { signer, certificates, crls, ocsp, tokens, weak } = intact;
         self.identify(&signer);
+        self.signer = Some(signer.clone());
         self.check_changes()?;
         self.weak.extend(weak);
         let mut evidence = self.evidence.clone();
         evidence.certificates.extend(certificates);
-        evidence.crls.extend(crls);
-        evidence.ocsp.extend(ocsp);
+        add_standing(&mut evidence, crls, ocsp, self.policy, self.known_at);
         self.find_time(&tokens)?;
+        self.note_profile();
         self.path(&signer, &evidence)
+    }
+
+    /// The form a signature has that is a file or in a mail (ETSI EN 319 122-1 §6).
+    fn note_profile(&mut self) {
+        let Ok(Container::Signer(claim)) = &self.claim.container else { return };
+        let attributes = claim.signer.attributes.as_ref();
+        let is_baseline = attributes.is_some_and(|a| !a.bindings.is_empty() && a.signing_time.is_some());
+        let is_stamped = self.report.time_source == TimeSource::Timestamp;
+        self.report.profile = Some(match (claim.purpose, is_baseline, is_stamped) {
+            (Purpose::Smime, ..) => "S/MIME",
+            (_, true, true) => "CAdES-B-T",
+            (_, true, false) => "CAdES-B-B",
+            (_, false, _) => "CMS",
+        });
+    }
+
+    fn purpose(&self) -> Purpose {
+        match &self.claim.container {
+            Ok(Container::Signer(claim)) => claim.purpose,
+            _ => Purpose::Document,
+        }
     }
 
     /// What the signature says of itself, before anything is proven. The file's own word on the time goes first.
@@ -298,7 +384,7 @@ impl<'a> Work<'a> {
     fn find_time(&mut self, tokens: &[(Vec<u8>, Vec<u8>)]) -> Step {
         let mut undecided = Vec::new();
         for (bytes, over) in tokens {
-            let token = match Token::read(bytes, &self.policy.limits) {
+            let token = match Token::read_known(bytes, &self.policy.limits, &self.policy.known) {
                 Ok(token) => token,
                 Err(reason) => {
                     return failed(
@@ -312,6 +398,7 @@ impl<'a> Work<'a> {
             }
             match self.judge_token(&token) {
                 TokenVerdict::Valid { weak, .. } => {
+                    self.timestamps.push(bytes.as_slice().into());
                     let at = Timestamp::from_secs(token.at);
                     if self.report.time.is_none_or(|known| at < known) {
                         self.report.time = Some(at);
@@ -319,7 +406,9 @@ impl<'a> Work<'a> {
                     }
                     self.weak.extend(weak.then(|| Reason::new(Code::WeakDigest)));
                 }
-                TokenVerdict::Invalid(reason) if reason.code == Code::TimestampUntrusted => {
+                TokenVerdict::Invalid(reason)
+                    if matches!(reason.code, Code::TimestampUntrusted | Code::TimestampExpired) =>
+                {
                     self.report.notes.push(reason);
                 }
                 TokenVerdict::Invalid(reason) => return failed(SubIndication::SigCryptoFailure, reason),
@@ -366,12 +455,13 @@ impl<'a> Work<'a> {
         {
             return failed(SubIndication::NotYetValid, Reason::new(Code::NotYetValid));
         }
-        let mut question = Question::new(Purpose::Document, at);
+        let mut question = Question::new(self.purpose(), at);
         question.now = Some(self.now.secs());
         question.hierarchy = self.policy.hierarchy;
         let limits = &self.policy.certificate_limits;
         match path::judge(signer, evidence, &self.policy.trust, &question, limits) {
             PathVerdict::Valid(path) => {
+                self.report.hierarchy = Some(path.anchor().hierarchy());
                 self.record(&path, evidence);
                 self.weak.extend(path.weaknesses().iter().map(|weakness| match weakness {
                     path::Weakness::Digest(_) => Reason::new(Code::WeakDigest),
@@ -388,16 +478,20 @@ impl<'a> Work<'a> {
     /// The standard's word for each defect (ETSI EN 319 102-1 §5.2.6, §5.3).
     fn bad_path(&self, reason: &path::Reason) -> Step {
         let leaf = reason.depth == 0;
-        let proven = self.is_proven();
+        // A document timestamp says only that the signature existed by then; it may be much older.
+        let dated = self.report.time_source == TimeSource::Timestamp;
         let say = |code: Code| Reason::of(code, format_args!("certificate {}", reason.depth));
         match &reason.defect {
-            Defect::Revoked(_) if leaf && proven => failed(SubIndication::Revoked, say(Code::Revoked)),
+            Defect::Revoked(_) if leaf && dated => failed(SubIndication::Revoked, say(Code::Revoked)),
             Defect::Revoked(_) if leaf => unclear(SubIndication::RevokedNoPoe, say(Code::RevokedNoProof)),
             Defect::Revoked(_) => unclear(SubIndication::RevokedCaNoPoe, say(Code::Revoked)),
-            Defect::Expired(_) if leaf && proven => failed(SubIndication::Expired, say(Code::Expired)),
+            Defect::Expired(_) if leaf && dated => failed(SubIndication::Expired, say(Code::Expired)),
             Defect::Expired(_) => unclear(SubIndication::OutOfBoundsNoPoe, say(Code::Expired)),
             Defect::NotYetValid(_) if leaf => failed(SubIndication::NotYetValid, say(Code::NotYetValid)),
-            Defect::NotTrusted | Defect::AnchorPurpose | Defect::AnchorHierarchy(_) => {
+            Defect::AnchorHierarchy(_) => {
+                unclear(SubIndication::NoCertificateChainFound, say(Code::NotPublicService))
+            }
+            Defect::NotTrusted | Defect::AnchorPurpose | Defect::AnchorWindow(_) => {
                 unclear(SubIndication::NoCertificateChainFound, say(Code::Untrusted))
             }
             Defect::KeyUsage | Defect::ExtendedKeyUsage => {
@@ -422,15 +516,23 @@ impl<'a> Work<'a> {
     fn record(&mut self, path: &path::Path, evidence: &Evidence) {
         self.used.certificates.extend(path.certificates().iter().cloned());
         for status in path.statuses() {
-            let Some(source) = status.source else { continue };
-            self.report.evidence.push(EvidenceReport { certificate: status.certificate.sha256(), source });
-            match source {
-                Source::Crl { sha256, .. } => {
-                    self.used.crls.extend(evidence.crls.iter().find(|c| c.sha256() == sha256).cloned());
+            self.used.certificates.extend(status.signers.iter().cloned());
+            for &source in status.source.iter().chain(&status.more_sources) {
+                self.report
+                    .evidence
+                    .push(EvidenceReport { certificate: status.certificate.sha256(), source });
+                match source {
+                    Source::Crl { sha256, .. } => {
+                        self.used.crls.extend(evidence.crls.iter().find(|c| c.sha256() == sha256).cloned());
+                    }
+                    Source::Ocsp { sha256, .. } => {
+                        self.used.ocsp.extend(evidence.ocsp.iter().find(|o| o.sha256() == sha256).cloned());
+                    }
                 }
-                Source::Ocsp { sha256, .. } => {
-                    self.used.ocsp.extend(evidence.ocsp.iter().find(|o| o.sha256() == sha256).cloned());
-                }
+            }
+            if status.late_by > 0 {
+                let days = (status.late_by + 86_399) / 86_400;
+                self.report.notes.push(Reason::of(Code::RevocationLate, format_args!("{days} d")));
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The words of a judgement: three answers, the standard's indications, the classes of the rule book.
 
 use crate::message::Code;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Yes, no, and not yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -58,6 +58,7 @@ pub enum SubIndication {
     CryptoConstraintsFailure,
     CryptoConstraintsFailureNoPoe,
     TimestampOrderFailure,
+    SignedDataNotFound,
     NoSigningCertificateFound,
     NoCertificateChainFound,
     RevokedNoPoe,
@@ -114,7 +115,7 @@ impl Serialize for Class {
 }
 
 /// Whom a signature speaks for (RULES D25).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// The competent person.

@@ -3,7 +3,7 @@
 use super::hole::{Blank, Placeholder, pdf_date};
 use super::mark::{self, Appearance, Place};
 use super::page::{self, Page, Rectangle};
-use super::{Signing, form};
+use super::{Signing, form, structure};
 use crate::limits::Limits;
 use crate::message::{Code, Reason};
 use crate::pdf::{
@@ -13,6 +13,9 @@ use crate::pdf::{
 
 /// `F`: print and locked (ISO 32000-1 §12.5.3).
 const FLAGS: i64 = 132;
+
+/// The empty field a certification leaves for the agency's seal.
+pub(super) const SEAL_FIELD: &str = "ConDau";
 
 /// Bytes kept free for the token of a document timestamp.
 const TOKEN_BYTES: usize = 16_384;
@@ -48,6 +51,9 @@ pub(crate) fn append(
     let mut references = Vec::new();
     if let Some(level) = signing.certify {
         adding.certify()?;
+        if level > 1 {
+            adding.leave_room_for_a_seal()?;
+        }
         references.extend_from_slice(
             format!("<</Type/SigRef/TransformMethod/DocMDP/TransformParams<</Type/TransformParams/V/1.2/P {level}>>>>")
                 .as_bytes(),
@@ -103,14 +109,19 @@ struct Adding<'v, 'f> {
     /// The signature dictionary, written last.
     signature: ObjectId,
     root: ObjectId,
+    /// The form's signature fields before.
     fields: Vec<SignatureField>,
+    /// The one being filled.
+    field: Option<ObjectId>,
+    /// Where the signature shows, as seen.
+    shown: Option<(Page, Rectangle)>,
 }
 
 impl<'v, 'f> Adding<'v, 'f> {
     fn new(view: &'v View<'f>, mut update: Update<'v, 'f>) -> Result<Self, Reason> {
         let (root, _) = view.catalog()?;
         let signature = update.allocate();
-        Ok(Self { view, update, signature, root, fields: signature_fields(view)? })
+        Ok(Self { view, update, signature, root, fields: signature_fields(view)?, field: None, shown: None })
     }
 
     /// Makes the field, or fills the empty one of that name; what it locks from now on.
@@ -123,7 +134,7 @@ impl<'v, 'f> Adding<'v, 'f> {
     ) -> Result<Option<Lock>, Reason> {
         let existing = self.fields.iter().find(|field| Some(field.name.as_str()) == name).cloned();
         match existing {
-            Some(field) => self.fill(&field, appearance),
+            Some(field) => Ok(self.fill(&field, appearance)?.or(lock.cloned())),
             None => {
                 let taken = |name: &str| self.fields.iter().any(|f| f.name == name);
                 let free = || (1..=self.fields.len() + 1).map(|n| format!("{stem}{n}")).find(|n| !taken(n));
@@ -142,6 +153,7 @@ impl<'v, 'f> Adding<'v, 'f> {
     ) -> Result<Option<Lock>, Reason> {
         let id = field.id.filter(|_| matches!(field.value, Object::Null));
         let id = id.ok_or(Reason::of(Code::MakeField, "the field is signed"))?;
+        self.field = Some(id);
         let dict = self.update.dict(id)?.with(b"V", Object::Ref(self.signature));
         self.update.put_dict(id, &dict);
         if let Some(appearance) = appearance {
@@ -157,7 +169,9 @@ impl<'v, 'f> Adding<'v, 'f> {
             }
             let form = mark::draw(&appearance.mark, size, page.upright(), &mut self.update)?;
             self.update.put_dict(widget, &picture.with(b"AP", normal_appearance(form)));
+            self.shown = Some((page, place));
         }
+        self.update_form(None)?;
         match &field.lock {
             Some(lock) => crate::pdf::lock_of(self.view, lock),
             None => Ok(None),
@@ -197,11 +211,9 @@ impl<'v, 'f> Adding<'v, 'f> {
         let widget = self.update.allocate();
         let mut body = b"<</Type/Annot/Subtype/Widget/FT/Sig/T".to_vec();
         body.extend_from_slice(&escape_text(name));
-        let [left, bottom, right, top] = place;
-        let rest = format!(
-            "/V {} R/F {FLAGS}/P {} R/Rect[{left:.3} {bottom:.3} {right:.3} {top:.3}]",
-            self.signature, page.id
-        );
+        let [left, bottom, right, top] = place.map(short);
+        let rest =
+            format!("/V {} R/F {FLAGS}/P {} R/Rect[{left} {bottom} {right} {top}]", self.signature, page.id);
         body.extend_from_slice(rest.as_bytes());
         if let Some(picture) = picture {
             body.extend_from_slice(format!("/AP<</N {picture} R>>").as_bytes());
@@ -212,10 +224,13 @@ impl<'v, 'f> Adding<'v, 'f> {
             self.update.put_raw(id, entries);
             body.extend_from_slice(format!("/Lock {id} R").as_bytes());
         }
+        if picture.is_some() {
+            body.extend_from_slice(self.join_structure(page.id, widget)?.as_bytes());
+        }
         body.extend_from_slice(b">>");
         self.update.put_raw(widget, body);
         self.add_annotation(page.id, widget)?;
-        self.add_field(widget)
+        self.update_form(Some(widget))
     }
 
     /// Draws the mark; the page it is on, its place in the page's own units.
@@ -235,6 +250,7 @@ impl<'v, 'f> Adding<'v, 'f> {
         let place = appearance.lay_out(&page, under)?;
         let size = (place[2] - place[0], place[3] - place[1]);
         let form = mark::draw(&appearance.mark, size, page.upright(), &mut self.update)?;
+        self.shown = Some((page.clone(), place));
         Ok((page.clone(), page.to_content(place), Some(form)))
     }
 
@@ -258,35 +274,79 @@ impl<'v, 'f> Adding<'v, 'f> {
         Ok(None)
     }
 
+    /// A widget's place in a tagged document. Only before anything is signed: other readers take a changed structure for
+    /// changed content.
+    fn join_structure(&mut self, page: ObjectId, widget: ObjectId) -> Result<String, Reason> {
+        if self.fields.iter().any(|field| !matches!(field.value, Object::Null)) {
+            return Ok(String::new());
+        }
+        let key = structure::join(self.view, &mut self.update, self.root, page, widget)?;
+        Ok(key.map(|key| format!("/StructParent {key}")).unwrap_or_default())
+    }
+
     fn add_annotation(&mut self, page: ObjectId, widget: ObjectId) -> Result<(), Reason> {
         let dict = self.update.dict(page)?;
-        let mut list = self.view.array_at(&dict, b"Annots")?;
+        let mut list = self.update.array_at(&dict, b"Annots")?;
         list.push(Object::Ref(widget));
         match dict.get(b"Annots") {
-            Object::Ref(id) => self.update.put(*id, &Object::Array(list)),
+            Object::Ref(id) => self.update.put_array(*id, list),
             _ => self.update.put_dict(page, &dict.with(b"Annots", Object::Array(list))),
         }
         Ok(())
     }
 
-    fn add_field(&mut self, widget: ObjectId) -> Result<(), Reason> {
+    /// Lists a new field in the form; `None`: the field is there. From the first signature on the form says that there
+    /// are signatures and that the file may only grow (ISO 32000-1 table 219).
+    fn update_form(&mut self, added: Option<ObjectId>) -> Result<(), Reason> {
         let catalog = self.update.dict(self.root)?;
         let form = match catalog.get(b"AcroForm") {
             Object::Ref(id) => self.update.dict(*id)?,
             _ => self.view.dict_at(&catalog, b"AcroForm")?.unwrap_or_default(),
         };
-        let mut list = self.view.array_at(&form, b"Fields")?;
-        list.push(Object::Ref(widget));
         let mut new = form.with(b"SigFlags", Object::Int(3));
-        match form.get(b"Fields") {
-            Object::Ref(id) => self.update.put(*id, &Object::Array(list)),
-            _ => new = new.with(b"Fields", Object::Array(list)),
+        if let Some(widget) = added {
+            let mut list = self.update.array_at(&form, b"Fields")?;
+            list.push(Object::Ref(widget));
+            match form.get(b"Fields") {
+                Object::Ref(id) => self.update.put_array(*id, list),
+                _ => new = new.with(b"Fields", Object::Array(list)),
+            }
         }
         match catalog.get(b"AcroForm") {
+            _ if new == form => {}
             Object::Ref(id) => self.update.put_dict(*id, &new),
             _ => self.update.put_dict(self.root, &catalog.with(b"AcroForm", Object::Dict(new))),
         }
         Ok(())
+    }
+
+    /// An empty field for the agency's seal, over the signature being made: after a certification other readers take
+    /// signatures in fields that were there, and no new fields (ISO 32000-1 §12.8.2.2.2). Where the form has another
+    /// empty signature field nothing is added.
+    fn leave_room_for_a_seal(&mut self) -> Result<(), Reason> {
+        let empty = |field: &&SignatureField| matches!(field.value, Object::Null) && field.id != self.field;
+        if self.fields.iter().any(|field| empty(&field) || field.name == SEAL_FIELD) {
+            return Ok(());
+        }
+        let pages = page::pages(self.view)?;
+        let (page, place) = match &self.shown {
+            Some((page, place)) => {
+                let across = mark::SEAL_MM * page::MM;
+                let seal = mark::over_a_third(*place, across, across);
+                (page.clone(), page.to_content(page.keep_on(seal)))
+            }
+            None => (pages.into_iter().next().ok_or(Reason::of(Code::MakePage, "0 pages"))?, [0.0; 4]),
+        };
+        let widget = self.update.allocate();
+        let [left, bottom, right, top] = place.map(short);
+        let read = if self.shown.is_some() { self.join_structure(page.id, widget)? } else { String::new() };
+        let body = format!(
+            "<</Type/Annot/Subtype/Widget/FT/Sig/T({SEAL_FIELD})/F 4/P {} R/Rect[{left} {bottom} {right} {top}]{read}>>",
+            page.id
+        );
+        self.update.put_raw(widget, body.into_bytes());
+        self.add_annotation(page.id, widget)?;
+        self.update_form(Some(widget))
     }
 
     /// Makes this signature the document's certification (ISO 32000-1 §12.8.4).
@@ -297,6 +357,11 @@ impl<'v, 'f> Adding<'v, 'f> {
         self.update.put_dict(self.root, &catalog.with(b"Perms", Object::Dict(perms)));
         Ok(())
     }
+}
+
+/// A coordinate to a thousandth of a point.
+fn short(number: f64) -> f64 {
+    (number * 1000.0).round() / 1000.0
 }
 
 fn normal_appearance(picture: ObjectId) -> Object {

@@ -158,9 +158,7 @@ impl Appearance {
         let place = match &self.place {
             Place::OverSignature(_) => {
                 // A caption stands to the left, where nothing is covered.
-                let right = area[0] + (area[2] - area[0]) * COVERED;
-                let middle = f64::midpoint(area[1], area[3]);
-                [right - wide, middle - high / 2.0, right, middle + high / 2.0]
+                over_a_third(area, wide, high)
             }
             Place::TopRight => [area[2] - wide, area[3] - high, area[2], area[3]],
             _ => centred(area, wide, high),
@@ -183,6 +181,12 @@ fn sized([left, bottom, width, height]: [f64; 4]) -> Result<Rectangle, Reason> {
         true => Ok([left, bottom, left + width, bottom + height]),
         false => Err(Reason::of(Code::MakePage, "rectangle")),
     }
+}
+
+/// The rectangle of this size that covers the left third of an area, level with it.
+pub(super) fn over_a_third([left, bottom, right, top]: Rectangle, wide: f64, high: f64) -> Rectangle {
+    let (edge, middle) = (left + (right - left) * COVERED, f64::midpoint(bottom, top));
+    [edge - wide, middle - high / 2.0, edge, middle + high / 2.0]
 }
 
 fn centred([left, bottom, right, top]: Rectangle, wide: f64, high: f64) -> Rectangle {

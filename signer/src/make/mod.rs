@@ -6,6 +6,7 @@
 //! [`prepare_timestamp`] a document timestamp (B-LTA). [`release`] judges the result; who gets past it holds proof.
 
 mod blank;
+mod cms_file;
 mod evidence;
 mod field;
 mod font;
@@ -15,13 +16,18 @@ mod mark;
 mod page;
 mod picture;
 mod png;
+mod smime;
 mod state;
+mod structure;
+pub mod xml;
 
 pub use blank::blank_pdf;
+pub use cms_file::{CmsSigning, PreparedCms, StampedCms, prepare_cms};
 pub use evidence::add_evidence;
 pub use form::Fill;
 pub use mark::{Appearance, Copy, Mark, PageChoice, Place, SEAL_MM, attachment_text, copy_text, old_caption};
 pub use picture::{Ink, Picture};
+pub use smime::{MailDraft, MailForm, PreparedMail, StampedMail};
 
 use crate::asn1;
 use crate::cms::{self, Parts, Ready};
@@ -34,7 +40,7 @@ use crate::tst;
 use crate::verified::{Document, Refusal, Verified};
 use certs::Certificate;
 use certs::algorithm::Digest;
-use certs::keys::{Key, Scheme, ecdsa_from_fixed, ecdsa_to_fixed};
+use certs::keys::{Scheme, SigningKey, ecdsa_from_fixed, ecdsa_to_fixed};
 use hole::Placeholder;
 use mail::Timestamp;
 use std::sync::Arc;
@@ -54,7 +60,7 @@ pub struct Signing {
     pub appearance: Option<Appearance>,
     /// A certification instead of an approval, with what it permits afterwards (1, 2 or 3). First signature only.
     pub certify: Option<u8>,
-    /// Form fields nobody may change from now on (RULES D23). A field that is filled brings its own.
+    /// Form fields nobody may change from now on (RULES D23). What a waiting field's own `/Lock` says goes before.
     pub lock: Option<Lock>,
     /// Text put into form fields in the same update, so that this signature covers it (RULES D23).
     pub fill: Vec<Fill>,
@@ -178,6 +184,9 @@ pub fn prepare_seal(
     if let Some(Appearance { place: Place::OverSignature(over @ None), .. }) = &mut signing.appearance {
         *over = leader.map(|s| s.field.clone());
     }
+    if signing.field.is_none() && judged.report().empty_fields.iter().any(|name| name == field::SEAL_FIELD) {
+        signing.field = Some(field::SEAL_FIELD.to_owned());
+    }
     if signing.lock.is_none() {
         let fields = form::names(judged.bytes(), limits)?;
         signing.lock = (!fields.is_empty()).then_some(Lock::Include(fields));
@@ -194,7 +203,7 @@ fn permitted(facts: &Facts, signing: &Signing) -> Result<(), Reason> {
         }
     }
     let made = || facts.signatures.iter().filter_map(|s| s.signature.as_ref().ok());
-    if made().any(|s| s.kind == Kind::Certification(1)) {
+    if made().any(|s| s.level == Some(1)) {
         return Err(Reason::new(Code::MakeLocked));
     }
     let field = signing.field.iter().filter(|name| facts.empty_fields.contains(name));
@@ -274,7 +283,7 @@ impl Prepared {
     }
 
     /// Signs with one of our keys.
-    pub fn sign(self, key: &Key, scheme: Scheme) -> Result<Stamped, Reason> {
+    pub fn sign(self, key: &dyn SigningKey, scheme: Scheme) -> Result<Stamped, Reason> {
         let signature = key.sign(scheme, self.to_sign()).map_err(|e| Reason::of(Code::MakeKey, e.code()))?;
         Ok(self.signed(signature.into_bytes()))
     }
@@ -356,7 +365,7 @@ fn own(cms: &cms::SignedData, pieces: &[&[u8]], limits: &Limits) -> Result<(), R
 pub fn sign(
     bytes: &[u8],
     signing: &Signing,
-    key: &Key,
+    key: &dyn SigningKey,
     stamp: impl FnOnce(&Stamped) -> Result<Option<Vec<u8>>, Reason>,
     limits: &Limits,
 ) -> Result<Vec<u8>, Reason> {

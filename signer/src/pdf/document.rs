@@ -4,7 +4,7 @@
 use super::filter;
 use super::object::{Dict, Object, ObjectId, Stream};
 use super::parse::{Indirect, Parser};
-use super::xref::{self, Ending, Entry, Section};
+use super::xref::{self, Ending, Entry, History, Section};
 use crate::limits::Limits;
 use crate::message::{Code, Reason};
 use std::cell::{Cell, RefCell};
@@ -17,6 +17,7 @@ pub(crate) struct File<'a> {
     pub(crate) bytes: &'a [u8],
     /// Newest first; never empty.
     pub(crate) sections: Vec<Section>,
+    history: History,
     pub(crate) ending: Ending,
     pub(crate) limits: Limits,
     /// Bytes unpacked so far, over all views.
@@ -25,9 +26,8 @@ pub(crate) struct File<'a> {
     parsed: Cell<usize>,
     /// Object streams by their offset: unpacked once for all views.
     packed: RefCell<HashMap<usize, Rc<Packed>>>,
-    /// Objects read so far, by offset and index in a stream, with where their bytes end: most revisions share most
-    /// objects. Only such as read the same in every view that reaches their end.
-    shared: RefCell<HashMap<(usize, u32), (usize, Loaded)>>,
+    /// Objects read so far, by offset and index in a stream: most revisions share most objects.
+    shared: RefCell<HashMap<(usize, u32), Shared>>,
 }
 
 impl<'a> File<'a> {
@@ -47,6 +47,7 @@ impl<'a> File<'a> {
         }
         Ok(Self {
             bytes,
+            history: History::of(&sections),
             sections,
             ending,
             limits: *limits,
@@ -83,6 +84,13 @@ struct Packed {
     places: Vec<(u32, usize)>,
 }
 
+/// An object that reads the same in every view that reaches its end and has the same length object.
+struct Shared {
+    end: usize,
+    length: Option<(u32, Entry)>,
+    loaded: Loaded,
+}
+
 /// What stands behind an object number.
 #[derive(Clone)]
 pub(crate) struct Loaded {
@@ -92,38 +100,33 @@ pub(crate) struct Loaded {
     pub(crate) span: Option<Range<usize>>,
 }
 
-/// What putting one entry into a view's map counts for, in bytes parsed.
-const ENTRY_COST: usize = 16;
+/// Objects kept for other views and later questions. Real files that are signed have a few thousand; of one with
+/// more the rest is read again, so that memory does not grow with the file.
+const SHARED_MAX: usize = 32_768;
 
-/// The file after one of its updates.
+/// The file after one of its updates. Making one costs nothing: it is a way of asking.
+#[derive(Clone, Copy)]
 pub(crate) struct View<'f> {
     pub(crate) file: &'f File<'f>,
     /// The view's file ends here.
     pub(crate) end: usize,
     /// Index of the newest section this view knows.
     pub(crate) newest: usize,
-    map: HashMap<u32, Entry>,
-    cache: RefCell<HashMap<u32, Result<Loaded, Reason>>>,
 }
 
 impl<'f> View<'f> {
-    /// The view of sections `newest..`, in the first `end` bytes. Errors: too much work for one file.
-    pub(crate) fn new(file: &'f File<'f>, newest: usize, end: usize) -> Result<Self, Reason> {
-        let mut map = HashMap::new();
-        for section in file.sections.iter().skip(newest) {
-            file.charge(section.entries.len().saturating_mul(ENTRY_COST))?;
-            for (number, entry) in &section.entries {
-                map.entry(*number).or_insert(*entry);
-            }
-        }
-        // What lies beyond the end was not there when this revision was made.
-        map.retain(|_, entry| !matches!(entry, Entry::At { offset, .. } if *offset >= end));
-        Ok(Self { file, end, newest, map, cache: RefCell::default() })
+    /// The view of sections `newest..`, in the first `end` bytes.
+    pub(crate) fn new(file: &'f File<'f>, newest: usize, end: usize) -> Self {
+        Self { file, end, newest }
     }
 
     /// The newest view.
     pub(crate) fn last(file: &'f File<'f>) -> Result<Self, Reason> {
-        Self::new(file, 0, file.bytes.len())
+        Ok(Self::new(file, 0, file.bytes.len()))
+    }
+
+    fn section(&self) -> u32 {
+        u32::try_from(self.newest).unwrap_or(u32::MAX)
     }
 
     pub(crate) fn bytes(&self) -> &'f [u8] {
@@ -135,14 +138,16 @@ impl<'f> View<'f> {
         self.file.sections.get(self.newest).map(|s| &s.trailer).ok_or(Reason::new(Code::PdfXref))
     }
 
-    pub(crate) fn numbers(&self) -> Vec<u32> {
-        let mut numbers: Vec<u32> = self.map.keys().copied().collect();
-        numbers.sort_unstable();
-        numbers
+    pub(crate) fn numbers(&self) -> impl DoubleEndedIterator<Item = u32> + 'f {
+        self.file.history.numbers(self.section())
     }
 
+    /// What lies beyond the end was not there when this revision was made.
     pub(crate) fn entry(&self, number: u32) -> Entry {
-        self.map.get(&number).copied().unwrap_or(Entry::Free)
+        match self.file.history.at(number, self.section()) {
+            Entry::At { offset, .. } if offset >= self.end => Entry::Free,
+            entry => entry,
+        }
     }
 
     /// The generation a reference to this number must name.
@@ -155,23 +160,18 @@ impl<'f> View<'f> {
 
     /// The highest object number in use or reserved.
     pub(crate) fn highest(&self) -> u32 {
-        self.map.keys().copied().max().unwrap_or(0)
+        self.numbers().next_back().unwrap_or(0)
     }
 
     /// The object behind a number; `Null` when there is none.
     pub(crate) fn load(&self, number: u32) -> Result<Loaded, Reason> {
-        if let Some(known) = self.cache.borrow().get(&number) {
-            return known.clone();
-        }
-        let loaded = self.load_uncached(number).map_err(|r| match r.detail {
+        self.find(number).map_err(|r| match r.detail {
             Some(_) if r.code == Code::Budget => r,
             _ => Reason::of(r.code, format_args!("object {number} 0")),
-        });
-        self.cache.borrow_mut().insert(number, loaded.clone());
-        loaded
+        })
     }
 
-    fn load_uncached(&self, number: u32) -> Result<Loaded, Reason> {
+    fn find(&self, number: u32) -> Result<Loaded, Reason> {
         match self.entry(number) {
             Entry::Free => Ok(Loaded {
                 id: ObjectId { number, generation: 0 },
@@ -185,15 +185,16 @@ impl<'f> View<'f> {
 
     fn load_at(&self, id: ObjectId, offset: usize) -> Result<Loaded, Reason> {
         let place = (offset, u32::MAX);
-        if let Some((_, known)) = self.shared(place, id) {
+        if let Some(known) = self.shared(place, id) {
             return Ok(known);
         }
         // The length of a stream may stand in another object, and that may differ between views.
-        let alone = Cell::new(true);
+        let length = Cell::new(None);
         let mut parser = Parser::new(self.bytes(), offset, self.file.limits.depth);
         let read = parser.indirect(Some(id), &|id| {
-            alone.set(false);
-            self.length(id)
+            let (value, end) = self.length(id)?;
+            length.set(Some((id.number, self.entry(id.number), end)));
+            Some(value)
         });
         let skipped = match &read {
             Ok(Indirect { object: Object::Stream(Stream { data: Some(data), .. }), .. }) => data.len(),
@@ -201,32 +202,48 @@ impl<'f> View<'f> {
         };
         self.file.charge(parser.pos().saturating_sub(offset).saturating_sub(skipped))?;
         let read = read?;
+        // A length that was asked for and not found is not remembered: another view may find it.
+        let lost = matches!(&read.object, Object::Stream(s) if s.dict.get(b"Length").reference().is_some());
         let end = read.span.end;
         let loaded = Loaded { id, object: Rc::new(read.object), span: Some(read.span) };
-        if alone.get() {
-            self.file.shared.borrow_mut().insert(place, (end, loaded.clone()));
+        match length.get() {
+            Some((number, entry, length_end)) => {
+                self.share(place, end.max(length_end), Some((number, entry)), &loaded);
+            }
+            None if lost => {}
+            None => self.share(place, end, None, &loaded),
         }
         Ok(loaded)
     }
 
-    /// What another view read at this place, if this view would read the same.
-    fn shared(&self, place: (usize, u32), id: ObjectId) -> Option<(usize, Loaded)> {
-        let shared = self.file.shared.borrow();
-        shared.get(&place).filter(|(end, known)| *end <= self.end && known.id == id).cloned()
+    fn share(&self, place: (usize, u32), end: usize, length: Option<(u32, Entry)>, loaded: &Loaded) {
+        let mut shared = self.file.shared.borrow_mut();
+        if shared.len() < SHARED_MAX {
+            shared.insert(place, Shared { end, length, loaded: loaded.clone() });
+        }
     }
 
-    /// An indirect `/Length`: a plain number at an offset, nothing that could lead back here.
-    fn length(&self, id: ObjectId) -> Option<i64> {
+    /// What another view read at this place, if this view would read the same.
+    fn shared(&self, place: (usize, u32), id: ObjectId) -> Option<Loaded> {
+        let shared = self.file.shared.borrow();
+        let known = shared.get(&place).filter(|known| known.end <= self.end && known.loaded.id == id)?;
+        let same = known.length.is_none_or(|(number, entry)| self.entry(number) == entry);
+        same.then(|| known.loaded.clone())
+    }
+
+    /// An indirect `/Length` and where its bytes end: a plain number at an offset, nothing that could lead back here.
+    fn length(&self, id: ObjectId) -> Option<(i64, usize)> {
         match self.entry(id.number) {
             Entry::At { offset, generation } if generation == id.generation => {
                 let mut parser = Parser::new(self.bytes(), offset, 1);
                 self.file.charge(32).ok()?;
-                parser.indirect(Some(id), &|_| None).ok()?.object.int()
+                let read = parser.indirect(Some(id), &|_| None).ok()?;
+                Some((read.object.int()?, read.span.end))
             }
             Entry::Inside { stream, index } => {
                 // Only when that stream is already unpacked or can be without another indirect length.
                 let packed = self.unpack(stream, false).ok()?;
-                self.parse_packed(&packed, id.number, index).ok()?.int()
+                Some((self.parse_packed(&packed, id.number, index).ok()?.int()?, packed.end))
             }
             _ => None,
         }
@@ -236,12 +253,12 @@ impl<'f> View<'f> {
         let packed = self.unpack(stream, true)?;
         let place = (packed.offset, index);
         let id = ObjectId { number, generation: 0 };
-        if let Some((_, known)) = self.shared(place, id) {
+        if let Some(known) = self.shared(place, id) {
             return Ok(known);
         }
         let object = self.parse_packed(&packed, number, index)?;
         let loaded = Loaded { id, object: Rc::new(object), span: None };
-        self.file.shared.borrow_mut().insert(place, (packed.end, loaded.clone()));
+        self.share(place, packed.end, None, &loaded);
         Ok(loaded)
     }
 
@@ -265,7 +282,8 @@ impl<'f> View<'f> {
         }
         let mut parser = Parser::new(self.bytes(), offset, self.file.limits.depth);
         let id = ObjectId { number, generation };
-        let read = parser.indirect(Some(id), &|id| if lengths { self.length(id) } else { None })?;
+        let length = |id: ObjectId| lengths.then(|| self.length(id)).flatten().map(|(value, _)| value);
+        let read = parser.indirect(Some(id), &length)?;
         let Object::Stream(stream) = read.object else { return Err(bad()) };
         if stream.dict.get(b"Type").name() != Some(b"ObjStm") {
             return Err(bad());

@@ -7,21 +7,26 @@
 mod changes;
 mod document;
 mod dss;
+mod filling;
 mod filter;
+mod form;
 mod graph;
 mod metadata;
 mod object;
 mod parse;
 mod revision;
 mod signature;
+mod structure;
+mod warnings;
 mod write;
 mod xref;
 
 pub use changes::Change;
 pub(crate) use document::{File, View};
-pub use dss::Store;
+pub use dss::{Store, StoreEnds};
+pub(crate) use form::{Field as SignatureField, fields as signature_fields};
 pub use object::{Dict, Object, ObjectId, Stream, Text, text_string};
-pub(crate) use signature::{Field as SignatureField, fields as signature_fields, lock_of};
+pub(crate) use signature::lock_of;
 pub use signature::{Found, Kind, Lock, Signature, SubFilter};
 pub(crate) use write::{Update as PendingUpdate, escape_text};
 
@@ -29,6 +34,7 @@ use crate::coverage::Coverage;
 use crate::limits::Limits;
 use crate::message::{Code, Reason};
 use changes::Examined;
+use graph::Seen;
 use std::collections::HashMap;
 
 /// A signature with what happened to the file after it.
@@ -55,6 +61,10 @@ pub struct Facts {
     pub empty_fields: Vec<String>,
     /// The document security store.
     pub store: Store,
+    /// Where the store's parts end in the file.
+    pub store_ends: StoreEnds,
+    /// Remarks: what could make the file show something else later, or to others.
+    pub notes: Vec<Reason>,
 }
 
 /// Reads the facts. Errors: why the file cannot be read as a PDF whose signatures could be judged.
@@ -63,15 +73,15 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<Facts, Reason> {
     let view = View::last(&file)?;
     view.catalog()?;
     let (found, empty_fields) = signature::find(&view)?;
-    let store = dss::read(&view)?;
+    let (store, store_ends) = dss::read(&view)?;
     let good: Vec<Signature> = found.iter().filter_map(|f| f.signature.clone().ok()).collect();
-    let mut examined = HashMap::new();
+    let mut progress = Progress::default();
     let mut signatures = Vec::new();
     for Found { field, signature, .. } in found {
         let mut signed =
             Signed { field, signature, coverage: Coverage::None, changes: Vec::new(), fault: None };
         if let Ok(signature) = &signed.signature {
-            match later(&file, signature, &good, &mut examined) {
+            match later(&file, signature, &good, &mut progress) {
                 Ok(updates) => {
                     signed.coverage = match updates.is_empty() {
                         true => Coverage::WholeDocument,
@@ -87,38 +97,60 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<Facts, Reason> {
         }
         signatures.push(signed);
     }
-    Ok(Facts { signatures, empty_fields, store })
+    let mut notes = warnings::look(&view)?;
+    notes.extend(filled_unsigned(&signatures));
+    Ok(Facts { signatures, empty_fields, store, store_ends, notes })
 }
 
-/// The updates after a signature, each examined once for the whole file.
+/// What was filled in after the last signature: permitted, and nobody's word.
+fn filled_unsigned(signatures: &[Signed]) -> Option<Reason> {
+    let last =
+        signatures.iter().rfind(|s| s.signature.as_ref().is_ok_and(|s| s.kind != Kind::DocTimestamp))?;
+    let mut filled = last.changes.iter().filter_map(|change| match change {
+        Change::FormFill { field } => Some(field),
+        _ => None,
+    });
+    filled.next().map(|field| Reason::of(Code::NoteFilledUnsigned, field))
+}
+
+/// Updates examined so far, each once for the whole file, and who is referred to after the last of them.
+#[derive(Default)]
+struct Progress {
+    examined: HashMap<usize, Examined>,
+    /// The section whose view this is about.
+    seen: Option<(usize, Seen)>,
+}
+
+/// The updates after a signature.
 fn later(
     file: &File<'_>,
     signature: &Signature,
     all: &[Signature],
-    examined: &mut HashMap<usize, Examined>,
+    progress: &mut Progress,
 ) -> Result<Vec<Examined>, Reason> {
     let updates = revision::updates_after(file, signature.section, signature.end())?;
     let signatures: Vec<&Signature> = all.iter().collect();
-    let mut before: Option<View<'_>> = None;
     let mut results = Vec::new();
     for update in &updates {
-        if let Some(known) = examined.get(&update.section) {
+        if let Some(known) = progress.examined.get(&update.section) {
             results.push(known.clone());
-            before = None;
             continue;
         }
-        let start = match before {
-            Some(view) => view,
-            None => View::new(file, update.section + 1, update.span.start)?,
+        let before = View::new(file, update.section + 1, update.span.start);
+        let after = View::new(file, update.section, update.span.end);
+        let mut seen = match progress.seen.take() {
+            Some((section, seen)) if section == update.section + 1 => seen,
+            _ => Seen::of(&before)?,
         };
-        let after = View::new(file, update.section, update.span.end)?;
-        let result = changes::examine(&start, &after, update, &signatures);
-        if let Some(reason) = result.fault.as_ref().filter(|r| r.code == Code::Budget) {
-            return Err(reason.clone());
+        let result = changes::examine(&before, &after, update, &signatures, &mut seen);
+        match &result.fault {
+            Some(reason) if reason.code == Code::Budget => return Err(reason.clone()),
+            // What a bad update did to the count is not relied on.
+            Some(_) => {}
+            None => progress.seen = Some((update.section, seen)),
         }
-        examined.insert(update.section, result.clone());
+        progress.examined.insert(update.section, result.clone());
         results.push(result);
-        before = Some(after);
     }
     Ok(results)
 }
@@ -126,12 +158,16 @@ fn later(
 /// What the signer forbade: DocMDP level 1 allows evidence and document timestamps only (ETSI EN 319 142-1 §5.4
 /// on top of ISO 32000-1 table 254), and locked fields stay as they are.
 fn forbidden(signature: &Signature, changes: &[Change]) -> Option<Reason> {
+    let sealed = signature.level == Some(1);
+    let locked = |field: &String| signature.locks.iter().any(|lock| lock.holds(field));
     changes.iter().find_map(|change| match change {
-        Change::Signature { timestamp: false, .. } if signature.kind == Kind::Certification(1) => {
+        Change::Signature { timestamp: false, .. } | Change::EmptyField { .. } | Change::FormFill { .. }
+            if sealed =>
+        {
             Some(Reason::new(Code::ChangedDocMdp))
         }
-        Change::Signature { field, existing: true, .. } if signature.locks.iter().any(|l| l.holds(field)) => {
-            Some(Reason::new(Code::ChangedLocked))
+        Change::Signature { field, existing: true, .. } | Change::FormFill { field } if locked(field) => {
+            Some(Reason::of(Code::ChangedLocked, field))
         }
         _ => None,
     })

@@ -154,35 +154,62 @@ impl PartialEq for Stream {
     }
 }
 
+/// One reference inside an object.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Link {
+    /// What it leads to.
+    pub(crate) id: ObjectId,
+    /// It stands where forms and pages refer to fields, pages and annotations; what stands anywhere else may be
+    /// read as something else, for instance as a dictionary of resources.
+    pub(crate) plain: bool,
+}
+
+/// Keys under which a field, a widget, a page or an element of the structure is referred to as one.
+const PLAIN_KEYS: &[&[u8]] =
+    &[b"Fields", b"Kids", b"Annots", b"Parent", b"Obj", b"P", b"Pg", b"Data", b"CO", b"T", b"K", b"Nums"];
+
 /// What an object refers to directly.
 #[derive(Debug, Default)]
 pub(crate) struct Links {
-    /// The objects referred to, as often as they are.
-    pub(crate) to: Vec<ObjectId>,
+    /// The references, as often as they stand there.
+    pub(crate) to: Vec<Link>,
     /// A dictionary in it has a key twice.
     pub(crate) ambiguous: bool,
     /// Values looked at.
     pub(crate) steps: usize,
 }
 
-impl Object {
-    /// Every reference inside, without following any.
-    pub(crate) fn links(&self) -> Links {
-        let mut links = Links::default();
-        let mut stack = vec![self];
-        while let Some(object) = stack.pop() {
-            links.steps += 1;
+impl Links {
+    /// Adds what `object` refers to, itself standing where `plain` says.
+    pub(crate) fn add(&mut self, object: &Object, plain: bool) {
+        let mut stack = vec![(object, plain)];
+        while let Some((object, plain)) = stack.pop() {
+            self.steps += 1;
             match object {
-                Self::Ref(id) => links.to.push(*id),
-                Self::Array(items) => stack.extend(items),
-                Self::Dict(_) | Self::Stream(_) => {
-                    let dict = object.dict();
-                    links.ambiguous |= dict.is_some_and(|d| d.ambiguous);
-                    stack.extend(dict.into_iter().flat_map(Dict::iter).map(|(_, value)| value));
+                Object::Ref(id) => self.to.push(Link { id: *id, plain }),
+                Object::Array(items) => {
+                    stack.extend(items.iter().filter(|o| o.may_refer()).map(|item| (item, plain)));
+                }
+                Object::Dict(dict) | Object::Stream(Stream { dict, .. }) => {
+                    self.ambiguous |= dict.ambiguous;
+                    let leading = dict.iter().filter(|(_, value)| value.may_refer());
+                    stack.extend(leading.map(|(key, value)| (value, PLAIN_KEYS.contains(&key))));
                 }
                 _ => {}
             }
         }
+    }
+}
+
+impl Object {
+    fn may_refer(&self) -> bool {
+        matches!(self, Self::Ref(_) | Self::Array(_) | Self::Dict(_) | Self::Stream(_))
+    }
+
+    /// Every reference inside, without following any.
+    pub(crate) fn links(&self) -> Links {
+        let mut links = Links::default();
+        links.add(self, false);
         links
     }
 

@@ -38,7 +38,8 @@ pub(crate) fn updates_after(file: &File<'_>, signed: usize, end: usize) -> Resul
     let mut from = end;
     for index in (0..signed).rev() {
         let Some(section) = file.sections.get(index) else { break };
-        if section.hybrid {
+        // What old and new readers see differently is signed by nobody.
+        if section.hybrid.as_ref().is_some_and(|hybrid| hybrid.splits) {
             return Err(Reason::of(Code::PdfRevision, "a hybrid update after signing"));
         }
         let mut at = section.span.end;
@@ -66,6 +67,8 @@ pub(crate) fn accounted(view: &View<'_>, update: &Update) -> Result<(), Reason> 
     let mut spans = vec![section.span.clone()];
     let ending = skip_comments(file.bytes, section.span.end);
     spans.push(ending..update.span.end);
+    let hidden = section.hybrid.as_ref();
+    spans.extend(hidden.map(|h| h.span.clone()).filter(|span| span.start >= update.span.start));
     for (number, entry) in &section.entries {
         let number = match entry {
             Entry::At { .. } => *number,
@@ -73,7 +76,8 @@ pub(crate) fn accounted(view: &View<'_>, update: &Update) -> Result<(), Reason> 
             Entry::Free => continue,
         };
         let Entry::At { offset, .. } = view.entry(number) else { continue };
-        if update.span.contains(&offset) && Some(number) != section.stream_number {
+        let table = [section.stream_number, hidden.map(|h| h.number)].contains(&Some(number));
+        if update.span.contains(&offset) && !table {
             spans.extend(view.load(number)?.span.filter(|s| s.start >= update.span.start));
         }
     }

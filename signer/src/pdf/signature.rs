@@ -2,11 +2,13 @@
 //! (ISO 32000-1 §12.8.1), their ranges held to one shape, each other shape refused by name.
 
 use super::document::View;
+use super::form::{self, Field};
 use super::object::{Dict, Object, ObjectId, text_string};
 use super::revision;
+use super::xref::Entry;
 use crate::message::{Code, Reason};
 use mail::Timestamp;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// What a signature in a PDF is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +27,8 @@ pub enum Kind {
 pub enum SubFilter {
     /// `adbe.pkcs7.detached`.
     Pkcs7Detached,
+    /// `adbe.pkcs7.sha1`: the container holds the SHA-1 digest of the ranges (ISO 32000-1 §12.8.3.3.1); weak.
+    Pkcs7Sha1,
     /// `ETSI.CAdES.detached` (PAdES).
     CadesDetached,
     /// `ETSI.RFC3161`.
@@ -80,6 +84,9 @@ pub struct Signature {
     pub location: Option<String>,
     /// Fields locked from now on.
     pub locks: Vec<Lock>,
+    /// What may be changed afterwards (DocMDP `/P`): 1 nothing, 2 forms and signatures, 3 comments too; an approval
+    /// signature says it, too, when its field's lock does. `None`: it does not say.
+    pub level: Option<u8>,
     /// The chain section its revision closes.
     pub(crate) section: usize,
 }
@@ -89,6 +96,11 @@ impl Signature {
     pub fn end(&self) -> usize {
         let [_, _, start, len] = self.byte_range;
         start.saturating_add(len)
+    }
+
+    /// A certification that lets forms be filled in, even what was filled in before.
+    pub(crate) fn permits_filling(&self) -> bool {
+        matches!(self.kind, Kind::Certification(2 | 3))
     }
 
     /// The two signed pieces of the file.
@@ -109,92 +121,12 @@ pub struct Found {
     pub signature: Result<Signature, Reason>,
 }
 
-/// A form field that can hold a signature.
-#[derive(Clone, Debug)]
-pub(crate) struct Field {
-    pub(crate) name: String,
-    pub(crate) id: Option<ObjectId>,
-    pub(crate) value: Object,
-    pub(crate) lock: Option<Dict>,
-}
-
-/// All signature fields of the form, in form order (ISO 32000-1 §12.7.3).
-pub(crate) fn fields(view: &View<'_>) -> Result<Vec<Field>, Reason> {
-    let (_, catalog) = view.catalog()?;
-    let Some(form) = view.dict_at(&catalog, b"AcroForm")? else { return Ok(Vec::new()) };
-    let mut stack: Vec<(Object, Inherited)> = Vec::new();
-    for top in view.array_at(&form, b"Fields")?.into_iter().rev() {
-        stack.push((top, Inherited::default()));
-    }
-    let mut seen = HashSet::new();
-    let mut found = Vec::new();
-    while let Some((object, above)) = stack.pop() {
-        if let Object::Ref(id) = &object
-            && !seen.insert(id.number)
-        {
-            return Err(Reason::of(Code::PdfFieldLoop, format_args!("object {id}")));
-        }
-        if seen.len() > view.file.limits.steps || above.depth > view.file.limits.depth {
-            return Err(Reason::of(Code::Budget, "form fields"));
-        }
-        let node = view.resolve(&object)?;
-        let Some(dict) = node.dict() else { continue };
-        let here = above.below(dict);
-        let mut children = 0;
-        for kid in view.array_at(dict, b"Kids")?.into_iter().rev() {
-            // A kid with a name of its own is a field, one without is only a picture of this field.
-            if view.resolve(&kid)?.dict().is_some_and(|d| d.has(b"T")) {
-                children += 1;
-                stack.push((kid, here.clone()));
-            }
-        }
-        if children == 0 && here.signature {
-            let lock = view.dict_at(dict, b"Lock")?;
-            found.push(Field { name: here.name, id: object.reference(), value: here.value, lock });
-        }
-    }
-    Ok(found)
-}
-
-/// What a field has from those above it.
-#[derive(Clone)]
-struct Inherited {
-    name: String,
-    signature: bool,
-    value: Object,
-    depth: usize,
-}
-
-impl Default for Inherited {
-    fn default() -> Self {
-        Self { name: String::new(), signature: false, value: Object::Null, depth: 0 }
-    }
-}
-
-impl Inherited {
-    fn below(&self, dict: &Dict) -> Self {
-        let mut name = self.name.clone();
-        if let Some(part) = dict.get(b"T").text() {
-            if !name.is_empty() {
-                name.push('.');
-            }
-            name.extend(text_string(&part.bytes).chars().take(256));
-        }
-        Self {
-            name,
-            signature: dict.get(b"FT").name().map_or(self.signature, |ft| ft == b"Sig"),
-            value: if dict.has(b"V") { dict.get(b"V").clone() } else { self.value.clone() },
-            depth: self.depth + 1,
-        }
-    }
-}
-
 /// All signatures of the newest view, in the order of their ranges; and the names of fields still empty.
 pub(crate) fn find(view: &View<'_>) -> Result<(Vec<Found>, Vec<String>), Reason> {
     let mut found: Vec<Found> = Vec::new();
     let mut empty = Vec::new();
     let mut known: HashMap<u32, usize> = HashMap::new();
-    for field in fields(view)? {
+    for field in form::fields(view)? {
         match &field.value {
             Object::Null => empty.push(field.name),
             Object::Ref(id) if known.contains_key(&id.number) => {
@@ -223,35 +155,74 @@ pub(crate) fn find(view: &View<'_>) -> Result<(Vec<Found>, Vec<String>), Reason>
     Ok((found, empty))
 }
 
-/// Dictionaries with a `/ByteRange` that no field leads to.
+/// Dictionaries with a `/ByteRange` that no field leads to. One that a good signature covers as something nobody
+/// uses was there, and cleared away, when that was made; usage rights (ISO 32000-1 §12.8.2.3) are a reader's licence and
+/// nobody's signature.
 fn orphans(view: &View<'_>, known: &HashMap<u32, usize>, found: &mut Vec<Found>) -> Result<(), Reason> {
-    for number in view.numbers() {
-        if known.contains_key(&number) {
+    let rights = usage_rights(view);
+    let ends = found.iter().filter_map(|f| f.signature.as_ref().ok()).map(Signature::end);
+    let covered = ends.max().unwrap_or(0);
+    for number in candidates(view) {
+        if known.contains_key(&number) || rights == Some(number) {
             continue;
         }
-        let object = match view.load(number) {
-            Ok(loaded) => loaded.object,
+        let loaded = match view.load(number) {
+            Ok(loaded) => loaded,
             Err(reason) if reason.code == Code::Budget => return Err(reason),
             // A damaged object is nobody's signature; whether it matters is asked when something changed.
             Err(_) => continue,
         };
-        let Some(dict) = object.dict() else { continue };
-        if dict.has(b"ByteRange") && dict.has(b"Contents") {
-            let id = ObjectId { number, generation: 0 };
-            let signature = Err(Reason::of(Code::SigOrphan, format_args!("object {id}")));
-            found.push(Found { field: format!("object {id}"), id, signature });
-            if found.len() > view.file.limits.signatures {
-                return Err(Reason::of(Code::Budget, "signatures"));
-            }
+        let Some(dict) = loaded.object.dict() else { continue };
+        let early = loaded.span.is_none_or(|span| span.end <= covered);
+        if !dict.has(b"ByteRange") || !dict.has(b"Contents") || early {
+            continue;
+        }
+        let id = ObjectId { number, generation: 0 };
+        let signature = Err(Reason::of(Code::SigOrphan, format_args!("object {id}")));
+        found.push(Found { field: format!("object {id}"), id, signature });
+        if found.len() > view.file.limits.signatures {
+            return Err(Reason::of(Code::Budget, "signatures"));
         }
     }
     Ok(())
 }
 
+/// Numbers of objects in whose bytes `/ByteRange` stands. One that hides its name is nobody's signature to any reader.
+fn candidates(view: &View<'_>) -> Vec<u32> {
+    let places: Vec<usize> = memchr::memmem::find_iter(view.bytes(), b"/ByteRange").take(256).collect();
+    if places.is_empty() {
+        return Vec::new();
+    }
+    // The object that starts last before the place.
+    let mut starts: Vec<(usize, u32)> = view
+        .numbers()
+        .filter_map(|number| match view.entry(number) {
+            Entry::At { offset, .. } => Some((offset, number)),
+            _ => None,
+        })
+        .collect();
+    starts.sort_unstable();
+    let holder = |place: usize| {
+        let after = starts.partition_point(|(offset, _)| *offset <= place);
+        starts.get(after.checked_sub(1)?).map(|(_, number)| *number)
+    };
+    let mut numbers: Vec<u32> = places.into_iter().filter_map(holder).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers
+}
+
+fn usage_rights(view: &View<'_>) -> Option<u32> {
+    let (_, catalog) = view.catalog().ok()?;
+    let permissions = view.dict_at(&catalog, b"Perms").ok()??;
+    [b"UR3".as_slice(), b"UR"].iter().find_map(|key| permissions.get(key).reference()).map(|id| id.number)
+}
+
 fn read(view: &View<'_>, field: &Field, id: ObjectId) -> Result<Signature, Reason> {
     let object = view.resolve(&Object::Ref(id))?;
     let Object::Dict(dict) = &*object else { return Err(Reason::new(Code::SigDictionary)) };
-    if dict.ambiguous {
+    let links = object.links();
+    if links.ambiguous {
         return Err(Reason::of(Code::SigDuplicateKey, format_args!("object {id}")));
     }
     let Some(span) = view.load(id.number)?.span else {
@@ -266,9 +237,11 @@ fn read(view: &View<'_>, field: &Field, id: ObjectId) -> Result<Signature, Reaso
     let sub_filter = sub_filter(dict)?;
     let end = byte_range.iter().skip(2).fold(0usize, |n, part| n.saturating_add(*part));
     let section = revision::closes(view.file, end)?;
-    let (kind, mut locks) = transforms(view, dict, sub_filter)?;
+    let (kind, mut level, mut locks) = transforms(view, dict, id, sub_filter)?;
     if let Some(lock) = &field.lock {
         locks.extend(lock_of(view, lock)?);
+        let said = lock.get(b"P").int().and_then(|p| u8::try_from(p).ok()).filter(|p| (1..=3).contains(p));
+        level = level.into_iter().chain(said).min();
     }
     let text = |key: &[u8]| dict.get(key).text().map(|t| text_string(&t.bytes).chars().take(512).collect());
     Ok(Signature {
@@ -282,6 +255,7 @@ fn read(view: &View<'_>, field: &Field, id: ObjectId) -> Result<Signature, Reaso
         reason: text(b"Reason"),
         location: text(b"Location"),
         locks,
+        level,
         section,
     })
 }
@@ -340,6 +314,9 @@ fn contents(view: &View<'_>, dict: &Dict, first: usize, second: usize) -> Result
 fn sub_filter(dict: &Dict) -> Result<SubFilter, Reason> {
     match dict.get(b"SubFilter").name() {
         Some(b"adbe.pkcs7.detached") => Ok(SubFilter::Pkcs7Detached),
+        Some(b"adbe.pkcs7.sha1") => Ok(SubFilter::Pkcs7Sha1),
+        // A bare SHA-1 signature without any container (ISO 32000-2 has dropped it).
+        Some(name @ b"adbe.x509.rsa_sha1") => Err(Reason::of(Code::SigSubFilterWeak, text_string(name))),
         Some(b"ETSI.CAdES.detached") => Ok(SubFilter::CadesDetached),
         Some(b"ETSI.RFC3161") => Ok(SubFilter::Rfc3161),
         other => {
@@ -349,28 +326,43 @@ fn sub_filter(dict: &Dict) -> Result<SubFilter, Reason> {
     }
 }
 
-/// `/Reference`: DocMDP and FieldMDP (ISO 32000-1 §12.8.2).
-fn transforms(view: &View<'_>, dict: &Dict, sub_filter: SubFilter) -> Result<(Kind, Vec<Lock>), Reason> {
-    let mut kind = match sub_filter {
-        SubFilter::Rfc3161 => Kind::DocTimestamp,
-        _ => Kind::Approval,
-    };
-    let mut locks = Vec::new();
+/// `/Reference`: DocMDP and FieldMDP (ISO 32000-1 §12.8.2). It certifies when the catalog says so; a lock of the field
+/// (ISO 32000-2 table 236) makes an approval signature say the same without certifying.
+fn transforms(
+    view: &View<'_>,
+    dict: &Dict,
+    id: ObjectId,
+    sub_filter: SubFilter,
+) -> Result<(Kind, Option<u8>, Vec<Lock>), Reason> {
+    let doubled = || Reason::of(Code::SigDuplicateKey, format_args!("object {id}, Reference"));
+    let (mut level, mut locks) = (None, Vec::new());
     for reference in view.array_at(dict, b"Reference")? {
         let reference = view.resolve(&reference)?;
         let Some(reference) = reference.dict() else { continue };
         let params = view.dict_at(reference, b"TransformParams")?.unwrap_or_default();
+        if reference.ambiguous || params.ambiguous {
+            return Err(doubled());
+        }
         match reference.get(b"TransformMethod").name() {
             Some(b"DocMDP") => {
-                let level = params.get(b"P").int().unwrap_or(2);
-                let level = u8::try_from(level).ok().filter(|p| (1..=3).contains(p));
-                kind = Kind::Certification(level.ok_or(Reason::of(Code::SigDictionary, "DocMDP"))?);
+                let said = view.resolve(params.get(b"P"))?.int().unwrap_or(2);
+                let said = u8::try_from(said).ok().filter(|p| (1..=3).contains(p));
+                let said = said.ok_or(Reason::of(Code::SigDictionary, "DocMDP"))?;
+                level = Some(level.map_or(said, |before: u8| before.min(said)));
             }
             Some(b"FieldMDP") => locks.extend(lock_of(view, &params)?),
             _ => {}
         }
     }
-    Ok((kind, locks))
+    let (_, catalog) = view.catalog()?;
+    let permissions = view.dict_at(&catalog, b"Perms")?.unwrap_or_default();
+    let certifies = permissions.get(b"DocMDP").reference() == Some(id);
+    let kind = match (sub_filter, level) {
+        (SubFilter::Rfc3161, _) => Kind::DocTimestamp,
+        (_, Some(level)) if certifies => Kind::Certification(level),
+        _ => Kind::Approval,
+    };
+    Ok((kind, level, locks))
 }
 
 /// What a lock dictionary or the parameters of FieldMDP lock.

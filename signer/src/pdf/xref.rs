@@ -5,7 +5,7 @@ use super::object::{Dict, Object};
 use super::parse::{Parser, is_space};
 use crate::limits::Limits;
 use crate::message::{Code, Reason};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::ops::Range;
 
 /// Where an object is.
@@ -26,12 +26,58 @@ pub(crate) struct Section {
     pub(crate) offset: usize,
     /// The section's own bytes, trailer included.
     pub(crate) span: Range<usize>,
-    pub(crate) entries: BTreeMap<u32, Entry>,
+    /// By number, each once.
+    pub(crate) entries: Vec<(u32, Entry)>,
     pub(crate) trailer: Dict,
     /// The object number of a cross-reference stream.
     pub(crate) stream_number: Option<u32>,
-    /// Older readers and newer readers see different objects (§7.5.8.4).
-    pub(crate) hybrid: bool,
+    /// The second half of a hybrid (§7.5.8.4), which old readers pass over.
+    pub(crate) hybrid: Option<Hybrid>,
+}
+
+/// The cross-reference stream beside a table.
+#[derive(Debug)]
+pub(crate) struct Hybrid {
+    /// The stream object's bytes.
+    pub(crate) span: Range<usize>,
+    /// Its object number.
+    pub(crate) number: u32,
+    /// Old readers, who know the table only, see other objects than new ones.
+    pub(crate) splits: bool,
+}
+
+/// Which entries each number had over all sections: a view asks for the newest one it knows.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    /// By number, then by section, the newest (0) first.
+    rows: Vec<(u32, u32, Entry)>,
+}
+
+impl History {
+    pub(crate) fn of(sections: &[Section]) -> Self {
+        let mut rows = Vec::with_capacity(sections.iter().map(|s| s.entries.len()).sum());
+        for (index, section) in (0u32..).zip(sections) {
+            rows.extend(section.entries.iter().map(|(number, entry)| (*number, index, *entry)));
+        }
+        rows.sort_unstable_by_key(|(number, index, _)| (*number, *index));
+        Self { rows }
+    }
+
+    /// The entry a number has when `newest` is the newest section known.
+    pub(crate) fn at(&self, number: u32, newest: u32) -> Entry {
+        let from = self.rows.partition_point(|(n, section, _)| (*n, *section) < (number, newest));
+        match self.rows.get(from) {
+            Some((n, _, entry)) if *n == number => *entry,
+            _ => Entry::Free,
+        }
+    }
+
+    /// All numbers that sections from `newest` on name, ascending.
+    pub(crate) fn numbers(&self, newest: u32) -> impl DoubleEndedIterator<Item = u32> + '_ {
+        self.rows.chunk_by(|a, b| a.0 == b.0).filter_map(move |rows| {
+            rows.iter().find(|(_, section, _)| *section >= newest).map(|(number, _, _)| *number)
+        })
+    }
 }
 
 /// The last `startxref` before `end`, with the offset it names, where it begins, and where `%%EOF` ends.
@@ -124,17 +170,30 @@ fn add_hybrid(
 ) -> Result<(), Reason> {
     let at = usize::try_from(at).map_err(|_| Reason::at(Code::PdfXref, section.offset))?;
     let hidden = section_at(bytes, at, limits, unpacked)?;
-    if hidden.stream_number.is_none() {
-        return Err(Reason::at(Code::PdfXref, at));
-    }
+    let stream = hidden.stream_number.ok_or(Reason::at(Code::PdfXref, at))?;
+    let mut splits = false;
+    let mut merged: Vec<(u32, Entry)> = Vec::with_capacity(section.entries.len() + hidden.entries.len());
+    let mut table = std::mem::take(&mut section.entries).into_iter().peekable();
     for (number, entry) in hidden.entries {
-        let slot = section.entries.entry(number).or_insert(entry);
-        if *slot == Entry::Free {
-            *slot = entry;
+        while let Some(own) = table.next_if(|(n, _)| *n < number) {
+            merged.push(own);
         }
+        let own = table.next_if(|(n, _)| *n == number).map(|(_, own)| own);
+        // That old readers do not know the stream itself is no split.
+        splits |= own.unwrap_or(Entry::Free) != entry && number != stream;
+        merged.push((number, own.filter(|own| *own != Entry::Free).unwrap_or(entry)));
     }
-    section.hybrid = true;
+    merged.extend(table);
+    section.entries = merged;
+    section.hybrid = Some(Hybrid { span: hidden.span, number: stream, splits });
     Ok(())
+}
+
+/// By number; `None` when one comes twice: readers disagree on which counts.
+fn ordered(mut entries: Vec<(u32, Entry)>) -> Option<Vec<(u32, Entry)>> {
+    entries.sort_by_key(|(number, _)| *number);
+    let once = entries.windows(2).all(|pair| matches!(pair, [(a, _), (b, _)] if a != b));
+    once.then_some(entries)
 }
 
 fn section_at(bytes: &[u8], offset: usize, limits: &Limits, unpacked: &mut usize) -> Result<Section, Reason> {
@@ -156,7 +215,7 @@ fn section_at(bytes: &[u8], offset: usize, limits: &Limits, unpacked: &mut usize
 /// A table (§7.5.4). Entries are read as words, since many writers do not keep to twenty bytes.
 fn table(parser: &mut Parser<'_>, offset: usize, limits: &Limits) -> Result<Section, Reason> {
     let bad = |at: usize| Reason::at(Code::PdfXref, at);
-    let mut entries = BTreeMap::new();
+    let mut entries = Vec::new();
     loop {
         parser.skip_space();
         if parser.keyword(b"trailer") {
@@ -174,7 +233,8 @@ fn table(parser: &mut Parser<'_>, offset: usize, limits: &Limits) -> Result<Sect
             let entry = if parser.keyword(b"n") {
                 let at = usize::try_from(at).map_err(|_| bad(parser.pos()))?;
                 let generation = u16::try_from(generation).map_err(|_| bad(parser.pos()))?;
-                Entry::At { offset: at, generation }
+                // At offset 0 stands the header: some writers say so of what they deleted.
+                if at == 0 { Entry::Free } else { Entry::At { offset: at, generation } }
             } else if parser.keyword(b"f") {
                 Entry::Free
             } else {
@@ -183,13 +243,12 @@ fn table(parser: &mut Parser<'_>, offset: usize, limits: &Limits) -> Result<Sect
             if entries.len() >= limits.objects {
                 return Err(Reason::of(Code::Budget, "objects"));
             }
-            if entries.insert(number, entry).is_some() {
-                return Err(bad(parser.pos()));
-            }
+            entries.push((number, entry));
         }
     }
     let Object::Dict(trailer) = parser.object()? else { return Err(bad(parser.pos())) };
-    Ok(Section { offset, span: offset..parser.pos(), entries, trailer, stream_number: None, hybrid: false })
+    let entries = ordered(entries).ok_or_else(|| bad(offset))?;
+    Ok(Section { offset, span: offset..parser.pos(), entries, trailer, stream_number: None, hybrid: None })
 }
 
 /// A cross-reference stream (§7.5.8).
@@ -221,7 +280,7 @@ fn stream(bytes: &[u8], offset: usize, limits: &Limits, unpacked: &mut usize) ->
         entries,
         trailer: stream.dict,
         stream_number: Some(read.id.number),
-        hybrid: false,
+        hybrid: None,
     })
 }
 
@@ -230,14 +289,14 @@ fn stream_entries(
     [kind, second, third]: [usize; 3],
     index: &[Object],
     limits: &Limits,
-) -> Option<BTreeMap<u32, Entry>> {
+) -> Option<Vec<(u32, Entry)>> {
     let number = |bytes: &[u8]| bytes.iter().fold(0u64, |n, b| n << 8 | u64::from(*b));
     let width = kind + second + third;
     if width == 0 || !index.len().is_multiple_of(2) {
         return None;
     }
     let mut rows = data.chunks_exact(width);
-    let mut entries = BTreeMap::new();
+    let mut entries = Vec::new();
     for pair in index.chunks_exact(2) {
         let [first, count] = pair else { return None };
         let first = u32::try_from(first.int()?).ok()?;
@@ -254,10 +313,11 @@ fn stream_entries(
                 // Unknown kinds are references to null (§7.5.8.3).
                 _ => Entry::Free,
             };
-            if entries.len() >= limits.objects || entries.insert(first.checked_add(at)?, entry).is_some() {
+            if entries.len() >= limits.objects {
                 return None;
             }
+            entries.push((first.checked_add(at)?, entry));
         }
     }
-    Some(entries)
+    ordered(entries)
 }

@@ -1,6 +1,6 @@
 //! Signing into forms: fields that wait for a signature, number and date filled before the seal (RULES D23), locks.
 
-use crate::interop::{check, write};
+use crate::interop::{check, foreign_verdict, pyhanko, write};
 use crate::paper;
 use crate::pictures::{self, Rendered};
 use crate::world::{NOON, World, line};
@@ -58,6 +58,45 @@ fn d23_number_and_date_are_filled_and_locked_by_the_seal() {
 }
 
 #[test]
+fn d23_the_leader_certifies_then_the_agency_numbers_dates_and_seals() {
+    let world = World::get();
+    let limits = Limits::default();
+    let mut leader = world.signing(&world.leader, NOON).field("LanhDao");
+    leader.certify = Some(2);
+    leader.appearance = shown(handwriting());
+    let led =
+        make::sign(&paper::template("", ""), &leader, world.leader.key(), |_| Ok(None), &limits).unwrap();
+    let judged = world.judge(&led, &world.evidence(NOON), NOON + 60);
+    let mut seal = world.signing(&world.seal, NOON + 60);
+    seal.fill = number_and_date();
+    let picture = Picture::read(&pictures::seal(480), Ink::Seal).unwrap();
+    seal.appearance = shown(Mark::Seal { picture, diameter: SEAL_MM });
+    let prepared = make::prepare_seal(&judged, &SealBasis::Leader, &seal, &limits).unwrap();
+    let file = prepared.sign(world.seal.key(), seal.scheme).unwrap().finish(None).unwrap();
+    let judged = world.judge(&file, &world.evidence(NOON), NOON + 120);
+    assert_eq!(judged.class(), Class::ValidNoTimestamp, "{}", line(&judged));
+    let path = write("numbered.pdf", &file);
+    check("qpdf", &["--check", &path]);
+    let text = check("pdftotext", &["-layout", &path, "-"]);
+    assert!(text.contains("12/QĐ-UBND") && text.contains("ngày 22 tháng 11 năm 2026"), "{text}");
+    assert_eq!(check("pdfsig", &[&path]).matches("Signature is Valid.").count(), 2);
+    // The seal is over the left third of the field the leader signed in, 340…500 points.
+    let red = render("numbered", &file).red().unwrap();
+    let mm = 25.4 / 72.0;
+    assert!(((red[2] - 340.0 * mm) / (160.0 * mm) - 1.0 / 3.0).abs() < 0.05, "{red:?}");
+    if let Some(python) = pyhanko() {
+        for row in foreign_verdict(&python, &path, NOON + 120).as_array().unwrap() {
+            assert_eq!(row["bottom_line"], true, "{row}");
+        }
+    }
+    // Afterwards nobody may renumber it: neither we, who refuse, nor others, whom the judge refuses.
+    let mut later = world.signing(&world.leader, NOON + 180);
+    later.fill = vec![fill("So", "13/QĐ-UBND")];
+    assert_eq!(make::prepare(&file, &later, &limits).err().unwrap().code, Code::MakeLocked);
+    assert!(make::prepare(&file, &world.signing(&world.leader, NOON + 180), &limits).is_ok());
+}
+
+#[test]
 fn what_does_not_fit_a_field_is_refused() {
     let world = World::get();
     let long = "Ủy ban nhân dân tỉnh Bà Rịa - Vũng Tàu, ngày 22 tháng 11 năm 2026".repeat(3);
@@ -104,7 +143,8 @@ fn a_waiting_field_shows_the_mark_in_its_own_place() {
         assert_eq!((signature.field.as_str(), signature.kind), ("LanhDao", Kind::Certification(2)));
         // The field's own lock is also in the signature: that is what other readers look at.
         assert_eq!(signature.locks.len(), if field.is_empty() { 0 } else { 2 });
-        assert!(facts.empty_fields.is_empty());
+        // Nothing else was left to sign in, and after a certification a seal needs a field that is there.
+        assert_eq!(facts.empty_fields, ["ConDau"]);
         let judged = world.judge(&file, &world.evidence(NOON), NOON + 60);
         assert_eq!(judged.class(), Class::ValidNoTimestamp, "{}", line(&judged));
         check("qpdf", &["--check", &write(&format!("waiting-{name}.pdf"), &file)]);

@@ -1,6 +1,6 @@
 //! What people see of our signatures: rendered by poppler, measured in millimetres (RULES D13–D20).
 
-use crate::interop::{check, write};
+use crate::interop::{check, foreign, foreign_verdict, pyhanko, write};
 use crate::paper::{self, A4};
 use crate::pictures::{self, Rendered, Seen};
 use crate::world::{NOON, World, at, blank, line};
@@ -85,7 +85,32 @@ fn d13_d14_d20_signature_and_seal_on_an_a4_page() {
     let world = World::get();
     let judged = world.judge(&file, &world.evidence(NOON + 120), NOON + 3600);
     assert_eq!(judged.class(), Class::ValidNoTimestamp, "{}", line(&judged));
-    check("qpdf", &["--check", &write("a4.pdf", &file)]);
+    let path = write("a4.pdf", &file);
+    check("qpdf", &["--check", &path]);
+    if let Some(python) = pyhanko() {
+        for row in foreign_verdict(&python, &path, NOON + 120).as_array().unwrap() {
+            assert_eq!(row["bottom_line"], true, "a seal after a certification: {row}");
+        }
+    }
+}
+
+#[test]
+fn d14_a_seal_over_a_signature_that_somebody_else_showed() {
+    let Some(python) = pyhanko() else { return };
+    let world = World::get();
+    let led = foreign(&python, "t", "leader", NOON, &blank(), "shown", &["visible"]);
+    let judged = world.judge(&led, &world.evidence(NOON), NOON + 60);
+    let mut seal = world.signing(&world.seal, NOON + 60);
+    seal.appearance = shown(Place::OverSignature(None), seal_mark(SEAL_MM));
+    let prepared = make::prepare_seal(&judged, &SealBasis::Leader, &seal, &Limits::default()).unwrap();
+    let file = prepared.sign(world.seal.key(), seal.scheme).unwrap().finish(None).unwrap();
+    // pyHanko's field is at 50…250 × 50…110 points.
+    let (red, mm) = (render("shown-sealed", &file).red().unwrap(), 25.4 / 72.0);
+    assert!(((red[2] - 50.0 * mm) / (200.0 * mm) - 1.0 / 3.0).abs() < 0.05, "{red:?}");
+    assert!((297.0 - f64::midpoint(red[1], red[3]) - 80.0 * mm).abs() < 0.6, "{red:?}");
+    for row in foreign_verdict(&python, &write("shown-sealed.pdf", &file), NOON + 120).as_array().unwrap() {
+        assert_eq!(row["bottom_line"], true, "{row}");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Pictures for tests: a handwritten signature in blue, a seal in red, as transparent PNG; and what is seen of them on a
 //! rendered page.
 
+use signer::make::{Appearance, Ink, Mark, PageChoice, Picture, Place};
 use std::io::Write;
 
 /// An RGBA canvas.
@@ -97,6 +98,14 @@ pub(crate) fn handwriting_canvas(width: usize, height: usize) -> Canvas {
 
 pub(crate) fn handwriting(width: usize, height: usize) -> Vec<u8> {
     handwriting_canvas(width, height).png()
+}
+
+/// Handwriting that fills a rectangle of the first page (left, bottom, right, top in points).
+pub(crate) fn covering([left, bottom, right, top]: [f64; 4]) -> Appearance {
+    let (wide, high) = (right - left, top - bottom);
+    let png = handwriting((wide * 2.0) as usize, (high * 2.0) as usize);
+    let mark = Mark::Signature(Picture::read(&png, Ink::Signature).unwrap());
+    Appearance { page: PageChoice::First, place: Place::Points([left, bottom, wide, high]), mark }
 }
 
 /// Two rings and a star.

@@ -2,6 +2,7 @@
 
 use crate::interop::{check, folder, foreign, foreign_verdict, pyhanko, write};
 use crate::paper::{self, A4};
+use crate::pictures;
 use crate::world::{DAY, NOON, World, YEAR, at, blank, line};
 use certs::issue::Authority;
 use certs::keys::{Scheme, ecdsa_to_fixed};
@@ -272,6 +273,34 @@ fn tagged() -> Vec<u8> {
         "<</Type/StructElem/S/Document/P 6 0 R/K 8 0 R>>",
         "<</Type/StructElem/S/P/P 7 0 R/Pg 3 0 R/K 0>>",
     ])
+}
+
+#[test]
+fn iso_32000_14_8_4_5_what_is_seen_in_a_tagged_paper_is_read_aloud() {
+    let world = World::get();
+    let limits = Limits::default();
+    let mut leader = world.signing(&world.leader, NOON);
+    leader.certify = Some(2);
+    leader.appearance = Some(pictures::covering([300.0, 100.0, 400.0, 150.0]));
+    let led = make::sign(&tagged(), &leader, world.leader.key(), |_| Ok(None), &limits).unwrap();
+    let judged = world.judge(&led, &world.evidence(NOON), NOON + 60);
+    let mut seal = world.signing(&world.seal, NOON + 60);
+    seal.appearance = Some(pictures::covering([300.0, 100.0, 400.0, 150.0]));
+    let prepared = make::prepare_seal(&judged, &make::SealBasis::Leader, &seal, &limits).unwrap();
+    let file = prepared.sign(world.seal.key(), seal.scheme).unwrap().finish(None).unwrap();
+    let judged = world.judge(&file, &world.evidence(NOON), NOON + 120);
+    assert_eq!(judged.class(), Class::ValidNoTimestamp, "{}", line(&judged));
+    let path = write("read-aloud.pdf", &file);
+    check("qpdf", &["--check", &path]);
+    let tree = check("pdfinfo", &["-struct", &path]);
+    assert_eq!(tree.matches("Form").count(), 2, "{tree}");
+    let text = String::from_utf8_lossy(&file);
+    assert!(text.contains("/StructParent 1") && text.contains("/StructParent 2"));
+    if let Some(python) = pyhanko() {
+        for row in foreign_verdict(&python, &path, NOON + 120).as_array().unwrap() {
+            assert_eq!(row["bottom_line"], true, "{row}");
+        }
+    }
 }
 
 #[test]

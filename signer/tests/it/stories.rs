@@ -312,7 +312,7 @@ fn d32_release_gives_proof_or_the_reason() {
 
 #[test]
 fn other_formats_are_refused_by_name() {
-    let judged = World::get().judge(b"<?xml version='1.0'?><a/>", &Default::default(), NOON);
+    let judged = World::get().judge(b"PK\x03\x04", &Default::default(), NOON);
     assert_eq!(judged.class(), Class::Invalid(Code::FormatUnsupported));
     assert_eq!(judged.verdict(), Verdict::Indeterminate);
 }

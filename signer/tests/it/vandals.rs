@@ -8,28 +8,28 @@ use signer::pdf;
 use signer::{Class, Code, Evidence, Integrity, Judged, Limits, Verdict, cms, judge, tst};
 use std::sync::OnceLock;
 
-fn signed() -> Vec<u8> {
+pub(crate) fn signed() -> Vec<u8> {
     static SIGNED: OnceLock<Vec<u8>> = OnceLock::new();
     let world = World::get();
     SIGNED.get_or_init(|| world.sign_untimed(&blank(), &world.leader, NOON)).clone()
 }
 
-fn judged(file: &[u8]) -> Judged {
+pub(crate) fn judged(file: &[u8]) -> Judged {
     let world = World::get();
     world.judge(file, &world.evidence(NOON + 120), NOON + 3600)
 }
 
-fn find(file: &[u8], text: &str) -> usize {
+pub(crate) fn find(file: &[u8], text: &str) -> usize {
     file.windows(text.len()).rposition(|w| w == text.as_bytes()).unwrap_or_else(|| panic!("{text}"))
 }
 
-fn replace(file: &[u8], from: &str, to: &str) -> Vec<u8> {
+pub(crate) fn replace(file: &[u8], from: &str, to: &str) -> Vec<u8> {
     let at = find(file, from);
     [&file[..at], to.as_bytes(), &file[at + from.len()..]].concat()
 }
 
 /// An update as an editor would append it. `trailer` stands beside `/Size` and `/Prev`.
-fn update(file: &[u8], objects: &[(u32, &str)], trailer: &str) -> Vec<u8> {
+pub(crate) fn update(file: &[u8], objects: &[(u32, &str)], trailer: &str) -> Vec<u8> {
     let start = find(file, "startxref");
     let text = String::from_utf8_lossy(&file[start..]);
     let previous: usize = text.split_whitespace().nth(1).unwrap().parse().unwrap();
@@ -53,11 +53,12 @@ fn update(file: &[u8], objects: &[(u32, &str)], trailer: &str) -> Vec<u8> {
     out
 }
 
-const ROOT: &str = "/Root 1 0 R/Info 6 0 R";
-const CATALOG: &str = "/Type/Catalog/Pages 2 0 R/Lang(vi-VN)/AcroForm<</SigFlags 3/Fields[8 0 R]>>";
-const PAGE: &str =
+pub(crate) const ROOT: &str = "/Root 1 0 R/Info 6 0 R";
+pub(crate) const CATALOG: &str =
+    "/Type/Catalog/Pages 2 0 R/Lang(vi-VN)/AcroForm<</SigFlags 3/Fields[8 0 R]>>";
+pub(crate) const PAGE: &str =
     "/Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Resources<</Font<</F 5 0 R>>>>/Annots[8 0 R]";
-const STREAM: &str = "<</Length 2>>\nstream\nBT\nendstream";
+pub(crate) const STREAM: &str = "<</Length 2>>\nstream\nBT\nendstream";
 
 #[test]
 fn d29_2_changes_after_signing() {
@@ -94,7 +95,9 @@ fn d29_2_changes_after_signing() {
         ("layers",                 update(&file, &[(1, &catalog("/OCProperties<</OCGs[]/D<<>>>>"))], ROOT), Some(Code::ChangedCatalog)),
         ("another catalog",        update(&file, &[(20, &catalog(""))], "/Root 20 0 R"), Some(Code::ChangedCatalog)),
         ("a second form field",    update(&file, &[(1, &catalog("").replace("[8 0 R]", "[8 0 R 20 0 R]")), (20, "<</FT/Tx/T(so)/V(2)>>")], ROOT), Some(Code::ChangedForm)),
-        ("an empty signature field", update(&file, &[(1, &catalog("").replace("[8 0 R]", "[8 0 R 20 0 R]")), (20, "<</FT/Sig/T(b)/Subtype/Widget/Rect[0 0 9 9]>>")], ROOT), Some(Code::ChangedForm)),
+        ("an empty signature field", update(&file, &[(1, &catalog("").replace("[8 0 R]", "[8 0 R 20 0 R]")), (20, "<</FT/Sig/T(b)/Subtype/Widget/Rect[0 0 9 9]>>")], ROOT), None),
+        ("an empty field that shows something", update(&file, &[(1, &catalog("").replace("[8 0 R]", "[8 0 R 20 0 R]")), (20, "<</FT/Sig/T(b)/Subtype/Widget/Rect[0 0 9 9]/AP<</N 21 0 R>>>>"), (21, STREAM)], ROOT), Some(Code::ChangedForm)),
+        ("an empty field with a background", update(&file, &[(1, &catalog("").replace("[8 0 R]", "[8 0 R 20 0 R]")), (20, "<</FT/Sig/T(b)/Subtype/Widget/Rect[0 0 9 9]/MK<</BG[1 1 1]>>>>")], ROOT), Some(Code::ChangedForm)),
         ("the form taken away",    update(&file, &[(1, "<</Type/Catalog/Pages 2 0 R/Lang(vi-VN)>>")], ROOT), None),
         ("appearances rebuilt",    update(&file, &[(1, &catalog("").replace("/SigFlags 3", "/SigFlags 3/NeedAppearances true"))], ROOT), Some(Code::ChangedForm)),
         ("the widget moved",       update(&file, &[(8, "<</Type/Annot/Subtype/Widget/FT/Sig/T(ChuKySo1)/V 7 0 R/F 132/P 3 0 R/Rect[0 0 595 842]>>")], ROOT), Some(Code::ChangedForm)),

@@ -10,9 +10,9 @@ use certs::revocation::{
 use certs::trust::{Anchor, Hierarchy, Purpose, TrustStore};
 use certs::{Certificate, Serial};
 use mail::Timestamp;
-use signer::make::{self, Signing};
-use signer::{Evidence, Judged, Limits, Policy, judge, tst};
-use std::sync::OnceLock;
+use signer::make::{self, CmsSigning, MailDraft, MailForm, Signing};
+use signer::{Evidence, Input, Judged, Limits, Policy, judge, tst};
+use std::sync::{Arc, OnceLock};
 
 /// 2026-11-22T01:00:00Z: the day the tests play on.
 pub(crate) const NOON: i64 = 1_795_309_200;
@@ -112,11 +112,11 @@ impl World {
         World { root, ca, leader, seal, tsa, responder, stranger_root, stranger }
     }
 
-    /// Trusts the root for documents and timestamps.
+    /// Trusts the root for documents, mail and timestamps.
     pub(crate) fn policy(&self) -> Policy {
         let mut trust = TrustStore::new();
         let root = self.root.certificate();
-        let purposes = [Purpose::Document, Purpose::Timestamp];
+        let purposes = [Purpose::Document, Purpose::Timestamp, Purpose::Smime];
         let anchor =
             Anchor::new(root.clone(), root.sha256(), &purposes, Hierarchy::PublicService, "thử nghiệm");
         trust.add(anchor.unwrap());
@@ -192,6 +192,30 @@ impl World {
         let signed = self.sign(&blank(), &self.leader, NOON);
         let sealed = self.sign(&signed, &self.seal, NOON + 60);
         make::add_evidence(&sealed, &self.evidence(NOON + 120), &Limits::default()).unwrap()
+    }
+
+    /// Judges a file, with the content beside it if there is some, an hour after noon with all evidence at hand.
+    pub(crate) fn judge_file(&self, file: &[u8], content: Option<&[u8]>) -> Judged {
+        let input = Input::from(file.to_vec()).with_content(content.map(Arc::from));
+        judge(input, &self.policy(), &self.evidence(NOON + 120), at(NOON + 3600))
+    }
+
+    /// Signs any bytes.
+    pub(crate) fn sign_cms(&self, content: &[u8], who: &Authority, detached: bool, stamped: bool) -> Vec<u8> {
+        let scheme = who.key().usual_scheme();
+        let signing = CmsSigning { detached, ..CmsSigning::new(self.chain(who), scheme, at(NOON)) };
+        let prepared = make::prepare_cms(content, &signing, &Limits::default()).unwrap();
+        let ready = prepared.sign(who.key(), scheme).unwrap();
+        let token = stamped.then(|| self.token(&ready.timestamp_request(3), NOON));
+        ready.finish(token.as_deref()).unwrap()
+    }
+
+    /// Signs a message.
+    pub(crate) fn sign_mail(&self, message: &[u8], who: &Authority, form: MailForm) -> Vec<u8> {
+        let scheme = who.key().usual_scheme();
+        let signing = CmsSigning::new(self.chain(who), scheme, at(NOON));
+        let draft = MailDraft::new(message, form, &Limits::default()).unwrap();
+        draft.prepare(&signing).unwrap().sign(who.key(), scheme).unwrap().finish(None).unwrap()
     }
 
     pub(crate) fn judge(&self, pdf: &[u8], evidence: &Evidence, now: i64) -> Judged {

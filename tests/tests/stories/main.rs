@@ -1,8 +1,10 @@
 //! The stories: what a newcomer sees, told with the real program and the real software around it.
 #![allow(clippy::print_stdout)] // the crash story says its seed
 
+mod check;
 mod crash;
 mod documents;
+mod keys;
 mod mail;
 mod proof;
 mod provisioning;

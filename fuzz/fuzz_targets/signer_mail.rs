@@ -1,0 +1,4 @@
+//! A signed mail.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| signer::fuzz::mail(bytes));
