@@ -13,6 +13,7 @@
 mod fault;
 mod keep;
 mod notice;
+mod package_signature;
 mod route;
 mod worth;
 
@@ -105,6 +106,12 @@ impl Pending {
     /// The files to be judged, the main document first (RULES E16), then every other PDF (RULES D33).
     pub fn files(&self) -> &[Arc<[u8]>] {
         &self.files
+    }
+
+    /// The package itself, when it carries a signature (RULES E30): judge it as XML. What comes of it is recorded and
+    /// stops nothing; legal value rests on the signatures of the files.
+    pub fn signed_package(&self) -> Option<&Arc<[u8]>> {
+        self.arrived.package.is_signed().then_some(&self.arrived.bytes)
     }
 
     /// The certificates whose signatures count for the sending agency, and as what (RULES D25): judge with these.

@@ -3,7 +3,8 @@
 //! content.
 
 use mail::Timestamp;
-use store::{DocumentFile, Tx};
+use signer::{Report, Role};
+use store::{DocumentFile, SignerRole, Tx};
 
 /// Documents one file may belong to, looked at. A standard form is attached to many; the newest tell.
 const DOCUMENTS_MAX: i64 = 50;
@@ -69,6 +70,47 @@ async fn fate(tx: &mut Tx, file: &DocumentFile) -> Result<Known, store::Error> {
         }
     }
     Ok(known)
+}
+
+/// A signer's certificate that an agency has registered here (RULES D25).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// SHA-256 of the certificate, hexadecimal.
+    pub fingerprint: String,
+    /// Whom it speaks for.
+    pub role: Role,
+    /// The agency's name and code, as the public directory has them.
+    pub agency: String,
+}
+
+/// Which agencies have registered the certificates of a report, each at the time of its signature. One that several
+/// agencies have registered is nobody's.
+///
+/// # Errors
+/// The store's own.
+pub async fn holders(tx: &mut Tx, report: &Report, now: Timestamp) -> Result<Vec<Holder>, store::Error> {
+    let mut holders: Vec<Holder> = Vec::new();
+    for signature in &report.signatures {
+        let Some(certificate) = &signature.certificate else { continue };
+        let fingerprint = certificate.sha256.to_string();
+        if holders.iter().any(|known| known.fingerprint == fingerprint) {
+            continue;
+        }
+        // What was signed before its signer was entered here is still that signer's.
+        let at = signature.time.unwrap_or(now);
+        let mut found = tx.registrations(certificate.sha256.as_bytes(), at).await?;
+        if found.is_empty() {
+            found = tx.registrations(certificate.sha256.as_bytes(), now).await?;
+        }
+        let [(agency_id, role)] = found[..] else { continue };
+        let Some(agency) = tx.agency(agency_id).await? else { continue };
+        let role = match role {
+            SignerRole::Leader => Role::Leader,
+            SignerRole::Seal => Role::Agency,
+        };
+        holders.push(Holder { fingerprint, role, agency: format!("{} ({})", agency.name, agency.code) });
+    }
+    Ok(holders)
 }
 
 /// The legal identifier in a document's header, as it was written.

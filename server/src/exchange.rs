@@ -18,7 +18,7 @@ use registry::accept::{self, Accepted, Arrived, Desk, Examined, Pending, Screene
 use registry::vxp::call::{Call, Name, SendParameters};
 use registry::vxp::{Answer, answer, auth, call, send};
 use registry::{Error, Limits};
-use signer::{Policy, Role};
+use signer::{Judged, Policy, Role};
 use store::{ExchangeSystem, SignerRole};
 use tokio::sync::Semaphore;
 
@@ -213,8 +213,9 @@ impl Exchange {
             match self.desk.screen(arrived, self.house.now()).await? {
                 Screened::Repeated(accepted) => Ok((accepted, warnings)),
                 Screened::Pending(pending) => {
-                    let examined = self.judge(&pending).await?;
-                    let accepted = self.desk.keep(*pending, &examined, self.house.now()).await?;
+                    let (examined, package) = self.judge(&pending).await?;
+                    let now = self.house.now();
+                    let accepted = self.desk.keep(*pending, &examined, package.as_ref(), now).await?;
                     Ok((accepted, warnings))
                 }
             }
@@ -226,10 +227,11 @@ impl Exchange {
         outcome
     }
 
-    /// Has the files of a package judged, with whatever evidence can be had.
-    async fn judge(&self, pending: &Pending) -> Result<Vec<Examined>, Error> {
-        if pending.files().is_empty() {
-            return Ok(Vec::new());
+    /// Has the files of a package judged, and the package itself where it is signed (RULES E30), with whatever evidence
+    /// can be had.
+    async fn judge(&self, pending: &Pending) -> Result<(Vec<Examined>, Option<Judged>), Error> {
+        if pending.files().is_empty() && pending.signed_package().is_none() {
+            return Ok((Vec::new(), None));
         }
         let policy = Arc::new(self.policy(pending));
         let mut examined = Vec::with_capacity(pending.files().len());
@@ -237,7 +239,11 @@ impl Exchange {
             let (judged, bundle) = evidence::judge(&self.house, file.clone(), policy.clone()).await;
             examined.push(Examined { judged, bundle });
         }
-        Ok(examined)
+        let package = match pending.signed_package() {
+            Some(package) => Some(evidence::judge(&self.house, package.clone(), policy).await.0),
+            None => None,
+        };
+        Ok((examined, package))
     }
 
     /// Trusts whom this installation trusts, and places certificates as the sending agency has registered them.

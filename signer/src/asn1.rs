@@ -34,6 +34,8 @@ pub(crate) const ENVELOPED_DATA: Oid = Oid::new(&[1, 2, 840, 113549, 1, 7, 3]);
 pub(crate) const ENCRYPTED_DATA: Oid = Oid::new(&[1, 2, 840, 113549, 1, 7, 6]);
 /// id-ct-authEnvelopedData (RFC 5083 §2.1).
 pub(crate) const AUTH_ENVELOPED_DATA: Oid = Oid::new(&[1, 2, 840, 113549, 1, 9, 16, 1, 23]);
+/// id-ct-compressedData (RFC 3274 §1.1).
+pub(crate) const COMPRESSED_DATA: Oid = Oid::new(&[1, 2, 840, 113549, 1, 9, 16, 1, 9]);
 /// countersignature (RFC 5652 §11.4).
 pub(crate) const COUNTERSIGNATURE: Oid = Oid::new(&[1, 2, 840, 113549, 1, 9, 6]);
 /// CMSAlgorithmProtection (RFC 6211 §2).

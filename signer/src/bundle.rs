@@ -11,15 +11,16 @@
 //! certificates, lists, answers and timestamp tokens (DER in base64), the program's version and the moment of judging; not
 //! the document itself, of which it holds the digest. The same judgement makes the same bytes.
 //!
-//! Whoever gets a bundle from somebody else decides first whether its [`Bundle::anchors`] are trusted: under anchors of
-//! his own choice a forger proves anything.
+//! A bundle says when it was made and picks its evidence, so it is worth what its keeper is worth. Whoever gets one from
+//! somebody else decides first whether its [`Bundle::anchors`] are trusted, for under anchors of his own choice a forger proves
+//! anything; and whether its moment [`Bundle::is_stamped`], for before a revocation every signature was good.
 
 use crate::format::Format;
 use crate::input::Input;
 use crate::judge::{Evidence, Judged, Policy, Role, judge};
 use crate::limits::Limits;
 use crate::message::{Code, Reason};
-use crate::tst::{Request, Token};
+use crate::tst::{Request, Token, TokenVerdict};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use certs::revocation::{Crl, OcspResponse};
@@ -29,6 +30,9 @@ use mail::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+/// Seconds that may lie between a judgement and the stamp on its bundle for the one to prove the other: a nightly run. Ours.
+const STAMP_SECONDS: i64 = 24 * 3600;
 
 /// The first member of every bundle.
 pub const FORMAT: &str = "congvan-evidence v1";
@@ -84,6 +88,32 @@ struct PolicyRow {
     hierarchy: Option<Hierarchy>,
     /// Whom the directory took each signer's certificate to speak for (RULES D25).
     roles: BTreeMap<String, Role>,
+    /// What the installation tolerates in clocks and in the age of evidence; a verdict may rest on it.
+    clock_skew_seconds: i64,
+    no_next_update_seconds: i64,
+    revocation_grace_seconds: i64,
+}
+
+impl PolicyRow {
+    fn of(policy: &Policy, roles: BTreeMap<String, Role>) -> Self {
+        let limits = &policy.certificate_limits;
+        Self {
+            hierarchy: policy.hierarchy,
+            roles,
+            clock_skew_seconds: limits.clock_skew_seconds,
+            no_next_update_seconds: limits.no_next_update_seconds,
+            revocation_grace_seconds: limits.revocation_grace_seconds,
+        }
+    }
+
+    fn limits(&self) -> certs::Limits {
+        certs::Limits {
+            clock_skew_seconds: self.clock_skew_seconds,
+            no_next_update_seconds: self.no_next_update_seconds,
+            revocation_grace_seconds: self.revocation_grace_seconds,
+            ..certs::Limits::default()
+        }
+    }
 }
 
 /// Whom the judgement trusted.
@@ -160,7 +190,7 @@ impl Bundle {
             software: report.software.to_owned(),
             judged_at: judged_at.to_rfc3339_utc(),
             document: Named::of(input),
-            policy: PolicyRow { hierarchy: policy.hierarchy, roles: roles.collect() },
+            policy: PolicyRow::of(policy, roles.collect()),
             trust: Trust {
                 version: policy.trust.version(),
                 sha256: trust_digest(&policy.trust),
@@ -252,6 +282,19 @@ impl Bundle {
         Request::over(&self.line, nonce)
     }
 
+    /// Whether a timestamp under these anchors proves that the bundle was made when it says, within a day.
+    pub fn is_stamped(&self, trust: &TrustStore, now: Timestamp, limits: &Limits) -> bool {
+        let certificate_limits = self.content.policy.limits();
+        self.timestamps.iter().filter_map(|der| Token::read(der, limits).ok()).any(|token| {
+            let mut evidence = self.evidence.clone();
+            evidence.certificates.extend(token.certificates().iter().cloned());
+            let verdict = token.judge(&evidence, trust, now.secs(), &certificate_limits);
+            let since = token.at.saturating_sub(self.judged_at.secs());
+            matches!(verdict, TokenVerdict::Valid { .. })
+                && (-certificate_limits.clock_skew_seconds..=STAMP_SECONDS).contains(&since)
+        })
+    }
+
     /// Adds a token over the first line.
     ///
     /// Errors: [`Code::TimestampImprint`] when it is over something else.
@@ -263,7 +306,8 @@ impl Bundle {
         Ok(())
     }
 
-    /// The policy of the judgement: the anchors, hierarchy and roles of the bundle, everything else as it is today.
+    /// The policy of the judgement: the anchors, hierarchy, roles and tolerances of the bundle; bounds on the file as they
+    /// are today.
     pub fn policy(&self) -> Policy {
         let mut trust = TrustStore::new();
         for anchor in &self.content.trust.anchors {
@@ -271,7 +315,13 @@ impl Bundle {
         }
         let roles = &self.content.policy.roles;
         let roles = roles.iter().filter_map(|(name, role)| Some((name.parse().ok()?, *role))).collect();
-        Policy { trust, hierarchy: self.content.policy.hierarchy, roles, ..Policy::default() }
+        Policy {
+            trust,
+            hierarchy: self.content.policy.hierarchy,
+            roles,
+            certificate_limits: self.content.policy.limits(),
+            ..Policy::default()
+        }
     }
 
     /// Judges the document again: the bundle's evidence, policy and moment, no network, no clock.

@@ -24,8 +24,10 @@ pub struct Limits {
     /// Bytes of one CMS blob. A CRL of the state's CA embedded in one is below 2 MiB.
     pub cms_bytes: usize,
     /// Bytes of content that has to be unpacked beside the file: out of base64, out of the pieces of a BER string, out
-    /// of lines without CR. A scanned letter as the largest mail servers take it (50 MB), with room.
+    /// of lines without CR. The largest mail servers take messages of 50 MB, which is 37 MB of content.
     pub unwrapped_bytes: usize,
+    /// Signers of one CMS file. The minutes of a council of fifteen have as many.
+    pub signers: usize,
     /// Certificates, revocation lists and OCSP answers taken from one file, each.
     pub evidence_items: usize,
     /// Bytes of an evidence bundle. Lists of a few large authorities, 8 MiB each in base64.
@@ -58,7 +60,8 @@ impl Default for Limits {
             signatures: 64,
             pages: 20_000,
             cms_bytes: 8 << 20,
-            unwrapped_bytes: 64 << 20,
+            unwrapped_bytes: 48 << 20,
+            signers: 16,
             evidence_items: 256,
             bundle_bytes: 64 << 20,
             xml_depth: 128,

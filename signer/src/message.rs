@@ -112,7 +112,7 @@ codes! {
     ContentTimestamp "content-timestamp" "Có dấu thời gian trên nội dung; chưa được kiểm tra." "There is a timestamp over the content; it was not judged."
     ArchiveTimestamp "archive-timestamp" "Có dấu thời gian lưu trữ; chưa được kiểm tra." "There is an archive timestamp; it was not judged."
     Countersignature "countersignature" "Có chữ ký xác nhận kèm theo; chưa được kiểm tra." "There is a countersignature; it was not judged."
-    WeakDigest "weak-digest" "Thuật toán băm yếu (SHA-1)." "A weak digest (SHA-1) was used."
+    WeakDigest "weak-digest" "Thuật toán băm yếu (như SHA-1, MD5)." "A weak digest (such as SHA-1 or MD5) was used."
     WeakKey "weak-key" "Khóa ký quá ngắn." "The signing key is too short."
     // Mail.
     MailDamaged "mail-damaged" "Cấu trúc thư bị hỏng nên không thể kiểm tra chữ ký số." "The message's structure is damaged; its signature cannot be checked."
@@ -157,10 +157,12 @@ codes! {
     LeaderNotRegistered "leader-not-registered" "Chứng thư số của người ký chưa được cơ quan gửi đăng ký." "The signing person's certificate is not registered by the sending agency."
     SignerNameDiffers "signer-name-differs" "Người ký số không phải là người ký ghi trong gói tin." "The person who signed is not the signer named in the package."
     OfficerInvalid "officer-cannot-override" "Văn thư không thể chấp nhận chữ ký số không hợp lệ." "A records officer cannot accept an invalid signature."
+    NotPdf "not-a-pdf" "Chỉ văn bản PDF mới có thể có giá trị như bản gốc." "Only a PDF can be the equal of a paper original."
     // Evidence bundles.
     BundleFormat "bundle-format" "Tệp không phải là gói bằng chứng đọc được (hoặc thuộc phiên bản khác)." "The file is no evidence bundle that can be read, or of another version."
     BundleDocument "bundle-other-document" "Gói bằng chứng thuộc về một văn bản khác." "The evidence bundle belongs to another document."
     BundleDiffers "bundle-differs" "Kết quả kiểm tra lại khác với kết quả trong gói bằng chứng." "Judging again does not give the result that the evidence bundle holds."
+    BundleMoment "bundle-moment-unproven" "Không có dấu thời gian tin cậy chứng minh thời điểm của gói bằng chứng: chỉ tin gói lấy từ nơi lưu trữ đáng tin." "No trusted timestamp proves the moment of the evidence bundle: believe it only from an archive you trust."
     BundleAnchors "bundle-anchors-unconfirmed" "Gốc tin cậy trong gói bằng chứng chưa được xác nhận ở đây." "The trust anchors of the evidence bundle are not confirmed here."
     // Making.
     MakeField "make-field" "Không thể thêm trường chữ ký vào tài liệu này." "A signature field cannot be added to this document."

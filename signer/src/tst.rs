@@ -160,7 +160,7 @@ pub fn answer(request: &[u8], authority: &Authority<'_>, serial: u64, now: i64) 
 
 fn granted(request: &[u8], authority: &Authority<'_>, serial: u64, now: i64) -> Result<Vec<u8>, Failure> {
     let request = Request::from_der(request)?;
-    if request.digest.is_weak() {
+    if !request.digest.standing(now).is_accepted() {
         return Err(Failure::BadAlgorithm);
     }
     if request.policy.is_some_and(|asked| asked != authority.policy) {
@@ -435,10 +435,13 @@ impl Token {
                 TokenVerdict::Invalid(Reason::of(Code::TimestampInvalid, "authority compromised"))
             }
             PathVerdict::Valid(path) => {
-                let weak = !path.weaknesses().is_empty()
-                    || self.digest.is_weak()
-                    || self.cms.signer.digest.is_weak()
-                    || self.cms.signer.algorithm.is_weak();
+                let own = [
+                    self.digest.standing(self.at),
+                    self.cms.signer.digest.standing(self.at),
+                    self.cms.signer.algorithm.standing(self.at),
+                ];
+                let weak =
+                    !path.weaknesses().is_empty() || own.iter().any(|standing| !standing.is_accepted());
                 TokenVerdict::Valid { path: Box::new(path), weak }
             }
             PathVerdict::Invalid(_) => TokenVerdict::Invalid(Reason::new(Code::TimestampUntrusted)),

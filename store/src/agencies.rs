@@ -408,6 +408,22 @@ impl Tx {
             .collect()
     }
 
+    /// The agencies that had a certificate registered at a moment, and as what; one in a well-kept register.
+    pub async fn registrations(
+        &mut self,
+        fingerprint: &[u8; 32],
+        at: Timestamp,
+    ) -> Result<Vec<(AgencyId, SignerRole)>> {
+        let rows = self
+            .rows(
+                "SELECT agency_id, role FROM signer_certificate WHERE fingerprint = $1 AND valid_from <= $2 \
+                 AND (valid_to IS NULL OR valid_to > $2) ORDER BY valid_from LIMIT 10",
+                values![fingerprint, at],
+            )
+            .await?;
+        rows.iter().map(|row| Ok((row.id(0)?, row.text(1)?.parse()?))).collect()
+    }
+
     /// Admits a system, as [`Store::add_system`] does, inside a transaction that has more to say. The agency's key is
     /// there already ([`Store::ready_to_seal`]).
     ///

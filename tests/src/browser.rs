@@ -40,7 +40,9 @@ impl Browser {
         let told = async {
             // "ChromeDriver was started successfully on port 12345."
             while let Some(line) = lines.next_line().await.expect("readable output") {
-                let port = line.rsplit_once(" on port ").map(|(_, port)| port.trim_end_matches('.'));
+                let port = line
+                    .rsplit_once("started successfully on port ")
+                    .map(|(_, port)| port.trim_end_matches('.'));
                 if let Some(port) = port.and_then(|port| port.parse::<u16>().ok()) {
                     return port;
                 }
@@ -155,6 +157,16 @@ impl Browser {
         let file = artefacts().join(format!("{name}.png"));
         std::fs::write(&file, decoded.expect("base64")).expect("a picture can be kept");
         self.width(width).await;
+        file
+    }
+
+    /// Prints the page on A4 as a PDF and keeps it; answers where.
+    pub async fn paper(&self, name: &str) -> PathBuf {
+        let size = json!({ "page": { "width": 21.0, "height": 29.7 } });
+        let encoded = self.ask("/print", size).await;
+        let decoded = base64::engine::general_purpose::STANDARD.decode(encoded.as_str().expect("a PDF"));
+        let file = artefacts().join(format!("{name}.pdf"));
+        std::fs::write(&file, decoded.expect("base64")).expect("a PDF can be kept");
         file
     }
 

@@ -17,4 +17,4 @@ pub use exchange::{Answer, Exchange};
 pub use jmap::Jmap;
 pub use outside::{Postfix, free_port};
 pub use paper::Paper;
-pub use program::{Account, Program, System, run};
+pub use program::{Account, Program, System, binary, run};

@@ -84,7 +84,7 @@ pub struct Program {
 }
 
 /// Where `cargo build -p server` put the program: beside the test or benchmark that runs, or one folder up.
-fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     let ours = std::env::current_exe().expect("a running program has a path");
     let built =
         ours.ancestors().skip(1).take(2).map(|folder| folder.join("congvan")).find(|path| path.exists());

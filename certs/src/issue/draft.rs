@@ -39,7 +39,7 @@ pub enum Usage {
 }
 
 /// A certificate and its private key: whoever can sign certificates, CRLs, OCSP responses.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Authority {
     certificate: Certificate,
     key: Key,

@@ -8,6 +8,7 @@ mod draft;
 mod names;
 mod ocsp;
 mod profiles;
+mod scope;
 pub mod world;
 
 pub use crl::CrlDraft;
@@ -15,3 +16,4 @@ pub use draft::{Authority, Draft, Usage, Validity};
 pub use names::Subject;
 pub use ocsp::{OcspAnswer, OcspDraft, ocsp_refusal};
 pub use profiles::{agency_seal, issuing_ca, leader, ocsp_responder, root, timestamp_authority, tls_server};
+pub use scope::ListScope;

@@ -35,7 +35,8 @@ pub enum Size {
     Ed25519,
 }
 
-/// A private key in this process. Prints nothing of itself.
+/// A private key in this process. Prints nothing of itself; a clone is the same key in the same place.
+#[derive(Clone)]
 pub struct Key {
     private: PKey<Private>,
     public: PublicKey,
@@ -91,10 +92,15 @@ impl Key {
 
     /// Opens whatever a file holds: PEM (with certificates beside the key, if any), PKCS #8 or PKCS #12 in DER.
     ///
-    /// Errors: [`Error::KeyLocked`], also when a password is needed and none was given; [`Error::KeyUnfit`]; what is
-    /// wrong with a certificate.
+    /// Errors: [`Error::KeyLocked`], also when a password is needed and none was given; [`Error::KeyUnfit`], also when
+    /// there is no key in it; what is wrong with a certificate.
     pub fn from_file(bytes: &[u8], password: Option<&str>) -> Result<KeyFile, Error> {
         if bytes.first() != Some(&0x30) {
+            // Somebody who names a certificate by mistake is not asked for a password.
+            let mark = b"PRIVATE KEY-----";
+            if !bytes.windows(mark.len()).any(|window| window == mark) {
+                return Err(Error::KeyUnfit("there is no private key in the file"));
+            }
             let key = Self::from_pem(bytes, password.map(str::as_bytes))?;
             let mut others = Certificate::all_from_pem(bytes, &Limits::default())?;
             let own = others.iter().position(|one| one.public_key() == key.public());

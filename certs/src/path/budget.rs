@@ -33,6 +33,13 @@ impl Budget {
     pub(crate) fn comparison(&mut self) -> Result<(), Exhausted> {
         take(&mut self.comparisons)
     }
+
+    /// So many names are going to be compared.
+    pub(crate) fn comparisons(&mut self, count: usize) -> Result<(), Exhausted> {
+        let count = u32::try_from(count).map_err(|_| Exhausted)?;
+        self.comparisons = self.comparisons.checked_sub(count).ok_or(Exhausted)?;
+        Ok(())
+    }
 }
 
 fn take(left: &mut u32) -> Result<(), Exhausted> {

@@ -36,7 +36,7 @@ fn statement(
     budget: &mut Budget,
 ) -> Result<Statement, Shortfall> {
     usable(crl, asked)?;
-    let reasons = scope::reasons(crl, certificate)?;
+    let reasons = scope::reasons(crl, certificate, budget)?;
     let signer = signer(crl, certificate, issuer, asked, budget)?;
     let delta = if crl.is_delta() { None } else { newest_delta(crl, &signer, asked, budget) };
     let own = crl.find_of(certificate.issuer(), certificate.serial()).map(|entry| entry.facts);

@@ -5,6 +5,7 @@ use crate::certificate::Certificate;
 use crate::der::{self, Reader, Tag};
 use crate::extensions::{distribution_point_name, reason_flags};
 use crate::name::{GeneralName, Name};
+use crate::path::budget::Budget;
 
 /// Reasons for revocation, as the bits of `ReasonFlags` with the first bit highest (§4.2.1.13).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -115,7 +116,11 @@ pub(super) fn concerns(crl: &Crl, certificate: &Certificate) -> bool {
 }
 
 /// For which reasons the list speaks about the certificate (§6.3.3 b, d).
-pub(super) fn reasons(crl: &Crl, certificate: &Certificate) -> Result<Reasons, Shortfall> {
+pub(super) fn reasons(
+    crl: &Crl,
+    certificate: &Certificate,
+    budget: &mut Budget,
+) -> Result<Reasons, Shortfall> {
     if crl.scope().is_none() && crl.issuer() == certificate.issuer() {
         return Ok(Reasons::ALL);
     }
@@ -127,9 +132,14 @@ pub(super) fn reasons(crl: &Crl, certificate: &Certificate) -> Result<Reasons, S
         return Err(Shortfall::Scope);
     }
     let names = full_names(&scope.names, scope.relative.as_deref(), crl.issuer());
+    let points = points(certificate);
+    let theirs: usize =
+        points.iter().map(|point| 1 + point.issuers.len() + point.names.iter().flatten().count()).sum();
+    let ours = 1 + names.iter().flatten().count();
+    budget.comparisons(ours.saturating_mul(theirs)).map_err(|_| Shortfall::Budget)?;
     let mut found = Reasons::default();
     let mut indirect = false;
-    for point in points(certificate) {
+    for point in points {
         let is_issuer = if point.issuers.is_empty() {
             crl.issuer() == certificate.issuer()
         } else {

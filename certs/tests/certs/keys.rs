@@ -122,8 +122,14 @@ fn a_file_of_a_key_may_hold_its_certificates() {
         openssl::pkey::PKey::private_key_from_pem(key.as_bytes()).unwrap().private_key_to_pkcs8().unwrap();
     let opened = Key::from_file(&der, None).unwrap();
     assert_eq!((opened.key.public(), opened.certificate), (LEAF_KEY.public(), None));
-    for bad in [&b""[..], b"-----BEGIN", &[0x30, 0x80], world.leaf.der()] {
-        assert_eq!(Key::from_file(bad, None).map(drop), Err(Error::KeyLocked));
+    for (bad, code) in [
+        (&b""[..], "key.unfit"),
+        (world.leaf.to_pem().as_bytes(), "key.unfit"),
+        (concat!("-----BEGIN ", "PRIVATE KEY-----").as_bytes(), "key.locked"),
+        (&[0x30, 0x80], "key.locked"),
+        (world.leaf.der(), "key.locked"),
+    ] {
+        assert_eq!(Key::from_file(bad, None).unwrap_err().code(), code);
     }
 }
 

@@ -632,3 +632,33 @@ fn d34_an_archive_cutoff_lets_an_answer_after_expiry_count() {
     assert_eq!(judged(Some(NOW)).word(), "valid");
     assert_eq!(shortfalls(&judged(Some(NOW + 2 * DAY))), [Shortfall::AfterExpiry], "it expired before that");
 }
+
+/// Thousands of names on both sides: the budget ends the comparing.
+#[test]
+fn a_flood_of_distribution_points_exhausts_the_budget() {
+    let urls: Vec<String> = (0..1500).map(|n| format!("http://{n}.vn/")).collect();
+    let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
+    let scope = Writer::build(|w| {
+        w.sequence(|w| {
+            w.explicit(0, |w| {
+                w.explicit(0, |w| {
+                    for n in 0..1500 {
+                        w.element(certs::der::Tag::context(6), false, format!("http://{n}.com/").as_bytes());
+                    }
+                })
+            })
+        })
+    });
+    let world = required().with(|w| {
+        w.limits.certificate_bytes = 1 << 20;
+        w.leaf = leaf_draft().crl_urls(&urls).signed_by(&w.ca).unwrap();
+        for number in 0..20 {
+            let draft = CrlDraft::new(NOW - DAY, Some(NOW + DAY), number);
+            let draft = draft.extension(oids::ISSUING_DISTRIBUTION_POINT, true, scope.clone());
+            w.evidence.crls.push(draft.signed_by(&w.ca).unwrap());
+        }
+    });
+    let start = std::time::Instant::now();
+    assert_eq!(shortfalls(&world), [Shortfall::Budget; 20]);
+    assert!(start.elapsed().as_secs() < 2, "{:?}", start.elapsed());
+}

@@ -256,6 +256,11 @@ fn a_token_that_forgot_us_is_asked_again() {
         // Somebody logs everybody out: CKR_USER_NOT_LOGGED_IN, or a key that cannot be seen.
         hand("T").logout().unwrap();
         good(&opened).unwrap();
+        // Whoever looks for a key then sees none, and is not told why.
+        let (uri, limits) = (uri("token=T"), Limits::default());
+        let token = Arc::new(Token::open(&uri, Some(Pin::from(PIN)), &limits).unwrap());
+        hand("T").logout().unwrap();
+        good(&TokenKey::open(token, &uri, Some(certificate.clone()), &limits).unwrap()).unwrap();
         // The module was shut down behind our back: CKR_CRYPTOKI_NOT_INITIALIZED.
         module().finalize().unwrap();
         good(&opened).unwrap();

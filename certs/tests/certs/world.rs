@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use certs::issue::{self, Authority, CrlDraft, Draft, Subject, Validity};
+use certs::issue::{self, Authority, CrlDraft, Draft, Subject, Validity, world};
 use certs::keys::{Key, Size};
 use certs::path::{Evidence, PathVerdict, Question, Revocation, judge};
 use certs::revocation::{Crl, RevocationFacts, RevocationReason, RevokedEntry};
@@ -16,14 +16,16 @@ pub(crate) const LIFE: Validity = Validity { from: NOW - 300 * DAY, until: NOW +
 pub(crate) const HOST: &str = "mail.ubnd.example.vn";
 
 macro_rules! keys {
-    ($($name:ident),+) => {
-        $(pub(crate) static $name: LazyLock<Key> = LazyLock::new(|| Key::generate(Size::P256).unwrap());)+
-    };
+    ($($name:ident),+) => {$(
+        /// The same in every run.
+        pub(crate) static $name: LazyLock<Key> =
+            LazyLock::new(|| world::key(Size::P256, stringify!($name)).unwrap());
+    )+};
 }
 keys!(ROOT_KEY, CA_KEY, CA2_KEY, LEAF_KEY, OTHER_KEY);
 
 pub(crate) fn copy(key: &Key) -> Key {
-    Key::from_pem(&key.to_pem().unwrap(), None).unwrap()
+    key.clone()
 }
 
 pub(crate) fn name(common_name: &str) -> Name {

@@ -8,7 +8,9 @@ use store::{
 };
 
 use super::worth::Worth;
-use super::{Accepted, Arrived, Desk, Examined, Pending, SignatureFault, notice, repeated, route};
+use super::{
+    Accepted, Arrived, Desk, Examined, Pending, SignatureFault, notice, package_signature, repeated, route,
+};
 use crate::Error;
 use crate::document_id::notation_key;
 use crate::package::{BusinessType, Document, Package, Priority, Status};
@@ -55,8 +57,9 @@ impl From<Error> for Stop {
 }
 
 impl Desk {
-    /// Accepts a screened package whose files have been judged, in the order of [`Pending::files`]. When this returns
-    /// `Ok`, the package survives a power cut and its receivers will get it.
+    /// Accepts a screened package whose files have been judged, in the order of [`Pending::files`]; `package` is the
+    /// judgement of [`Pending::signed_package`], where there is one. When this returns `Ok`, the package survives a
+    /// power cut and its receivers will get it.
     ///
     /// # Errors
     /// [`Error::Signature`]; what [`Desk::screen`] says, if that has changed meanwhile; or the store's trouble. Then
@@ -65,11 +68,13 @@ impl Desk {
         &self,
         pending: Pending,
         examined: &[Examined],
+        package: Option<&Judged>,
         now: Timestamp,
     ) -> Result<Accepted, Error> {
         let judged: Vec<Judged> = examined.iter().map(|file| file.judged.clone()).collect();
         let worth = self.weigh(&pending, &judged)?;
-        let mut intake = self.prepare(pending, &worth, now).await?;
+        let package = package.filter(|judged| judged.sha256() == &pending.arrived.sha256);
+        let mut intake = self.prepare(pending, &worth, package, now).await?;
         (intake.files, intake.targets) = self.files(&intake, examined, now).await?;
         let (key, first) = {
             let key =
@@ -122,8 +127,14 @@ impl Desk {
         before.map(repeated).ok_or(Error::Unavailable)
     }
 
-    async fn prepare(&self, pending: Pending, worth: &Worth, now: Timestamp) -> Result<Intake, Error> {
-        let Pending { arrived, routed, clerks, .. } = pending;
+    async fn prepare(
+        &self,
+        pending: Pending,
+        worth: &Worth,
+        package: Option<&Judged>,
+        now: Timestamp,
+    ) -> Result<Intake, Error> {
+        let Pending { arrived, routed, clerks, signers, .. } = pending;
         let document_id = DocumentId::new(now, &*self.chance);
         let sender = &routed.sender;
         let blob = self.store.seal_apart(sender.agency_id, &arrived.bytes).await?;
@@ -151,7 +162,10 @@ impl Desk {
             receipt: promised.receipt.clone(),
         };
         match &arrived.package {
-            Package::Document(read) => describe_document(&mut document, read, &worth.warnings),
+            Package::Document(read) => {
+                describe_document(&mut document, read, &worth.warnings);
+                package_signature::describe(&mut document, read.package_signed, package, &signers);
+            }
             Package::Status(status) => describe_status(&mut document, status),
         }
         let deliveries = self.deliveries(&routed, now);

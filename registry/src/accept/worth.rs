@@ -77,9 +77,12 @@ impl Worth {
             registered: Some(&registered),
             signer_name: Some(signer_name),
         };
+        // Other files may carry good signatures too; the main document is a PDF all the same (RULES D29).
+        let is_pdf = main.report().format == Some(signer::Format::Pdf);
         let weighed = main
             .require_original(Arrival::Exchange)
             .map_err(|refusal| SignatureFault::of(main, &refusal))
+            .and_then(|verified| if is_pdf { Ok(verified) } else { Err(SignatureFault::NotPdf) })
             .and_then(|verified| match others.iter().any(is_broken) {
                 true => Err(SignatureFault::Integrity),
                 false => unmet(Part::Document, main, &context).map_or(Ok(verified), Err),

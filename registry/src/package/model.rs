@@ -37,6 +37,11 @@ impl Package {
         found
     }
 
+    /// Whether it carries an XML signature, good or not (RULES E30). A status is not looked at.
+    pub fn is_signed(&self) -> bool {
+        matches!(self, Self::Document(document) if document.package_signed)
+    }
+
     /// What is odd about it.
     pub fn warnings(&self) -> &[Warning] {
         match self {

@@ -36,6 +36,49 @@ stories! {
         assert_eq!(leaves.await.unwrap()[0].leaf.len(), 33);
     }
 
+    async fn e30_the_signature_of_the_package_is_recorded_and_decides_nothing(house: House) {
+        let world = World::get();
+        let placeholder = |package: Vec<u8>| {
+            let text = String::from_utf8(package).unwrap();
+            let signature = "<Signature xmlns=\"http://www.w3.org/2000/09/xmldsig#\"><SignedInfo/></Signature>";
+            text.replacen("</edXML:edXMLHeader>", &format!("{signature}</edXML:edXMLHeader>"), 1).into_bytes()
+        };
+        let changed = |package: Vec<u8>| {
+            let text = String::from_utf8(package).unwrap();
+            let changed = text.replacen("<edXML:Subject>", "<edXML:Subject>Sửa: ", 1);
+            assert_ne!(changed, text);
+            changed.into_bytes()
+        };
+        let good = |number| good(number, &["H37.02"]);
+        let rows = [
+            (good("01"), false, false, serde_json::Value::Null),
+            (world.sign_package(&good("02"), &world.seal), true, true, "valid".into()),
+            (world.sign_package(&good("03"), &world.other_seal), true, true, "valid".into()),
+            (world.sign_package(&good("04"), &world.stranger), false, true, "indeterminate".into()),
+            (placeholder(good("05")), false, true, "invalid".into()),
+            (changed(world.sign_package(&good("06"), &world.seal)), false, true, "invalid".into()),
+        ];
+        for (row, (package, signed, present, verdict)) in rows.into_iter().enumerate() {
+            let accepted = house.send("hub.01", "H37.01", &package).await.unwrap();
+            let kept = house.desk.store.read(accepted.document_id, |tx, id| Box::pin(async move { tx.document(agency_id(1), *id).await }));
+            let kept = kept.await.unwrap().unwrap();
+            assert_eq!(kept.legal_value, "ORIGINAL_EQUIVALENT", "row {row}");
+            let facts: serde_json::Value = serde_json::from_str(&kept.facts).unwrap();
+            assert_eq!(facts["packageSigned"], signed, "row {row}: {facts}");
+            let signature = &facts["packageSignature"];
+            assert_eq!((&signature["present"], &signature["verdict"]), (&present.into(), &verdict), "row {row}: {signature}");
+            // RULES E33: the sender's own seal, or only a good signature of somebody.
+            if signed {
+                assert_eq!(signature["signatures"][0]["isSendersSeal"], row == 1);
+                assert_eq!(signature["signatures"][0]["covers"][0], "MessageHeader");
+            }
+            // Not one byte is changed by looking at it.
+            let waiting = house.waiting("hub.02").await;
+            let mine = waiting.iter().find(|delivery| delivery.document_id == accepted.document_id).unwrap();
+            assert_eq!(house.desk.store.read_delivery(mine).await.unwrap().unwrap(), package);
+        }
+    }
+
     async fn vxp_3_8_step_6_the_same_package_is_the_same_act(house: House) {
         let package = good("05", &["H37.02"]);
         let first = house.send("hub.01", "H37.01", &package).await.unwrap();

@@ -199,7 +199,8 @@ impl House {
                 Examined { judged, bundle: Some(bundle.to_bytes()) }
             });
             let examined: Vec<_> = examined.collect();
-            self.desk.keep(*pending, &examined, NOW).await
+            let package = pending.signed_package().map(|bytes| judge(bytes.clone(), &policy, evidence, NOW));
+            self.desk.keep(*pending, &examined, package.as_ref(), NOW).await
         };
         let outcome: Result<Accepted, Error> = outcome.await;
         if let Err(error) = &outcome {

@@ -3,7 +3,7 @@
 use registry::known::{self, Known};
 use registry::package::{BusinessType, NewBusiness, Replacement, write_document};
 use signer::bundle::Bundle;
-use signer::{Limits, Verdict};
+use signer::{Limits, Policy, Role, Verdict, judge};
 
 use crate::house::{House, agency_id, document, stories};
 use crate::world::{NOW, World, blank};
@@ -58,6 +58,19 @@ stories! {
         recall.business = NewBusiness { kind: BusinessType::Recall, reason: "Chiếm quyền".to_owned(), ..NewBusiness::default() };
         house.send("hub.02", "H37.02", &write_document(&recall).unwrap()).await.unwrap();
         assert_eq!(known(&house, &file).await, Known::Active);
+    }
+
+    async fn d25_whose_certificate_it_is_says_the_register(house: House) {
+        let world = World::get();
+        let policy = Policy { trust: world.trust(), ..Policy::default() };
+        let judged = judge(world.complete(), &policy, &world.evidence(&[]), NOW);
+        let holders = house.desk.store.read(judged, |tx, judged| Box::pin(async move { known::holders(tx, judged.report(), NOW).await }));
+        let holders = holders.await.unwrap();
+        let told: Vec<_> = holders.iter().map(|holder| (holder.role, holder.agency.as_str())).collect();
+        assert!(matches!(told[..], [(Role::Leader, leader), (Role::Agency, seal)] if leader.ends_with("(H37.01)") && seal == leader), "{told:?}");
+        let strange = judge(world.paper(&[&world.stranger]), &policy, &world.evidence(&[]), NOW);
+        let nobody = house.desk.store.read(strange, |tx, judged| Box::pin(async move { known::holders(tx, judged.report(), NOW).await }));
+        assert_eq!(nobody.await.unwrap(), []);
     }
 
     async fn d33_an_attachment_without_the_agency_s_signature_is_told(house: House) {

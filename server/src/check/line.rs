@@ -131,7 +131,7 @@ mod tests {
     fn an_address_may_come_often_but_not_all_the_time() {
         let rate = Rate::new(20);
         let (one, other): (IpAddr, IpAddr) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
-        let at = |seconds| Timestamp::from_secs(1_795_309_200 + seconds);
+        let at = |seconds: i64| Timestamp::from_secs(1_795_309_200 + seconds);
         for _ in 0..10 {
             assert_eq!(rate.visit(one, at(0)), Ok(()));
         }
@@ -147,21 +147,32 @@ mod tests {
         assert!(rate.visit(near, at(0)).is_err(), "one network, one share");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn whoever_waits_knows_how_many_are_before() {
         let line = Arc::new(Line::new(1, 2));
-        let patience = Duration::from_secs(10);
-        let first = line.enter(patience).await.unwrap();
-        let waits = |seconds| {
+        let first = line.enter(Duration::ZERO).await.unwrap();
+        let waits = |patience| {
             let line = line.clone();
-            tokio::spawn(async move { line.enter(Duration::from_secs(seconds)).await.map(drop) })
+            tokio::spawn(async move { line.enter(patience).await.map(drop) })
         };
-        let (second, third) = (waits(60), waits(5));
+        let second = waits(Duration::from_secs(60));
         tokio::task::yield_now().await;
-        assert_eq!(line.enter(patience).await.err(), Some(2), "no room to wait");
+        let third = waits(Duration::from_millis(50));
+        tokio::task::yield_now().await;
+        assert_eq!(line.enter(Duration::from_secs(60)).await.err(), Some(2), "no room to wait");
         assert_eq!(third.await.unwrap(), Err(1), "one was before");
+        assert_eq!(line.waiting(), 1);
         drop(first);
         assert_eq!(second.await.unwrap(), Ok(()));
-        assert!(line.enter(patience).await.is_ok());
+        assert!(line.enter(Duration::from_secs(60)).await.is_ok());
+        // Whoever hangs up leaves the line.
+        let place = line.enter(Duration::ZERO).await.unwrap();
+        let gone = waits(Duration::from_secs(60));
+        tokio::task::yield_now().await;
+        assert_eq!(line.waiting(), 1);
+        gone.abort();
+        assert!(gone.await.is_err());
+        assert_eq!(line.waiting(), 0);
+        drop(place);
     }
 }

@@ -7,6 +7,7 @@
 mod line;
 mod upload;
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,11 +20,11 @@ use axum::routing::get;
 use axum::{Extension, Router};
 use certs::note::VerifierKey;
 use mail::Timestamp;
-use registry::known::{self, Known};
+use registry::known::{self, Holder, Known};
 use registry::receipt::{self, Verdict};
 use serde::Deserialize;
 use signer::judge::CertificateReport;
-use signer::{Evidence, Format, Input, Judged};
+use signer::{Evidence, Format, Input, Judged, Policy, SignatureReport};
 use tokio::sync::Semaphore;
 use tower_http::set_header::SetResponseHeaderLayer;
 use web::Lang;
@@ -129,7 +130,7 @@ async fn guide(
 
 /// What a check came to.
 enum Answer {
-    Document { judged: Box<Judged>, known: Option<Known>, file_name: Option<String> },
+    Document { judged: Box<Judged>, known: Option<Known>, holders: Vec<Holder>, file_name: Option<String> },
     Receipt { verdict: Box<Verdict>, known: Option<Known> },
 }
 
@@ -204,17 +205,16 @@ impl Desk {
             return Err(Trouble::WrongType);
         }
         let place = self.line.enter(IN_LINE).await.map_err(|ahead| Trouble::Busy { ahead })?;
-        let policy = Arc::new(self.house.trust.policy());
-        let case = Case { input, policy, now: self.house.now() };
+        let case = Case { input, policy: Arc::new(self.house.trust.policy()), now: self.house.now() };
         let desk = self.clone();
         // A task of its own: it keeps its place until the judge is done, also when nobody waits for the answer any more.
         let work = tokio::spawn(async move {
-            let judged = desk.house.fetcher.judge(&case, Evidence::default()).await;
+            let judged = desk.judge_as_registered(case).await;
             drop(place);
             judged
         });
         let patience = Duration::from_secs(self.house.config.check.seconds.max(1));
-        let judged = match tokio::time::timeout(patience, work).await {
+        let (judged, holders) = match tokio::time::timeout(patience, work).await {
             Ok(Ok(judged)) => judged,
             Ok(Err(error)) => {
                 tracing::error!("a check on the public page did not end well: {error}");
@@ -223,7 +223,36 @@ impl Desk {
             Err(_) => return Err(Trouble::TookTooLong),
         };
         let known = self.known(*judged.sha256()).await;
-        Ok(Answer::Document { judged: Box::new(judged), known, file_name })
+        Ok(Answer::Document { judged: Box::new(judged), known, holders, file_name })
+    }
+
+    /// Judges, looks up whose certificates these are (RULES D25), and judges again where that changes what a signature
+    /// speaks for.
+    async fn judge_as_registered(&self, mut case: Case) -> (Judged, Vec<Holder>) {
+        let judged = self.house.fetcher.judge(&case, Evidence::default()).await;
+        let now = self.house.now();
+        let asked = self.house.store.read(judged.clone(), move |tx, judged| {
+            Box::pin(async move { known::holders(tx, judged.report(), now).await })
+        });
+        let holders = match tokio::time::timeout(REGISTRY, asked).await {
+            Ok(Ok(holders)) => holders,
+            Ok(Err(error)) => {
+                tracing::warn!("the register of signers could not be asked: {error}");
+                Vec::new()
+            }
+            Err(_) => Vec::new(),
+        };
+        let roles: HashMap<_, _> =
+            holders.iter().filter_map(|h| Some((h.fingerprint.parse().ok()?, h.role))).collect();
+        let is_known = |signature: &SignatureReport| {
+            let certificate = signature.certificate.as_ref();
+            certificate.and_then(|c| roles.get(&c.sha256)).is_none_or(|role| *role == signature.role)
+        };
+        if judged.report().signatures.iter().all(is_known) {
+            return (judged, holders);
+        }
+        case.policy = Arc::new(Policy { roles, ..Policy::clone(&case.policy) });
+        (self.house.fetcher.judge(&case, Evidence::default()).await, holders)
     }
 
     async fn receipt(&self, file: &[u8]) -> Answer {
@@ -270,9 +299,9 @@ impl Desk {
 
 fn page(lang: Lang, answer: &Answer, now: Timestamp) -> Response {
     let page = match answer {
-        Answer::Document { judged, known, file_name } => {
+        Answer::Document { judged, known, holders, file_name } => {
             let file_name = file_name.clone();
-            web::check::result(lang, &Checked { judged, known: known.as_ref(), file_name })
+            web::check::result(lang, &Checked { judged, known: known.as_ref(), holders, file_name })
         }
         Answer::Receipt { verdict, known } => web::check::receipt(lang, verdict, known.as_ref(), now),
     };

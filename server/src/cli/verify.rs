@@ -151,6 +151,9 @@ impl Verify {
                 }
             }
         }
+        if !bundle.is_stamped(&policy.trust, self.time.unwrap_or_else(files::now), &limits) {
+            eprintln!("congvan: {} / {}", Code::BundleMoment.vi(), Code::BundleMoment.en());
+        }
         let input = self.input()?;
         let judged = bundle.rejudge_under(input.clone(), &policy)?;
         if !bundle.agrees(&judged) {

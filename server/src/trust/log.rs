@@ -64,9 +64,16 @@ impl Actor {
     /// The account a command runs under.
     pub(crate) fn of_command(at: Timestamp) -> Self {
         let named = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
-        let who = named.filter(|name| !name.is_empty()).unwrap_or_else(|| "unknown".to_owned());
+        let who = named.filter(|name| !name.is_empty()).unwrap_or_else(own_number);
         Self { who, at, reason: None }
     }
+}
+
+/// The account's number, where nobody tells its name.
+fn own_number() -> String {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self")
+        .map_or_else(|_| "unknown".to_owned(), |facts| format!("uid {}", facts.uid()))
 }
 
 /// The log read back.

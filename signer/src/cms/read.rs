@@ -84,6 +84,8 @@ pub fn read_message<'a>(bytes: &'a [u8], limits: &Limits) -> Result<SignedMessag
         asn1::ENVELOPED_DATA | asn1::ENCRYPTED_DATA | asn1::AUTH_ENVELOPED_DATA => {
             return Err(Reason::new(Code::Encrypted));
         }
+        // What is inside may be signed.
+        asn1::COMPRESSED_DATA => return Err(Reason::of(Code::FormatUnsupported, "compressed-data")),
         _ => return Err(Reason::new(Code::CmsContentType)),
     }
     let inner = fields.expect(Tag::context(0)).map_err(broken)?;
@@ -123,7 +125,7 @@ fn signed_data<'a>(data: &Element<'a>, limits: &Limits) -> Result<SignedMessage<
             }
         }
     }
-    let infos = members(&fields.expect(Tag::SET).map_err(broken)?, limits.signatures)?;
+    let infos = members(&fields.expect(Tag::SET).map_err(broken)?, limits.signers)?;
     fields.finish().map_err(broken)?;
     let signers = infos.iter().map(|info| Signer::read(info, content_type, &mut found)).collect();
     let Found { certificates, crls, ocsp, .. } = found;

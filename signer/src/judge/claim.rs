@@ -2,6 +2,7 @@
 //! from here on nobody asks which format it was.
 
 use super::pieces::Pieces;
+use super::strength::Strength;
 use super::verdict::SignatureKind;
 use crate::cms::Signer;
 use crate::coverage::Coverage;
@@ -146,8 +147,8 @@ pub(crate) struct Intact {
     pub(crate) ocsp: Vec<OcspResponse>,
     /// Timestamp tokens, each with the bytes it has to be over.
     pub(crate) tokens: Vec<(Vec<u8>, Vec<u8>)>,
-    /// Something in the signature's own arithmetic is below what is allowed.
-    pub(crate) weak: Vec<Reason>,
+    /// What its arithmetic rests on.
+    pub(crate) strength: Strength,
 }
 
 /// What a reader found in a file.

@@ -2,6 +2,7 @@
 
 use super::claim::{CmsClaim, Intact, SignerClaim};
 use super::signature::{Step, Work, failed, unclear};
+use super::strength::Strength;
 use super::verdict::{Integrity, SubIndication};
 use crate::asn1;
 use crate::cms::{self, SignedData, Signer};
@@ -44,10 +45,8 @@ impl Work<'_> {
             return failed(SubIndication::HashFailure, Reason::new(Code::CmsDigest));
         }
         let inner = CmsClaim { der: Cow::Borrowed(&[]), pieces: vec![&*inside].into(), is_cades: false };
-        let mut intact = self.opened(&inner, data)?;
-        intact.weak.insert(0, Reason::new(Code::WeakDigest));
-        intact.weak.dedup();
-        Ok(intact)
+        let intact = self.opened(&inner, data)?;
+        Ok(Intact { strength: intact.strength.and(Digest::Sha1), ..intact })
     }
 
     fn opened(&mut self, claim: &CmsClaim<'_>, data: SignedData) -> Step<Intact> {
@@ -111,15 +110,9 @@ impl Work<'_> {
 
 /// What is known once the arithmetic is right.
 fn intact(signer: &Signer, certificate: Certificate) -> Intact {
-    let weak = weaknesses(signer, &certificate);
+    // Without attributes the signature is over the content itself, with the algorithm's own digest.
+    let digests = signer.attributes.iter().map(|_| signer.digest).collect();
+    let strength = Strength::new(signer.algorithm, digests);
     let tokens = signer.timestamps.iter().map(|token| (token.clone(), signer.signature.clone())).collect();
-    Intact { signer: certificate, certificates: vec![], crls: vec![], ocsp: vec![], tokens, weak }
-}
-
-fn weaknesses(signer: &Signer, certificate: &Certificate) -> Vec<Reason> {
-    let weak_content = signer.attributes.is_some() && signer.digest.is_weak();
-    let weak_digest = weak_content || signer.algorithm.is_weak();
-    let digest = weak_digest.then(|| Reason::new(Code::WeakDigest));
-    let key = certificate.public_key().is_weak().then(|| Reason::new(Code::WeakKey));
-    digest.into_iter().chain(key).collect()
+    Intact { signer: certificate, certificates: vec![], crls: vec![], ocsp: vec![], tokens, strength }
 }

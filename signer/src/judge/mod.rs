@@ -13,6 +13,7 @@ mod report;
 pub mod roles;
 mod signature;
 mod smime;
+mod strength;
 mod token_file;
 mod verdict;
 mod whole;

@@ -5,6 +5,8 @@
 use super::legal::Arrival;
 use super::report::{Report, SignatureReport};
 use super::verdict::{Role, Verdict};
+use crate::coverage::Coverage;
+use crate::format::Format;
 use crate::message::{Code, Reason};
 use certs::Fingerprint;
 use certs::trust::Hierarchy;
@@ -49,6 +51,9 @@ pub enum Need {
     NamedLeader,
     /// It came through the exchange.
     ByExchange,
+    /// It is a PDF. Only there does each later signature cover the earlier ones; in XML two signatures may cover two
+    /// parts and know nothing of one another.
+    IsPdf,
 }
 
 /// A row of the table.
@@ -79,7 +84,7 @@ const fn row(
 /// The table, in the order in which what is missing is told.
 #[rustfmt::skip]
 pub const TABLE: &[Rule] = {
-    use Need::{AllGood, ByExchange, NamedLeader, PublicService, Registered, SealLast, Signature};
+    use Need::{AllGood, ByExchange, IsPdf, NamedLeader, PublicService, Registered, SealLast, Signature};
     use Part::{Attachment, Copy, Document};
     use Role::{Agency, Leader};
     use Weight::{Required, Warning};
@@ -95,6 +100,7 @@ pub const TABLE: &[Rule] = {
         row(&["D25", "D29.8"],        &[Document],                   Registered(Leader), Code::LeaderNotRegistered, Required),
         row(&["D15", "D25"],          &[Attachment],                 Registered(Agency), Code::SealNotRegistered,   Warning),
         row(&["D29.8"],               &[Document],                   NamedLeader,        Code::SignerNameDiffers,   Required),
+        row(&["E16", "R14"],          &[Document],                   IsPdf,              Code::NotPdf,              Required),
         row(&["R14"],                 &[Document],                   ByExchange,         Code::NotByExchange,       Required),
     ]
 };
@@ -143,7 +149,11 @@ fn is_met(need: Need, part: Part, report: &Report, context: &Context<'_>) -> boo
     match need {
         Need::Signature(role) => good(report, role).next().is_some(),
         Need::SealLast => match (good(report, Role::Leader).next(), good(report, Role::Agency).next_back()) {
-            (Some((leader, _)), Some((seal, _))) => leader < seal && Some(seal) == last(report),
+            // In a PDF a later revision contains the earlier ones. Signatures side by side, as in a CMS file, cover the
+            // document and not one another.
+            (Some((leader, own)), Some((seal, _))) => {
+                own.coverage == Coverage::WholeRevision && leader < seal && Some(seal) == last(report)
+            }
             _ => true,
         },
         Need::AllGood => {
@@ -156,6 +166,8 @@ fn is_met(need: Need, part: Part, report: &Report, context: &Context<'_>) -> boo
             good(report, role).next().is_none() || holders(report, role, registered).next().is_some()
         }),
         Need::NamedLeader => is_named(report, context),
+        // A file without any signature lacks those first.
+        Need::IsPdf => report.format == Some(Format::Pdf) || report.signatures.is_empty(),
         Need::ByExchange => context.arrival == Arrival::Exchange,
     }
 }

@@ -5,6 +5,7 @@ use super::claim::{Claim, Claims, Container, Intact};
 use super::pieces::Pieces;
 use super::proof::{Places, Proofs, add_standing};
 use super::report::{CertificateReport, EvidenceReport, Missing, SignatureReport, readable};
+use super::strength::weak;
 use super::verdict::{Class, Indication, Integrity, Role, SignatureKind, SubIndication, TimeSource, Verdict};
 use super::{Policy, gather, revocation_evidence};
 use crate::coverage::Coverage;
@@ -16,6 +17,7 @@ use certs::revocation::Source;
 use certs::trust::Purpose;
 use mail::Timestamp;
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// A report and what it lacks.
@@ -324,16 +326,19 @@ impl<'a> Work<'a> {
 
     /// The arithmetic is right; now who signed, when, and whether the certificate was good then.
     fn signature(&mut self, intact: Intact) -> Step {
-        let Intact { signer, certificates, crls, ocsp, tokens, weak } = intact;
+        let Intact { signer, certificates, crls, ocsp, tokens, strength } = intact;
         self.identify(&signer);
         self.signer = Some(signer.clone());
         self.check_changes()?;
-        self.weak.extend(weak);
         let mut evidence = self.evidence.clone();
         evidence.certificates.extend(certificates);
         add_standing(&mut evidence, crls, ocsp, self.policy, self.known_at);
         self.find_time(&tokens)?;
         self.note_profile();
+        match strength.at(signer.public_key(), self.moment()) {
+            Ok(weak) => self.weak.extend(weak),
+            Err(reason) => return unclear(SubIndication::CryptoConstraintsFailure, reason),
+        }
         self.path(&signer, &evidence)
     }
 
@@ -446,10 +451,15 @@ impl<'a> Work<'a> {
         matches!(self.report.time_source, TimeSource::Timestamp | TimeSource::DocumentTimestamp)
     }
 
+    /// The moment the signature is judged at, in Unix seconds: the proven time, or now.
+    fn moment(&self) -> i64 {
+        self.report.time.filter(|_| self.is_proven()).unwrap_or(self.now).secs()
+    }
+
     /// The path at the proven time; without proof, now, since a claim proves nothing about revocation.
     fn path(&mut self, signer: &Certificate, evidence: &Evidence) -> Step {
         let proven = self.report.time.filter(|_| self.is_proven());
-        let at = proven.unwrap_or(self.now).secs();
+        let at = self.moment();
         if let (None, Some(claimed)) = (proven, self.report.time)
             && claimed.secs() < signer.not_before()
         {
@@ -463,11 +473,12 @@ impl<'a> Work<'a> {
             PathVerdict::Valid(path) => {
                 self.report.hierarchy = Some(path.anchor().hierarchy());
                 self.record(&path, evidence);
-                self.weak.extend(path.weaknesses().iter().map(|weakness| match weakness {
-                    path::Weakness::Digest(_) => Reason::new(Code::WeakDigest),
-                    path::Weakness::Key(_) => Reason::new(Code::WeakKey),
+                self.weak.extend(path.weaknesses().iter().filter_map(|weakness| match weakness {
+                    path::Weakness::Digest(c) => weak(Code::WeakDigest, c.signature_algorithm().standing(at)),
+                    path::Weakness::Key(c) => weak(Code::WeakKey, c.public_key().standing(at)),
                 }));
-                self.weak.dedup();
+                let mut told = HashSet::new();
+                self.weak.retain(|reason| told.insert(reason.code));
                 Ok(())
             }
             PathVerdict::Invalid(reason) => self.bad_path(&reason),

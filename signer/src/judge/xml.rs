@@ -4,6 +4,7 @@
 use super::claim::{Claim, Claims, Container, Intact, Whole, XmlClaim};
 use super::revocation_evidence;
 use super::signature::{Step, Work, failed, unclear};
+use super::strength::Strength;
 use super::verdict::{Integrity, SignatureKind, SubIndication};
 use crate::coverage::Coverage;
 use crate::input::Input;
@@ -81,10 +82,8 @@ impl Work<'_> {
                 Err(reason) => return self.damaged(reason),
             }
         }
-        let digest = signature.has_weak_digest().then(|| Reason::new(Code::WeakDigest));
-        let key = signer.public_key().is_weak().then(|| Reason::new(Code::WeakKey));
-        let weak = digest.into_iter().chain(key).collect();
-        Ok(Intact { signer, certificates, crls, ocsp, tokens, weak })
+        let strength = Strength::new(signature.algorithm, signature.digests());
+        Ok(Intact { signer, certificates, crls, ocsp, tokens, strength })
     }
 
     fn remarks(&mut self, facts: &Facts<'_>, signature: &Signature) {
@@ -143,21 +142,21 @@ impl Work<'_> {
             Err(reason) => return self.damaged(reason),
         };
         let known = self.evidence.certificates.iter().filter(|c| signature.key_info.means(c));
-        let candidates: Vec<&Certificate> = own.iter().chain(known).collect();
+        let mut candidates: Vec<&Certificate> = own.iter().chain(known).collect();
         if candidates.is_empty() {
             return unclear(SubIndication::NoSigningCertificateFound, Reason::new(Code::CmsNoCertificate));
         }
+        // The one the properties name first: one key may be in two certificates, and trying costs as much as verifying.
+        candidates.sort_by_key(|candidate| !is_named(signature, candidate));
         let mut worst = certs::Error::BadSignature;
-        let mut signer = None;
-        for candidate in candidates {
-            match signature.verifies(candidate, &octets) {
-                // With one key in two certificates, the one the properties name.
-                Ok(()) if signer.is_none() || is_named(signature, candidate) => signer = Some(candidate),
-                Ok(()) => {}
-                Err(error) => worst = error,
+        let mut fits = |candidate: &&Certificate| match signature.verifies(candidate, &octets) {
+            Ok(()) => true,
+            Err(error) => {
+                worst = error;
+                false
             }
-        }
-        let Some(signer) = signer.cloned() else {
+        };
+        let Some(signer) = candidates.into_iter().find(|candidate| fits(candidate)).cloned() else {
             if matches!(worst, certs::Error::Unsupported(_)) {
                 return self.damaged(Reason::new(Code::CmsAlgorithm));
             }

@@ -1,7 +1,7 @@
 //! Making signatures in XML (RULES E32–E34): XMLDSig and XAdES B-B and B-T (ETSI EN 319 132-1), exclusive canonical
 //! form, SHA-256 and up, the full certificate. What is signed keeps every byte it had; the signature is put in as text.
 //!
-//! The steps are those of [`super`]: [`enveloped`], [`detached`] or [`package`] say what is to be signed,
+//! The steps are those of [`super`]: [`enveloped`], [`detached`], [`package`] or [`prepare`] say what is to be signed,
 //! [`Prepared::signed`] takes the signature value, [`Stamped`] asks for a timestamp and finishes. What is handed out
 //! was read back first (RULES D32).
 
@@ -92,9 +92,8 @@ pub fn enveloped(bytes: &[u8], signing: &Signing, limits: &Limits) -> Result<Pre
     if !facts.signatures.is_empty() {
         return Err(Reason::of(Code::MakeField, "a signature is there"));
     }
-    let place = facts.end_of_root();
     let entry = Entry { uri: String::new(), kind: None, enveloped: true, mime: Some("text/xml") };
-    build(&facts, Vec::new(), place, vec![entry], &[], signing, None, limits)
+    Draft::of(entry, facts.end_of_root()).build(&facts, signing, limits)
 }
 
 /// Signs bytes that lie beside the signature, which is a document of its own and calls them `name`.
@@ -105,8 +104,8 @@ pub fn detached(content: &[u8], name: &str, signing: &Signing, limits: &Limits) 
     }
     let entry = Entry { uri: name.to_owned(), kind: None, enveloped: false, mime: None };
     let empty = xml::facts(b"<x/>", limits)?;
-    let content = Some(content.to_vec());
-    build(&empty, Vec::new(), xml::Place::Alone, vec![entry], &[], signing, content, limits)
+    let draft = Draft { content: Some(content.to_vec()), ..Draft::of(entry, xml::Place::Alone) };
+    draft.build(&empty, signing, limits)
 }
 
 /// Signs an edXML package (RULES E34): its header and its body by identifier, and every attachment's decoded bytes
@@ -132,7 +131,16 @@ pub fn package(bytes: &[u8], signing: &Signing, limits: &Limits) -> Result<Prepa
         };
         entries.push(Entry::element(&id));
     }
-    build(&facts, insertions, package.place, entries, &package.parts, signing, None, limits)
+    let draft = Draft { insertions, place: package.place, entries, parts: package.parts, content: None };
+    draft.build(&facts, signing, limits)
+}
+
+/// [`package`] for an edXML package, [`enveloped`] for every other document.
+pub fn prepare(bytes: &[u8], signing: &Signing, limits: &Limits) -> Result<Prepared, Reason> {
+    match xml::read(bytes, limits)?.is_package() {
+        true => package(bytes, signing, limits),
+        false => enveloped(bytes, signing, limits),
+    }
 }
 
 fn algorithms(scheme: Scheme) -> Result<(&'static str, &'static str, Digest), Reason> {
@@ -149,71 +157,84 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
 }
 
-/// Puts the signature's text together with digests of zeros, and fills them in.
-#[allow(clippy::too_many_arguments)]
-fn build(
-    facts: &Facts<'_>,
-    mut insertions: Vec<(usize, String)>,
+/// What is known before the signature's text is put together.
+struct Draft {
+    /// Texts that go into the document besides the signature, and where.
+    insertions: Vec<(usize, String)>,
     place: xml::Place,
-    mut entries: Vec<Entry>,
-    parts: &[xml::Part],
-    signing: &Signing,
+    entries: Vec<Entry>,
+    /// Attachments, for the manifest.
+    parts: Vec<xml::Part>,
+    /// What lies beside the document.
     content: Option<Vec<u8>>,
-    limits: &Limits,
-) -> Result<Prepared, Reason> {
-    let (method, digest_uri, digest) = algorithms(signing.scheme)?;
-    let id = facts.free_id("Signature");
-    let mut objects = String::new();
-    if !parts.is_empty() {
-        objects.push_str(&manifest(&format!("{id}-Manifest"), parts, digest_uri, digest));
-        entries.push(Entry {
-            uri: format!("#{id}-Manifest"),
-            kind: Some(MANIFEST),
-            enveloped: false,
-            mime: Some("text/xml"),
-        });
+}
+
+impl Draft {
+    fn of(entry: Entry, place: xml::Place) -> Self {
+        Self { insertions: Vec::new(), place, entries: vec![entry], parts: Vec::new(), content: None }
     }
-    if let Some(time) = signing.time {
-        let own = signing.certificates.first().ok_or(Reason::new(Code::CmsNoCertificate))?;
-        objects.push_str(&properties(&id, time, own, &entries, digest_uri, digest));
-        entries.push(Entry {
-            uri: format!("#{id}-SignedProperties"),
-            kind: Some(SIGNED_PROPERTIES),
-            enveloped: false,
-            mime: Some("text/xml"),
-        });
+
+    /// Puts the signature's text together with digests of zeros, and fills them in.
+    fn build(mut self, facts: &Facts<'_>, signing: &Signing, limits: &Limits) -> Result<Prepared, Reason> {
+        let id = facts.free_id("Signature");
+        let signature = self.signature(&id, signing)?;
+        let whole = self.placed(facts.source(), signature);
+        let text = filled(whole, &id, self.content.as_deref(), limits)?;
+        let parts = BTreeMap::new();
+        let facts = xml::facts(text.as_bytes(), limits)?;
+        let signature = find(&facts, &id)?;
+        facts.check_references(signature, Beside { content: self.content.as_deref(), parts: &parts })?;
+        let to_sign = facts.signed_info(signature)?;
+        Ok(Prepared { text, id, scheme: signing.scheme, content: self.content, to_sign, limits: *limits })
     }
-    let mut text = format!(
-        "<Signature xmlns=\"{DSIG}\" Id=\"{id}\"><SignedInfo>\
-         <CanonicalizationMethod Algorithm=\"{EXCLUSIVE}\"/><SignatureMethod Algorithm=\"{method}\"/>"
-    );
-    for (number, entry) in entries.iter().enumerate() {
-        text.push_str(&reference(&format!("{id}-Reference-{number}"), entry, digest_uri, digest));
-    }
-    text.push_str("</SignedInfo><SignatureValue></SignatureValue><KeyInfo><X509Data>");
-    for certificate in &signing.certificates {
-        let _ = write!(text, "<X509Certificate>{}</X509Certificate>", STANDARD.encode(certificate.der()));
-    }
-    let _ = write!(text, "</X509Data></KeyInfo>{objects}</Signature>");
-    let whole = match place {
-        xml::Place::Alone => text,
-        xml::Place::Before(at) => {
-            insertions.push((at, text));
-            inserted(facts.source(), insertions)
+
+    /// The `Signature` element, without digests and value.
+    fn signature(&mut self, id: &str, signing: &Signing) -> Result<String, Reason> {
+        let (method, digest_uri, digest) = algorithms(signing.scheme)?;
+        let mut objects = String::new();
+        if !self.parts.is_empty() {
+            objects.push_str(&manifest(&format!("{id}-Manifest"), &self.parts, digest_uri, digest));
+            self.entries.push(Entry { kind: Some(MANIFEST), ..Entry::element(&format!("{id}-Manifest")) });
         }
-        xml::Place::Inside { slash, name } => {
-            insertions.push((slash, format!(">{text}</{name}")));
-            // `<a/>` becomes `<a>…</a>`: the slash goes.
-            inserted_over(facts.source(), insertions, slash)
+        if let Some(time) = signing.time {
+            let own = signing.certificates.first().ok_or(Reason::new(Code::CmsNoCertificate))?;
+            objects.push_str(&properties(id, time, own, &self.entries, digest_uri, digest));
+            self.entries.push(Entry {
+                kind: Some(SIGNED_PROPERTIES),
+                ..Entry::element(&format!("{id}-SignedProperties"))
+            });
         }
-    };
-    let text = filled(whole, &id, content.as_deref(), limits)?;
-    let parts = BTreeMap::new();
-    let facts = xml::facts(text.as_bytes(), limits)?;
-    let signature = find(&facts, &id)?;
-    facts.check_references(signature, Beside { content: content.as_deref(), parts: &parts })?;
-    let to_sign = facts.signed_info(signature)?;
-    Ok(Prepared { text, id, scheme: signing.scheme, content, to_sign, limits: *limits })
+        let mut text = format!(
+            "<Signature xmlns=\"{DSIG}\" Id=\"{id}\"><SignedInfo>\
+             <CanonicalizationMethod Algorithm=\"{EXCLUSIVE}\"/><SignatureMethod Algorithm=\"{method}\"/>"
+        );
+        for (number, entry) in self.entries.iter().enumerate() {
+            text.push_str(&reference(&format!("{id}-Reference-{number}"), entry, digest_uri, digest));
+        }
+        text.push_str("</SignedInfo><SignatureValue></SignatureValue><KeyInfo><X509Data>");
+        for certificate in &signing.certificates {
+            let _ = write!(text, "<X509Certificate>{}</X509Certificate>", STANDARD.encode(certificate.der()));
+        }
+        let _ = write!(text, "</X509Data></KeyInfo>{objects}</Signature>");
+        Ok(text)
+    }
+
+    /// The document with the signature in its place.
+    fn placed(&mut self, source: &str, signature: String) -> String {
+        let mut insertions = std::mem::take(&mut self.insertions);
+        match &self.place {
+            xml::Place::Alone => signature,
+            xml::Place::Before(at) => {
+                insertions.push((*at, signature));
+                inserted(source, insertions)
+            }
+            xml::Place::Inside { slash, name } => {
+                insertions.push((*slash, format!(">{signature}</{name}")));
+                // `<a/>` becomes `<a>…</a>`: the slash goes.
+                inserted_over(source, insertions, *slash)
+            }
+        }
+    }
 }
 
 fn inserted(source: &str, insertions: Vec<(usize, String)>) -> String {

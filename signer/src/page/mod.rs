@@ -77,6 +77,8 @@ pub struct Extra {
     pub note: String,
     /// What the file was called, when somebody says so.
     pub file_name: Option<String>,
+    /// Certificates (SHA-256, hexadecimal) and the agency that registered each, as the caller's directory has it.
+    pub registered: Vec<(String, String)>,
     /// Technical details stand open, as on paper.
     pub is_open: bool,
     /// What the document lacks to be the equal of a paper original (RULES R14), when the caller asked.
@@ -87,11 +89,12 @@ pub struct Extra {
 pub fn fragment(report: &Report, lang: Lang, extra: &Extra) -> String {
     let mut out = String::new();
     out.push_str(&extra.banner);
-    verdict(&mut out, report, lang);
+    verdict(&mut out, report, lang, !extra.banner.is_empty());
     out.push_str(&extra.note);
     why(&mut out, report, lang);
+    remarks(&mut out, report, lang);
     unchecked(&mut out, report, lang);
-    signatures(&mut out, report, lang, extra.is_open);
+    signatures(&mut out, report, lang, extra);
     roles(&mut out, extra.legal.as_ref(), lang);
     file(&mut out, report, lang, extra);
     out
@@ -119,14 +122,17 @@ fn reason_item(out: &mut String, reason: &Reason, lang: Lang) {
     let _ = writeln!(out, "<li>{text}{detail} <code>{}</code></li>", reason.code.id());
 }
 
-fn verdict(out: &mut String, report: &Report, lang: Lang) {
+/// The verdict on the signatures. `overruled`: something above it weighs more, and good signatures must not look fine.
+fn verdict(out: &mut String, report: &Report, lang: Lang, overruled: bool) {
     let headline = Headline::of(report);
+    let css = if overruled { Headline::Unsigned.css() } else { headline.css() };
     let _ = write!(
         out,
         "<section class=\"verdict {}\" aria-labelledby=\"verdict\">\n{}<div role=\"status\">\n\
-         <h2 id=\"verdict\">{}</h2>\n<p>{}</p>\n",
-        headline.css(),
+         <p class=\"kicker\">{}</p>\n<h2 id=\"verdict\">{}</h2>\n<p>{}</p>\n",
+        css,
         headline.icon(),
+        lang.pick("Kết quả kiểm tra chữ ký số", "Result of checking the signatures"),
         headline.word(lang),
         headline.sentence(lang),
     );
@@ -166,6 +172,17 @@ fn why(out: &mut String, report: &Report, lang: Lang) {
     }
 }
 
+/// What is worth knowing of the document and does not change the verdict: in a mail, that sender and signer differ.
+fn remarks(out: &mut String, report: &Report, lang: Lang) {
+    if report.notes.is_empty() {
+        return;
+    }
+    let mut items = String::new();
+    report.notes.iter().for_each(|note| reason_item(&mut items, note, lang));
+    let title = lang.pick("Lưu ý", "Remarks");
+    let _ = write!(out, "<section class=\"remarks\">\n<h2>{title}</h2>\n<ul>\n{items}</ul>\n</section>\n");
+}
+
 /// What could not be checked, and what to do about it.
 fn unchecked(out: &mut String, report: &Report, lang: Lang) {
     let mut items: Vec<String> = Vec::new();
@@ -186,11 +203,6 @@ fn unchecked(out: &mut String, report: &Report, lang: Lang) {
         }
     }
     items.dedup();
-    for note in &report.notes {
-        let mut item = String::new();
-        reason_item(&mut item, note, lang);
-        items.push(item);
-    }
     let title = lang.pick("Những gì chưa kiểm tra được", "What could not be checked");
     let _ = write!(out, "<section class=\"unchecked\">\n<h2>{title}</h2>\n");
     if items.is_empty() {
@@ -199,7 +211,15 @@ fn unchecked(out: &mut String, report: &Report, lang: Lang) {
                 "Không chữ ký nào được kiểm tra: hệ thống chưa đọc được loại tệp này.",
                 "No signature was checked: this kind of file cannot be read here yet.",
             ),
-            _ => lang.pick(
+            Headline::Indeterminate => lang.pick(
+                "Chưa khẳng định được danh tính người ký hoặc tình trạng chứng thư số; lý do nêu ở phần Vì sao.",
+                "Who signed, or the standing of a certificate, could not be established; the reasons are given under Why.",
+            ),
+            Headline::Invalid => lang.pick(
+                "Khi tệp hoặc chữ ký không còn khớp thì không xét tiếp người ký, thời điểm và chứng thư số.",
+                "Where file and signature do not match, signer, time and certificate are not looked at any further.",
+            ),
+            Headline::Valid | Headline::Unsigned => lang.pick(
                 "Đã kiểm tra được mọi yếu tố cần thiết cho kết luận trên.",
                 "Everything the conclusion above needs was checked.",
             ),
@@ -215,14 +235,14 @@ fn unchecked(out: &mut String, report: &Report, lang: Lang) {
     let _ = writeln!(out, "<p class=\"small\">{limits}</p>\n</section>");
 }
 
-fn signatures(out: &mut String, report: &Report, lang: Lang, is_open: bool) {
+fn signatures(out: &mut String, report: &Report, lang: Lang, extra: &Extra) {
     if report.signatures.is_empty() && report.empty_fields.is_empty() {
         return;
     }
     let title = lang.pick("Các chữ ký", "Signatures");
     let _ = writeln!(out, "<section class=\"signatures\">\n<h2>{title} ({})</h2>", report.signatures.len());
     for (number, one) in report.signatures.iter().enumerate() {
-        signature::card(out, number + 1, one, lang, is_open);
+        signature::card(out, number + 1, one, lang, extra);
     }
     for field in &report.empty_fields {
         let label = lang.pick("Ô chữ ký chưa ký", "Signature field nobody has signed");

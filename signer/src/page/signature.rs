@@ -1,7 +1,7 @@
 //! One signature of the report.
 
 use super::words::{self, Headline, Lang};
-use super::{escape, moment, reason_item, row, shown};
+use super::{Extra, escape, moment, reason_item, row, shown};
 use crate::coverage::Coverage;
 use crate::judge::{Integrity, Missing, Role, SignatureReport, TimeSource};
 use certs::revocation::Source;
@@ -55,7 +55,7 @@ pub(super) fn missing_item(number: usize, missing: &Missing, lang: Lang) -> Stri
 }
 
 /// Everything about one signature.
-pub(super) fn card(out: &mut String, number: usize, one: &SignatureReport, lang: Lang, is_open: bool) {
+pub(super) fn card(out: &mut String, number: usize, one: &SignatureReport, lang: Lang, extra: &Extra) {
     let headline = Headline::of_verdict(one.verdict);
     let nobody = lang.pick("Không rõ người ký", "Unknown signer");
     let title = one.signer_name.as_deref().or(one.signer.as_deref()).map_or(nobody.to_owned(), shown);
@@ -70,6 +70,10 @@ pub(super) fn card(out: &mut String, number: usize, one: &SignatureReport, lang:
         row(out, lang.pick("Ai ký", "Who signed"), &name(signer));
     }
     row(out, lang.pick("Vai trò", "Role"), words::role(one.role, lang));
+    let fingerprint = one.certificate.as_ref().map(|c| c.sha256.to_string()).unwrap_or_default();
+    if let Some((_, agency)) = extra.registered.iter().find(|(known, _)| *known == fingerprint) {
+        row(out, lang.pick("Đã đăng ký tại đây cho", "Registered here for"), &shown(agency));
+    }
     let time = one.time.map_or(lang.pick("Không rõ", "Unknown").to_owned(), moment);
     row(out, lang.pick("Lúc nào", "When"), &time);
     row(out, lang.pick("Theo đồng hồ nào", "By which clock"), words::clock(one.time_source, lang));
@@ -97,7 +101,7 @@ pub(super) fn card(out: &mut String, number: usize, one: &SignatureReport, lang:
         "missing",
         one.missing.iter().map(|missing| missing_item(number, missing, lang)),
     );
-    technical(out, one, lang, is_open);
+    technical(out, one, lang, extra.is_open);
     out.push_str("</article>\n");
 }
 
@@ -152,6 +156,9 @@ fn list(out: &mut String, title: &str, class: &str, items: impl Iterator<Item = 
 }
 
 fn covers(one: &SignatureReport, lang: Lang) -> &'static str {
+    if one.integrity == Integrity::Broken {
+        return lang.pick("Không còn khớp với nội dung đã ký", "No longer matches what was signed");
+    }
     match (one.covers_whole_document, one.coverage) {
         (true, _) => lang.pick("Toàn bộ tệp", "The whole file"),
         (false, Coverage::WholeRevision) => lang.pick(

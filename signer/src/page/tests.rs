@@ -93,3 +93,51 @@ fn every_element_is_closed() {
 fn r51_moments_are_vietnamese_time() {
     assert_eq!(moment(Timestamp::from_secs(1_795_309_200)), "22/11/2026 08:00:00 +07:00");
 }
+
+/// Relative luminance (WCAG 2.2) of `#rrggbb` or `#rgb`.
+fn luminance(colour: &str) -> f64 {
+    let hex = colour.trim_start_matches('#');
+    let channel = |at: usize| {
+        let digits = match hex.len() {
+            3 => hex[at..=at].repeat(2),
+            _ => hex[at * 2..at * 2 + 2].to_owned(),
+        };
+        let value = f64::from(u8::from_str_radix(&digits, 16).unwrap()) / 255.0;
+        if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+    };
+    0.2126 * channel(0) + 0.7152 * channel(1) + 0.0722 * channel(2)
+}
+
+#[test]
+fn wcag_1_4_3_text_can_be_read_on_screen_in_the_dark_and_on_paper() {
+    let mut colours: std::collections::HashMap<&str, &str> = std::collections::HashMap::new();
+    let mut schemes = 0;
+    for scheme in STYLE.split(":root {").skip(1) {
+        let scheme = scheme.split('}').next().unwrap();
+        for pair in scheme.split(';') {
+            if let Some((name, value)) = pair.split_once(':')
+                && name.trim().starts_with("--")
+            {
+                colours.insert(name.trim(), value.trim());
+            }
+        }
+        let mut pairs = vec![("ink", "paper"), ("ink", "ground"), ("soft", "paper"), ("soft", "ground")];
+        pairs.extend([("link", "paper"), ("link", "ground"), ("paper", "link")]);
+        for tone in ["valid", "invalid", "unclear", "neutral"] {
+            for text in [tone, "ink", "soft"] {
+                pairs.push((text, tone));
+            }
+        }
+        for (text, ground) in pairs {
+            let tones = ["valid", "invalid", "unclear", "neutral"];
+            let ground =
+                if tones.contains(&ground) { format!("--{ground}-bg") } else { format!("--{ground}") };
+            let (text, ground) = (format!("--{text}"), ground);
+            let (a, b) = (luminance(colours[text.as_str()]), luminance(colours[ground.as_str()]));
+            let contrast = (a.max(b) + 0.05) / (a.min(b) + 0.05);
+            assert!(contrast >= 4.5, "{text} on {ground} in scheme {schemes}: {contrast:.2}");
+        }
+        schemes += 1;
+    }
+    assert_eq!(schemes, 3, "light, dark, paper");
+}

@@ -7,11 +7,12 @@ use super::document::View;
 use super::graph::{Seen, pages};
 use super::metadata;
 use super::object::{Dict, Link, Object, ObjectId, text_string};
+use super::overlap;
 use super::revision::{self, Update};
 use super::signature::{Kind, Signature};
 use super::xref::Entry;
 use crate::message::{Code, Reason};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// What an update brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +48,8 @@ pub(crate) struct Examined {
     pub(crate) changes: Vec<Change>,
     /// Something that is not allowed after a signature.
     pub(crate) fault: Option<Reason>,
+    /// Allowed, and worth a look.
+    pub(crate) notes: Vec<Reason>,
 }
 
 /// Looks at one update: `before` is the view it started from, `after` the one it made; `seen` belongs to the view
@@ -65,16 +68,17 @@ pub(crate) fn examine(
         signatures,
         changed: BTreeSet::new(),
         explained: HashSet::new(),
-        widgets: HashSet::new(),
+        widgets: HashMap::new(),
         covered: 0.0,
         changes: Vec::new(),
+        notes: Vec::new(),
         seen,
     };
     let fault = revision::accounted(after, update).and_then(|()| comparison.run());
-    let Comparison { changed, explained, changes, .. } = comparison;
+    let Comparison { changed, explained, changes, notes, .. } = comparison;
     let advanced = seen.advance(before, after, &changed);
     let fault = fault.and(advanced).and_then(|()| nothing_left(&changed, &explained, seen));
-    Examined { changes, fault: fault.err() }
+    Examined { changes, fault: fault.err(), notes }
 }
 
 /// Trailer keys that may differ: all about the file's bookkeeping.
@@ -103,11 +107,12 @@ pub(super) struct Comparison<'v, 'f> {
     /// Numbers whose object is not the same in both views.
     pub(super) changed: BTreeSet<u32>,
     pub(super) explained: HashSet<u32>,
-    /// Widgets of new signature fields.
-    pub(super) widgets: HashSet<u32>,
+    /// Widgets of new signature fields and where they are on their pages.
+    pub(super) widgets: HashMap<u32, overlap::Box4>,
     /// Square points they cover.
     pub(super) covered: f64,
     pub(super) changes: Vec<Change>,
+    pub(super) notes: Vec<Reason>,
     /// Who is referred to in the view before.
     pub(super) seen: &'v Seen,
 }
@@ -336,8 +341,15 @@ impl Comparison<'_, '_> {
             only_differ_in(old, new, keys).ok_or(fault(Code::ChangedPage, number))?;
             let (was, is) = (self.before.array_at(old, b"Annots")?, self.after.array_at(new, b"Annots")?);
             let added = added(&was, &is).ok_or(fault(Code::ChangedPage, number))?;
-            if !added.iter().all(|w| w.reference().is_some_and(|id| self.widgets.contains(&id.number))) {
-                return Err(fault(Code::ChangedPage, number));
+            for widget in added {
+                let id = widget.reference().ok_or(fault(Code::ChangedPage, number))?;
+                let place = self.widgets.get(&id.number).ok_or(fault(Code::ChangedPage, number))?;
+                if overlap::covers_text(self.before, number, *place)? {
+                    self.notes.push(Reason::of(
+                        Code::NoteOverContent,
+                        format_args!("object {id} on page object {number} 0"),
+                    ));
+                }
             }
             // Whatever else stood there could be drawn by a page that is its own dictionary of drawings.
             let list = self.after.resolve(annotations)?;

@@ -28,6 +28,7 @@ pub(crate) struct File<'a> {
     packed: RefCell<HashMap<usize, Rc<Packed>>>,
     /// Objects read so far, by offset and index in a stream: most revisions share most objects.
     shared: RefCell<HashMap<(usize, u32), Shared>>,
+    shared_bytes: Cell<usize>,
 }
 
 impl<'a> File<'a> {
@@ -55,6 +56,7 @@ impl<'a> File<'a> {
             parsed: Cell::new(0),
             packed: RefCell::default(),
             shared: RefCell::default(),
+            shared_bytes: Cell::new(0),
         })
     }
 
@@ -100,9 +102,12 @@ pub(crate) struct Loaded {
     pub(crate) span: Option<Range<usize>>,
 }
 
-/// Objects kept for other views and later questions. Real files that are signed have a few thousand; of one with
-/// more the rest is read again, so that memory does not grow with the file.
-const SHARED_MAX: usize = 32_768;
+/// Bytes of objects kept for other views and later questions, streams' data not counted. Real files that are signed
+/// have some hundred thousand; of one with more the rest is read again, so that memory does not grow with the file.
+const SHARED_MAX: usize = 4 << 20;
+
+/// What keeping one object counts for besides its bytes.
+const SHARED_COST: usize = 64;
 
 /// The file after one of its updates. Making one costs nothing: it is a way of asking.
 #[derive(Clone, Copy)]
@@ -200,7 +205,8 @@ impl<'f> View<'f> {
             Ok(Indirect { object: Object::Stream(Stream { data: Some(data), .. }), .. }) => data.len(),
             _ => 0,
         };
-        self.file.charge(parser.pos().saturating_sub(offset).saturating_sub(skipped))?;
+        let size = parser.pos().saturating_sub(offset).saturating_sub(skipped);
+        self.file.charge(size)?;
         let read = read?;
         // A length that was asked for and not found is not remembered: another view may find it.
         let lost = matches!(&read.object, Object::Stream(s) if s.dict.get(b"Length").reference().is_some());
@@ -208,18 +214,26 @@ impl<'f> View<'f> {
         let loaded = Loaded { id, object: Rc::new(read.object), span: Some(read.span) };
         match length.get() {
             Some((number, entry, length_end)) => {
-                self.share(place, end.max(length_end), Some((number, entry)), &loaded);
+                self.share(place, end.max(length_end), Some((number, entry)), &loaded, size);
             }
             None if lost => {}
-            None => self.share(place, end, None, &loaded),
+            None => self.share(place, end, None, &loaded, size),
         }
         Ok(loaded)
     }
 
-    fn share(&self, place: (usize, u32), end: usize, length: Option<(u32, Entry)>, loaded: &Loaded) {
-        let mut shared = self.file.shared.borrow_mut();
-        if shared.len() < SHARED_MAX {
-            shared.insert(place, Shared { end, length, loaded: loaded.clone() });
+    fn share(
+        &self,
+        place: (usize, u32),
+        end: usize,
+        length: Option<(u32, Entry)>,
+        loaded: &Loaded,
+        size: usize,
+    ) {
+        let bytes = self.file.shared_bytes.get().saturating_add(size + SHARED_COST);
+        if bytes <= SHARED_MAX {
+            self.file.shared_bytes.set(bytes);
+            self.file.shared.borrow_mut().insert(place, Shared { end, length, loaded: loaded.clone() });
         }
     }
 
@@ -256,9 +270,11 @@ impl<'f> View<'f> {
         if let Some(known) = self.shared(place, id) {
             return Ok(known);
         }
+        let before = self.file.parsed.get();
         let object = self.parse_packed(&packed, number, index)?;
+        let size = self.file.parsed.get().saturating_sub(before);
         let loaded = Loaded { id, object: Rc::new(object), span: None };
-        self.share(place, packed.end, None, &loaded);
+        self.share(place, packed.end, None, &loaded, size);
         Ok(loaded)
     }
 

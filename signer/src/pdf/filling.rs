@@ -5,6 +5,7 @@ use super::changes::{Change, Checked, Comparison, added, fault, only_differ_in};
 use super::document::View;
 use super::form::{Field, tree};
 use super::object::{Dict, Object, ObjectId, text_string};
+use super::overlap;
 use super::xref::Entry;
 use crate::message::{Code, Reason};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -55,7 +56,7 @@ const SIGNED_KEYS: &[&[u8]] = &[b"Type", b"Ff"];
 /// Annotation flags that hide: invisible, hidden, no view (ISO 32000-1 table 165).
 const HIDING: i64 = 1 | 2 | 32;
 
-/// Most square points all widgets of a new signature may cover: half an A4 page. A seal is 36 mm across; whoever
+/// Most square points all widgets an update signs or fills in may cover: half an A4 page. A seal is 36 mm across; whoever
 /// needs more hides what others signed.
 const PICTURE_MAX: f64 = 250_000.0;
 
@@ -286,16 +287,49 @@ impl Comparison<'_, '_> {
     }
 
     fn part(&mut self, number: u32, old: &Dict, new: &Dict, keys: &[&[u8]]) -> Checked {
-        let flags = |dict: &Dict| dict.get(b"F").int().unwrap_or(0);
-        let hides = flags(new) & !flags(old) & HIDING != 0;
+        let flags = |dict: &Dict| dict.get(b"F").int().unwrap_or(0) & HIDING;
+        // Hidden and shown again: both change what a page shows.
+        let hides = flags(new) != flags(old);
         // An object that something takes for another thing than a field could change a page with its keys.
         if self.changed.contains(&number) && (hides || self.seen.is_odd(number)) {
             return Err(fault(Code::ChangedForm, number));
         }
         self.same_but(number, old, new, keys)?;
+        self.place(number, old)?;
         self.appearance(old.get(b"AP"), new.get(b"AP"))?;
         self.explain_new(new.get(b"V"))?;
         self.explain_new(new.get(b"RV"))
+    }
+
+    /// A field that was open at signing may be over what was signed: it is held to the size of a signature's picture,
+    /// and what lies under it is told.
+    fn place(&mut self, number: u32, widget: &Dict) -> Checked {
+        let Some(place) = self.rectangle(self.before, widget)? else { return Ok(()) };
+        self.cover(number, place)?;
+        let page = widget.get(b"P").reference().map(|id| id.number);
+        if let Some(page) = page
+            && overlap::covers_text(self.before, page, place)?
+        {
+            let what = format_args!("object {number} 0 on page object {page} 0");
+            self.notes.push(Reason::of(Code::NoteOverContent, what));
+        }
+        Ok(())
+    }
+
+    fn rectangle(&self, view: &View<'_>, widget: &Dict) -> Result<Option<overlap::Box4>, Reason> {
+        let rectangle = view.resolve(widget.get(b"Rect"))?;
+        let corners: Vec<f64> =
+            rectangle.array().unwrap_or_default().iter().filter_map(Object::number).collect();
+        Ok(corners.try_into().ok())
+    }
+
+    /// Counts what widgets cover.
+    fn cover(&mut self, number: u32, [left, bottom, right, top]: overlap::Box4) -> Checked {
+        self.covered += ((right - left) * (top - bottom)).abs();
+        match self.covered.is_nan() || self.covered > PICTURE_MAX {
+            true => Err(fault(Code::ChangedPage, number)),
+            false => Ok(()),
+        }
     }
 
     /// What was left open may be filled in. What the signer saw filled in stays, unless a certification permits
@@ -315,13 +349,35 @@ impl Comparison<'_, '_> {
                 }
                 drawn && self.redrawn(number, was)?
             }
-            false => !is_empty(&old) && !certified,
+            false => !certified && (!is_empty(&old) || self.showed_something(number, was)?),
         };
         if looked {
             return Err(Reason::of(Code::ChangedForm, format_args!("object {number} 0, filled in before")));
         }
         self.changes.push(Change::FormFill { field: is.name.clone() });
         Ok(())
+    }
+
+    /// Whether the field said something to the signer, whatever its value was.
+    fn showed_something(&self, field: u32, was: &Field) -> Result<bool, Reason> {
+        let pictures = was.pictures.iter().filter_map(|p| Some(p.reference()?.number));
+        for number in pictures.chain([field]) {
+            let object = self.before.load(number)?.object;
+            let Some(dict) = object.dict() else { continue };
+            let looks = self.before.dict_at(dict, b"AP")?.unwrap_or_default();
+            let mut look = self.before.resolve(looks.get(b"N"))?;
+            if let Object::Dict(states) = &*look {
+                let state = dict.get(b"AS").name().unwrap_or(b"Off");
+                look = self.before.resolve(&states.get(state).clone())?;
+            }
+            // What cannot be read may have said anything.
+            if let Object::Stream(stream) = &*look
+                && self.before.decode(stream).map_or(true, |drawn| overlap::says_something(&drawn))
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Whether the field's appearance or state is another one than before.
@@ -397,19 +453,13 @@ impl Comparison<'_, '_> {
         if dict.get(b"Subtype").name() != Some(b"Widget") {
             return Err(fault(Code::ChangedForm, id.number));
         }
-        let rectangle = self.after.resolve(dict.get(b"Rect"))?;
-        let corners: Vec<f64> =
-            rectangle.array().unwrap_or_default().iter().filter_map(Object::number).collect();
-        let [left, bottom, right, top] = corners[..] else { return Err(fault(Code::ChangedForm, id.number)) };
-        self.covered += ((right - left) * (top - bottom)).abs();
-        if self.covered.is_nan() || self.covered > PICTURE_MAX {
-            return Err(fault(Code::ChangedPage, id.number));
-        }
+        let place = self.rectangle(self.after, dict)?.ok_or(fault(Code::ChangedForm, id.number))?;
+        self.cover(id.number, place)?;
         if !signed && !self.blank(dict)? {
             return Err(fault(Code::ChangedForm, id.number));
         }
         self.explained.insert(id.number);
-        self.widgets.insert(id.number);
+        self.widgets.insert(id.number, place);
         for key in [b"AP".as_slice(), b"MK", b"BS", b"Border", b"Rect", b"P"] {
             self.explain_new(dict.get(key))?;
         }

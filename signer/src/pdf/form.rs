@@ -16,6 +16,8 @@ pub(crate) struct Field {
     pub(crate) parent: Option<u32>,
     /// Its own or inherited type holds a signature.
     pub(crate) signature: bool,
+    /// Its own or inherited type is a text or a choice.
+    pub(crate) text: bool,
     /// No fields below it, only pictures.
     pub(crate) terminal: bool,
     /// Its own or inherited value.
@@ -70,9 +72,9 @@ pub(crate) fn tree(view: &View<'_>) -> Result<Vec<Field>, Reason> {
             }
         }
         let lock = if terminal && here.signature { view.dict_at(dict, b"Lock")? } else { None };
-        let Above { name, signature, value, .. } = here;
+        let Above { name, signature, text, value, .. } = here;
         let parent = above.number;
-        found.push(Field { name, id, parent, signature, terminal, value, lock, pictures });
+        found.push(Field { name, id, parent, signature, text, terminal, value, lock, pictures });
     }
     Ok(found)
 }
@@ -93,6 +95,7 @@ fn is_above(parents: &HashMap<u32, Option<u32>>, mut from: Option<u32>, number: 
 struct Above {
     name: String,
     signature: bool,
+    text: bool,
     value: Object,
     depth: usize,
     number: Option<u32>,
@@ -100,7 +103,14 @@ struct Above {
 
 impl Default for Above {
     fn default() -> Self {
-        Self { name: String::new(), signature: false, value: Object::Null, depth: 0, number: None }
+        Self {
+            name: String::new(),
+            signature: false,
+            text: false,
+            value: Object::Null,
+            depth: 0,
+            number: None,
+        }
     }
 }
 
@@ -116,6 +126,7 @@ impl Above {
         Self {
             name,
             signature: dict.get(b"FT").name().map_or(self.signature, |ft| ft == b"Sig"),
+            text: dict.get(b"FT").name().map_or(self.text, |ft| matches!(ft, b"Tx" | b"Ch")),
             value: if dict.has(b"V") { dict.get(b"V").clone() } else { self.value.clone() },
             depth: self.depth + 1,
             number: id.map(|id| id.number),

@@ -13,6 +13,7 @@ mod form;
 mod graph;
 mod metadata;
 mod object;
+mod overlap;
 mod parse;
 mod revision;
 mod signature;
@@ -98,6 +99,13 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<Facts, Reason> {
         signatures.push(signed);
     }
     let mut notes = warnings::look(&view)?;
+    let mut overlaps: Vec<(&usize, &Reason)> = progress
+        .examined
+        .iter()
+        .flat_map(|(section, e)| e.notes.iter().map(move |note| (section, note)))
+        .collect();
+    overlaps.sort_by(|(a, _), (b, _)| b.cmp(a));
+    notes.extend(overlaps.into_iter().map(|(_, note)| note.clone()));
     notes.extend(filled_unsigned(&signatures));
     Ok(Facts { signatures, empty_fields, store, store_ends, notes })
 }

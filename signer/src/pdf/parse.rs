@@ -49,6 +49,13 @@ pub(crate) struct Parser<'a> {
     depth_max: usize,
 }
 
+/// Values in one object: the widths of a font with every CJK glyph are 65,000. A value takes fifty bytes of memory and two
+/// in the file, so this is what keeps a file from growing when it is read.
+const VALUES: usize = 500_000;
+
+/// Bytes of one string. A signature's are the longest.
+const STRING: usize = 16 << 20;
+
 /// A container that is still open.
 enum Open {
     Array(Vec<Object>),
@@ -82,7 +89,7 @@ impl<'a> Parser<'a> {
             if is_space(byte) {
                 self.pos += 1;
             } else if byte == b'%' {
-                let line = self.rest().iter().position(|b| matches!(b, 10 | 13));
+                let line = memchr::memchr2(10, 13, self.rest());
                 self.pos = line.map_or(self.bytes.len(), |n| self.pos + n);
             } else {
                 break;
@@ -106,6 +113,34 @@ impl<'a> Parser<'a> {
         let len = rest.iter().position(|b| !is_regular(*b)).unwrap_or(rest.len());
         self.pos += len;
         rest.get(..len).unwrap_or_default()
+    }
+
+    /// A content stream's operator; empty at the end of the content.
+    pub(crate) fn operator(&mut self) -> &'a [u8] {
+        self.skip_space();
+        let word = self.word();
+        if word.is_empty() && self.pos < self.bytes.len() {
+            // A stray delimiter.
+            self.pos += 1;
+            return self.bytes.get(self.pos - 1..self.pos).unwrap_or_default();
+        }
+        word
+    }
+
+    /// Steps over an image inside a content stream (§8.9.7), up to its `EI`. `false`: there is none.
+    pub(crate) fn skip_inline_image(&mut self) -> bool {
+        let rest = self.rest();
+        let mut from = 0;
+        while let Some(at) = memchr::memmem::find(rest.get(from..).unwrap_or_default(), b"EI") {
+            let at = from + at;
+            let around = [at.checked_sub(1).and_then(|i| rest.get(i)), rest.get(at + 2)];
+            if around.into_iter().flatten().all(|byte| is_space(*byte)) {
+                self.pos += at + 2;
+                return true;
+            }
+            from = at + 2;
+        }
+        false
     }
 
     /// A non-negative decimal number, after white space.
@@ -140,7 +175,7 @@ impl<'a> Parser<'a> {
     /// One direct object, or a reference. Nesting is kept on a list of our own with a limit.
     pub(crate) fn object(&mut self) -> Result<Object, Reason> {
         let mut open: Vec<Open> = Vec::new();
-        loop {
+        for _ in 0..VALUES {
             self.skip_space();
             let done = match self.step(&mut open)? {
                 Some(object) => object,
@@ -161,6 +196,7 @@ impl<'a> Parser<'a> {
                 },
             }
         }
+        Err(Reason::of(Code::Budget, "values in one object"))
     }
 
     /// Opens or closes a container (`None` while one is open), or reads a simple object.
@@ -275,6 +311,9 @@ impl<'a> Parser<'a> {
                 _ => {}
             }
             bytes.push(byte);
+            if bytes.len() > STRING {
+                return Err(Reason::of(Code::Budget, "string"));
+            }
         }
     }
 
@@ -314,9 +353,12 @@ impl<'a> Parser<'a> {
         let start = self.pos;
         self.pos += 1;
         let body = self.rest();
-        let Some(len) = body.iter().position(|b| *b == b'>') else {
+        let Some(len) = memchr::memchr(b'>', body) else {
             return Err(self.fault(Code::PdfSyntax));
         };
+        if len / 2 > STRING {
+            return Err(Reason::of(Code::Budget, "string"));
+        }
         let mut bytes = Vec::with_capacity(len / 2 + 1);
         let digits = body.get(..len).unwrap_or_default();
         // The usual case first: digits in pairs and nothing else.

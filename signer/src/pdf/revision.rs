@@ -6,7 +6,7 @@
 
 use super::document::{File, View};
 use super::parse::is_space;
-use super::xref::{self, Entry};
+use super::xref::{self, Entry, Section};
 use crate::message::{Code, Reason};
 use std::ops::Range;
 
@@ -25,7 +25,8 @@ pub(crate) fn closes(file: &File<'_>, end: usize) -> Result<usize, Reason> {
     let ending = xref::ending(cut, file.limits.depth).map_err(|_| Reason::new(Code::RangePartial))?;
     let index = file.sections.iter().position(|s| s.offset == ending.names);
     let index = index.ok_or(Reason::of(Code::PdfRevision, "the signed revision was cut out of the chain"))?;
-    let older_inside = file.sections.iter().skip(index).all(|s| s.span.end <= end);
+    let inside = |s: &Section| s.span.end <= end && s.hybrid.as_ref().is_none_or(|h| h.span.end <= end);
+    let older_inside = file.sections.iter().skip(index).all(inside);
     match older_inside {
         true => Ok(index),
         false => Err(Reason::of(Code::PdfRevision, "a section of the signed revision lies behind it")),

@@ -297,7 +297,9 @@ fn contents(view: &View<'_>, dict: &Dict, first: usize, second: usize) -> Result
     }
     // White space inside the string would be unsigned bytes that mean nothing: no signer writes it.
     let inner = view.bytes().get(first + 1..second.saturating_sub(1)).unwrap_or_default();
-    if !inner.iter().all(u8::is_ascii_hexdigit) || !inner.len().is_multiple_of(2) {
+    // It was read as digits and white space, so white space is all below the digits.
+    let spaced = inner.iter().fold(false, |spaced, byte| spaced | (*byte < b'0'));
+    if spaced || inner.len() != text.bytes.len() * 2 {
         return Err(Reason::new(Code::RangeContents));
     }
     if text.bytes.len() > view.file.limits.cms_bytes {

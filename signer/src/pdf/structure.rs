@@ -77,7 +77,7 @@ impl Comparison<'_, '_> {
             let object = self.after.resolve(&kid)?;
             let Some(kid_dict) = object.dict() else { return Err(bad()) };
             match (kid_dict.get(b"Obj").reference(), kid.reference()) {
-                (Some(widget), place) if self.widgets.contains(&widget.number) => {
+                (Some(widget), place) if self.widgets.contains_key(&widget.number) => {
                     let place =
                         place.map(|id| self.is_new(id.number).map(|new| (id.number, new))).transpose()?;
                     self.explained.extend(place.filter(|(_, new)| *new).map(|(number, _)| number));

@@ -7,7 +7,7 @@ use super::form;
 use super::object::{Dict, Object, Stream, text_string};
 use super::xref::Entry;
 use crate::message::{Code, Reason};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 /// Kinds of remark, each told once with how often and where first.
 type Found = BTreeMap<Code, (usize, u32)>;
@@ -34,8 +34,8 @@ pub(crate) fn look(view: &View<'_>) -> Result<Vec<Reason>, Reason> {
 /// What each object is and where it leads.
 #[derive(Default)]
 struct Survey {
-    /// Number, where its links begin and end, what was noticed in it.
-    objects: HashMap<u32, (usize, usize, Noticed)>,
+    /// Number, where its links begin and end, what was noticed in it; by number.
+    objects: Vec<(u32, u32, u32, Noticed)>,
     links: Vec<u32>,
 }
 
@@ -83,8 +83,12 @@ impl Survey {
             let form = dict.get(b"Subtype").name() == Some(b"Form");
             noticed.content = matches!(kind, b"Page" | b"Font") || form;
         }
-        self.objects.insert(number, (from, self.links.len(), noticed));
-        Ok(())
+        let place = |at: usize| u32::try_from(at).map_err(|_| Reason::of(Code::Budget, "graph"));
+        self.objects.push((number, place(from)?, place(self.links.len())?, noticed));
+        match self.links.len() > view.file.limits.steps {
+            true => Err(Reason::of(Code::Budget, "graph")),
+            false => Ok(()),
+        }
     }
 
     /// Numbers that lead from these, whether or not anything is there.
@@ -92,15 +96,20 @@ impl Survey {
         let mut stack: Vec<u32> = from.collect();
         let mut reached: HashSet<u32> = stack.iter().copied().collect();
         while let Some(number) = stack.pop() {
-            let Some((from, to, _)) = self.objects.get(&number) else { continue };
-            let links = self.links.get(*from..*to).unwrap_or_default();
+            let Some((_, from, to, _)) = self.find(number) else { continue };
+            let links = self.links.get(*from as usize..*to as usize).unwrap_or_default();
             stack.extend(links.iter().copied().filter(|link| reached.insert(*link)));
         }
         reached
     }
 
+    fn find(&self, number: u32) -> Option<&(u32, u32, u32, Noticed)> {
+        let index = self.objects.binary_search_by_key(&number, |(number, ..)| *number).ok()?;
+        self.objects.get(index)
+    }
+
     fn tell(&self, reached: &HashSet<u32>, found: &mut Found) {
-        for (number, (_, _, noticed)) in &self.objects {
+        for (number, _, _, noticed) in &self.objects {
             match reached.contains(number) {
                 true => {
                     note(found, Code::NoteScript, *number, noticed.script);
@@ -116,7 +125,7 @@ impl Survey {
                 }
             }
         }
-        let open = reached.iter().filter(|number| !self.objects.contains_key(number));
+        let open = reached.iter().filter(|number| self.find(**number).is_none());
         open.for_each(|number| note(found, Code::NoteDangling, *number, true));
     }
 }
@@ -184,8 +193,11 @@ fn names_and_values(view: &View<'_>, found: &mut Found) -> Result<(), Reason> {
             !field.name.is_empty() && !names.insert(field.name.clone()),
         );
         let value = view.resolve(&field.value)?;
-        let Some(value) = value.text().filter(|_| !field.signature) else { continue };
-        let value = text_string(&value.bytes);
+        let value = match &*value {
+            Object::Text(text) if field.text => text_string(&text.bytes),
+            Object::Null if field.text => String::new(),
+            _ => continue,
+        };
         for part in field.pictures.iter().cloned().chain([Object::Ref(id)]) {
             let part = view.resolve(&part)?;
             let Some(part) = part.dict() else { continue };

@@ -61,7 +61,7 @@ pub enum Body<'a> {
 /// Reads a message.
 ///
 /// Errors: [`Code::MailDamaged`], [`Code::MailAmbiguous`] where two readers could see two messages,
-/// [`Code::FormatUnsupported`] for OpenPGP, [`Code::Budget`].
+/// [`Code::FormatUnsupported`] for OpenPGP, [`Code::Encrypted`], [`Code::Budget`].
 pub fn read<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Mail<'a>, Reason> {
     let header = Header::read(bytes)?;
     let body = bytes.get(header.end..).unwrap_or_default();
@@ -74,11 +74,14 @@ pub fn read<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Mail<'a>, Reason> {
         doubts: Vec::new(),
     };
     match kind.essence.as_str() {
+        // OpenPGP's; of CMS the contents themselves say so.
+        "multipart/encrypted" => return Err(Reason::new(Code::Encrypted)),
         "multipart/signed" => mail.detached(&header, &kind, body, limits)?,
         essence if OPAQUE.contains(&essence) || is_named_cms(&header, &kind) => {
             mail.body = Body::Opaque { der: transfer::decode(&header, body, limits)? };
         }
-        _ if holds_signed_part(&kind, body) => {
+        // Walked over once for every level: what is too large for that is too large to be unpacked.
+        _ if body.len() <= limits.unwrapped_bytes && holds_signed_part(&kind, body) => {
             mail.doubts.push(Reason::new(Code::MailPartSigned));
         }
         _ => {}

@@ -79,7 +79,8 @@ impl Output<'_> {
     /// Counts what came since `before`.
     fn settle(&mut self, before: usize) -> Result<(), Reason> {
         let written = self.buffer.len().saturating_sub(before);
-        *self.budget = self.budget.checked_sub(written).ok_or(Reason::of(Code::Budget, "canonical form"))?;
+        *self.budget =
+            self.budget.checked_sub(written).ok_or_else(|| Reason::of(Code::Budget, "canonical form"))?;
         Ok(())
     }
 
@@ -96,6 +97,7 @@ impl Output<'_> {
     }
 }
 
+#[inline]
 fn in_text(byte: u8) -> Option<&'static str> {
     Some(match byte {
         b'&' => "&amp;",
@@ -106,6 +108,7 @@ fn in_text(byte: u8) -> Option<&'static str> {
     })
 }
 
+#[inline]
 fn in_attribute(byte: u8) -> Option<&'static str> {
     Some(match byte {
         b'&' => "&amp;",

@@ -1,6 +1,7 @@
 //! Characters of XML 1.0 (fifth edition §2.2, §2.3) and of names in it (Namespaces in XML 1.0 §3).
 
 /// White space of XML: space, tab, line feed, carriage return.
+#[inline]
 pub(super) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }

@@ -3,7 +3,7 @@
 //! signature itself perfect. So everything in a signed document is covered, or is part of a signature, or merely
 //! holds what is; anything else is named.
 
-use super::reference::{Covered, attachments, content_id, is_package};
+use super::reference::{Covered, attachments, content_id};
 use super::signature::{QCVN, is_signature};
 use super::tree::{Document, Kind, NO_URI, NodeId, XML_URI};
 use super::{Facts, chars};
@@ -214,7 +214,7 @@ impl Walk<'_, '_> {
     /// by their bytes, and the body lists just those, in the same order.
     fn is_explained_by_package(&self, at: NodeId) -> bool {
         let document = self.document;
-        if !is_package(document) {
+        if !document.is_package() {
             return false;
         }
         let signed: Vec<&str> = self

@@ -220,11 +220,6 @@ impl Signature {
         algorithm::verifies(self.algorithm, certificate.public_key(), octets, &self.value)
     }
 
-    /// The weakest digest in use.
-    pub fn has_weak_digest(&self) -> bool {
-        self.algorithm.is_weak() || self.references.iter().any(|r| r.digest.is_weak())
-    }
-
     /// Digests of content, for the report.
     pub fn digests(&self) -> Vec<Digest> {
         let mut digests: Vec<Digest> = self.references.iter().map(|r| r.digest).collect();

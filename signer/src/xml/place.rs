@@ -1,6 +1,6 @@
 //! Places in a document where a signature and what belongs to it are put: offsets into [`Facts::source`].
 
-use super::reference::{attachments, is_package};
+use super::reference::attachments;
 use super::signature::{self, QCVN, Signature};
 use super::tree::{Kind, NodeId};
 use super::{Beside, Facts, reference};
@@ -91,7 +91,7 @@ impl Facts<'_> {
     /// What of an edXML package is signed. Errors: it is none, or a part cannot be decoded.
     pub(crate) fn package(&self) -> Result<Package, Reason> {
         let document = &self.document;
-        if !is_package(document) {
+        if !document.is_package() {
             return Err(Reason::of(Code::MakeField, "edXML"));
         }
         let child =

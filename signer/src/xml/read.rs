@@ -31,14 +31,18 @@ pub fn read<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Document<'a>, Reason
 fn check_characters(text: &str) -> Result<(), Reason> {
     let bytes = text.as_bytes();
     let bad = |b: &u8| *b < 0x20 && !is_space(*b);
-    // Without an early end these loops are done many bytes at a time.
-    if bytes.iter().fold(false, |found, b| found | bad(b)) {
+    // Without branches these loops are done many bytes at a time. U+FFFE and U+FFFF are EF BF BE and EF BF BF.
+    let (mut control, mut high) = (0u8, 0u8);
+    for b in bytes {
+        control |= u8::from(*b < 0x20) & u8::from(*b != 9) & u8::from(*b != 10) & u8::from(*b != 13);
+        high |= u8::from(*b == 0xEF);
+    }
+    if control != 0 {
         let at = bytes.iter().position(bad).unwrap_or_default();
         let code = if bytes.get(at) == Some(&0) { Code::XmlEncoding } else { Code::XmlSyntax };
         return Err(Reason::at(code, at));
     }
-    // U+FFFE and U+FFFF are EF BF BE and EF BF BF.
-    if !bytes.iter().fold(false, |found, b| found | (*b == 0xEF)) {
+    if high == 0 {
         return Ok(());
     }
     match text.find(['\u{FFFE}', '\u{FFFF}']) {
@@ -286,7 +290,7 @@ impl<'a, 'l> Reader<'a, 'l> {
             let (before, from) = rest.split_at(at);
             self.document.decoded.push_str(before);
             let (c, len) = match from.as_bytes().first() {
-                Some(b'&') => reference(from).ok_or(Reason::at(Code::XmlEntity, range.start))?,
+                Some(b'&') => reference(from).ok_or_else(|| Reason::at(Code::XmlEntity, range.start))?,
                 Some(b'\r') if from.as_bytes().get(1) == Some(&b'\n') => ('\n', 2),
                 Some(b'\t') => ('\t', 1),
                 _ => ('\n', 1),

@@ -199,16 +199,18 @@ fn attachment(document: &Document<'_>, name: &str) -> Result<Option<NodeId>, Rea
     }
 }
 
-/// Whether this is an edXML package (RULES 2.2).
-pub(super) fn is_package(document: &Document<'_>) -> bool {
-    document.is(document.root(), QCVN, "edXML")
+impl Document<'_> {
+    /// Whether this is an edXML package (RULES 2.2).
+    pub fn is_package(&self) -> bool {
+        self.is(self.root(), QCVN, "edXML")
+    }
 }
 
 /// The attachments of a package, by name without `cid:`.
 pub(super) fn attachments<'d>(
     document: &'d Document<'_>,
 ) -> impl Iterator<Item = (Option<String>, NodeId)> + 'd {
-    let root = is_package(document).then(|| document.root());
+    let root = document.is_package().then(|| document.root());
     root.into_iter()
         .flat_map(|root| document.child_elements(root))
         .filter(|list| document.local(*list) == "AttachmentEncoded")

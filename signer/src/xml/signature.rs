@@ -257,6 +257,10 @@ pub(super) fn base64(document: &Document<'_>, node: NodeId) -> Result<Vec<u8>, R
 }
 
 pub(super) fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    // Most is on one line.
+    if let Ok(decoded) = STANDARD.decode(text) {
+        return Some(decoded);
+    }
     let packed: Vec<u8> = text.bytes().filter(|b| !chars::is_space(*b)).collect();
     STANDARD.decode(packed).ok()
 }

@@ -116,6 +116,7 @@ pub(super) struct Id {
 }
 
 impl<'a> Document<'a> {
+    #[inline]
     pub(super) fn str(&self, span: Span) -> &str {
         let (text, start) = match span.start & DECODED {
             0 => (self.source, span.start),
@@ -125,6 +126,7 @@ impl<'a> Document<'a> {
     }
 
     /// Whether two spans have the same text.
+    #[inline]
     pub(super) fn same(&self, a: Span, b: Span) -> bool {
         a.len == b.len && (a.start == b.start || self.str(a) == self.str(b))
     }
@@ -147,6 +149,7 @@ impl<'a> Document<'a> {
         })
     }
 
+    #[inline]
     pub(super) fn end(&self, id: NodeId) -> NodeId {
         self.nodes.get(id).map_or(0, |node| node.end as usize)
     }
@@ -160,6 +163,7 @@ impl<'a> Document<'a> {
         id..self.end(id)
     }
 
+    #[inline]
     pub(super) fn element(&self, id: NodeId) -> Option<&Element> {
         match self.nodes.get(id)?.kind {
             Kind::Element(at) => self.elements.get(at as usize),

@@ -408,6 +408,29 @@ fn one_object_in_two_places_does_not_change_under_one_name() {
         &update(&file, &[(62, &form("(1) Tj", ""))], ROOT),
         Code::ChangedForm,
     );
+    // A place that said something to the signer was not open, whatever its value is; nor is one over the page.
+    let objects = |place: &str, flags: &str, look: &str| {
+        let field = one("so").replace("[0 0 9 9]", place).replace("/F 4", flags);
+        let file = signed_over(&[
+            (1, &format!("<<{top}>>")),
+            (3, &page),
+            (60, &field),
+            (61, &one("ngay").replace("62", "63")),
+            (62, &form(look, "")),
+            (63, &form("", "")),
+        ]);
+        (file, field)
+    };
+    let fill = |(file, field): &(Vec<u8>, String)| {
+        let filled = field.replace("/T(so)", "/T(so)/V(06)").replace("62 0 R", "64 0 R");
+        update(file, &[(60, &filled), (64, &form("BT (06) Tj ET", ""))], ROOT)
+    };
+    passes("an open place", &fill(&objects("[0 0 9 9]", "/F 4", "0 0 9 9 re S")));
+    refused("a place that said 05", &fill(&objects("[0 0 9 9]", "/F 4", "BT (05) Tj ET")), Code::ChangedForm);
+    refused("a place over the page", &fill(&objects("[0 0 595 842]", "/F 4", "")), Code::ChangedPage);
+    let hidden = objects("[0 0 9 9]", "/F 2", "BT (05) Tj ET");
+    let shown = update(&hidden.0, &[(60, &hidden.1.replace("/F 2", "/F 4"))], ROOT);
+    refused("a hidden field shown", &shown, Code::ChangedForm);
     refused(
         "a field hidden",
         &update(&file, &[(60, &one("so").replace("/F 4", "/F 6"))], ROOT),
@@ -453,6 +476,19 @@ fn eaa_and_ssa_after_certification() {
         signing.appearance = Some(pictures::covering([0.0, 0.0, 595.0, 842.0]));
         let made = make::sign(&file, &signing, World::get().seal.key(), |_| Ok(None), &Limits::default());
         assert_eq!(made.unwrap_err(), signer::Reason::of(Code::MakeCheck, "changed-page"));
+    }
+    // A picture over the text is told; one beside it is not worth a word.
+    let world = World::get();
+    let text = "BT /F 12 Tf 300 400 Td (QUYET DINH) Tj ET";
+    let content = format!("<</Length {}>>\nstream\n{text}\nendstream", text.len());
+    let file = world.sign_untimed(&update(&blank(), &[(4, &content)], ROOT), &world.leader, NOON);
+    for (place, told) in [([290.0, 390.0, 400.0, 420.0], true), ([50.0, 50.0, 150.0, 150.0], false)] {
+        let sealed = sealed(&file, place);
+        passes("a seal somewhere", &sealed);
+        let notes = pdf::read(&sealed, &Limits::default()).unwrap().notes;
+        assert_eq!(notes.iter().any(|n| n.code == Code::NoteOverContent), told, "{place:?}: {notes:?}");
+        let told_to_people = judged(&sealed).report().notes.clone();
+        assert_eq!(told_to_people, notes);
     }
     // Nobody gives himself more than the certifier gave.
     let one = certified(1);
@@ -563,6 +599,21 @@ fn bombs_and_bottomless_pits() {
             Code::PdfDepth,
         ),
         (
+            "millions of numbers",
+            update(&blank(), &[(20, &format!("[{}]", "0 ".repeat(3_000_000)))], ROOT),
+            Code::Budget,
+        ),
+        (
+            "an endless string",
+            update(&blank(), &[(20, &format!("({})", "0".repeat(20_000_000)))], ROOT),
+            Code::Budget,
+        ),
+        (
+            "endless digits",
+            update(&blank(), &[(20, &format!("<{}>", "0".repeat(40_000_000)))], ROOT),
+            Code::Budget,
+        ),
+        (
             "hundreds of empty revisions",
             (0..400).fold(blank(), |f, _| update(&f, &[(20, "null")], ROOT)),
             Code::Budget,
@@ -668,6 +719,11 @@ fn shadow_preparation_is_noticed_at_intake() {
                 (22, form("BT (1) Tj (000) Tj ET", "")),
             ],
             None,
+        ),
+        (
+            "a field that shows a value it has not",
+            vec![(1, fields("20 0 R")), (20, text("a", "", "22")), (22, form("BT (05) Tj ET", ""))],
+            Some(Code::NoteValueDiffers),
         ),
         (
             "a field that shows another value",

@@ -76,6 +76,22 @@ fn d34_the_clock_five_and_twenty_years_on() {
 }
 
 #[test]
+fn d27_what_the_installation_tolerates_goes_into_the_bundle() {
+    let world = World::get();
+    let file = world.sign(&blank(), &world.leader, NOON);
+    // Lists of eight days ago, good for seven.
+    let stale = world.evidence(NOON - 8 * DAY);
+    let mut policy = world.policy();
+    for (grace, verdict) in [(0, Verdict::Indeterminate), (3 * DAY, Verdict::Valid)] {
+        policy.certificate_limits.revocation_grace_seconds = grace;
+        let judged = judge(file.clone(), &policy, &stale, at(NOON + 180));
+        assert_eq!(judged.verdict(), verdict, "{}", line(&judged));
+        let bundle = Bundle::new(&input(&file), &judged, &policy, &stale).unwrap();
+        assert_eq!(reread(&bundle).rejudge(input(&file)).unwrap().verdict(), verdict);
+    }
+}
+
+#[test]
 fn d31_a_bundle_holds_what_the_judgement_rests_on_and_no_more() {
     let world = World::get();
     let both = world.sign(&world.sign(&blank(), &world.leader, NOON), &world.seal, NOON + 60);
@@ -113,6 +129,14 @@ fn d31_a_bundle_can_be_stamped_and_bent_ones_are_refused() {
     let read = reread(&bundle);
     assert_eq!(read.timestamps(), std::slice::from_ref(&token));
     assert!(read.rejudge(input(&file)).is_ok_and(|again| again.verdict() == Verdict::Valid));
+    let (trust, now) = (world.policy().trust, at(NOON + DAY));
+    assert!(read.is_stamped(&trust, now, &limits));
+    assert!(!read.is_stamped(&Policy::default().trust, now, &limits), "by nobody we trust");
+    // A stamp of next week does not prove that the judgement is of today.
+    let (_, mut late) = self::bundle(world, &file, &Evidence::default(), NOON + 180);
+    assert!(!late.is_stamped(&trust, now, &limits));
+    late.add_timestamp(&world.token(&late.timestamp_request(7), NOON + 7 * DAY), &limits).unwrap();
+    assert!(!late.is_stamped(&trust, at(NOON + 8 * DAY), &limits));
 
     let other = world.token(&signer::tst::Request::over(b"something else", 6), NOON + 240);
     assert_eq!(bundle.add_timestamp(&other, &limits).unwrap_err().code, Code::TimestampImprint);

@@ -81,7 +81,7 @@ fn openssl_verify(file: &[u8], content: Option<&[u8]>, options: &[&str]) -> (boo
 #[test]
 fn d12_every_kind_of_key_signs_files_and_openssl_agrees() {
     let world = World::get();
-    let sizes = [Size::Rsa2048, Size::P256, Size::P384, Size::Ed25519];
+    let sizes = [Size::Rsa2048, Size::P256, Size::P384, Size::P521, Size::Ed25519];
     let mut rows: Vec<(Key, Scheme)> = Vec::new();
     for size in sizes {
         let key = Key::generate(size).unwrap();

@@ -274,8 +274,28 @@ fn encrypted_mail_says_nothing() {
         "openssl",
         &["cms", "-encrypt", "-in", &letter, "-from", "a@thunghiem.gov.vn", "-out", &out, &leader],
     );
-    let verdict = World::get().judge_file(&std::fs::read(out).unwrap(), None);
+    let verdict = World::get().judge_file(&std::fs::read(&out).unwrap(), None);
     assert_eq!((verdict.verdict(), codes(&verdict)), (Verdict::Indeterminate, vec![Code::Encrypted]));
+    let pgp = judged("From: a@thunghiem.gov.vn\r\nContent-Type: multipart/encrypted; boundary=x\r\n\r\n");
+    assert_eq!((pgp.verdict(), codes(&pgp)), (Verdict::Indeterminate, vec![Code::Encrypted]));
+    // Certificates sent for others to encrypt with; and what is compressed may be signed inside.
+    let mail = |kind: &str, der: &[u8]| {
+        let body = base64(der);
+        judged(&format!(
+            "From: a@thunghiem.gov.vn\r\nContent-Type: application/pkcs7-mime; smime-type={kind}\r\n\
+             Content-Transfer-Encoding: base64\r\n\r\n{body}\r\n"
+        ))
+    };
+    check("openssl", &["crl2pkcs7", "-nocrl", "-certfile", &leader, "-outform", "DER", "-out", &out]);
+    let verdict = mail("certs-only", &std::fs::read(&out).unwrap());
+    assert_eq!((verdict.verdict(), codes(&verdict)), (Verdict::Invalid, vec![Code::CertificatesOnly]));
+    let compressed = [0x30, 0x0f, 6, 11, 42, 134, 72, 134, 247, 13, 1, 9, 16, 1, 9, 0xa0, 0];
+    let verdict = mail("compressed-data", &compressed);
+    assert_eq!((verdict.verdict(), codes(&verdict)), (Verdict::Indeterminate, vec![Code::FormatUnsupported]));
+}
+
+fn base64(bytes: &[u8]) -> String {
+    openssl::base64::encode_block(bytes)
 }
 
 #[test]

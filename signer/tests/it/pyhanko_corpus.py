@@ -466,6 +466,20 @@ row("x509-rsa-sha1", "pdf-subfilter-weak", lambda: by_hand(plain, "adbe.x509.rsa
 row("hybrid-updated", B, lambda: by_hand(by_hand(write_hybrid(base()), DETACHED, general(True)), DETACHED, general(True), hybrid=True))
 
 
+def late_hybrid():
+    """The signed revision names a second table that is written after it was signed."""
+    def signed(at):
+        file = write_table(base()).replace(b"/Root 1 0 R", b"/XRefStm %010d/Root 1 0 R" % at)
+        return by_hand(file, DETACHED, general(True))
+    at = len(signed(0))
+    row = b"\x01" + (at + 200).to_bytes(4, "big") + b"\x00"
+    hidden = stream(row, "/Type/XRef/Size 60/W[1 4 1]/Index[59 1]/Root 1 0 R")
+    return raw(signed(at), {50: hidden}, "/Info 6 0 R")
+
+
+row("hybrid-written-later", "pdf-revision", late_hybrid)
+
+
 def in_structure(data):
     """The widget gets its place in the structure tree, as Acrobat does it."""
     def extra(first):

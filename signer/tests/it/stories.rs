@@ -320,7 +320,7 @@ fn other_formats_are_refused_by_name() {
 #[test]
 fn d12_every_kind_of_key_signs_and_stamps() {
     let world = World::get();
-    let sizes = [Size::Rsa2048, Size::Rsa3072, Size::P256, Size::P384, Size::Ed25519];
+    let sizes = [Size::Rsa2048, Size::Rsa3072, Size::P256, Size::P384, Size::P521, Size::Ed25519];
     let mut rows: Vec<(Key, Scheme)> = sizes
         .into_iter()
         .map(|size| {

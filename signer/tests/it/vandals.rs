@@ -264,7 +264,13 @@ fn d12_d29_3_weak_algorithms_are_weak() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let rsa = |bits: u32| openssl::pkey::PKey::from_rsa(openssl::rsa::Rsa::generate(bits).unwrap()).unwrap();
-    for (bits, digest, code) in [(1024, "sha256", Code::WeakKey), (2048, "sha1", Code::WeakDigest)] {
+    for (bits, digest, code, rule) in [
+        (1024, "sha256", Code::WeakKey, "D12"),
+        (2048, "sha1", Code::WeakDigest, "D29"),
+        (2048, "md5", Code::WeakDigest, "D29"),
+        // Anybody can factor this one: such a signature is not even weak.
+        (512, "sha256", Code::CmsAlgorithm, "D12"),
+    ] {
         let key = rsa(bits);
         let public = certs::keys::PublicKey::from_spki(&key.public_key_to_der().unwrap()).unwrap();
         let name = world.leader.certificate().subject();
@@ -298,10 +304,12 @@ fn d12_d29_3_weak_algorithms_are_weak() {
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let file = prepared.embed(&std::fs::read(path("cms")).unwrap()).unwrap();
         let judged = judged(&file);
-        assert_eq!(judged.class(), Class::Weak, "{bits} {digest}: {}", line(&judged));
+        let class = if bits < 1024 { Class::Invalid(code) } else { Class::Weak };
+        assert_eq!(judged.class(), class, "{bits} {digest}: {}", line(&judged));
         assert_eq!(judged.verdict(), Verdict::Indeterminate);
-        let codes: Vec<_> = judged.report().signatures[0].reasons.iter().map(|r| r.code).collect();
-        assert_eq!(codes, [code]);
+        let reasons = &judged.report().signatures[0].reasons;
+        let told: Vec<_> = reasons.iter().map(|r| (r.code, r.detail.as_deref())).collect();
+        assert_eq!(told, [(code, Some(rule))], "{bits} {digest}");
     }
 }
 

@@ -1,163 +1,63 @@
 //! A small world of trust: a root, an issuing authority, a leader, an agency, a timestamp authority, and a stranger's
 //! hierarchy beside it. Made once for all tests.
 
-use certs::algorithm::Digest;
-use certs::issue::{self, Authority, CrlDraft, Draft, OcspAnswer, OcspDraft, Subject, Validity};
-use certs::keys::{Key, Scheme, Size};
-use certs::revocation::{
-    CertId, Crl, OcspResponse, OcspStatus, RevocationFacts, RevocationReason, RevokedEntry,
-};
-use certs::trust::{Anchor, Hierarchy, Purpose, TrustStore};
-use certs::{Certificate, Serial};
+use certs::issue::{Authority, world};
+use certs::keys::Scheme;
+use certs::revocation::{Crl, OcspResponse, OcspStatus};
+use certs::trust::{Hierarchy, Purpose};
 use mail::Timestamp;
 use signer::make::{self, CmsSigning, MailDraft, MailForm, Signing};
 use signer::{Evidence, Input, Judged, Limits, Policy, judge, tst};
+use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 /// 2026-11-22T01:00:00Z: the day the tests play on.
 pub(crate) const NOON: i64 = 1_795_309_200;
 /// One day in seconds.
-pub(crate) const DAY: i64 = 86_400;
+pub(crate) const DAY: i64 = world::DAY;
 /// One year in seconds.
-pub(crate) const YEAR: i64 = 365 * DAY;
+pub(crate) const YEAR: i64 = world::YEAR;
 
-pub(crate) struct World {
-    pub(crate) root: Authority,
-    pub(crate) ca: Authority,
-    pub(crate) leader: Authority,
-    pub(crate) seal: Authority,
-    pub(crate) tsa: Authority,
-    pub(crate) responder: Authority,
-    /// Signs well, but its root is nobody's friend.
-    pub(crate) stranger_root: Authority,
-    pub(crate) stranger: Authority,
+/// The world of all rooms, and what documents need in it.
+pub(crate) struct World(world::World);
+
+impl Deref for World {
+    type Target = world::World;
+
+    fn deref(&self) -> &world::World {
+        &self.0
+    }
 }
 
 pub(crate) fn at(secs: i64) -> Timestamp {
     Timestamp::from_secs(secs)
 }
 
-fn subject(name: &str, uid: Option<&str>) -> certs::Name {
-    let subject = Subject::vietnamese("UBND TỈNH THỬ NGHIỆM", name);
-    match uid {
-        Some(uid) => subject.user_id(uid),
-        None => subject,
-    }
-    .name()
-    .unwrap()
-}
-
 impl World {
     pub(crate) fn get() -> &'static World {
         static WORLD: OnceLock<World> = OnceLock::new();
-        WORLD.get_or_init(World::new)
-    }
-
-    fn new() -> Self {
-        let long = Validity { from: NOON - 5 * YEAR, until: NOON + 20 * YEAR };
-        let usual = Validity { from: NOON - YEAR, until: NOON + 2 * YEAR };
-        let key = |size| Key::generate(size).unwrap();
-        let serial = Serial::from_u64;
-        let root_of = |name: &str, n: u64| {
-            let key = key(Size::P256);
-            let certificate =
-                issue::root(&subject(name, None), key.public(), serial(n), long).self_signed(&key).unwrap();
-            Authority::new(certificate, key).unwrap()
-        };
-        let root = root_of("Gốc thử nghiệm", 1);
-        let stranger_root = root_of("Gốc lạ", 900);
-        let made = |draft: &dyn Fn(&Key) -> Draft, size: Size, by: &Authority| {
-            let key = key(size);
-            Authority::new(draft(&key).signed_by(by).unwrap(), key).unwrap()
-        };
-        let ca = made(
-            &|k| issue::issuing_ca(&subject("CA thử nghiệm", None), k.public(), serial(2), long),
-            Size::Rsa2048,
-            &root,
-        );
-        let leader = made(
-            &|k| {
-                let name = subject("Nguyễn Văn A", Some("CCCD:001099012345"));
-                issue::leader(&name, k.public(), serial(10), usual, "a@thunghiem.gov.vn")
-            },
-            Size::Rsa2048,
-            &ca,
-        );
-        let seal = made(
-            &|k| {
-                let name = subject("Văn phòng UBND tỉnh", Some("MST:0100000000"));
-                issue::agency_seal(&name, k.public(), serial(11), usual, "vp@thunghiem.gov.vn")
-            },
-            Size::P256,
-            &ca,
-        );
-        let tsa = made(
-            &|k| issue::timestamp_authority(&subject("TSA thử nghiệm", None), k.public(), serial(12), long),
-            Size::Rsa2048,
-            &ca,
-        );
-        let responder = made(
-            &|k| issue::ocsp_responder(&subject("OCSP thử nghiệm", None), k.public(), serial(13), long),
-            Size::P256,
-            &ca,
-        );
-        let stranger = made(
-            &|k| {
-                let name = subject("Người lạ", Some("CCCD:009"));
-                issue::leader(&name, k.public(), serial(901), usual, "la@example.vn")
-            },
-            Size::P256,
-            &stranger_root,
-        );
-        World { root, ca, leader, seal, tsa, responder, stranger_root, stranger }
+        WORLD.get_or_init(|| World(world::World::new(NOON).unwrap()))
     }
 
     /// Trusts the root for documents, mail and timestamps.
     pub(crate) fn policy(&self) -> Policy {
-        let mut trust = TrustStore::new();
-        let root = self.root.certificate();
-        let purposes = [Purpose::Document, Purpose::Timestamp, Purpose::Smime];
-        let anchor =
-            Anchor::new(root.clone(), root.sha256(), &purposes, Hierarchy::PublicService, "thử nghiệm");
-        trust.add(anchor.unwrap());
+        let trust = self.trust(&[Purpose::Document, Purpose::Timestamp, Purpose::Smime]).unwrap();
         Policy { trust, hierarchy: Some(Hierarchy::PublicService), ..Policy::default() }
-    }
-
-    pub(crate) fn chain(&self, of: &Authority) -> Vec<Certificate> {
-        vec![of.certificate().clone(), self.ca.certificate().clone()]
     }
 
     /// Lists of both authorities, issued at `time` and good for a week, with these certificates revoked.
     pub(crate) fn crls(&self, time: i64, revoked: &[(&Authority, i64)]) -> Vec<Crl> {
-        let mut draft = CrlDraft::new(time, Some(time + 7 * DAY), 1);
-        for (who, when) in revoked {
-            let facts = RevocationFacts {
-                revoked_at: *when,
-                invalid_since: None,
-                reason: RevocationReason::Superseded,
-            };
-            draft = draft.entry(RevokedEntry { serial: who.certificate().serial().clone(), facts });
-        }
-        let top = CrlDraft::new(time, Some(time + 7 * DAY), 1);
-        vec![draft.signed_by(&self.ca).unwrap(), top.signed_by(&self.root).unwrap()]
+        self.0.crls(time, revoked).unwrap()
     }
 
     /// An OCSP answer about one of the authority's certificates.
     pub(crate) fn ocsp(&self, who: &Authority, status: OcspStatus, time: i64) -> OcspResponse {
-        let id = CertId::new(who.certificate(), self.ca.certificate(), Digest::Sha1);
-        OcspDraft::new(time)
-            .answer(OcspAnswer { id, status, this_update: time, next_update: Some(time + DAY) })
-            .signed_by(&self.responder)
-            .unwrap()
+        self.0.ocsp(who, status, time).unwrap()
     }
 
     /// Everything known good at a moment.
     pub(crate) fn evidence(&self, time: i64) -> Evidence {
-        Evidence {
-            certificates: vec![self.ca.certificate().clone()],
-            crls: self.crls(time, &[]),
-            ocsp: vec![],
-        }
+        self.0.evidence(time).unwrap()
     }
 
     /// What the timestamp authority answers at a moment.

@@ -517,3 +517,67 @@ fn d29_2_flipped_and_truncated_at_hundreds_of_points() {
         }
     }
 }
+
+/// Pieces that mean something to a reader of XML.
+const PIECES: &[&str] = &[
+    "<",
+    ">",
+    "/>",
+    "</a>",
+    "<a>",
+    "<p:a>",
+    "&amp;",
+    "&#13;",
+    "&#x0;",
+    "]]>",
+    "<![CDATA[",
+    "<!--",
+    "-->",
+    "<?x ",
+    "?>",
+    "<!DOCTYPE a>",
+    " xmlns=''",
+    " xmlns:p='u:p'",
+    " xmlns='u:d'",
+    " xml:base='../'",
+    " xml:id='a'",
+    " Id='a'",
+    "\r",
+    "\u{FEFF}",
+    "ữ",
+    " p:a='&#10;'",
+    "URI=\"\"",
+    "URI=\"#s\"",
+    "Algorithm=\"\"",
+    "\"",
+    "'",
+    "\t",
+    "=",
+];
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig {
+        cases: 300, failure_persistence: None, ..proptest::prelude::ProptestConfig::default()
+    })]
+
+    /// What the fuzzer does all day: no piece anywhere makes the reader fall over, and every canonical form stays what it is.
+    #[test]
+    fn pieces_put_anywhere_are_survived(
+        which in 0usize..3,
+        changes in proptest::collection::vec((0.0f64..1.0, 0usize..PIECES.len(), 0usize..40), 1..6),
+    ) {
+        static FILES: std::sync::OnceLock<[Vec<u8>; 3]> = std::sync::OnceLock::new();
+        let files = FILES.get_or_init(|| {
+            let world = World::get();
+            let alice = format!("<Response>{ALICE}{}</Response>", over_alice());
+            [signed(DOCUMENT, &world.seal, NOON), signed_package(&world.seal, NOON), alice.into_bytes()]
+        });
+        let mut file = files[which].clone();
+        for (place, piece, cut) in changes {
+            let at = (place * file.len() as f64) as usize;
+            let end = (at + cut).min(file.len());
+            file.splice(at..end, PIECES[piece].bytes());
+        }
+        fuzz::xml(&file);
+    }
+}

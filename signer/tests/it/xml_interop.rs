@@ -51,6 +51,39 @@ fn xmlsec1_accepts_what_we_sign_and_refuses_what_was_changed() {
     }
 }
 
+/// ECDSA goes from DER to `r || s` and back, P-521 with its odd 66 bytes too.
+#[test]
+fn d12_every_kind_of_key_signs_xml_and_xmlsec1_agrees() {
+    use certs::issue::{self, Validity, world};
+    use certs::keys::{Scheme, Size};
+    let world = World::get();
+    let sizes = [Size::Rsa2048, Size::P256, Size::P384, Size::P521, Size::Ed25519];
+    for (number, size) in (400..).zip(sizes) {
+        let key = world::key(size, "xml").unwrap();
+        let validity = Validity { from: NOON - DAY, until: NOON + 365 * DAY };
+        let (name, serial) = (world.leader.certificate().subject(), certs::Serial::from_u64(number));
+        let draft = issue::leader(name, key.public(), serial, validity, "a@thunghiem.gov.vn");
+        let who = Authority::new(draft.signed_by(&world.ca).unwrap(), key).unwrap();
+        for scheme in Scheme::ALL.into_iter().filter(|scheme| scheme.fits(who.key().kind())) {
+            let plain = make::Signing::plain(world.chain(&who), scheme);
+            let prepared = make::enveloped(DOCUMENT.as_bytes(), &plain, &Limits::default()).unwrap();
+            let file = make::sign(prepared, who.key(), |_| Ok(None)).unwrap();
+            assert_eq!(
+                verdict(&file).class(),
+                Class::ValidNoTimestamp,
+                "{scheme:?}: {}",
+                line(&verdict(&file))
+            );
+            // xmlsec1 1.2 knows neither EdDSA nor PSS.
+            use Scheme::{Ed25519, RsaPssSha256, RsaPssSha384, RsaPssSha512};
+            if !matches!(scheme, Ed25519 | RsaPssSha256 | RsaPssSha384 | RsaPssSha512) {
+                let (good, text) = xmlsec_verify(&write(&format!("kind-{scheme:?}.xml"), &file), &[]);
+                assert!(good, "{scheme:?} {text}");
+            }
+        }
+    }
+}
+
 #[test]
 fn xmlsec1_agrees_on_the_parts_of_a_package() {
     let world = World::get();

@@ -5,7 +5,7 @@ use store::{DeliveryFilter, DeliveryState, DocumentKind, Error, NewDelivery, New
 
 use crate::house::{House, NOW, agency, agency_id, read, stories, write};
 
-async fn document(house: &House, id: u8, package: &[u8]) -> NewDocument {
+pub(crate) async fn document(house: &House, id: u8, package: &[u8]) -> NewDocument {
     NewDocument {
         document_id: DocumentId::from_bytes([id; 16]),
         agency_id: agency_id(1),
@@ -50,7 +50,7 @@ fn filter(system: &str) -> DeliveryFilter {
     }
 }
 
-async fn accept(house: &House, new: NewDocument, to: Vec<NewDelivery>) -> Result<(), Error> {
+pub(crate) async fn accept(house: &House, new: NewDocument, to: Vec<NewDelivery>) -> Result<(), Error> {
     house
         .store
         .write("accept", (new, to), |tx, (new, to)| {

@@ -8,6 +8,7 @@ mod house;
 mod blobs;
 mod documents;
 mod emails;
+mod files;
 mod ledger;
 mod outbox;
 mod people;

@@ -9,6 +9,7 @@ use crate::on_both_engines;
 
 on_both_engines! {
     anybody_can_check_a_document => anybody_can_check_a_document,
+    what_cannot_be_checked_is_told => what_cannot_be_checked_is_told,
 }
 
 /// Chooses a file on the public page and presses the button; answers the word in large letters.
@@ -63,10 +64,22 @@ async fn anybody_can_check_a_document(engine: Engine) {
     assert_eq!(checked(&browser, &program, &good.path, "vi").await, "Hợp lệ");
     assert!(browser.text("main").await.contains("không có nghĩa là văn bản giả"));
     assert!(browser.text("#main .verdict").await.contains("Nguyễn Văn Giám"));
+    // The directory says whose certificates these are.
+    let agency = format!("{} ({from})", first.name);
+    assert_eq!(browser.text("main").await.matches(&agency).count(), 2, "{agency}");
     is_tidy(&browser).await;
     browser.picture("kiem-tra-hop-le", 900).await;
     browser.picture("kiem-tra-hop-le-dien-thoai", 360).await;
     is_tidy(&browser).await;
+
+    // On paper everything stands open, and nothing but the result is printed.
+    let paper = browser.paper("kiem-tra-hop-le").await;
+    let text = std::process::Command::new("pdftotext").arg(&paper).arg("-").output().expect("pdftotext runs");
+    let text = String::from_utf8_lossy(&text.stdout).into_owned();
+    for words in ["Hợp lệ", "Nguyễn Văn Giám", "Dấu vân tay SHA-256", "TOTAL-PASSED"] {
+        assert!(text.contains(words), "{words} is not on paper: {text}");
+    }
+    assert!(!text.contains("Kiểm tra tệp khác") && !text.contains("English"), "{text}");
 
     // Invalid: one byte is another.
     assert_eq!(checked(&browser, &program, &good.flipped().path, "vi").await, "Không hợp lệ");
@@ -130,6 +143,32 @@ async fn evidence_judges_again(program: &Program, doc_id: &str, file: &Path) {
     assert_eq!(told.status.code(), Some(0), "{}", String::from_utf8_lossy(&told.stderr));
     let page = std::fs::read_to_string(page).unwrap();
     assert!(page.contains("Hợp lệ") && !page.contains("<script"));
+    assert!(
+        String::from_utf8_lossy(&told.stderr).contains("chỉ tin gói lấy từ nơi lưu trữ"),
+        "nobody stamped it"
+    );
+    // One made on the command line, stamped: nothing is left to say.
+    let own = program.data.join("bang-chung-rieng.json");
+    let own = own.to_str().unwrap();
+    let tsa = format!("http://127.0.0.1:{}/demo/tsa", program.ports.http);
+    program.must(&["verify", file, "--bundle", own, "--tsa", &tsa]).await;
+    let root_file = root.to_str().unwrap();
+    let again = tests::run(&[
+        "--config",
+        "/nonexistent",
+        "verify",
+        file,
+        "--with",
+        own,
+        "--trust",
+        root_file,
+        "--json",
+    ])
+    .await;
+    let said = String::from_utf8_lossy(&again.stderr).into_owned();
+    assert!(again.status.success() && said.is_empty(), "{said}");
+    let report: Value = serde_json::from_slice(&again.stdout).unwrap();
+    assert_eq!(report["verdict"], "valid");
     // Under anchors that nobody here has confirmed it proves nothing.
     let alone = tests::run(&["--config", "/nonexistent", "verify", file, "--with", bundle]).await;
     assert_eq!(alone.status.code(), Some(2), "{}", String::from_utf8_lossy(&alone.stdout));
@@ -162,4 +201,81 @@ async fn recall(program: &Program, package: &[u8], from: &str, to: &str) -> Vec<
     ];
     program.must(&arguments).await;
     std::fs::read(&out).expect("a package")
+}
+
+/// A form as a browser sends it, with one file.
+fn form(file: &[u8]) -> Vec<u8> {
+    let head = "--line\r\nContent-Disposition: form-data; name=\"document\"; filename=\"a.pdf\"\r\n\r\n";
+    [head.as_bytes(), file, b"\r\n--line--\r\n"].concat()
+}
+
+/// Sends a body to the public page, as somebody behind the front at this address.
+async fn sent(
+    program: &Program,
+    from: &str,
+    accept: &str,
+    kind: &str,
+    body: Vec<u8>,
+) -> (u16, String, String) {
+    let request = program.web_client().post(program.https("/kiem-tra"));
+    let request =
+        request.header("x-forwarded-for", from).header("accept", accept).header("content-type", kind);
+    let answer = request.body(body).send().await.expect("an answer");
+    let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+    assert!(header("set-cookie").is_none());
+    assert_eq!(header("cache-control").as_deref(), Some("no-store"));
+    let policy = header("content-security-policy").unwrap();
+    assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+    let retry = header("retry-after").unwrap_or_default();
+    (answer.status().as_u16(), retry, answer.text().await.expect("a text"))
+}
+
+async fn what_cannot_be_checked_is_told(engine: Engine) {
+    let program = Program::demo(engine).await;
+    const FORM: &str = "multipart/form-data; boundary=line";
+    let mut image = b"\x89PNG\r\n\x1a\n".to_vec();
+    image.resize(4000, 7);
+    let large = vec![b'%'; 26 * 1024 * 1024];
+    let cut = form(b"%PDF-1.7").split_last().unwrap().1[..60].to_vec();
+    let rows: [(&str, &str, Vec<u8>, u16, &str); 6] = [
+        ("not a form", "text/plain", b"hello".to_vec(), 400, "check.no-form"),
+        ("cut short", FORM, cut, 400, "check.no-form"),
+        ("empty", FORM, form(b""), 400, "check.no-file"),
+        ("too large", FORM, form(&large), 413, "check.too-large"),
+        ("a picture", FORM, form(&image), 415, "check.wrong-type"),
+        ("a broken PDF", FORM, form(b"%PDF-1.7 and no more"), 200, "pdf-"),
+    ];
+    for (name, kind, body, status, code) in rows {
+        let (answered, _, page) = sent(&program, "192.0.2.1", "text/html", kind, body.clone()).await;
+        assert_eq!(answered, status, "{name}: {page}");
+        assert!(page.contains(code) && page.contains("<html lang=\"vi\">"), "{name}: {page}");
+        let (answered, _, json) = sent(&program, "192.0.2.2", "application/json", kind, body).await;
+        let json: Value = serde_json::from_str(&json).expect("JSON when JSON is asked for");
+        assert_eq!(answered, status, "{name}");
+        match status {
+            200 => {
+                assert_eq!(json["verdict"], "invalid");
+                assert_eq!(json["registry"]["standing"], "unknown");
+            }
+            _ => assert_eq!(json["type"], format!("urn:congvan:problem:{code}")),
+        }
+    }
+    let (status, _, json) = sent(&program, "192.0.2.3", "application/json", FORM, form(b"{}")).await;
+    assert!(status == 200 && json.contains("cannot-tell") && json.contains("receipt.format"), "{json}");
+
+    // One address has its share; others do not suffer.
+    let mut refused = None;
+    for _ in 0..30 {
+        let (status, retry, page) = sent(&program, "198.51.100.7", "text/html", FORM, form(&image)).await;
+        if status == 429 {
+            refused = Some((retry, page));
+            break;
+        }
+    }
+    let (retry, page) = refused.expect("thirty checks at once are too many");
+    assert!(
+        retry.parse::<u64>().is_ok_and(|seconds| seconds >= 1) && page.contains("check.too-often"),
+        "{page}"
+    );
+    assert_eq!(sent(&program, "198.51.100.8", "text/html", FORM, form(&image)).await.0, 415);
 }

@@ -4,6 +4,7 @@
 mod check;
 mod crash;
 mod documents;
+mod hostile;
 mod keys;
 mod mail;
 mod proof;

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use mail::Timestamp;
-use registry::known::Known;
+use registry::known::{Holder, Known};
 use registry::receipt::{Act, Verdict};
 use signer::page::{self, Extra, Headline, Lang, escape, moment, shown};
 use signer::{Arrival, Judged};
@@ -16,6 +16,8 @@ pub struct Checked<'a> {
     pub judged: &'a Judged,
     /// What the registry of this installation knows of the file; `None`: it could not be asked.
     pub known: Option<&'a Known>,
+    /// Whose certificates its signers' are, as registered here.
+    pub holders: &'a [Holder],
     /// What the file was called.
     pub file_name: Option<String>,
 }
@@ -28,6 +30,7 @@ pub fn result(lang: Lang, checked: &Checked<'_>) -> String {
         banner: checked.known.map(|known| banner(lang, known)).unwrap_or_default(),
         note: known_note(lang, checked.known),
         file_name: checked.file_name.clone().filter(|name| !name.is_empty()),
+        registered: checked.holders.iter().map(|h| (h.fingerprint.clone(), h.agency.clone())).collect(),
         is_open: false,
         // How the copy in hand came is not known here; the page says so beside the answer.
         legal: has_signatures.then(|| checked.judged.legal_value(Arrival::Exchange)),

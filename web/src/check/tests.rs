@@ -21,7 +21,12 @@ fn every_page(lang: Lang) -> Vec<String> {
         .map(|known| {
             result(
                 lang,
-                &Checked { judged: &judged, known: known.as_ref(), file_name: Some(hostile.clone()) },
+                &Checked {
+                    judged: &judged,
+                    known: known.as_ref(),
+                    holders: &[],
+                    file_name: Some(hostile.clone()),
+                },
             )
         })
         .collect();
@@ -83,8 +88,9 @@ fn every_page_says_its_language_once_and_has_one_main_heading_and_labels() {
 #[test]
 fn a_recalled_or_replaced_document_is_told_before_the_verdict() {
     let judged = paper();
-    let page =
-        |known: &Known| result(Lang::Vi, &Checked { judged: &judged, known: Some(known), file_name: None });
+    let page = |known: &Known| {
+        result(Lang::Vi, &Checked { judged: &judged, known: Some(known), holders: &[], file_name: None })
+    };
     let at = |page: &str, text: &str| page.find(text).unwrap_or_else(|| panic!("{text} is not in {page}"));
     let recalled = page(&Known::Recalled { at: AT });
     assert!(at(&recalled, ">Đã thu hồi<") < at(&recalled, "id=\"verdict\""));

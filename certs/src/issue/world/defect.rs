@@ -1,14 +1,14 @@
 //! Every defect on demand: one thing wrong, everything else in order.
 
-use super::{DAY, YEAR, entry, key, rsa_key, subject, trust};
+use super::statements::{answers, lister, lists};
+use super::{DAY, YEAR, key, rsa_key, subject, trust};
 use crate::algorithm::{Digest, SignatureAlgorithm};
 use crate::der::{Oid, Tag, Writer};
 use crate::extensions::NameConstraints;
-use crate::issue::{self, Authority, CrlDraft, Draft, OcspAnswer, OcspDraft, Usage, Validity};
+use crate::issue::{self, Authority, CrlDraft, Draft, Usage, Validity};
 use crate::keys::{Key, PublicKey, Size};
 use crate::name::{GeneralName, Name};
 use crate::path::{Evidence, PathVerdict, Question, judge};
-use crate::revocation::{CertId, Crl, OcspResponse, OcspStatus, RevocationFacts, RevocationReason};
 use crate::trust::{Purpose, TrustStore};
 use crate::{Certificate, Error, Limits, Serial, oids};
 
@@ -104,6 +104,20 @@ defects! {
     CrlUnknownCritical,
     /// The issuer's key may not sign lists.
     IssuerMayNotSignCrls,
+    /// Good on the complete list, revoked on the delta since.
+    DeltaRevoked,
+    /// A delta without the complete list it builds on.
+    DeltaAlone,
+    /// The list is about another partition.
+    OtherPartition,
+    /// Revoked on the list of its own partition.
+    PartitionRevoked,
+    /// The list is about some reasons only.
+    SomeReasons,
+    /// Revoked on a list that another authority signs, as the certificate says.
+    IndirectRevoked,
+    /// A list that another authority signs, of whom the certificate says nothing.
+    IndirectStranger,
     /// A responder says it is revoked.
     OcspRevoked,
     /// A responder does not know it.
@@ -266,6 +280,11 @@ impl Plan {
             Defect::DuplicateExtension => self.leaf(|d| d.duplicate(oids::KEY_USAGE)),
             Defect::DamagedExtension => self.leaf(|d| d.extension(oids::KEY_USAGE, true, vec![4, 0])),
             Defect::IssuerVersion1 => self.ca(Draft::version_one),
+            Defect::OtherPartition | Defect::PartitionRevoked => self.leaf(|d| d.crl_urls(&[PARTITION])),
+            Defect::IndirectRevoked => {
+                let lister = subject(LISTER, None)?;
+                self.leaf(|d| d.crl_of(&lister, &[]))
+            }
             Defect::TsaNotCritical => self.leaf(|d| d.extended_key_usage(&[oids::TIME_STAMPING], false)),
             Defect::TsaForMore => {
                 self.leaf(|d| d.extended_key_usage(&[oids::TIME_STAMPING, oids::CLIENT_AUTH], true))
@@ -304,6 +323,9 @@ impl Plan {
         };
         let leaf = Authority::new(leaf, self.leaf_key)?;
         let mut evidence = Evidence::default();
+        if matches!(defect, Some(Defect::IndirectRevoked | Defect::IndirectStranger)) {
+            evidence.certificates.push(lister(&root, at)?.certificate().clone());
+        }
         if defect != Some(Defect::IssuerMissing) {
             evidence.certificates.push(ca.certificate().clone());
         }
@@ -328,8 +350,13 @@ impl Plan {
     }
 }
 
+/// Where the leaf's partition of the list is published.
+pub(super) const PARTITION: &str = "http://crl.example.vn/1.crl";
+/// Who lists others' certificates.
+pub(super) const LISTER: &str = "Danh sách thu hồi";
+
 /// A policy and an extension nobody here knows: an arc kept free for documentation (RFC 5612).
-const ELSEWHERE: Oid = Oid::new(&[1, 3, 6, 1, 4, 1, 32473, 2]);
+pub(super) const ELSEWHERE: Oid = Oid::new(&[1, 3, 6, 1, 4, 1, 32473, 2]);
 
 /// An authority that allows no other below it.
 fn narrow(root: &Authority, at: i64) -> Result<Authority, Error> {
@@ -337,96 +364,4 @@ fn narrow(root: &Authority, at: i64) -> Result<Authority, Error> {
     let long = Validity { from: at - 5 * YEAR, until: at + 20 * YEAR };
     let draft = issue::issuing_ca(&subject("CA giữa", None)?, key.public(), Serial::from_u64(3), long);
     Authority::new(draft.signed_by(root)?, key)
-}
-
-/// What the lists say. The root's is always in order; where OCSP is asked, the issuer has none.
-fn lists(
-    defect: Option<Defect>,
-    root: &Authority,
-    ca: &Authority,
-    leaf: &Authority,
-    at: i64,
-) -> Result<Vec<Crl>, Error> {
-    let fresh = || CrlDraft::new(at - 60, Some(at + DAY), 7);
-    let superseded = RevocationReason::Superseded;
-    let mut top = fresh();
-    if defect == Some(Defect::IssuerRevoked) {
-        top = top.entry(entry(ca, at - DAY, RevocationReason::CaCompromise));
-    }
-    let list = match defect {
-        Some(Defect::RevokedBefore) => fresh().entry(entry(leaf, at - DAY, superseded)),
-        Some(Defect::RevokedAfter) => {
-            CrlDraft::new(at + 2 * DAY, Some(at + 9 * DAY), 7).entry(entry(leaf, at + DAY, superseded))
-        }
-        Some(Defect::Suspended) => fresh().entry(entry(leaf, at - DAY, RevocationReason::CertificateHold)),
-        Some(Defect::StaleCrl) => CrlDraft::new(at - 9 * DAY, Some(at - 2 * DAY), 7),
-        Some(Defect::FutureCrl) => CrlDraft::new(at + DAY, Some(at + 2 * DAY), 7),
-        Some(Defect::CrlForAuthorities) => {
-            let scope = Writer::build(|w| {
-                w.sequence(|w| w.element(Tag::context(2), false, &[0xFF]));
-            });
-            fresh().extension(oids::ISSUING_DISTRIBUTION_POINT, true, scope)
-        }
-        Some(Defect::CrlUnknownCritical) => fresh().extension(ELSEWHERE, true, vec![5, 0]),
-        Some(defect) if defect == Defect::NoEvidence || asks_ocsp(defect) => {
-            return Ok(vec![top.signed_by(root)?]);
-        }
-        _ => fresh(),
-    };
-    let mut list = list.signed_by(ca)?;
-    if defect == Some(Defect::BadCrlSignature) {
-        let mut der = list.der().to_vec();
-        if let Some(last) = der.last_mut() {
-            *last ^= 1;
-        }
-        list = Crl::from_der(&der, &Limits::default())?;
-    }
-    Ok(vec![top.signed_by(root)?, list])
-}
-
-fn asks_ocsp(defect: Defect) -> bool {
-    matches!(
-        defect,
-        Defect::OcspRevoked
-            | Defect::OcspUnknown
-            | Defect::OcspStale
-            | Defect::OcspWrongResponder
-            | Defect::OcspResponderWithoutUsage
-            | Defect::OcspResponderExpired
-            | Defect::OcspOther
-    )
-}
-
-fn answers(
-    defect: Option<Defect>,
-    root: &Authority,
-    ca: &Authority,
-    leaf: &Authority,
-    at: i64,
-) -> Result<Vec<OcspResponse>, Error> {
-    let Some(defect) = defect.filter(|defect| asks_ocsp(*defect)) else { return Ok(Vec::new()) };
-    let key = key(Size::P256, "case responder")?;
-    let life = Validity { from: at - YEAR, until: at + YEAR };
-    let draft = issue::ocsp_responder(&subject("OCSP", None)?, key.public(), Serial::from_u64(20), life);
-    let draft = match defect {
-        Defect::OcspResponderWithoutUsage => draft.without(oids::EXTENDED_KEY_USAGE),
-        Defect::OcspResponderExpired => draft.valid(at - YEAR, at - DAY),
-        _ => draft,
-    };
-    let issuer = if defect == Defect::OcspWrongResponder { root } else { ca };
-    let responder = Authority::new(draft.signed_by(issuer)?, key)?;
-    let status = match defect {
-        Defect::OcspRevoked => OcspStatus::Revoked(RevocationFacts {
-            revoked_at: at - DAY,
-            invalid_since: None,
-            reason: RevocationReason::KeyCompromise,
-        }),
-        Defect::OcspUnknown => OcspStatus::Unknown,
-        _ => OcspStatus::Good,
-    };
-    let about = if defect == Defect::OcspOther { &responder } else { leaf };
-    let id = CertId::new(about.certificate(), ca.certificate(), Digest::Sha1);
-    let time = if defect == Defect::OcspStale { at - 9 * DAY } else { at - 60 };
-    let answer = OcspAnswer { id, status, this_update: time, next_update: Some(time + DAY) };
-    Ok(vec![OcspDraft::new(time).answer(answer).signed_by(&responder)?])
 }

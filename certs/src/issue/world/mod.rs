@@ -6,6 +6,7 @@
 //! certifies anybody.
 
 mod defect;
+mod statements;
 
 pub use defect::{Case, Defect};
 
@@ -60,6 +61,8 @@ pub struct World {
     pub leader: Authority,
     /// An agency.
     pub seal: Authority,
+    /// Another agency.
+    pub other_seal: Authority,
     /// A timestamp authority.
     pub tsa: Authority,
     /// A delegated OCSP responder.
@@ -119,10 +122,12 @@ impl World {
             .made(&|name, key, serial, life| issuing_ca(name, key.public(), serial, life), Some(&root))?;
         let person = Some("CCCD:001099012345");
         let leader = who("leader", rsa, "Nguyễn Văn A", person, 10, usual).made(a_leader, Some(&ca))?;
-        let seal = who("seal", curve, "Văn phòng UBND tỉnh", Some("MST:0100000000"), 11, usual).made(
-            &|name, key, serial, life| agency_seal(name, key.public(), serial, life, "vp@thunghiem.gov.vn"),
-            Some(&ca),
-        )?;
+        let a_seal: Profile<'_> =
+            &|name, key, serial, life| agency_seal(name, key.public(), serial, life, "vp@thunghiem.gov.vn");
+        let seal = who("seal", curve, "Văn phòng UBND tỉnh", Some("MST:0100000000"), 11, usual)
+            .made(a_seal, Some(&ca))?;
+        let other_seal = who("other seal", curve, "Sở Thử nghiệm", Some("MST:0100000001"), 15, usual)
+            .made(a_seal, Some(&ca))?;
         let tsa = who("tsa", rsa, "TSA thử nghiệm", None, 12, long).made(
             &|name, key, serial, life| timestamp_authority(name, key.public(), serial, life),
             Some(&ca),
@@ -136,7 +141,7 @@ impl World {
         )?;
         let stranger = who("stranger", curve, "Người lạ", Some("CCCD:009"), 901, usual)
             .made(a_leader, Some(&stranger_root))?;
-        Ok(World { at, root, ca, leader, seal, tsa, responder, server, stranger_root, stranger })
+        Ok(World { at, root, ca, leader, seal, other_seal, tsa, responder, server, stranger_root, stranger })
     }
 
     /// Trusts the root for these purposes, as the public-service hierarchy.

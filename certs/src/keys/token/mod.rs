@@ -16,7 +16,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Function, Pkcs11};
 use cryptoki::error::{Error as Fault, RvError};
 use cryptoki::mechanism::eddsa::{EddsaParams, EddsaSignatureScheme};
 use cryptoki::mechanism::rsa::{PkcsMgfType, PkcsPssParams};
@@ -186,8 +186,13 @@ impl TokenKey {
             return Ok(Ok(known));
         }
         let looked = find::private_key(session, &self.certificate, &self.wanted)?;
-        if let Ok(handle) = &looked {
-            *found = Some((session.generation(), *handle));
+        match &looked {
+            Ok(handle) => *found = Some((session.generation(), *handle)),
+            // Whoever is not logged in sees no private keys, and gets no error either.
+            Err(_) if session.is_logged_out()? => {
+                return Err(Fault::Pkcs11(RvError::UserNotLoggedIn, Function::FindObjects));
+            }
+            Err(_) => {}
         }
         Ok(looked)
     }

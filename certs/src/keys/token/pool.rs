@@ -62,13 +62,19 @@ impl Pool {
             }
             if state.open < self.most {
                 // Opened under the lock: two threads must not both present the PIN.
-                let session = self.open(&mut state)?;
-                state.open += 1;
-                return Ok(Lent { pool: self, session: Some(session), generation: state.generation });
+                match self.open(&mut state) {
+                    Ok(session) => {
+                        state.open += 1;
+                        return Ok(Lent { pool: self, session: Some(session), generation: state.generation });
+                    }
+                    // The token bears fewer than we would open: the next one that comes back does.
+                    Err(Error::TokenBusy) if state.open > 0 => {}
+                    Err(error) => return Err(error),
+                }
             }
             let (back, waited) =
                 self.returned.wait_timeout(state, self.patience).unwrap_or_else(PoisonError::into_inner);
-            if waited.timed_out() && back.idle.is_empty() && back.open >= self.most {
+            if waited.timed_out() && back.idle.is_empty() && back.open > 0 {
                 return Err(Error::TokenBusy);
             }
             state = back;
@@ -142,8 +148,7 @@ impl Pool {
 
     /// All sessions with a token share one login, so most find it done.
     fn log_in(&self, slot: Slot, session: &Session) -> Result<(), Opening> {
-        use cryptoki::session::SessionState::{RoUser, RwUser};
-        if matches!(session.get_session_info()?.session_state(), RoUser | RwUser) {
+        if is_logged_in(session)? {
             return Ok(());
         }
         let info = self.module.get_token_info(slot)?;
@@ -176,6 +181,11 @@ impl Pool {
     }
 }
 
+fn is_logged_in(session: &Session) -> Result<bool, Fault> {
+    use cryptoki::session::SessionState::{RoUser, RwUser};
+    Ok(matches!(session.get_session_info()?.session_state(), RoUser | RwUser))
+}
+
 /// Why no session was opened.
 enum Opening {
     Fault(Fault),
@@ -191,6 +201,11 @@ impl From<Fault> for Opening {
 impl Lent<'_> {
     pub(super) fn generation(&self) -> u64 {
         self.generation
+    }
+
+    /// A PIN was presented, and somebody has logged out since.
+    pub(super) fn is_logged_out(&self) -> Result<bool, Fault> {
+        Ok(self.pin().is_some() && !is_logged_in(self)?)
     }
 
     /// For keys that want it at every signature.
@@ -262,6 +277,7 @@ pub(super) fn told(fault: Fault) -> Error {
         Fault::Pkcs11(RvError::TokenNotPresent | RvError::DeviceRemoved, _) => Error::TokenAbsent,
         Fault::Pkcs11(RvError::PinIncorrect, Function::Login) => Error::PinWrong,
         Fault::Pkcs11(RvError::PinLocked, _) => Error::PinLocked,
+        Fault::Pkcs11(RvError::SessionCount, _) => Error::TokenBusy,
         Fault::NotSupported => Error::Unsupported("this algorithm with this token"),
         other => Error::TokenFailed(other.to_string()),
     }

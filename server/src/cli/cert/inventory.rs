@@ -251,10 +251,14 @@ fn text(items: &[&Item], missing: &[(Fingerprint, Registered)], now: i64) -> Str
             item.standing.words(),
         );
     }
+    let mut group = None;
     for (fingerprint, known) in missing {
+        if group != Some(&known.agency) {
+            out += &format!("{}\n", files::plain(&known.agency));
+            group = Some(&known.agency);
+        }
         out += &format!(
-            "{}\n  {} · {}\n    {fingerprint}\n    Đã đăng ký nhưng không có tệp chứng thư / registered, but the certificate is not at hand\n",
-            files::plain(&known.agency),
+            "  {} · {}\n    {fingerprint}\n    Đã đăng ký nhưng không có tệp chứng thư / registered, but the certificate is not at hand\n",
             files::plain(&known.holder),
             known.role,
         );

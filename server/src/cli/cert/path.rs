@@ -126,7 +126,10 @@ impl PathArguments {
 
     fn question(&self) -> anyhow::Result<Question> {
         let mut question = Question::new(self.purpose, self.time.secs());
-        if let Some(host) = &self.host {
+        if let Some(address) = self.host.as_deref().and_then(|host| host.parse().ok()) {
+            // Whoever writes an address there means one.
+            question.names.push(PeerName::Ip(address));
+        } else if let Some(host) = &self.host {
             // Names in other scripts are compared in their ASCII form (RFC 5890).
             let ascii =
                 if host.is_ascii() { host.clone() } else { host.parse::<mail::Domain>()?.to_string() };
@@ -242,7 +245,7 @@ mod tests {
             let root = Authority::new(root.self_signed(&root_key).unwrap(), root_key).unwrap();
             let ca = issue::root(&name("ca"), ca_key.public(), Serial::from_u64(2), life);
             let ca = Authority::new(ca.signed_by(&root).unwrap(), ca_key).unwrap();
-            let names = [GeneralName::Dns(HOST.to_owned())];
+            let names = [GeneralName::Dns(HOST.to_owned()), GeneralName::Ip([192, 0, 2, 7].into())];
             let leaf = issue::tls_server(&name(HOST), leaf_key.public(), Serial::from_u64(3), life, &names);
             let leaf = leaf.signed_by(&ca).unwrap();
             let files = Self { folder: tempfile::tempdir().unwrap(), ca, root };
@@ -286,6 +289,9 @@ mod tests {
             ("--intermediates more.pem",                                                     "0"),
             ("--intermediates more.pem --host mail.ubnd.example.vn --json",                  "0"),
             ("--intermediates more.pem --host www.ubnd.example.vn",                          "1"),
+            ("--intermediates more.pem --host 192.0.2.7",                                    "0"),
+            ("--intermediates more.pem --host 192.0.2.8",                                    "1"),
+            ("--intermediates more.pem --ip 192.0.2.7",                                      "0"),
             ("",                                                                             "1"),
             ("--intermediates more.pem --crls fresh.pem",                                    "0"),
             ("--intermediates more.pem --crls fresh.pem --revocation require",               "0"),
