@@ -17,7 +17,8 @@ use signer::make::{self, Prepared, SealBasis, Signing, Stamped};
 use signer::{Code, Evidence, Limits, Policy, Reason};
 
 use super::key::KeyOptions;
-use super::release::{Level, Release, Released, Said, nonce, said};
+use super::release::{Level, Release, Released, Said, Summary, Words, nonce, said};
+use super::sign_file::{FileForm, SignFile};
 use super::{Outcome, files};
 use crate::evidence::{Case, Fetcher};
 use crate::keys::OwnKey;
@@ -107,6 +108,11 @@ pub(super) trait Plan {
 
     /// For an agency's seal: why it may be put on.
     fn basis(&self) -> Option<SealBasis>;
+
+    /// For what is no signature in a PDF: what is made, and what is added to the file's name.
+    fn form(&self) -> Option<(FileForm, &'static str)> {
+        None
+    }
 }
 
 /// What became of one file.
@@ -117,9 +123,9 @@ struct Told {
     out: Option<PathBuf>,
     released: bool,
     #[serde(flatten)]
-    good: Option<super::release::Summary>,
+    good: Option<Summary>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<super::release::Words>,
+    error: Option<Words>,
 }
 
 /// What a key elsewhere needs to know.
@@ -168,15 +174,29 @@ impl Work {
         })
     }
 
+    /// Nothing was asked for that only a signature in a PDF has.
+    pub(super) fn goes_with_any_file(&self) -> bool {
+        let words = [&self.reason, &self.location, &self.field];
+        words.iter().all(|word| word.is_none())
+            && self.level.is_none()
+            && self.prepare.is_none()
+            && self.finish.is_none()
+            && self.crls.is_empty()
+    }
+
     /// Each file with where it goes.
-    fn pairs(&self) -> anyhow::Result<Vec<(&Path, PathBuf)>> {
+    fn pairs(&self, ending: &str) -> anyhow::Result<Vec<(&Path, PathBuf)>> {
         let mut pairs = Vec::new();
         let mut names = HashSet::new();
         for file in &self.files {
             let out = match (&self.out, &self.out_dir) {
                 (Some(out), _) => out.clone(),
-                (None, Some(directory)) => directory
-                    .join(file.file_name().with_context(|| format!("{} is no file", file.display()))?),
+                (None, Some(directory)) => {
+                    let name = file.file_name().with_context(|| format!("{} is no file", file.display()))?;
+                    let mut name = name.to_owned();
+                    name.push(ending);
+                    directory.join(name)
+                }
                 (None, None) => anyhow::bail!("--out or --out-dir is needed (thiếu nơi ghi kết quả)"),
             };
             anyhow::ensure!(
@@ -248,7 +268,7 @@ fn binary(bytes: Vec<u8>) -> Vec<u8> {
 impl Desk<'_> {
     /// One key, one login; a file that fails does not stop the others.
     async fn sign_all(&self, plan: &dyn Plan) -> Outcome {
-        let pairs = self.work.pairs()?;
+        let pairs = self.work.pairs(plan.form().map_or("", |(_, ending)| ending))?;
         let key = self.work.key.open()?;
         let mut all = Vec::new();
         for (file, out) in pairs {
@@ -264,14 +284,21 @@ impl Desk<'_> {
         key: &OwnKey,
         file: &Path,
         out: &Path,
-    ) -> anyhow::Result<Released> {
+    ) -> anyhow::Result<Summary> {
         self.work.check_free(out)?;
+        if let Some((form, _)) = plan.form() {
+            let bytes: Arc<[u8]> = files::read(file, Limits::default().file_bytes)?.into();
+            let (fetcher, policy, tsa) = (&self.fetcher, &self.policy, self.work.tsa.as_deref());
+            let signed = SignFile { form, signer: key, tsa, fetcher, policy }.run(bytes).await?;
+            self.work.put(out, &signed.bytes)?;
+            return Ok(signed.summary());
+        }
         let prepared = self.prepare(plan, &key.chain, key.key.usual_scheme(), file).await?;
         let scheme = prepared.scheme();
-        let released =
-            self.stamp_and_release(prepared.sign(&*key.key, scheme).map_err(said)?, &key.chain).await?;
+        let stamped = prepared.sign(&*key.key, scheme).map_err(said)?;
+        let released = self.stamp_and_release(stamped, &key.chain).await?;
         self.work.put(out, &released.bytes)?;
-        Ok(released)
+        Ok(released.summary())
     }
 
     async fn prepare(
@@ -388,19 +415,17 @@ impl Desk<'_> {
         };
         let released = released.and_then(|released| {
             self.work.put(out, &released.bytes)?;
-            Ok(released)
+            Ok(released.summary())
         });
         self.work.tell(&[Told::of(state, out.to_owned(), released)])
     }
 }
 
 impl Told {
-    fn of(file: &Path, out: PathBuf, done: anyhow::Result<Released>) -> Self {
+    fn of(file: &Path, out: PathBuf, done: anyhow::Result<Summary>) -> Self {
         let file = file.to_owned();
         match done {
-            Ok(released) => {
-                Self { file, out: Some(out), released: true, good: Some(released.summary()), error: None }
-            }
+            Ok(good) => Self { file, out: Some(out), released: true, good: Some(good), error: None },
             Err(error) => {
                 Self { file, out: None, released: false, good: None, error: Some(Said::words(&error)) }
             }

@@ -69,9 +69,12 @@ impl House {
 
     /// Runs a command; words that begin with `@` are files of the house. The exit code, or the fault.
     fn run(&self, words: &str) -> Result<String, String> {
+        self.run_as_is(&format!("{words} --trust @root.pem --crls @root.crl --offline"))
+    }
+
+    fn run_as_is(&self, words: &str) -> Result<String, String> {
         let own = |word: &str| word.strip_prefix('@').map_or(word.to_owned(), |name| self.path(name));
-        let usual = ["--trust", "@root.pem", "--crls", "@root.crl", "--offline"];
-        let words = ["congvan"].into_iter().chain(words.split(' ')).chain(usual).map(own);
+        let words = ["congvan"].into_iter().chain(words.split(' ')).map(own);
         let nowhere = Path::new("/nonexistent/congvan.toml");
         let line = Line::try_parse_from(words).map_err(|error| error.to_string())?;
         let done = match line {
@@ -193,6 +196,22 @@ fn d28_a_key_elsewhere_signs_in_two_steps() {
     assert!(!Path::new(&house.path("no.pdf")).exists());
     assert!(house.run("sign --finish @state --out @no.pdf").unwrap_err().contains("--signature"));
     assert!(house.run("sign @a.pdf --prepare @state2").unwrap_err().contains("--certificate"));
+}
+
+#[test]
+fn what_is_no_pdf_is_signed_at_the_same_desk() {
+    let house = House::new();
+    house.put("a.txt", b"text");
+    fs::create_dir(house.path("out")).unwrap();
+    for (form, made) in [("cms", "a.txt.p7m"), ("cms-detached", "a.txt.p7s")] {
+        let words =
+            format!("sign @a.txt {LEADER} --format {form} --out-dir @out --trust @root.pem --offline");
+        assert_eq!(house.run_as_is(&words), ok());
+        assert!(Path::new(&house.path("out")).join(made).exists());
+    }
+    let told =
+        house.run_as_is(&format!("sign @a.txt {LEADER} --format cms --role leader --out @x --offline"));
+    assert!(told.unwrap_err().contains("--format"));
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod release;
 mod seal;
 mod serve;
 mod sign;
+mod sign_file;
 mod timestamp;
 mod trust;
 mod verify;
@@ -77,7 +78,7 @@ enum Command {
     Ledger(ledger::LedgerCommand),
     /// Judge the signatures of a document.
     Verify(verify::Verify),
-    /// Ký số các tệp PDF. / Sign PDFs.
+    /// Ký số tệp PDF, tệp khác, thư. / Sign PDFs, other files, mail.
     Sign(Box<sign::Sign>),
     /// Đóng dấu cơ quan lên các tệp PDF. / Put the agency's seal on PDFs.
     Seal(Box<seal::Seal>),

@@ -171,14 +171,14 @@ impl Release<'_> {
 }
 
 /// The certificate that stands over the others.
-fn top(certificates: &[Certificate]) -> Option<&Certificate> {
+pub(super) fn top(certificates: &[Certificate]) -> Option<&Certificate> {
     let is_over_all = |one: &&Certificate| {
         one.is_self_issued() || !certificates.iter().any(|other| other.subject() == one.issuer())
     };
     certificates.iter().find(is_over_all)
 }
 
-fn add(trust: &mut TrustStore, certificate: &Certificate, purpose: Purpose) -> anyhow::Result<()> {
+pub(super) fn add(trust: &mut TrustStore, certificate: &Certificate, purpose: Purpose) -> anyhow::Result<()> {
     let known = trust.find(certificate.sha256());
     let mut purposes = known.map(|anchor| anchor.purposes().to_vec()).unwrap_or_default();
     let hierarchy = known.map_or(Hierarchy::Other, Anchor::hierarchy);
@@ -192,16 +192,16 @@ fn newest(judged: &Judged) -> Option<&SignatureReport> {
 }
 
 /// Good, or good as far as anybody could be asked.
-fn is_good(judged: &Judged) -> bool {
+pub(super) fn is_good(judged: &Judged) -> bool {
     newest(judged).is_some_and(|s| s.verdict == Verdict::Valid || s.class == Class::UnknownRevocation)
 }
 
 /// A timestamp is there, and it is somebody's whom the installation does not know.
-fn has_strange_stamp(judged: &Judged) -> bool {
+pub(super) fn has_strange_stamp(judged: &Judged) -> bool {
     newest(judged).is_some_and(|s| s.notes.iter().any(|note| note.code == Code::TimestampUntrusted))
 }
 
-fn refusal(judged: &Judged) -> anyhow::Error {
+pub(super) fn refusal(judged: &Judged) -> anyhow::Error {
     let report = judged.report();
     let reasons = newest(judged).map(|s| s.reasons.as_slice()).unwrap_or_default();
     match reasons.iter().chain(&report.reasons).next() {
@@ -250,6 +250,33 @@ pub(super) struct Summary {
     pub(super) warnings: Vec<Words>,
 }
 
+impl Summary {
+    /// About the signature that was made.
+    pub(super) fn of(
+        judged: &Judged,
+        made: Option<&SignatureReport>,
+        level: String,
+        is_strange: bool,
+    ) -> Self {
+        let report = judged.report();
+        let unknown = made.is_some_and(|one| one.verdict != Verdict::Valid);
+        let lacks = [(unknown, Code::RevocationUnknown), (is_strange, Code::Untrusted)];
+        Self {
+            class: made.map_or("", |one| one.class.word()),
+            verdict: made.map_or(Verdict::Indeterminate, |one| one.verdict),
+            level,
+            field: made.map(|one| one.field.clone()).unwrap_or_default(),
+            sha256: report.sha256.clone(),
+            size: report.size,
+            warnings: lacks
+                .iter()
+                .filter(|(is, _)| *is)
+                .map(|(_, code)| Words::of(&Reason::new(*code)))
+                .collect(),
+        }
+    }
+}
+
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.class, self.level)
@@ -273,23 +300,7 @@ impl Released {
 
     /// What was made, and what it lacks.
     pub(super) fn summary(&self) -> Summary {
-        let report = self.judged.report();
-        let newest = newest(&self.judged);
-        let unknown = newest.is_some_and(|one| one.verdict != Verdict::Valid);
-        let lacks = [(unknown, Code::RevocationUnknown), (self.is_strange, Code::Untrusted)];
-        Summary {
-            class: newest.map_or("", |one| one.class.word()),
-            verdict: newest.map_or(Verdict::Indeterminate, |one| one.verdict),
-            level: self.level().to_string(),
-            field: newest.map(|one| one.field.clone()).unwrap_or_default(),
-            sha256: report.sha256.clone(),
-            size: report.size,
-            warnings: lacks
-                .iter()
-                .filter(|(is, _)| *is)
-                .map(|(_, code)| Words::of(&Reason::new(*code)))
-                .collect(),
-        }
+        Summary::of(&self.judged, newest(&self.judged), self.level().to_string(), self.is_strange)
     }
 }
 

@@ -4,13 +4,14 @@
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
-use signer::make::{Ink, Mark, Picture, Place, SealBasis, Signing};
+use signer::make::{Ink, MailForm, Mark, Picture, Place, SealBasis, Signing};
 use signer::{Limits, pdf};
 
 use super::Outcome;
 use super::desk::{Plan, Work};
 use super::mark::MarkOptions;
 use super::release::said;
+use super::sign_file::FileForm;
 
 /// Whom the signature speaks for.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -46,10 +47,41 @@ impl CertifyWord {
     }
 }
 
+/// What is made.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum FormWord {
+    /// Chữ ký trong PDF. / A signature in a PDF.
+    Pdf,
+    /// CMS chứa tệp. / A CMS with the file inside.
+    Cms,
+    /// CMS tách rời. / A CMS beside the file.
+    CmsDetached,
+    /// Thư ai cũng đọc được, kèm chữ ký. / A mail everybody can read, with its signature.
+    Smime,
+    /// Thư nằm trong chữ ký. / A mail inside its signature.
+    SmimeOpaque,
+}
+
+impl FormWord {
+    /// What is made of a file, and what is added to its name.
+    fn form(self) -> Option<(FileForm, &'static str)> {
+        Some(match self {
+            Self::Pdf => return None,
+            Self::Cms => (FileForm::Cms { detached: false }, ".p7m"),
+            Self::CmsDetached => (FileForm::Cms { detached: true }, ".p7s"),
+            Self::Smime => (FileForm::Mail(MailForm::Clear), ""),
+            Self::SmimeOpaque => (FileForm::Mail(MailForm::Opaque), ""),
+        })
+    }
+}
+
 #[derive(Args)]
 pub(super) struct Sign {
     #[command(flatten)]
     work: Work,
+    /// Dạng chữ ký. / What is made.
+    #[arg(long, value_enum, default_value_t = FormWord::Pdf)]
+    format: FormWord,
     #[command(flatten)]
     mark: MarkOptions,
     /// Ký với tư cách gì. / Whom the signature speaks for.
@@ -67,6 +99,11 @@ impl Sign {
         anyhow::ensure!(
             !is_seal || self.mark.image.is_none(),
             "an agency's seal is put on a page by `congvan seal` (đóng dấu bằng lệnh congvan seal)"
+        );
+        let is_plain = self.role.is_none() && self.certify.is_none() && self.mark.image.is_none();
+        anyhow::ensure!(
+            self.format == FormWord::Pdf || (is_plain && self.work.goes_with_any_file()),
+            "with --format other than pdf only --key, --tsa, --trust and where the result goes (chỉ dùng cho PDF)"
         );
         let picture = self.mark.picture(Ink::Signature)?;
         self.work.run(&Signature { options: &self, picture }, config)
@@ -96,5 +133,9 @@ impl Plan for Signature<'_> {
 
     fn basis(&self) -> Option<SealBasis> {
         (self.options.role == Some(RoleWord::Seal)).then_some(SealBasis::Leader)
+    }
+
+    fn form(&self) -> Option<(FileForm, &'static str)> {
+        self.options.format.form()
     }
 }

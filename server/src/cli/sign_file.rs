@@ -1,19 +1,18 @@
 //! Signing files that are no PDF: CMS with the file inside or beside it, and mail. Judged before anybody gets it, as
 //! everything this program signs (RULES D32).
 
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
 use certs::trust::{Purpose, TrustStore};
 use signer::make::{CmsSigning, MailDraft, MailForm, prepare_cms};
 use signer::tst;
-use signer::{Code, Evidence, Input, Judged, Limits, Policy, Verdict};
+use signer::{Code, Evidence, Input, Judged, Limits, Policy};
 
 use super::files;
-use super::release::{add, has_strange_stamp, is_good, nonce, refusal, said, top};
-use super::sign::Signer;
+use super::release::{Summary, add, has_strange_stamp, is_good, nonce, refusal, said, top};
 use crate::evidence::{Case, Fetcher};
+use crate::keys::OwnKey;
 
 /// In which form a file is signed.
 #[derive(Clone, Copy)]
@@ -30,7 +29,7 @@ pub(super) enum FileForm {
 /// One signature to make.
 pub(super) struct SignFile<'w> {
     pub(super) form: FileForm,
-    pub(super) signer: &'w Signer,
+    pub(super) signer: &'w OwnKey,
     /// Address of a timestamp authority.
     pub(super) tsa: Option<&'w str>,
     pub(super) fetcher: &'w Fetcher,
@@ -53,7 +52,7 @@ impl SignFile<'_> {
             FileForm::Cms { detached } => {
                 signing.detached = detached;
                 let prepared = prepare_cms(&bytes, &signing, &limits).map_err(said)?;
-                let stamped = prepared.sign(&self.signer.key, scheme).map_err(said)?;
+                let stamped = prepared.sign(&*self.signer.key, scheme).map_err(said)?;
                 let token = self.stamp(|| stamped.timestamp_request(nonce())).await?;
                 let content = detached.then(|| bytes.clone());
                 (stamped.finish(token.as_deref()).map_err(said)?, token, content)
@@ -61,7 +60,7 @@ impl SignFile<'_> {
             FileForm::Mail(form) => {
                 let draft = MailDraft::new(&bytes, form, &limits).map_err(said)?;
                 let prepared = draft.prepare(&signing).map_err(said)?;
-                let stamped = prepared.sign(&self.signer.key, scheme).map_err(said)?;
+                let stamped = prepared.sign(&*self.signer.key, scheme).map_err(said)?;
                 let token = self.stamp(|| stamped.timestamp_request(nonce())).await?;
                 (stamped.finish(token.as_deref()).map_err(said)?, token, None)
             }
@@ -114,15 +113,11 @@ impl SignFile<'_> {
 }
 
 impl SignedFile {
-    /// Says what was made, and on standard error what it lacks.
-    pub(super) fn tell(&self, path: &Path) {
-        let Some(made) = self.judged.report().signatures.first() else { return };
-        let profile = made.profile.unwrap_or_default();
-        println!("{}: {} ({profile})", files::plain(&path.display().to_string()), made.class.word());
-        let lacks = (made.verdict != Verdict::Valid).then_some(Code::RevocationUnknown);
-        for code in lacks.into_iter().chain(self.is_strange.then_some(Code::Untrusted)) {
-            eprintln!("[{}] {} / {}", code.id(), code.vi(), code.en());
-        }
+    /// What was made, and what it lacks.
+    pub(super) fn summary(&self) -> Summary {
+        let made = self.judged.report().signatures.first();
+        let profile = made.and_then(|made| made.profile).unwrap_or_default().to_owned();
+        Summary::of(&self.judged, made, profile, self.is_strange)
     }
 }
 
@@ -136,7 +131,7 @@ mod tests {
     use certs::keys::{Key, Size};
     use std::time::Duration;
 
-    fn signer() -> Signer {
+    fn signer() -> OwnKey {
         let now = files::now().secs();
         let validity = Validity { from: now - 1000, until: now + 1000 };
         let name = |text: &str| Subject::vietnamese("THỬ NGHIỆM", text).name().unwrap();
@@ -145,7 +140,10 @@ mod tests {
         let root = Authority::new(root.self_signed(&key).unwrap(), key).unwrap();
         let key = Key::generate(Size::P256).unwrap();
         let leader = issue::leader(&name("A"), key.public(), Serial::from_u64(2), validity, "a@x.gov.vn");
-        Signer { chain: vec![leader.signed_by(&root).unwrap(), root.certificate().clone()], key }
+        OwnKey {
+            chain: vec![leader.signed_by(&root).unwrap(), root.certificate().clone()],
+            key: Arc::new(key),
+        }
     }
 
     async fn signed(form: FileForm, bytes: &[u8]) -> anyhow::Result<SignedFile> {
