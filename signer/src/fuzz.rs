@@ -1,6 +1,6 @@
 //! Entries for fuzzing: each takes bytes from a stranger, must return, and must not panic.
 
-use crate::make::{MailDraft, MailForm};
+use crate::make::{Ink, MailDraft, MailForm, Picture, Prepared};
 use crate::{Evidence, Format, Input, Limits, Policy, Verdict, cms, judge, pdf, smime, tst, xml};
 use mail::Timestamp;
 
@@ -52,6 +52,17 @@ pub fn mail(bytes: &[u8]) {
 pub fn tst(bytes: &[u8]) {
     let _ = tst::Token::read(bytes, &Limits::default());
     let _ = tst::Request::from_der(bytes);
+}
+
+/// Pictures of signatures and seals.
+pub fn picture(bytes: &[u8]) {
+    let _ = Picture::read(bytes, Ink::Seal);
+    let _ = Picture::read(bytes, Ink::Signature);
+}
+
+/// Signatures in progress.
+pub fn prepared(bytes: &[u8]) {
+    let _ = Prepared::from_bytes(bytes, &Limits::default());
 }
 
 /// The XML reader, canonical forms of what it read, and the facts of signatures.

@@ -12,17 +12,17 @@ use crate::keys::{self, OwnKey};
 /// Which key signs. A password or PIN never stands in an argument, where other users of the machine could read it.
 #[derive(Args)]
 pub(super) struct KeyOptions {
-    /// The private key: a file (PEM, PKCS #8, PKCS #12), or a key in a token:
+    /// Khóa bí mật: tệp, hoặc khóa trong thiết bị. / The private key: a file (PEM, PKCS #8, PKCS #12), or a key in a token:
     /// pkcs11:token=…;object=…?module-path=…&pin-source=file:… (RFC 7512).
-    #[arg(long, required_unless_present = "p12")]
-    key: Option<KeyName>,
-    /// Its certificate and those above it, PEM. Needed unless the key's file or token has it.
     #[arg(long)]
-    certificate: Option<PathBuf>,
-    /// Key and certificates in one PKCS #12 file; the same as --key with that file.
+    key: Option<KeyName>,
+    /// Chứng thư số của khóa và các chứng thư cấp trên. / Its certificate and those above it, PEM. Needed unless the key's file or token has it.
+    #[arg(long)]
+    pub(super) certificate: Option<PathBuf>,
+    /// Khóa và chứng thư trong một tệp PKCS #12. / Key and certificates in one PKCS #12 file; the same as --key with that file.
     #[arg(long, conflicts_with = "key")]
     p12: Option<PathBuf>,
-    /// Where the key's password or the token's PIN comes from: file:PATH (the first line) or env:NAME. Without this option
+    /// Nguồn mật khẩu của khóa hoặc mã PIN. / Where the key's password or the token's PIN comes from: file:PATH (the first line) or env:NAME. Without this option
     /// the environment variable CONGVAN_KEY_PASSWORD, or standard input.
     #[arg(long)]
     key_password: Option<PinSource>,

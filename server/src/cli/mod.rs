@@ -4,14 +4,17 @@
 mod cert;
 mod config;
 mod demo;
+mod desk;
 mod document;
 mod files;
 mod key;
 mod ledger;
+mod mark;
 mod package;
 mod provision;
 mod receipt;
 mod release;
+mod seal;
 mod serve;
 mod sign;
 mod sign_file;
@@ -75,9 +78,11 @@ enum Command {
     Ledger(ledger::LedgerCommand),
     /// Judge the signatures of a document.
     Verify(verify::Verify),
-    /// Sign PDFs, other files, mail.
+    /// Ký số tệp PDF, tệp khác, thư. / Sign PDFs, other files, mail.
     Sign(Box<sign::Sign>),
-    /// Prove that a file exists now.
+    /// Đóng dấu cơ quan lên các tệp PDF. / Put the agency's seal on PDFs.
+    Seal(Box<seal::Seal>),
+    /// Chứng minh tệp có từ bây giờ; PDF được lưu trữ lâu dài. / Prove that a file exists now; a PDF is archived.
     Timestamp(timestamp::Timestamp),
     /// Certificates.
     #[command(subcommand)]
@@ -118,6 +123,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Ledger(command) => command.run(&arguments.config),
         Command::Verify(command) => command.run(&arguments.config),
         Command::Sign(command) => command.run(&arguments.config),
+        Command::Seal(command) => command.run(&arguments.config),
         Command::Timestamp(command) => command.run(&arguments.config),
         Command::Cert(command) => command.run(&arguments.config),
         Command::Trust(command) => command.run(&arguments.config),

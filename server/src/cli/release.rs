@@ -1,12 +1,13 @@
 //! The gate for files this program signed or stamped: judged again, evidence archived in them, and judged once more
 //! from the file alone, before anybody gets them (RULES D32, D34).
 
-use std::path::Path;
+use std::fmt;
 use std::sync::Arc;
 
 use certs::Certificate;
 use certs::trust::{Anchor, Hierarchy, Purpose, TrustStore};
 use mail::Chance;
+use serde::Serialize;
 use signer::judge::TimeSource;
 use signer::{
     Class, Code, Evidence, Judged, Limits, Policy, Reason, SignatureKind, SignatureReport, Verdict,
@@ -18,9 +19,75 @@ use crate::evidence::{Case, Fetcher};
 use crate::windows::SystemChance;
 
 /// A fault of signing, in both languages.
+#[derive(Debug)]
+pub(super) struct Said(Reason);
+
+impl std::error::Error for Said {}
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Words::of(&self.0).fmt(f)
+    }
+}
+
+/// A fault of signing as an error.
 pub(super) fn said(reason: Reason) -> anyhow::Error {
-    let detail = reason.detail.map(|detail| format!(" ({detail})")).unwrap_or_default();
-    anyhow::anyhow!("[{}] {} / {}{detail}", reason.code.id(), reason.code.vi(), reason.code.en())
+    Said(reason).into()
+}
+
+/// A reason for people and programs.
+#[derive(Debug, Serialize)]
+pub(super) struct Words {
+    code: &'static str,
+    vi: String,
+    en: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+}
+
+impl Words {
+    fn of(reason: &Reason) -> Self {
+        let code = reason.code;
+        Self {
+            code: code.id(),
+            vi: code.vi().to_owned(),
+            en: code.en().to_owned(),
+            detail: reason.detail.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Words {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { code, vi, en, detail } = self;
+        write!(f, "[{code}] {vi} / {en}")?;
+        match detail {
+            Some(detail) => write!(f, " ({})", files::plain(detail)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Said {
+    /// What went wrong with a file; what is no fault of signing has the code `command`.
+    pub(super) fn words(error: &anyhow::Error) -> Words {
+        match error.downcast_ref::<Said>() {
+            Some(Said(reason)) => {
+                let mut words = Words::of(reason);
+                let below: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
+                if !below.is_empty() {
+                    words.detail = Some(below.join(": "));
+                }
+                words
+            }
+            None => Words {
+                code: "command",
+                vi: "Không thực hiện được với tệp này.".to_owned(),
+                en: "This file could not be worked on.".to_owned(),
+                detail: Some(format!("{error:#}")),
+            },
+        }
+    }
 }
 
 /// A random number for a question to a timestamp authority.
@@ -37,6 +104,8 @@ pub(super) struct Release<'r> {
     pub(super) policy: Policy,
     /// The signer's own certificates.
     pub(super) own: &'r [Certificate],
+    /// Evidence at hand, besides what can be fetched.
+    pub(super) evidence: &'r Evidence,
 }
 
 /// A file that may leave.
@@ -76,7 +145,7 @@ impl Release<'_> {
     async fn judge(&self, file: &Arc<[u8]>, policy: &Policy) -> Judged {
         let policy = Arc::new(policy.clone());
         let case = Case { input: file.clone().into(), policy, now: files::now() };
-        self.fetcher.judge(&case, Evidence::default()).await
+        self.fetcher.judge(&case, self.evidence.clone()).await
     }
 
     /// Adds the tops of the signer's and of the newest timestamp's certificates.
@@ -136,33 +205,102 @@ pub(super) fn refusal(judged: &Judged) -> anyhow::Error {
     let report = judged.report();
     let reasons = newest(judged).map(|s| s.reasons.as_slice()).unwrap_or_default();
     match reasons.iter().chain(&report.reasons).next() {
-        Some(reason) => said(reason.clone()).context(said(Reason::new(Code::MakeCheck))),
+        Some(reason) => said(reason.clone()).context(Said(Reason::new(Code::MakeCheck))),
         None => said(Reason::new(Code::MakeCheck)),
     }
 }
 
+/// How long a signature will stand (ETSI EN 319 142-1 §6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Level {
+    /// A signature.
+    B,
+    /// With a trusted time.
+    T,
+    /// With the evidence to judge it.
+    Lt,
+    /// With a timestamp over the evidence.
+    Lta,
+    /// A document timestamp, and no signature.
+    Stamp,
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::B => "PAdES-B-B",
+            Self::T => "PAdES-B-T",
+            Self::Lt => "PAdES-B-LT",
+            Self::Lta => "PAdES-B-LTA",
+            Self::Stamp => "document timestamp",
+        })
+    }
+}
+
+/// What was made.
+#[derive(Serialize)]
+pub(super) struct Summary {
+    class: &'static str,
+    verdict: Verdict,
+    level: String,
+    field: String,
+    sha256: String,
+    size: u64,
+    /// What it lacks.
+    pub(super) warnings: Vec<Words>,
+}
+
+impl Summary {
+    /// About the signature that was made.
+    pub(super) fn of(
+        judged: &Judged,
+        made: Option<&SignatureReport>,
+        level: String,
+        is_strange: bool,
+    ) -> Self {
+        let report = judged.report();
+        let unknown = made.is_some_and(|one| one.verdict != Verdict::Valid);
+        let lacks = [(unknown, Code::RevocationUnknown), (is_strange, Code::Untrusted)];
+        Self {
+            class: made.map_or("", |one| one.class.word()),
+            verdict: made.map_or(Verdict::Indeterminate, |one| one.verdict),
+            level,
+            field: made.map(|one| one.field.clone()).unwrap_or_default(),
+            sha256: report.sha256.clone(),
+            size: report.size,
+            warnings: lacks
+                .iter()
+                .filter(|(is, _)| *is)
+                .map(|(_, code)| Words::of(&Reason::new(*code)))
+                .collect(),
+        }
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.class, self.level)
+    }
+}
+
 impl Released {
-    /// Says what was made, and on standard error what it lacks.
-    pub(super) fn tell(&self, path: &Path) {
-        let Some(newest) = newest(&self.judged) else { return };
+    /// The level of the newest signature.
+    pub(super) fn level(&self) -> Level {
+        let Some(newest) = newest(&self.judged) else { return Level::B };
         let is_alone = self.judged.report().signatures.len() == 1;
         let is_stamped = newest.time_source == TimeSource::Timestamp;
-        let level = match (newest.kind, newest.verdict, is_stamped) {
-            (SignatureKind::Timestamp, ..) if is_alone => "document timestamp",
-            (SignatureKind::Timestamp, ..) => "PAdES-B-LTA",
-            (_, Verdict::Valid, true) => "PAdES-B-LT",
-            (_, _, true) => "PAdES-B-T",
-            (_, _, false) => "PAdES-B-B",
-        };
-        println!("{}: {} ({level})", files::plain(&path.display().to_string()), newest.class.word());
-        if newest.verdict != Verdict::Valid {
-            let code = Code::RevocationUnknown;
-            eprintln!("[{}] {} / {}", code.id(), code.vi(), code.en());
+        match (newest.kind, newest.verdict, is_stamped) {
+            (SignatureKind::Timestamp, ..) if is_alone => Level::Stamp,
+            (SignatureKind::Timestamp, ..) => Level::Lta,
+            (_, Verdict::Valid, true) => Level::Lt,
+            (_, _, true) => Level::T,
+            (_, _, false) => Level::B,
         }
-        if self.is_strange {
-            let code = Code::Untrusted;
-            eprintln!("[{}] {} / {}", code.id(), code.vi(), code.en());
-        }
+    }
+
+    /// What was made, and what it lacks.
+    pub(super) fn summary(&self) -> Summary {
+        Summary::of(&self.judged, newest(&self.judged), self.level().to_string(), self.is_strange)
     }
 }
 
@@ -175,6 +313,7 @@ mod tests {
     use certs::issue::{self, Authority, CrlDraft, Subject, Validity};
     use certs::keys::{Key, Size};
     use signer::make::Signing;
+    use std::path::Path;
     use std::time::Duration;
 
     struct Signer {
@@ -219,9 +358,8 @@ mod tests {
             };
             let fetcher = Fetcher::new(settings, Arc::new(SystemClock)).unwrap();
             let own = [self.leader.certificate().clone(), self.root.certificate().clone()];
-            Release { fetcher: &fetcher, policy: Policy { trust, ..Policy::default() }, own: &own }
-                .release(file)
-                .await
+            let (policy, evidence) = (Policy { trust, ..Policy::default() }, &Evidence::default());
+            Release { fetcher: &fetcher, policy, own: &own, evidence }.release(file).await
         }
 
         fn trust(&self) -> TrustStore {

@@ -1,215 +1,144 @@
 //! `congvan sign FILE…`: signs PDFs, with a timestamp and revocation evidence where they can be had, and judges each
-//! result before anybody gets it (RULES D32). Other files are signed in `sign_file`. The key is opened once for all.
+//! result before anybody gets it (RULES D32).
 
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
-use std::sync::Arc;
+use std::path::Path;
 
-use anyhow::Context;
 use clap::{Args, ValueEnum};
-use signer::make::{self, MailForm, Prepared, Signing};
-use signer::{Evidence, Limits, Policy};
+use signer::make::{Ink, MailForm, Mark, Picture, Place, SealBasis, Signing};
+use signer::{Limits, pdf};
 
-use super::key::KeyOptions;
-use super::release::Release;
-use super::sign_file::{FileForm, SignFile};
-use super::{Outcome, files};
-use crate::evidence::{Case, Fetcher};
-use crate::keys::OwnKey;
+use super::Outcome;
+use super::desk::{Plan, Work};
+use super::mark::MarkOptions;
+use super::release::said;
+use super::sign_file::FileForm;
 
 /// Whom the signature speaks for.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum RoleWord {
-    /// The competent person.
+    /// Người có thẩm quyền. / The competent person: certifies a document nobody has signed yet.
     Leader,
-    /// The agency: only on a document with the competent person's good signature (RULES R82).
+    /// Cơ quan: chỉ trên văn bản đã có chữ ký hợp lệ của người có thẩm quyền; xem `congvan seal`. / The agency: only on a
+    /// document with the competent person's good signature (RULES R82); see `congvan seal`.
     Seal,
 }
 
-/// Signs files.
-#[derive(Args)]
-pub(super) struct Sign {
-    /// The files.
-    #[arg(required = true)]
-    files: Vec<PathBuf>,
-    /// What is made: a signature in a PDF, a CMS with the file inside or without it, a signed mail.
-    #[arg(long, value_enum, default_value_t = FormWord::Pdf)]
-    format: FormWord,
-    #[command(flatten)]
-    key: KeyOptions,
-    /// Address of a timestamp authority.
-    #[arg(long)]
-    tsa: Option<String>,
-    /// Whom the signature speaks for.
-    #[arg(long)]
-    role: Option<RoleWord>,
-    /// Why the document is signed, for readers of the signature.
-    #[arg(long)]
-    reason: Option<String>,
-    /// Signature field to fill or to make.
-    #[arg(long)]
-    field: Option<String>,
-    /// Where the signed file goes.
-    #[arg(long, required_unless_present = "out_dir", conflicts_with = "out_dir")]
-    out: Option<PathBuf>,
-    /// The directory where the signed files go: under their own names, as `NAME.p7m` and `NAME.p7s` for CMS.
-    #[arg(long)]
-    out_dir: Option<PathBuf>,
-    /// Replace what is there.
-    #[arg(long)]
-    force: bool,
-    /// Fetch no evidence.
-    #[arg(long)]
-    offline: bool,
+/// What may follow a certification.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum CertifyWord {
+    /// Không chứng thực, chỉ ký phê duyệt. / No certification, an approval.
+    None,
+    /// Không cho phép gì nữa. / Nothing.
+    Closed,
+    /// Điền biểu mẫu và ký tiếp. / Form fields and signatures.
+    Forms,
+    /// Như trên và chú thích. / These and comments.
+    Comments,
+}
+
+impl CertifyWord {
+    fn level(self) -> Option<u8> {
+        match self {
+            Self::None => None,
+            Self::Closed => Some(1),
+            Self::Forms => Some(2),
+            Self::Comments => Some(3),
+        }
+    }
 }
 
 /// What is made.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum FormWord {
-    /// A signature in a PDF.
+    /// Chữ ký trong PDF. / A signature in a PDF.
     Pdf,
-    /// A CMS with the file inside.
+    /// CMS chứa tệp. / A CMS with the file inside.
     Cms,
-    /// A CMS beside the file.
+    /// CMS tách rời. / A CMS beside the file.
     CmsDetached,
-    /// A mail everybody can read, with its signature.
+    /// Thư ai cũng đọc được, kèm chữ ký. / A mail everybody can read, with its signature.
     Smime,
-    /// A mail inside its signature.
+    /// Thư nằm trong chữ ký. / A mail inside its signature.
     SmimeOpaque,
+    /// XAdES trong tệp XML; gói edXML được ký theo từng phần. / XAdES in an XML file; an edXML package is signed by its parts.
+    Xml,
 }
 
 impl FormWord {
-    fn file_form(self) -> Option<FileForm> {
+    /// What is made of a file, and what is added to its name.
+    fn form(self) -> Option<(FileForm, &'static str)> {
         Some(match self {
             Self::Pdf => return None,
-            Self::Cms => FileForm::Cms { detached: false },
-            Self::CmsDetached => FileForm::Cms { detached: true },
-            Self::Smime => FileForm::Mail(MailForm::Clear),
-            Self::SmimeOpaque => FileForm::Mail(MailForm::Opaque),
+            Self::Cms => (FileForm::Cms { detached: false }, ".p7m"),
+            Self::CmsDetached => (FileForm::Cms { detached: true }, ".p7s"),
+            Self::Smime => (FileForm::Mail(MailForm::Clear), ""),
+            Self::SmimeOpaque => (FileForm::Mail(MailForm::Opaque), ""),
+            Self::Xml => (FileForm::Xml, ""),
         })
     }
+}
 
-    /// What is added to a file's name.
-    fn ending(self) -> &'static str {
-        match self {
-            Self::Cms => ".p7m",
-            Self::CmsDetached => ".p7s",
-            Self::Pdf | Self::Smime | Self::SmimeOpaque => "",
-        }
-    }
+#[derive(Args)]
+pub(super) struct Sign {
+    #[command(flatten)]
+    work: Work,
+    /// Dạng chữ ký. / What is made.
+    #[arg(long, value_enum, default_value_t = FormWord::Pdf)]
+    format: FormWord,
+    #[command(flatten)]
+    mark: MarkOptions,
+    /// Ký với tư cách gì. / Whom the signature speaks for.
+    #[arg(long)]
+    role: Option<RoleWord>,
+    /// Chứng thực văn bản và cho phép gì sau đó; mặc định với --role leader là forms nếu chưa ai ký. / Certify the document, and
+    /// what is permitted afterwards; forms for --role leader if nobody has signed yet.
+    #[arg(long)]
+    certify: Option<CertifyWord>,
 }
 
 impl Sign {
     pub(super) fn run(self, config: &Path) -> Outcome {
+        let is_seal = self.role == Some(RoleWord::Seal);
         anyhow::ensure!(
-            self.format == FormWord::Pdf
-                || (self.role.is_none() && self.reason.is_none() && self.field.is_none()),
-            "--role, --reason and --field go with a PDF (chỉ dùng cho PDF)"
+            !is_seal || self.mark.image.is_none(),
+            "an agency's seal is put on a page by `congvan seal` (đóng dấu bằng lệnh congvan seal)"
         );
-        let targets = self.targets()?;
-        let config = files::configuration(config)?;
-        let trust = files::installed_trust(config.as_ref())?;
-        let fetcher = files::fetcher(config.as_ref(), &trust, !self.offline)?;
-        let signer = self.key.open()?;
-        let policy = Policy { trust, ..Policy::default() };
-        let runtime = super::runtime()?;
-        for (file, out) in targets {
-            let bytes: Arc<[u8]> = files::read(file, Limits::default().file_bytes)?.into();
-            let one = self.sign_one(bytes, &out, &signer, &fetcher, &policy);
-            runtime.block_on(one).with_context(|| files::plain(&file.display().to_string()))?;
-        }
-        Ok(ExitCode::SUCCESS)
-    }
-
-    /// Each file and where its result goes. Nothing is signed when one of them would replace something unasked.
-    fn targets(&self) -> anyhow::Result<Vec<(&Path, PathBuf)>> {
+        let is_plain = self.role.is_none() && self.certify.is_none() && self.mark.image.is_none();
         anyhow::ensure!(
-            self.out.is_none() || self.files.len() == 1,
-            "--out takes one file; --out-dir takes many (nhiều tệp thì dùng --out-dir)"
+            self.format == FormWord::Pdf || (is_plain && self.work.goes_with_any_file()),
+            "with --format other than pdf only --key, --tsa, --trust and where the result goes (chỉ dùng cho PDF)"
         );
-        let mut targets: Vec<(&Path, PathBuf)> = Vec::new();
-        for file in &self.files {
-            let out = match (&self.out, &self.out_dir) {
-                (Some(out), _) => out.clone(),
-                (None, directory) => {
-                    let mut name = file.file_name().context("no file name (thiếu tên tệp)")?.to_owned();
-                    name.push(self.format.ending());
-                    directory.as_deref().unwrap_or(Path::new(".")).join(name)
-                }
-            };
-            anyhow::ensure!(
-                self.force || !out.exists(),
-                "{} exists; --force replaces it (tệp đã có)",
-                out.display()
-            );
-            anyhow::ensure!(
-                targets.iter().all(|(_, other)| *other != out),
-                "two files would become {} (hai tệp trùng tên)",
-                out.display()
-            );
-            targets.push((file, out));
-        }
-        Ok(targets)
+        let picture = self.mark.picture(Ink::Signature)?;
+        self.work.run(&Signature { options: &self, picture }, config)
     }
+}
 
-    async fn sign_one(
-        &self,
-        bytes: Arc<[u8]>,
-        out: &Path,
-        signer: &OwnKey,
-        fetcher: &Fetcher,
-        policy: &Policy,
-    ) -> anyhow::Result<()> {
-        if let Some(form) = self.format.file_form() {
-            let tsa = self.tsa.as_deref();
-            let work = SignFile { form, signer, tsa, fetcher, policy };
-            let released = work.run(bytes).await?;
-            files::put(out, &released.bytes, self.force)?;
-            released.tell(out);
-            return Ok(());
-        }
-        let signed = self.sign(bytes, signer, fetcher, policy).await?;
-        let released =
-            Release { fetcher, policy: policy.clone(), own: &signer.chain }.release(signed).await?;
-        files::put(out, &released.bytes, self.force)?;
-        released.tell(out);
-        Ok(())
-    }
+struct Signature<'s> {
+    options: &'s Sign,
+    picture: Option<Picture>,
+}
 
-    async fn sign(
-        &self,
-        bytes: Arc<[u8]>,
-        signer: &OwnKey,
-        fetcher: &Fetcher,
-        policy: &Policy,
-    ) -> anyhow::Result<Vec<u8>> {
-        let limits = Limits::default();
-        let scheme = signer.key.usual_scheme();
-        let mut signing = Signing::new(signer.chain.clone(), scheme, files::now());
-        signing.reason = self.reason.clone();
-        signing.field = self.field.clone();
-        let prepared: Prepared = match self.role {
-            Some(RoleWord::Seal) => {
-                let policy = Arc::new(policy.clone());
-                let case = Case { input: bytes.into(), policy, now: files::now() };
-                make::prepare_seal(&fetcher.judge(&case, Evidence::default()).await, &signing, &limits)
+impl Plan for Signature<'_> {
+    fn signing(&self, bytes: &[u8], mut signing: Signing) -> anyhow::Result<Signing> {
+        signing.certify = match (self.options.certify, self.options.role) {
+            (Some(word), _) => word.level(),
+            (None, Some(RoleWord::Leader)) => {
+                let facts = pdf::read(bytes, &Limits::default()).map_err(said)?;
+                // A certification comes first or not at all.
+                facts.signatures.is_empty().then_some(2)
             }
-            _ => make::prepare(&bytes, &signing, &limits),
-        }
-        .map_err(super::release::said)?;
-        let stamped = prepared.sign(&*signer.key, scheme).map_err(super::release::said)?;
-        let token = match &self.tsa {
-            Some(url) => {
-                let request = stamped.timestamp_request(super::release::nonce());
-                Some(
-                    fetcher
-                        .timestamp(url, &request)
-                        .await
-                        .with_context(|| format!("timestamp from {url}"))?,
-                )
-            }
-            None => None,
+            _ => None,
         };
-        stamped.finish(token.as_deref()).map_err(super::release::said)
+        let mark = self.picture.clone().map(Mark::Signature);
+        signing.appearance = mark.map(|mark| self.options.mark.appearance(mark, Place::Box7c));
+        Ok(signing)
+    }
+
+    fn basis(&self) -> Option<SealBasis> {
+        (self.options.role == Some(RoleWord::Seal)).then_some(SealBasis::Leader)
+    }
+
+    fn form(&self) -> Option<(FileForm, &'static str)> {
+        self.options.format.form()
     }
 }

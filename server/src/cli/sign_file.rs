@@ -1,17 +1,16 @@
-//! Signing files that are no PDF: CMS with the file inside or beside it, and mail. Judged before anybody gets it, as
+//! Signing files that are no PDF: CMS with the file inside or beside it, mail, XML. Judged before anybody gets it, as
 //! everything this program signs (RULES D32).
 
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
 use certs::trust::{Purpose, TrustStore};
-use signer::make::{CmsSigning, MailDraft, MailForm, prepare_cms};
+use signer::make::{self, CmsSigning, MailDraft, MailForm, prepare_cms};
 use signer::tst;
-use signer::{Code, Evidence, Input, Judged, Limits, Policy, Verdict};
+use signer::{Code, Evidence, Input, Judged, Limits, Policy};
 
 use super::files;
-use super::release::{add, has_strange_stamp, is_good, nonce, refusal, said, top};
+use super::release::{Summary, add, has_strange_stamp, is_good, nonce, refusal, said, top};
 use crate::evidence::{Case, Fetcher};
 use crate::keys::OwnKey;
 
@@ -25,6 +24,8 @@ pub(super) enum FileForm {
     },
     /// S/MIME.
     Mail(MailForm),
+    /// XAdES (RULES E32–E34).
+    Xml,
 }
 
 /// One signature to make.
@@ -62,6 +63,13 @@ impl SignFile<'_> {
                 let draft = MailDraft::new(&bytes, form, &limits).map_err(said)?;
                 let prepared = draft.prepare(&signing).map_err(said)?;
                 let stamped = prepared.sign(&*self.signer.key, scheme).map_err(said)?;
+                let token = self.stamp(|| stamped.timestamp_request(nonce())).await?;
+                (stamped.finish(token.as_deref()).map_err(said)?, token, None)
+            }
+            FileForm::Xml => {
+                let signing = make::xml::Signing::new(self.signer.chain.clone(), scheme, files::now());
+                let prepared = make::xml::prepare(&bytes, &signing, &limits).map_err(said)?;
+                let stamped = prepared.sign(&*self.signer.key).map_err(said)?;
                 let token = self.stamp(|| stamped.timestamp_request(nonce())).await?;
                 (stamped.finish(token.as_deref()).map_err(said)?, token, None)
             }
@@ -114,15 +122,11 @@ impl SignFile<'_> {
 }
 
 impl SignedFile {
-    /// Says what was made, and on standard error what it lacks.
-    pub(super) fn tell(&self, path: &Path) {
-        let Some(made) = self.judged.report().signatures.first() else { return };
-        let profile = made.profile.unwrap_or_default();
-        println!("{}: {} ({profile})", files::plain(&path.display().to_string()), made.class.word());
-        let lacks = (made.verdict != Verdict::Valid).then_some(Code::RevocationUnknown);
-        for code in lacks.into_iter().chain(self.is_strange.then_some(Code::Untrusted)) {
-            eprintln!("[{}] {} / {}", code.id(), code.vi(), code.en());
-        }
+    /// What was made, and what it lacks.
+    pub(super) fn summary(&self) -> Summary {
+        let made = self.judged.report().signatures.first();
+        let profile = made.and_then(|made| made.profile).unwrap_or_default().to_owned();
+        Summary::of(&self.judged, made, profile, self.is_strange)
     }
 }
 
@@ -174,6 +178,7 @@ mod tests {
             (FileForm::Cms { detached: false }, b"text"),
             (FileForm::Mail(MailForm::Clear), mail),
             (FileForm::Mail(MailForm::Opaque), mail),
+            (FileForm::Xml, b"<a>text</a>"),
         ] {
             let released = signed(form, bytes).await.unwrap();
             assert!(released.is_strange && !released.bytes.is_empty());

@@ -3,30 +3,31 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use anyhow::Context;
 use clap::Args;
 use signer::tst::{Request, Token, TokenVerdict};
-use signer::{Evidence, Format, Limits, Policy, make};
+use signer::{Evidence, Format, Limits, Policy};
 
-use super::release::{Release, nonce, said};
-use super::{Outcome, files};
-use crate::evidence::{Case, Fetcher};
+use super::release::{nonce, said};
+use super::{Outcome, desk, files};
+use crate::evidence::Fetcher;
 
 #[derive(Args)]
 pub(super) struct Timestamp {
-    /// The file.
+    /// Tệp. / The file.
     file: PathBuf,
-    /// Address of a timestamp authority.
+    /// Địa chỉ dịch vụ dấu thời gian. / Address of a timestamp authority.
     #[arg(long)]
     tsa: String,
-    /// Where the stamped PDF, or the token, goes.
+    /// Tệp PDF kết quả, hoặc tệp dấu thời gian. / Where the stamped PDF, or the token, goes.
     #[arg(long)]
     out: PathBuf,
-    /// Replace what is there.
+    /// Ghi đè tệp đã có. / Replace what is there.
     #[arg(long)]
     force: bool,
+    /// Trả lời bằng JSON. / Answer as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 impl Timestamp {
@@ -45,33 +46,29 @@ impl Timestamp {
         anyhow::ensure!(bytes.len() <= most, "the file is larger than {most} bytes (tệp quá lớn)");
         super::runtime()?.block_on(async {
             match Format::sniff(&bytes) {
-                Some(Format::Pdf) => self.stamp_pdf(bytes.into(), &fetcher, policy).await,
+                Some(Format::Pdf) => self.stamp_pdf(&bytes, &fetcher, &policy).await,
                 _ => self.stamp_file(&bytes, &fetcher, &policy).await,
             }
         })?;
         Ok(ExitCode::SUCCESS)
     }
 
-    async fn stamp_pdf(&self, bytes: Arc<[u8]>, fetcher: &Fetcher, policy: Policy) -> anyhow::Result<()> {
-        let limits = Limits::default();
-        // First the evidence for what is signed already, so that the stamp covers it (ETSI EN 319 142-1 §5.5).
-        let shared = Arc::new(policy.clone());
-        let case = Case { input: bytes.into(), policy: shared, now: files::now() };
-        let judged = fetcher.judge(&case, Evidence::default()).await;
-        let complete =
-            make::add_evidence(&case.input.bytes, judged.used_evidence(), &limits).map_err(said)?;
-        let prepared = make::prepare_timestamp(&complete, &limits).map_err(said)?;
-        let token = self.ask(fetcher, &prepared.timestamp_request(nonce())).await?;
-        let stamped = prepared.finish(&token).map_err(said)?;
-        let released = Release { fetcher, policy, own: &[] }.release(stamped).await?;
+    async fn stamp_pdf(&self, bytes: &[u8], fetcher: &Fetcher, policy: &Policy) -> anyhow::Result<()> {
+        let released = desk::archive(fetcher, policy, &Evidence::default(), &self.tsa, bytes).await?;
         files::put(&self.out, &released.bytes, self.force)?;
-        released.tell(&self.out);
+        let summary = released.summary();
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(&summary)?);
+            return Ok(());
+        }
+        println!("{}: {summary}", files::plain(&self.out.display().to_string()));
+        summary.warnings.iter().for_each(|warning| eprintln!("{warning}"));
         Ok(())
     }
 
     async fn stamp_file(&self, bytes: &[u8], fetcher: &Fetcher, policy: &Policy) -> anyhow::Result<()> {
         let request = Request::over(bytes, nonce());
-        let answer = self.ask(fetcher, &request).await?;
+        let answer = desk::ask(fetcher, &self.tsa, &request).await?;
         let token = Token::read(&answer, &policy.limits).map_err(said)?;
         let (now, limits) = (files::now().secs(), &policy.certificate_limits);
         let evidence = Evidence { certificates: token.certificates().to_vec(), ..Evidence::default() };
@@ -86,11 +83,10 @@ impl Timestamp {
         };
         files::put(&self.out, &answer, self.force)?;
         let at = mail::Timestamp::from_secs(token.at).to_rfc3339_vietnam();
-        println!("{}: {at} ({word})", files::plain(&self.out.display().to_string()));
+        match self.json {
+            true => println!("{}", serde_json::json!({ "time": at, "trust": word })),
+            false => println!("{}: {at} ({word})", files::plain(&self.out.display().to_string())),
+        }
         Ok(())
-    }
-
-    async fn ask(&self, fetcher: &Fetcher, request: &Request) -> anyhow::Result<Vec<u8>> {
-        fetcher.timestamp(&self.tsa, request).await.with_context(|| format!("timestamp from {}", self.tsa))
     }
 }

@@ -11,7 +11,7 @@ use signer::bundle::Bundle;
 use signer::judge::TimeSource;
 use signer::page::{self, Extra, Lang};
 use signer::{
-    Arrival, Code, Evidence, Format, Input, Integrity, Judged, Limits, Policy, Reason, Report,
+    Arrival, Code, Coverage, Evidence, Format, Input, Integrity, Judged, Limits, Policy, Reason, Report,
     SignatureReport, Verdict,
 };
 
@@ -243,11 +243,18 @@ fn signature_text(out: &mut String, number: usize, signature: &SignatureReport) 
     if let Some(profile) = signature.profile {
         let _ = writeln!(out, "     Dạng / Form: {profile}");
     }
-    let scope = match signature.covers_whole_document {
-        true => "toàn bộ tệp / the whole file",
-        false => "phiên bản tại lúc ký / the revision at signing",
+    let scope = match signature.coverage {
+        _ if signature.covers_whole_document => "toàn bộ tệp / the whole file",
+        Coverage::Parts => "một số phần / parts",
+        Coverage::None => "không có nội dung nào / no content",
+        _ => "phiên bản tại lúc ký / the revision at signing",
     };
-    let _ = writeln!(out, "     Phạm vi / Covers: {scope}");
+    let names: Vec<String> = signature.covers.iter().map(|name| files::plain(name).to_string()).collect();
+    let names = match (signature.coverage, names.is_empty()) {
+        (Coverage::Parts, false) => format!(": {}", names.join(", ")),
+        _ => String::new(),
+    };
+    let _ = writeln!(out, "     Phạm vi / Covers: {scope}{names}");
     reasons(out, "     ", &signature.reasons);
     reasons(out, "     ", &signature.notes);
 }

@@ -79,6 +79,16 @@ pub(crate) struct XmlClaim<'a> {
     pub(crate) beside: xml::Beside<'a>,
 }
 
+impl XmlClaim<'_> {
+    /// It has the properties XAdES wants signed.
+    pub(crate) fn is_xades(&self) -> bool {
+        let found = self.facts.signatures.get(self.at);
+        found
+            .and_then(|found| found.signature.as_ref().ok())
+            .is_some_and(|signature| signature.xades.is_some())
+    }
+}
+
 /// One signer of a message that was read already; its certificates and lists are in the claims' store.
 pub(crate) struct SignerClaim<'a> {
     /// The signer.

@@ -344,10 +344,21 @@ impl<'a> Work<'a> {
 
     /// The form a signature has that is a file or in a mail (ETSI EN 319 122-1 §6).
     fn note_profile(&mut self) {
-        let Ok(Container::Signer(claim)) = &self.claim.container else { return };
+        let is_stamped = self.report.time_source == TimeSource::Timestamp;
+        let claim = match &self.claim.container {
+            Ok(Container::Signer(claim)) => claim,
+            Ok(Container::Xml(claim)) => {
+                self.report.profile = Some(match (claim.is_xades(), is_stamped) {
+                    (true, true) => "XAdES-B-T",
+                    (true, false) => "XAdES-B-B",
+                    (false, _) => "XMLDSig",
+                });
+                return;
+            }
+            _ => return,
+        };
         let attributes = claim.signer.attributes.as_ref();
         let is_baseline = attributes.is_some_and(|a| !a.bindings.is_empty() && a.signing_time.is_some());
-        let is_stamped = self.report.time_source == TimeSource::Timestamp;
         self.report.profile = Some(match (claim.purpose, is_baseline, is_stamped) {
             (Purpose::Smime, ..) => "S/MIME",
             (_, true, true) => "CAdES-B-T",

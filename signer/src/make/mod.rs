@@ -9,12 +9,24 @@ mod blank;
 mod cms_file;
 mod evidence;
 mod field;
+mod font;
+mod form;
+mod hole;
+mod mark;
+mod page;
+mod picture;
+mod png;
 mod smime;
+mod state;
+mod structure;
 pub mod xml;
 
 pub use blank::blank_pdf;
 pub use cms_file::{CmsSigning, PreparedCms, StampedCms, prepare_cms};
 pub use evidence::add_evidence;
+pub use form::Fill;
+pub use mark::{Appearance, Copy, Mark, PageChoice, Place, SEAL_MM, attachment_text, copy_text, old_caption};
+pub use picture::{Ink, Picture};
 pub use smime::{MailDraft, MailForm, PreparedMail, StampedMail};
 
 use crate::asn1;
@@ -23,26 +35,15 @@ use crate::coverage::Coverage;
 use crate::judge::{Evidence, Judged, Policy, Role, judge};
 use crate::limits::Limits;
 use crate::message::{Code, Reason};
-use crate::pdf::{self, Kind, Signed as PdfSigned};
+use crate::pdf::{self, Facts, Kind, Lock};
 use crate::tst;
 use crate::verified::{Document, Refusal, Verified};
 use certs::Certificate;
 use certs::algorithm::Digest;
-use certs::keys::{Scheme, SigningKey};
-use field::Placeholder;
+use certs::keys::{Scheme, SigningKey, ecdsa_from_fixed, ecdsa_to_fixed};
+use hole::Placeholder;
 use mail::Timestamp;
 use std::sync::Arc;
-
-/// Where a signature shows.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Appearance {
-    /// Page, from 0.
-    pub page: usize,
-    /// Left, bottom, right, top in points from the page's lower left corner.
-    pub rectangle: [f32; 4],
-    /// Lines of text, shown without diacritics until a font is embedded.
-    pub lines: Vec<String>,
-}
 
 /// What is to be signed, how and by whom.
 #[derive(Clone, Debug)]
@@ -59,6 +60,10 @@ pub struct Signing {
     pub appearance: Option<Appearance>,
     /// A certification instead of an approval, with what it permits afterwards (1, 2 or 3). First signature only.
     pub certify: Option<u8>,
+    /// Form fields nobody may change from now on (RULES D23). What a waiting field's own `/Lock` says goes before.
+    pub lock: Option<Lock>,
+    /// Text put into form fields in the same update, so that this signature covers it (RULES D23).
+    pub fill: Vec<Fill>,
     /// The signer's certificate, then those above it.
     pub certificates: Vec<Certificate>,
     /// How the key signs.
@@ -77,6 +82,8 @@ impl Signing {
             time,
             appearance: None,
             certify: None,
+            lock: None,
+            fill: Vec::new(),
             certificates,
             scheme,
             token_bytes: 12_288,
@@ -106,6 +113,8 @@ impl Signing {
 pub struct Prepared {
     file: Vec<u8>,
     hole: Placeholder,
+    certificates: Vec<Certificate>,
+    scheme: Scheme,
     parts: Parts,
     limits: Limits,
 }
@@ -120,41 +129,128 @@ pub struct Stamped {
 
 /// Appends a signature field to `bytes` (or fills an empty one) and says what is to be signed.
 ///
-/// Errors: the file cannot be read, an earlier signer does not permit more signatures, or the field does not fit.
+/// Errors: the file cannot be read, a signature in it does not stand, an earlier signer does not permit more
+/// signatures, or the field, the mark or a text does not fit.
 pub fn prepare(bytes: &[u8], signing: &Signing, limits: &Limits) -> Result<Prepared, Reason> {
     let facts = pdf::read(bytes, limits)?;
-    permitted(&facts.signatures)?;
+    permitted(&facts, signing)?;
     if signing.certify.is_some() && !facts.signatures.is_empty() {
         return Err(Reason::of(Code::MakeField, "certification comes first"));
     }
     let (file, hole) = field::append(bytes, signing, signing.reserve(), limits)?;
-    let digest = cms::digest_pieces(signing.scheme.digest(), &hole.pieces(&file));
-    let certificates = signing.certificates.clone();
-    let parts = Parts::new(asn1::DATA, None, &digest, certificates, signing.scheme, None)?;
-    Ok(Prepared { file, hole, parts, limits: *limits })
+    Prepared::new(file, hole, signing.certificates.clone(), signing.scheme, limits)
 }
 
-/// The agency's seal: only on a document that carries a good signature of the competent person (RULES R82).
-pub fn prepare_seal(judged: &Judged, signing: &Signing, limits: &Limits) -> Result<Prepared, Reason> {
-    let led = judged.report().signatures.iter().any(|s| s.role == Role::Leader && s.class.is_good());
-    match led {
-        true => prepare(judged.bytes(), signing, limits),
-        false => Err(Reason::new(Code::LeaderMissing)),
+/// What lets an agency put its seal on a document (RULES R82).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SealBasis {
+    /// The competent person's good signature in the same file.
+    Leader,
+    /// It is an attachment in a file of its own (RULES D15).
+    Attachment,
+    /// It is a copy the agency made (RULES D17).
+    Copy,
+    /// Somebody decided to do without a good signature of the competent person, and said why.
+    Decision {
+        /// Not empty.
+        reason: String,
+    },
+}
+
+/// The agency's seal, after the competent person (RULES D23, D29.9, R82). A seal to be shown over "the signature" goes over
+/// the competent person's; text fields of the form are locked from then on, unless the caller says what is.
+///
+/// Errors: as [`prepare`]; the basis does not hold.
+pub fn prepare_seal(
+    judged: &Judged,
+    basis: &SealBasis,
+    signing: &Signing,
+    limits: &Limits,
+) -> Result<Prepared, Reason> {
+    let signatures = &judged.report().signatures;
+    let leader = signatures.iter().rev().find(|s| s.role == Role::Leader && s.class.is_good());
+    match basis {
+        SealBasis::Leader if leader.is_none() => {
+            let found = signatures.iter().rev().find(|s| s.role == Role::Leader);
+            let word = found.map_or(judged.class(), |s| s.class).word();
+            return Err(Reason::of(Code::LeaderMissing, word));
+        }
+        SealBasis::Decision { reason } if reason.trim().is_empty() => {
+            return Err(Reason::of(Code::LeaderMissing, "a reason is needed"));
+        }
+        _ => {}
     }
+    let mut signing = signing.clone();
+    if let Some(Appearance { place: Place::OverSignature(over @ None), .. }) = &mut signing.appearance {
+        *over = leader.map(|s| s.field.clone());
+    }
+    if signing.field.is_none() && judged.report().empty_fields.iter().any(|name| name == field::SEAL_FIELD) {
+        signing.field = Some(field::SEAL_FIELD.to_owned());
+    }
+    if signing.lock.is_none() {
+        let fields = form::names(judged.bytes(), limits)?;
+        signing.lock = (!fields.is_empty()).then_some(Lock::Include(fields));
+    }
+    prepare(judged.bytes(), &signing, limits)
 }
 
-fn permitted(signatures: &[PdfSigned]) -> Result<(), Reason> {
-    let closed = signatures.iter().filter_map(|s| s.signature.as_ref().ok());
-    match closed.into_iter().any(|s| s.kind == Kind::Certification(1)) {
-        true => Err(Reason::new(Code::MakeLocked)),
-        false => Ok(()),
+/// Whether a further signature may be added: those that are there stand, none of them closes the document, and what is
+/// to be filled is not locked.
+fn permitted(facts: &Facts, signing: &Signing) -> Result<(), Reason> {
+    for signed in &facts.signatures {
+        if let Some(reason) = signed.fault.as_ref().or(signed.signature.as_ref().err()) {
+            return Err(Reason::of(Code::MakeBroken, reason.code));
+        }
+    }
+    let made = || facts.signatures.iter().filter_map(|s| s.signature.as_ref().ok());
+    if made().any(|s| s.level == Some(1)) {
+        return Err(Reason::new(Code::MakeLocked));
+    }
+    let field = signing.field.iter().filter(|name| facts.empty_fields.contains(name));
+    let mut filled = field.chain(signing.fill.iter().map(|fill| &fill.field));
+    match filled.find(|name| made().any(|s| s.locks.iter().any(|lock| lock.holds(name)))) {
+        Some(name) => Err(Reason::of(Code::MakeLocked, name)),
+        None => Ok(()),
     }
 }
 
 impl Prepared {
+    fn new(
+        file: Vec<u8>,
+        hole: Placeholder,
+        certificates: Vec<Certificate>,
+        scheme: Scheme,
+        limits: &Limits,
+    ) -> Result<Self, Reason> {
+        let digest = cms::digest_pieces(scheme.digest(), &hole.pieces(&file));
+        let parts = Parts::new(asn1::DATA, None, &digest, certificates.clone(), scheme, None)?;
+        Ok(Self { file, hole, certificates, scheme, parts, limits: *limits })
+    }
+
     /// What the key signs (the signed attributes; the key's scheme hashes them).
     pub fn to_sign(&self) -> &[u8] {
         self.parts.signed_bytes()
+    }
+
+    /// The digest of [`Self::to_sign`], for keys that sign digests: a token's raw operation, a SIM, `signatures/signHash` of
+    /// the Cloud Signature Consortium's API.
+    pub fn digest(&self) -> Vec<u8> {
+        self.scheme.digest().of(self.to_sign())
+    }
+
+    /// The digest of [`Self::content`], for helpers that make the whole container and want only this.
+    pub fn content_digest(&self) -> Vec<u8> {
+        cms::digest_pieces(self.scheme.digest(), &self.content())
+    }
+
+    /// How the key is to sign.
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// The signer's certificate, then those above it.
+    pub fn certificates(&self) -> &[Certificate] {
+        &self.certificates
     }
 
     /// The two pieces of the file a signature is over, for helpers that make the whole container themselves
@@ -170,8 +266,19 @@ impl Prepared {
         Ok(file)
     }
 
-    /// Takes the signature value.
+    /// Takes the signature value. ECDSA may come in DER or, as tokens give it, as `r || s`.
     pub fn signed(self, signature: Vec<u8>) -> Stamped {
+        let size = match self.scheme {
+            Scheme::EcdsaP256Sha256 => 32,
+            Scheme::EcdsaP384Sha384 => 48,
+            _ => usize::MAX,
+        };
+        let is_fixed =
+            signature.len().checked_div(2) == Some(size) && ecdsa_to_fixed(&signature, size).is_err();
+        let signature = match is_fixed {
+            true => ecdsa_from_fixed(&signature).unwrap_or(signature),
+            false => signature,
+        };
         Stamped { file: self.file, hole: self.hole, ready: self.parts.signed(signature), limits: self.limits }
     }
 

@@ -25,9 +25,9 @@ mod xref;
 pub use changes::Change;
 pub(crate) use document::{File, View};
 pub use dss::{Store, StoreEnds};
-pub(crate) use form::fields as signature_fields;
-pub(crate) use graph::pages as page_numbers;
+pub(crate) use form::{Field as SignatureField, fields as signature_fields};
 pub use object::{Dict, Object, ObjectId, Stream, Text, text_string};
+pub(crate) use signature::lock_of;
 pub use signature::{Found, Kind, Lock, Signature, SubFilter};
 pub(crate) use write::{Update as PendingUpdate, escape_text};
 

@@ -367,7 +367,8 @@ fn transforms(
     Ok((kind, level, locks))
 }
 
-fn lock_of(view: &View<'_>, params: &Dict) -> Result<Option<Lock>, Reason> {
+/// What a lock dictionary or the parameters of FieldMDP lock.
+pub(crate) fn lock_of(view: &View<'_>, params: &Dict) -> Result<Option<Lock>, Reason> {
     let names = view.array_at(params, b"Fields")?;
     let names = names.iter().take(4096).filter_map(|n| n.text().map(|t| text_string(&t.bytes))).collect();
     Ok(match params.get(b"Action").name() {

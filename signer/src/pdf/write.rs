@@ -88,6 +88,10 @@ pub(crate) struct Update<'v, 'f> {
     view: &'v View<'f>,
     next: u32,
     bodies: BTreeMap<u32, (u16, Vec<u8>)>,
+    /// Dictionaries as the update will have them: several steps may change the same one.
+    dicts: BTreeMap<u32, Dict>,
+    /// The same for arrays.
+    arrays: BTreeMap<u32, Vec<Object>>,
 }
 
 /// The finished file and where the update's objects begin in it.
@@ -100,7 +104,7 @@ impl<'v, 'f> Update<'v, 'f> {
     pub(crate) fn new(view: &'v View<'f>) -> Result<Self, Reason> {
         let size = view.trailer()?.get(b"Size").int().and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
         let next = view.highest().saturating_add(1).max(size);
-        Ok(Self { view, next, bodies: BTreeMap::new() })
+        Ok(Self { view, next, bodies: BTreeMap::new(), dicts: BTreeMap::new(), arrays: BTreeMap::new() })
     }
 
     /// A number nobody uses.
@@ -110,16 +114,40 @@ impl<'v, 'f> Update<'v, 'f> {
         ObjectId { number, generation: 0 }
     }
 
-    pub(crate) fn put(&mut self, id: ObjectId, object: &Object) {
+    pub(crate) fn put_array(&mut self, id: ObjectId, array: Vec<Object>) {
         let mut body = Vec::new();
-        serialize(object, &mut body);
+        let array = Object::Array(array);
+        serialize(&array, &mut body);
         self.put_raw(id, body);
+        if let Object::Array(items) = array {
+            self.arrays.insert(id.number, items);
+        }
+    }
+
+    /// The array behind `dict[key]` as it stands in this update; empty when it is none.
+    pub(crate) fn array_at(&self, dict: &Dict, key: &[u8]) -> Result<Vec<Object>, Reason> {
+        match dict.get(key).reference().and_then(|id| self.arrays.get(&id.number)) {
+            Some(changed) => Ok(changed.clone()),
+            None => self.view.array_at(dict, key),
+        }
     }
 
     pub(crate) fn put_dict(&mut self, id: ObjectId, dict: &Dict) {
         let mut body = Vec::new();
         serialize_dict(dict, &mut body);
         self.put_raw(id, body);
+        self.dicts.insert(id.number, dict.clone());
+    }
+
+    /// A dictionary as it stands in this update: changed by it, or as in the file. Errors: it is none, or has a key twice.
+    pub(crate) fn dict(&self, id: ObjectId) -> Result<Dict, Reason> {
+        if let Some(changed) = self.dicts.get(&id.number) {
+            return Ok(changed.clone());
+        }
+        match &*self.view.resolve(&Object::Ref(id))? {
+            Object::Dict(dict) if !dict.ambiguous => Ok(dict.clone()),
+            _ => Err(Reason::of(Code::MakeField, format_args!("object {id}"))),
+        }
     }
 
     /// A body written by the caller.

@@ -2,9 +2,10 @@
 //! "Shadow Attacks", NDSS 2021; Rohlmann et al., "Breaking the Specification", S&P 2021; Müller et al., "Processing
 //! Dangerous Paths", NDSS 2021): each refused with its code, or noticed when the file comes in.
 
+use crate::pictures;
 use crate::vandals::{CATALOG, PAGE, ROOT, STREAM, find, judged, replace, signed, update};
 use crate::world::{NOON, World, blank, line};
-use signer::make::{self, Appearance};
+use signer::make;
 use signer::pdf;
 use signer::{Class, Code, Judged, Limits, Verdict};
 
@@ -45,10 +46,10 @@ fn certified(level: u8) -> Vec<u8> {
     make::sign(&blank(), &signing, world.leader.key(), |_| Ok(None), &Limits::default()).unwrap()
 }
 
-fn sealed(file: &[u8], rectangle: [f32; 4]) -> Vec<u8> {
+fn sealed(file: &[u8], rectangle: [f64; 4]) -> Vec<u8> {
     let world = World::get();
     let mut signing = world.signing(&world.seal, NOON);
-    signing.appearance = Some(Appearance { page: 0, rectangle, lines: vec!["x".to_owned()] });
+    signing.appearance = Some(pictures::covering(rectangle));
     make::sign(file, &signing, world.seal.key(), |_| Ok(None), &Limits::default()).unwrap()
 }
 
@@ -472,8 +473,7 @@ fn eaa_and_ssa_after_certification() {
         passes("a seal", &sealed(&file, [50.0, 50.0, 150.0, 150.0]));
         // We do not even make one that covers the page.
         let mut signing = World::get().signing(&World::get().seal, NOON);
-        signing.appearance =
-            Some(Appearance { page: 0, rectangle: [0.0, 0.0, 595.0, 842.0], lines: vec!["x".to_owned()] });
+        signing.appearance = Some(pictures::covering([0.0, 0.0, 595.0, 842.0]));
         let made = make::sign(&file, &signing, World::get().seal.key(), |_| Ok(None), &Limits::default());
         assert_eq!(made.unwrap_err(), signer::Reason::of(Code::MakeCheck, "changed-page"));
     }

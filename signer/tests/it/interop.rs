@@ -72,7 +72,7 @@ pub(crate) fn pyhanko() -> Option<PathBuf> {
 }
 
 /// Signs with pyHanko.
-fn foreign(
+pub(crate) fn foreign(
     python: &Path,
     level: &str,
     who: &str,
@@ -92,7 +92,7 @@ fn foreign(
     std::fs::read(target).unwrap()
 }
 
-fn foreign_verdict(python: &Path, file: &str, time: i64) -> serde_json::Value {
+pub(crate) fn foreign_verdict(python: &Path, file: &str, time: i64) -> serde_json::Value {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/pyhanko_verify.py");
     let output = Command::new(python.join("python3"))
         .args([script, folder().to_str().unwrap(), &time.to_string(), file])

@@ -1,12 +1,13 @@
 //! What a good house does, step by step.
 
+use crate::pictures;
 use crate::world::{DAY, NOON, World, at, blank, line};
 use certs::Serial;
 use certs::algorithm::Digest;
 use certs::issue::Validity;
 use certs::keys::{Key, Scheme, Size};
 use certs::revocation::{OcspStatus, RevocationFacts, RevocationReason};
-use signer::make::{self, Appearance, Signing};
+use signer::make::{self, Appearance, Ink, Mark, PageChoice, Picture, Place, SealBasis, Signing};
 use signer::pdf;
 use signer::tst::{self, TokenVerdict};
 use signer::{Arrival, Class, Code, Integrity, LegalValue, Limits, Role, Verdict};
@@ -97,10 +98,19 @@ fn r82_d29_9_the_seal_comes_after_the_leader() {
     assert_eq!(because.iter().map(|r| r.code).collect::<Vec<_>>(), [Code::SealOrder]);
 
     let unsigned = world.judge(&blank(), &evidence, NOON + 180);
-    let refused = make::prepare_seal(&unsigned, &world.signing(&world.seal, NOON), &limits).err().unwrap();
+    let seal = world.signing(&world.seal, NOON);
+    let refused = make::prepare_seal(&unsigned, &SealBasis::Leader, &seal, &limits).err().unwrap();
     assert_eq!(refused.code, Code::LeaderMissing);
     let led = world.judge(&world.sign(&blank(), &world.leader, NOON), &evidence, NOON + 180);
-    assert!(make::prepare_seal(&led, &world.signing(&world.seal, NOON), &limits).is_ok());
+    assert!(make::prepare_seal(&led, &SealBasis::Leader, &seal, &limits).is_ok());
+    let unproven = world.judge(&world.sign(&blank(), &world.leader, NOON), &Default::default(), NOON + 180);
+    let refused = make::prepare_seal(&unproven, &SealBasis::Leader, &seal, &limits).err().unwrap();
+    assert_eq!((refused.code, refused.detail.as_deref()), (Code::LeaderMissing, Some("UNKNOWN_REVOCATION")));
+    let decision = |reason: &str| SealBasis::Decision { reason: reason.to_owned() };
+    assert!(make::prepare_seal(&unproven, &decision(" "), &seal, &limits).is_err(), "a reason is needed");
+    for basis in [decision("mạng hỏng, đã gọi điện"), SealBasis::Attachment, SealBasis::Copy] {
+        assert!(make::prepare_seal(&unproven, &basis, &seal, &limits).is_ok(), "{basis:?}");
+    }
 }
 
 #[test]
@@ -248,9 +258,9 @@ fn a_visible_signature_with_a_vietnamese_reason() {
     let world = World::get();
     let mut signing = world.signing(&world.leader, NOON).reason("Phê duyệt").field("Lãnh đạo");
     signing.appearance = Some(Appearance {
-        page: 0,
-        rectangle: [300.0, 100.0, 500.0, 160.0],
-        lines: vec!["Nguyễn Văn A".to_owned(), "22/11/2026 08:00:00 +07:00".to_owned()],
+        page: PageChoice::Number(1),
+        place: Place::Points([300.0, 100.0, 200.0, 60.0]),
+        mark: Mark::Text("Nguyễn Văn A; 22/11/2026; 08:00:00 +07:00".to_owned()),
     });
     let file = make::sign(&blank(), &signing, world.leader.key(), |_| Ok(None), &Limits::default()).unwrap();
     let judged = world.judge(&file, &world.evidence(NOON), NOON + 60);
@@ -280,11 +290,13 @@ fn a_later_signature_may_not_hide_the_page() {
     let world = World::get();
     let signed = world.sign_untimed(&blank(), &world.leader, NOON);
     let mut signing = world.signing(&world.seal, NOON);
-    let mut cover = |rectangle| {
-        signing.appearance = Some(Appearance { page: 0, rectangle, lines: vec!["THAY".to_owned()] });
+    let picture = Picture::read(&pictures::handwriting(600, 800), Ink::Signature).unwrap();
+    let mut cover = |box_: [f64; 4]| {
+        let mark = Mark::Signature(picture.clone());
+        signing.appearance = Some(Appearance { page: PageChoice::First, place: Place::Points(box_), mark });
         make::sign(&signed, &signing, world.seal.key(), |_| Ok(None), &Limits::default())
     };
-    assert!(cover([100.0, 100.0, 220.0, 220.0]).is_ok());
+    assert!(cover([100.0, 100.0, 120.0, 120.0]).is_ok());
     assert_eq!(cover([0.0, 0.0, 595.0, 842.0]).unwrap_err().code, Code::MakeCheck);
 }
 
