@@ -14,7 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::Context;
 use certs::trust::TrustStore;
 use log::{Actor, Log};
-use signer::Policy;
+use signer::{Known, Policy};
 
 use crate::config::Config;
 use crate::house::private_directory;
@@ -29,6 +29,8 @@ pub(crate) struct Trust {
     directory: PathBuf,
     /// Of judging certificates, as the configuration has it.
     limits: certs::Limits,
+    /// What was read before: every document of an agency brings the same certificates and lists.
+    known: Known,
     seen: Mutex<Seen>,
 }
 
@@ -48,7 +50,7 @@ impl Trust {
     pub(crate) fn open(directory: &Path, limits: certs::Limits) -> anyhow::Result<Self> {
         let stamp = stamp(directory);
         let seen = Seen { store: Arc::new(load(directory)?), stamp, looked: Instant::now() };
-        Ok(Self { directory: directory.to_owned(), limits, seen: Mutex::new(seen) })
+        Ok(Self { directory: directory.to_owned(), limits, known: Known::default(), seen: Mutex::new(seen) })
     }
 
     /// The anchors now. A file that became unreadable changes nothing, and is logged.
@@ -86,7 +88,7 @@ impl Trust {
     /// A judging policy under these anchors; hierarchy and roles are the caller's to add.
     pub(crate) fn policy(&self) -> Policy {
         let trust = TrustStore::clone(&self.current());
-        Policy { trust, certificate_limits: self.limits, ..Policy::default() }
+        Policy { trust, certificate_limits: self.limits, known: self.known.clone(), ..Policy::default() }
     }
 }
 
