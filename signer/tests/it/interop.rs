@@ -33,7 +33,8 @@ pub(crate) fn folder() -> &'static Path {
     FOLDER
         .get_or_init(|| {
             let world = World::get();
-            let folder = tempfile::tempdir().unwrap();
+            // In the build directory: nobody cleans up after a static, so it must not lie among other people's files.
+            let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
             let all = [
                 ("root", &world.root),
                 ("ca", &world.ca),
