@@ -344,12 +344,13 @@ pub(crate) fn greeting(demo: &Demo, config: &Config, data: &Path) -> String {
         "\nBản trình diễn đang chạy / the demonstration is running (Ctrl-C: dừng / stop)\n\n\
          Cửa / doors\n  thư đến / mail in        smtp://{}\n  gửi thư / submission     smtps://{}  (STARTTLS: {})\n  \
          JMAP                     {}/.well-known/jmap\n  trục liên thông / VXP    {}/vxp\n  \
-         số liệu / metrics        http://{}/metrics\n\nĐăng nhập / sign-ins\n",
+         kiểm tra / check         http://{}/kiem-tra\n  số liệu / metrics        http://{}/metrics\n\nĐăng nhập / sign-ins\n",
         first(&listen.smtp),
         first(&listen.submissions),
         first(&listen.submission),
         config.http.public_url,
         config.http.public_url,
+        first(&listen.http),
         first(&listen.http),
     );
     for account in &demo.accounts {
