@@ -2,6 +2,7 @@
 //! not. Chunks that are not needed for the picture are passed over; nothing is repaired.
 
 use crate::message::{Code, Reason};
+use crate::pdf::paeth;
 use std::io::Read;
 
 /// Pixels on a side. A seal scanned at 2,400 dpi has 3,400.
@@ -232,17 +233,6 @@ impl Header {
     fn eight(&self, value: u16) -> u8 {
         let most = (1u32 << self.depth) - 1;
         u8::try_from(u32::from(value) * 255 / most).unwrap_or(u8::MAX)
-    }
-}
-
-fn paeth(left: u8, up: u8, corner: u8) -> u8 {
-    let (a, b, c) = (i16::from(left), i16::from(up), i16::from(corner));
-    let guess = a + b - c;
-    let (da, db, dc) = ((guess - a).abs(), (guess - b).abs(), (guess - c).abs());
-    match (da <= db && da <= dc, db <= dc) {
-        (true, _) => left,
-        (false, true) => up,
-        _ => corner,
     }
 }
 

@@ -88,7 +88,8 @@ fn predict(data: Vec<u8>, parms: &Dict) -> Result<Vec<u8>, Reason> {
     Ok(out)
 }
 
-fn paeth(left: u8, up: u8, corner: u8) -> u8 {
+/// PNG's fourth filter (ISO/IEC 15948 §9.4).
+pub(crate) fn paeth(left: u8, up: u8, corner: u8) -> u8 {
     let (a, b, c) = (i16::from(left), i16::from(up), i16::from(corner));
     let guess = a + b - c;
     let (da, db, dc) = ((guess - a).abs(), (guess - b).abs(), (guess - c).abs());

@@ -25,6 +25,7 @@ mod xref;
 pub use changes::Change;
 pub(crate) use document::{File, View};
 pub use dss::{Store, StoreEnds};
+pub(crate) use filter::paeth;
 pub(crate) use form::{Field as SignatureField, fields as signature_fields};
 pub use object::{Dict, Object, ObjectId, Stream, Text, text_string};
 pub(crate) use signature::lock_of;
