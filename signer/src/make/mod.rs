@@ -40,7 +40,7 @@ use crate::tst;
 use crate::verified::{Document, Refusal, Verified};
 use certs::Certificate;
 use certs::algorithm::Digest;
-use certs::keys::{Scheme, SigningKey, ecdsa_from_fixed, ecdsa_to_fixed};
+use certs::keys::{Scheme, Signature, SigningKey};
 use hole::Placeholder;
 use mail::Timestamp;
 use std::sync::Arc;
@@ -267,25 +267,25 @@ impl Prepared {
     }
 
     /// Takes the signature value. ECDSA may come in DER or, as tokens give it, as `r || s`.
-    pub fn signed(self, signature: Vec<u8>) -> Stamped {
-        let size = match self.scheme {
-            Scheme::EcdsaP256Sha256 => 32,
-            Scheme::EcdsaP384Sha384 => 48,
-            _ => usize::MAX,
+    pub fn signed(self, value: Vec<u8>) -> Stamped {
+        let key = self.certificates.first().map(Certificate::public_key);
+        let taken = key.map(|key| Signature::made_elsewhere(key, self.scheme, self.to_sign(), &value));
+        // What is no signature is refused when the file is read back.
+        let signature = match taken {
+            Some(Ok(signature)) => signature.into_bytes(),
+            _ => value,
         };
-        let is_fixed =
-            signature.len().checked_div(2) == Some(size) && ecdsa_to_fixed(&signature, size).is_err();
-        let signature = match is_fixed {
-            true => ecdsa_from_fixed(&signature).unwrap_or(signature),
-            false => signature,
-        };
+        self.with(signature)
+    }
+
+    fn with(self, signature: Vec<u8>) -> Stamped {
         Stamped { file: self.file, hole: self.hole, ready: self.parts.signed(signature), limits: self.limits }
     }
 
     /// Signs with one of our keys.
     pub fn sign(self, key: &dyn SigningKey, scheme: Scheme) -> Result<Stamped, Reason> {
         let signature = key.sign(scheme, self.to_sign()).map_err(|e| Reason::of(Code::MakeKey, e.code()))?;
-        Ok(self.signed(signature.into_bytes()))
+        Ok(self.with(signature.into_bytes()))
     }
 }
 

@@ -19,19 +19,6 @@ const MARK: &str = "congvan prepared signature 1";
 /// Certificates in a state: a signer's chain has four.
 const CERTIFICATES_MAX: usize = 32;
 
-/// All there are, to find one by its name in CMS.
-const SCHEMES: [Scheme; 9] = [
-    Scheme::RsaPkcs1Sha256,
-    Scheme::RsaPkcs1Sha384,
-    Scheme::RsaPkcs1Sha512,
-    Scheme::RsaPssSha256,
-    Scheme::RsaPssSha384,
-    Scheme::RsaPssSha512,
-    Scheme::EcdsaP256Sha256,
-    Scheme::EcdsaP384Sha384,
-    Scheme::Ed25519,
-];
-
 fn written(scheme: Scheme) -> Vec<u8> {
     Writer::build(|w| scheme.algorithm().write(w))
 }
@@ -63,8 +50,8 @@ impl Prepared {
             return Err(Reason::of(Code::MakeState, "version"));
         }
         let algorithm = fields.element().map_err(bad)?;
-        let scheme = SCHEMES.into_iter().find(|scheme| {
-            // P-384 and P-256 differ in their digest, so no two schemes are written alike.
+        let scheme = Scheme::ALL.into_iter().find(|scheme| {
+            // The curves differ in their digests, so no two schemes are written alike.
             written(*scheme) == algorithm.whole()
         });
         let scheme = scheme.ok_or(Reason::of(Code::MakeState, "scheme"))?;

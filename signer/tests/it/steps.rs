@@ -4,9 +4,10 @@ use crate::interop::{check, folder, foreign, foreign_verdict, pyhanko, write};
 use crate::paper::{self, A4};
 use crate::pictures;
 use crate::world::{DAY, NOON, World, YEAR, at, blank, line};
-use certs::issue::Authority;
-use certs::keys::{Scheme, ecdsa_to_fixed};
-use signer::make::{self, Prepared};
+use certs::Serial;
+use certs::issue::{Authority, Validity, leader};
+use certs::keys::{Key, Scheme, Size, ecdsa_to_fixed};
+use signer::make::{self, Prepared, Signing};
 use signer::pdf;
 use signer::{Class, Code, Evidence, Limits, SignatureKind};
 use std::process::Command;
@@ -50,6 +51,33 @@ fn a_key_elsewhere_signs_and_another_process_finishes() {
         if again().scheme() == Scheme::EcdsaP256Sha256 {
             let fixed = ecdsa_to_fixed(&value, 32).unwrap();
             assert!(again().signed(fixed).finish(None).is_ok(), "r || s, as tokens give it");
+        }
+    }
+}
+
+/// A state for P-521 was written and could not be taken up, and its `r || s` was not known.
+#[test]
+fn d28_a_state_is_taken_up_for_every_kind_of_key() {
+    let world = World::get();
+    for (number, size) in (400..).zip([Size::Rsa2048, Size::P256, Size::P384, Size::P521, Size::Ed25519]) {
+        let key = Key::generate(size).unwrap();
+        let scheme = key.usual_scheme();
+        let validity = Validity { from: NOON - DAY, until: NOON + YEAR };
+        let name = world.leader.certificate().subject();
+        let draft = leader(name, key.public(), Serial::from_u64(number), validity, "a@b.gov.vn");
+        let signing = Signing::new(vec![draft.signed_by(&world.ca).unwrap()], scheme, at(NOON));
+        let state = make::prepare(&blank(), &signing, &Limits::default()).unwrap().to_bytes();
+        let again = || Prepared::from_bytes(&state, &Limits::default()).unwrap();
+        let value = key.sign(scheme, again().to_sign()).unwrap().into_bytes();
+        let fixed = match size {
+            Size::P256 => Some(32),
+            Size::P384 => Some(48),
+            Size::P521 => Some(66),
+            _ => None,
+        };
+        let fixed = fixed.map(|bytes| ecdsa_to_fixed(&value, bytes).unwrap());
+        for value in fixed.into_iter().chain([value]) {
+            assert!(again().signed(value).finish(None).is_ok(), "{scheme:?}");
         }
     }
 }
