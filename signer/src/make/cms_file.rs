@@ -74,7 +74,7 @@ impl<'c> PreparedCms<'c> {
         self.parts.signed_bytes()
     }
 
-    /// Takes the signature value.
+    /// Takes the signature value, ECDSA in DER. One made elsewhere comes through [`certs::keys::Signature::made_elsewhere`].
     pub fn signed(self, signature: Vec<u8>) -> StampedCms<'c> {
         StampedCms { content: self.content, ready: self.parts.signed(signature), limits: self.limits }
     }
