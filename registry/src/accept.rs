@@ -14,6 +14,7 @@ mod fault;
 mod keep;
 mod notice;
 mod package_signature;
+mod progress;
 mod route;
 mod worth;
 

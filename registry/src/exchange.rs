@@ -10,6 +10,7 @@ use store::{Audit, Delivery, DeliveryFilter, DocumentKind, ExchangeSystem, SentR
 
 use crate::Error;
 use crate::accept::{Desk, speaks_for};
+use crate::events::{Happened, tell};
 use crate::receipt::{Act, draw_salt, moment, salted};
 use crate::vxp::answer::{self, Answer, DeliveryState};
 use crate::vxp::call::{Acknowledgement, Call, DocId, Kind, ReceivedQuery};
@@ -228,6 +229,7 @@ impl Desk {
                         let subject = delivery_id.to_string();
                         let act = Audit::DocumentAcknowledged;
                         tx.audit(delivery.agency_id, now, system, act, &subject, &detail).await?;
+                        tell_sender(tx, &delivery, state, now).await?;
                         if state == store::DeliveryState::Done {
                             let (leaf, record) = salted(&delivered(tx, &delivery, log, now).await?, salt);
                             let (owner, subject) = (delivery.agency_id, delivery_id.as_bytes());
@@ -372,6 +374,23 @@ fn received_rows(deliveries: &[Delivery]) -> Answer {
         to,
         state: state_of(delivery.state),
     }))
+}
+
+/// Tells the sender what became of a delivery.
+async fn tell_sender(
+    tx: &mut Tx,
+    delivery: &Delivery,
+    state: store::DeliveryState,
+    now: Timestamp,
+) -> Result<(), store::Error> {
+    let happened = match state {
+        store::DeliveryState::Done => Happened::Delivered,
+        store::DeliveryState::Fail => Happened::Failed,
+        store::DeliveryState::Initial | store::DeliveryState::Processing => return Ok(()),
+    };
+    let to: Vec<&str> = delivery.to_codes.iter().map(mail::AgencyCode::as_str).collect();
+    let facts = serde_json::json!({ "docId": delivery.document_id.to_string(), "to": to });
+    tell(tx, delivery.sender_id, happened, delivery.document_id, &facts, now).await
 }
 
 /// The act of a receiving system that has a package now, for the log.

@@ -10,6 +10,7 @@
 //! | [`status`] | status codes and what they lead to at one receiver (RULES 1.4) |
 //! | [`secrecy`] | detectors of state secrets, which never travel here (RULES R7–R13) |
 //! | [`accept`] | what it takes for a package to be accepted, and the one transaction that does (RULES R14, R23–R36) |
+//! | [`events`] | the words of the feed: what systems are told of as it happens |
 //! | [`exchange`] | the calls of the exchange over the store's verbs (VXP 3) |
 //! | [`known`] | what the registry knows of a file in somebody's hand: recalled, replaced, or nothing |
 //! | [`receipt`] | what a sender gets in its hand: an act, the log's promise and its proof |
@@ -28,6 +29,7 @@
 pub mod accept;
 pub mod document_id;
 mod error;
+pub mod events;
 pub mod exchange;
 pub mod fuzz;
 pub mod known;

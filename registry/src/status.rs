@@ -142,6 +142,25 @@ impl State {
         Self::Cancelled,
     ];
 
+    /// Its stable name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Arrived => "arrived",
+            Self::Accepted => "accepted",
+            Self::Assigned => "assigned",
+            Self::InWork => "in-work",
+            Self::Done => "done",
+            Self::Returned => "returned",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// The state of a name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == name)
+    }
+
     /// Whether nothing moves it any more.
     pub fn is_final(self) -> bool {
         matches!(self, Self::Returned | Self::Cancelled)
@@ -168,6 +187,21 @@ pub enum Ask {
     Recall,
     /// To take over an update (type 2).
     Update,
+}
+
+impl Ask {
+    /// Its stable name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Recall => "recall",
+            Self::Update => "update",
+        }
+    }
+
+    /// The question of a name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Recall, Self::Update].into_iter().find(|ask| ask.as_str() == name)
+    }
 }
 
 /// Where a document stands, and what is asked.
@@ -206,6 +240,11 @@ pub struct Step {
 }
 
 impl Progress {
+    /// What the store keeps of it.
+    pub fn of(receiver: &store::Receiver) -> Self {
+        Self { state: State::named(&receiver.state).unwrap_or_default(), ask: Ask::named(&receiver.ask) }
+    }
+
     /// The sender asks: a recall or update package went out.
     pub fn ask(self, ask: Ask) -> Step {
         if self.state.is_final() {
@@ -291,6 +330,13 @@ impl Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn states_and_questions_are_found_by_their_names() {
+        assert!(State::ALL.into_iter().all(|state| State::named(state.as_str()) == Some(state)));
+        assert!([Ask::Recall, Ask::Update].into_iter().all(|ask| Ask::named(ask.as_str()) == Some(ask)));
+        assert_eq!((State::named(""), Ask::named("")), (None, None));
+    }
 
     #[test]
     fn e19_codes_read_and_write() {

@@ -1,4 +1,4 @@
-//! The ledger's sequencer: takes waiting leaves in and signs where the log stands.
+//! The ledger's sequencer: takes waiting leaves in and signs where the log stands. It gives events their places too.
 //!
 //! Only the holder of a lease in the database does this, so any number of nodes may run. A crash between taking in
 //! and signing leaves a tree without a checkpoint; whoever comes next signs it.
@@ -153,7 +153,9 @@ async fn turn(house: &House, key: &LogKey, holder: &str) -> anyhow::Result<Optio
                 if !tx.take_lease("ledger sequencer", holder, *now, LEASE).await? {
                     return Ok::<_, store::Error>(None);
                 }
-                let (head, count) = tx.integrate(LEAVES_AT_ONCE).await?;
+                let events = tx.number_events(LEAVES_AT_ONCE).await?;
+                let (head, leaves) = tx.integrate(LEAVES_AT_ONCE).await?;
+                let count = leaves.max(events);
                 let signed = tx.newest_checkpoint().await?;
                 let is_signed = signed.is_some_and(|checkpoint| checkpoint.tree_size == head.tree_size);
                 Ok(Some((head, count, is_signed)))

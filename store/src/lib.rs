@@ -26,12 +26,14 @@ mod email_query;
 mod emails;
 mod engine;
 mod error;
+mod events;
 mod files;
 mod keyring;
 pub mod ledger;
 mod mailboxes;
 mod migrate;
 mod outbox;
+mod receivers;
 mod settings;
 mod sql;
 mod statuses;
@@ -43,7 +45,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mail::{AccountId, Chance, Timestamp};
+use mail::{AccountId, AgencyId, Chance, Timestamp};
 use object_store::ObjectStore;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -63,10 +65,12 @@ pub use email_query::EmailQuery;
 pub use emails::{Email, NewEmail, Placed};
 pub use engine::{Tx, Verb};
 pub use error::{Error, Result};
+pub use events::{Event, NewEvent};
 pub use files::{DocumentAct, DocumentFile, FileEvidence, NewFile};
 pub use keyring::MasterKey;
 pub use mailboxes::{Mailbox, MailboxRole, NewMailbox};
 pub use outbox::{Claimed, Lane, NewOutbox, OutboxKind};
+pub use receivers::{NewReceiver, Receiver};
 pub use statuses::{NewStatus, StatusEntry};
 pub use submissions::{NewSubmission, Submission};
 
@@ -136,8 +140,10 @@ pub enum Signal {
     Account(AccountId),
     /// Something is due in the outbox.
     Outbox,
-    /// Leaves wait for the sequencer.
+    /// Leaves or events wait for the sequencer.
     Ledger,
+    /// Events of this agency can be read.
+    Agency(AgencyId),
 }
 
 /// The memory of the house. Cheap to clone; all clones are one store.

@@ -3,13 +3,13 @@
 use mail::{AgencyId, DeliveryId, DocumentId, OwnerId, Timestamp};
 use signer::Judged;
 use store::{
-    Audit, DocumentKind, Lane, NewDelivery, NewDocument, NewFile, NewOutbox, NewStatus, OutboxKind, Sealed,
-    Tx,
+    Audit, DocumentKind, Lane, NewDelivery, NewDocument, NewFile, NewOutbox, OutboxKind, Sealed, Tx,
 };
 
 use super::worth::Worth;
 use super::{
-    Accepted, Arrived, Desk, Examined, Pending, SignatureFault, notice, package_signature, repeated, route,
+    Accepted, Arrived, Desk, Examined, Pending, SignatureFault, notice, package_signature, progress,
+    repeated, route,
 };
 use crate::Error;
 use crate::document_id::notation_key;
@@ -24,18 +24,18 @@ struct Notice {
 }
 
 /// Everything the transaction writes. Plain data: the store may run the transaction twice.
-struct Intake {
-    arrived: Arrived,
-    routed: route::Routed,
-    document: NewDocument,
-    deliveries: Vec<NewDelivery>,
+pub(super) struct Intake {
+    pub(super) arrived: Arrived,
+    pub(super) routed: route::Routed,
+    pub(super) document: NewDocument,
+    pub(super) deliveries: Vec<NewDelivery>,
     promised: Promised,
     notices: Vec<Notice>,
     /// The judged files with their evidence, then the others.
     files: Vec<NewFile>,
     /// Normalised identifiers of the documents it is an act about.
     targets: Vec<String>,
-    now: Timestamp,
+    pub(super) now: Timestamp,
 }
 
 /// What stops the transaction.
@@ -383,17 +383,9 @@ async fn write(tx: &mut Tx, intake: &Intake) -> Result<Option<Accepted>, Stop> {
         }
     }
     tx.add_files(sender, document.document_id, &intake.files, &intake.targets, now).await?;
-    if let Some((status, Some(about))) = &link {
-        let entry = NewStatus {
-            agency_id: about.agency_id,
-            document_id: about.document_id,
-            reporter_id: sender,
-            code: status.code.as_str().to_owned(),
-            description: status.description.clone(),
-            package_id: document.document_id,
-            said_at: route::said_at(status, now),
-        };
-        tx.add_status(&entry, now).await?;
+    match &link {
+        None => progress::begin(tx, intake).await?,
+        Some((status, about)) => progress::hear(tx, intake, status, about.as_ref()).await?,
     }
     let Promised { leaf, record, .. } = &intake.promised;
     tx.append_leaf(sender, document.document_id.as_bytes(), leaf, record, now).await?;

@@ -3,6 +3,7 @@
 mod acceptance;
 mod house;
 mod known;
+mod progress;
 mod receipts;
 mod refusals;
 mod statuses;

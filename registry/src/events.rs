@@ -1,0 +1,60 @@
+//! What systems are told of as it happens: the words of the feed.
+//!
+//! An event says little: what happened, to which document, and where to look. It is written in the transaction of what it
+//! tells of, so whoever follows the feed sees all of it and nothing that did not happen.
+
+use mail::{AgencyId, DocumentId, Timestamp};
+use serde_json::Value;
+use store::{NewEvent, Tx};
+
+/// What an event tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Happened {
+    /// To a sender: a document was accepted and is on its way.
+    Accepted,
+    /// To a receiver: a document has arrived.
+    Arrived,
+    /// To a sender: a receiving system has stored the package.
+    Delivered,
+    /// To a sender: a receiving system could not read or store the package.
+    Failed,
+    /// To whom a status is addressed: a word about a document.
+    Status,
+}
+
+impl Happened {
+    /// Every kind of event, for manuals and tests.
+    pub const ALL: [Self; 5] = [Self::Accepted, Self::Arrived, Self::Delivered, Self::Failed, Self::Status];
+
+    /// The stable word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "document.accepted",
+            Self::Arrived => "document.arrived",
+            Self::Delivered => "document.delivered",
+            Self::Failed => "document.failed",
+            Self::Status => "document.status",
+        }
+    }
+}
+
+/// Tells an agency of something that happened to a document.
+///
+/// # Errors
+/// The store's own.
+pub(crate) async fn tell(
+    tx: &mut Tx,
+    agency_id: AgencyId,
+    happened: Happened,
+    document_id: DocumentId,
+    facts: &Value,
+    now: Timestamp,
+) -> Result<(), store::Error> {
+    let event = NewEvent {
+        agency_id,
+        kind: happened.as_str(),
+        subject_id: *document_id.as_bytes(),
+        facts: facts.to_string(),
+    };
+    tx.add_event(&event, now).await
+}
