@@ -20,6 +20,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::house::House;
+use crate::intake::Intake;
 
 /// A handshake that takes longer is nobody we know.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -37,8 +38,12 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn new(house: Arc<House>, tls: Option<TlsAcceptor>) -> anyhow::Result<Self> {
-        let router = router(house.clone(), tls.is_some())?;
+    pub(crate) fn new(
+        house: Arc<House>,
+        intake: Arc<Intake>,
+        tls: Option<TlsAcceptor>,
+    ) -> anyhow::Result<Self> {
+        let router = router(house.clone(), intake, tls.is_some())?;
         Ok(Self { house, router, tls })
     }
 
@@ -95,7 +100,7 @@ impl Server {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
-fn router(house: Arc<House>, has_tls: bool) -> anyhow::Result<Router> {
+fn router(house: Arc<House>, intake: Arc<Intake>, has_tls: bool) -> anyhow::Result<Router> {
     let mut router: Router<Arc<House>> = Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
@@ -110,7 +115,7 @@ fn router(house: Arc<House>, has_tls: bool) -> anyhow::Result<Router> {
         .merge(crate::jmap::routes(house.clone()))
         .merge(crate::pages::routes(house.clone()))
         .merge(crate::check::routes(house.clone())?)
-        .merge(crate::exchange::routes(house.clone())?);
+        .merge(crate::exchange::routes(house.clone(), intake));
     if crate::demo::exists(&house.config.house.data) {
         router = router.merge(crate::demo::routes(house)?);
     }

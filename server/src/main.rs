@@ -1,6 +1,7 @@
 //! `congvan`: the program. It alone opens sockets, reads the clock, draws randomness, asks DNS, fetches evidence and
 //! spawns work; the other rooms are wired together here.
 
+mod body;
 mod check;
 mod cli;
 mod config;
@@ -10,6 +11,7 @@ mod exchange;
 mod house;
 mod housekeeping;
 mod http;
+mod intake;
 mod jmap;
 mod keys;
 mod listen;

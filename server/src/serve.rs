@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::house::House;
+use crate::intake::Intake;
 use crate::keys::OwnKey;
 use crate::listen::{self, Bounds, Doorway};
 use crate::{housekeeping, http, mail_in, mail_out, sequencer, tls};
@@ -108,6 +109,7 @@ fn summary(ports: &Ports) -> String {
 
 fn start_doors(house: &Arc<House>, opened: Vec<Opened>, own: Option<&OwnKey>) -> anyhow::Result<()> {
     let web = Bounds::new(house.config.http.connections_max, house.config.http.connections_max);
+    let intake = Intake::new(house.clone())?;
     for Opened { name, listeners } in opened {
         if listeners.is_empty() {
             continue;
@@ -120,7 +122,7 @@ fn start_doors(house: &Arc<House>, opened: Vec<Opened>, own: Option<&OwnKey>) ->
             }
             _ => None,
         };
-        let server = http::Server::new(house.clone(), acceptor)?;
+        let server = http::Server::new(house.clone(), intake.clone(), acceptor)?;
         for listener in listeners {
             let doorway = Doorway {
                 name,

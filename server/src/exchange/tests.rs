@@ -57,7 +57,7 @@ async fn story(change: impl FnOnce(&mut Config)) -> Story {
         let system = NewSystem { system_id, agency_id, secret: Secret::from(SECRET) };
         house.store.add_system(system, now).await.unwrap();
     }
-    let router = super::routes(house.clone()).unwrap();
+    let router = super::routes(house.clone(), crate::intake::Intake::new(house.clone()).unwrap());
     Story { house, router, _dir: dir }
 }
 

@@ -1,0 +1,175 @@
+//! Packages on their way in: read, screened, judged, kept. Every door of the exchange ends here (VXP, the API, what another
+//! axis brings), so a package is accepted by the same rules wherever it comes from.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use certs::note::{Note, NoteSigner};
+use registry::accept::{self, Accepted, Arrived, Desk, Examined, Pending, Screened};
+use registry::package::Warning;
+use registry::vxp::call::SendParameters;
+use registry::{Error, Limits};
+use signer::{Judged, Policy, Role};
+use store::{ExchangeSystem, SignerRole};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::evidence;
+use crate::house::House;
+use crate::metrics::Outcome;
+use crate::sequencer::LogKey;
+
+/// Takes packages in.
+pub(crate) struct Intake {
+    house: Arc<House>,
+    desk: Desk,
+    /// Packages in memory at once.
+    room: Semaphore,
+}
+
+/// A package that was taken in.
+pub(crate) struct TakenIn {
+    pub(crate) accepted: Accepted,
+    /// What is odd about it.
+    pub(crate) warnings: Vec<Warning>,
+}
+
+impl Intake {
+    pub(crate) fn new(house: Arc<House>) -> anyhow::Result<Arc<Self>> {
+        let room = Semaphore::new(house.config.exchange.packages_at_once.max(1));
+        Ok(Arc::new(Self { desk: desk(&house)?, room, house }))
+    }
+
+    /// What accepts packages for this house.
+    pub(crate) fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
+    /// Waits until there is room for another package in memory, for as long as a request may take.
+    ///
+    /// Errors: [`Error::SlowDown`].
+    pub(crate) async fn enter(&self) -> Result<SemaphorePermit<'_>, Error> {
+        let patience = Duration::from_secs(self.house.config.http.request_seconds);
+        match tokio::time::timeout(patience, self.room.acquire()).await {
+            Ok(Ok(room)) => Ok(room),
+            _ => Err(Error::SlowDown),
+        }
+    }
+
+    /// Accepts a package that a system brings, or keeps the record of its refusal. When this returns `Ok`, the package
+    /// survives a power cut.
+    pub(crate) async fn take_in(
+        &self,
+        bytes: Arc<[u8]>,
+        sha256: [u8; 32],
+        parameters: SendParameters,
+        system: Arc<ExchangeSystem>,
+    ) -> Result<TakenIn, Error> {
+        let outcome = self.accept(bytes, sha256, parameters, system).await;
+        self.count(match &outcome {
+            Ok(taken) if taken.accepted.is_repeat => "repeated",
+            Ok(_) => "accepted",
+            Err(_) => "refused",
+        });
+        outcome
+    }
+
+    /// Counts what became of a package.
+    pub(crate) fn count(&self, outcome: &'static str) {
+        self.house.metrics.packages.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    async fn accept(
+        &self,
+        bytes: Arc<[u8]>,
+        sha256: [u8; 32],
+        parameters: SendParameters,
+        system: Arc<ExchangeSystem>,
+    ) -> Result<TakenIn, Error> {
+        let limits = self.desk.limits.clone();
+        let reading = bytes.clone();
+        let opened = blocking(move || accept::open(&reading, &limits)).await?;
+        let accept::Opened { package, parties } = opened;
+        let outcome = async {
+            let package = package?;
+            let warnings = package.warnings().to_vec();
+            let arrived = Arrived { bytes, sha256, package, parameters, system: system.clone() };
+            let accepted = match self.desk.screen(arrived, self.house.now()).await? {
+                Screened::Repeated(accepted) => accepted,
+                Screened::Pending(pending) => {
+                    let (examined, package) = self.judge(&pending).await?;
+                    let now = self.house.now();
+                    self.desk.keep(*pending, &examined, package.as_ref(), now).await?
+                }
+            };
+            Ok(TakenIn { accepted, warnings })
+        };
+        let outcome = outcome.await;
+        if let Err(error) = &outcome {
+            self.desk.record_refusal(&system, &sha256, &parties, error, self.house.now()).await;
+        }
+        outcome
+    }
+
+    /// Has the files of a package judged, and the package itself where it is signed (RULES E30), with whatever evidence
+    /// can be had.
+    async fn judge(&self, pending: &Pending) -> Result<(Vec<Examined>, Option<Judged>), Error> {
+        if pending.files().is_empty() && pending.signed_package().is_none() {
+            return Ok((Vec::new(), None));
+        }
+        let policy = Arc::new(self.policy(pending));
+        let mut examined = Vec::with_capacity(pending.files().len());
+        for file in pending.files() {
+            let (judged, bundle) = evidence::judge(&self.house, file.clone(), policy.clone()).await;
+            examined.push(Examined { judged, bundle });
+        }
+        let package = match pending.signed_package() {
+            Some(package) => Some(evidence::judge(&self.house, package.clone(), policy).await.0),
+            None => None,
+        };
+        Ok((examined, package))
+    }
+
+    /// Trusts whom this installation trusts, and places certificates as the sending agency has registered them.
+    fn policy(&self, pending: &Pending) -> Policy {
+        let roles = pending.signers().iter().filter_map(|signer| {
+            let role = match signer.role {
+                SignerRole::Leader => Role::Leader,
+                SignerRole::Seal => Role::Agency,
+            };
+            Some((registry::vxp::hash::full_hex(&signer.fingerprint).parse().ok()?, role))
+        });
+        Policy { roles: roles.collect(), ..self.house.trust.policy() }
+    }
+}
+
+fn desk(house: &House) -> anyhow::Result<Desk> {
+    let config = &house.config;
+    let key = LogKey::read(house)?;
+    let origin = config.ledger.origin.clone();
+    let sign = {
+        let origin = origin.clone();
+        move |text: &str| {
+            let signed = NoteSigner::new(&origin, key.key()).and_then(|signer| Note::sign(text, &[signer]));
+            signed.inspect_err(|error| tracing::error!("the log cannot sign a promise: {error}")).ok()
+        }
+    };
+    Ok(Desk {
+        store: house.store.clone(),
+        limits: Limits { package_bytes_max: config.exchange.package_bytes_max, ..Limits::default() },
+        chance: house.chance.clone(),
+        hostname: config.house.hostname.clone(),
+        log: origin,
+        sign: Arc::new(sign),
+        signatures_required: config.exchange.signatures == "required",
+    })
+}
+
+/// Work that takes longer than an async thread may be kept.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        tracing::error!("work for the exchange did not end well: {error}");
+        Error::Internal
+    })
+}
