@@ -249,5 +249,5 @@ fn files_to_judge(package: &Package) -> Vec<Arc<[u8]>> {
     let Some(main) = document.main_attachment() else { return Vec::new() };
     let others = document.attachments.iter().filter(|file| !std::ptr::eq(*file, main));
     let others = others.filter(|file| file.kind == FileKind::Pdf);
-    std::iter::once(main).chain(others).map(|file| Arc::from(file.content.as_slice())).collect()
+    std::iter::once(main).chain(others).map(|file| file.content.clone()).collect()
 }

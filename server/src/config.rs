@@ -140,8 +140,8 @@ section! {
     Exchange {
         /// Largest package taken, bytes (VXP 4.2; RULES E17).
         package_bytes_max: usize = 200 * 1024 * 1024,
-        /// Packages taken in at once; each may take a few times its size in memory.
-        packages_at_once: usize = 8,
+        /// Bytes of memory for packages on their way in; each counts three times its size, and whoever comes when it is taken waits.
+        packages_memory_bytes_max: usize = 1024 * 1024 * 1024,
         /// Whether a document needs valid signatures of leader and agency to be accepted (RULES R14): "required" refuses without
         /// them, "recorded" accepts and records that it is for information only.
         signatures: String = "required".to_owned(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, Version, header};
@@ -130,7 +130,7 @@ impl Exchange {
                 return Err(error);
             }
         };
-        let _room = match self.intake.enter().await {
+        let _room = match self.intake.enter(body.size_hint().exact()).await {
             Ok(room) => room,
             Err(error) => {
                 drain(body, max).await;

@@ -22,8 +22,17 @@ use crate::sequencer::LogKey;
 pub(crate) struct Intake {
     house: Arc<House>,
     desk: Desk,
-    /// Packages in memory at once.
+    /// KiB of memory for packages.
     room: Semaphore,
+    /// All of it.
+    room_kib: u32,
+}
+
+/// A package is held as it came and as files; a third time while it is packed and sealed.
+const TIMES_IN_MEMORY: usize = 3;
+
+fn kib(bytes: usize) -> u32 {
+    u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX >> 3)
 }
 
 /// A package that was taken in.
@@ -35,8 +44,9 @@ pub(crate) struct TakenIn {
 
 impl Intake {
     pub(crate) fn new(house: Arc<House>) -> anyhow::Result<Arc<Self>> {
-        let room = Semaphore::new(house.config.exchange.packages_at_once.max(1));
-        Ok(Arc::new(Self { desk: desk(&house)?, room, house }))
+        let room_kib = kib(house.config.exchange.packages_memory_bytes_max).max(1);
+        let room = Semaphore::new(usize::try_from(room_kib)?);
+        Ok(Arc::new(Self { desk: desk(&house)?, room, room_kib, house }))
     }
 
     /// What accepts packages for this house.
@@ -44,12 +54,17 @@ impl Intake {
         &self.desk
     }
 
-    /// Waits until there is room for another package in memory, for as long as a request may take.
+    /// Waits until there is room in memory for another package, of `bytes` if that was announced, for as long as a request
+    /// may take. Who came first enters first.
     ///
     /// Errors: [`Error::SlowDown`].
-    pub(crate) async fn enter(&self) -> Result<SemaphorePermit<'_>, Error> {
+    pub(crate) async fn enter(&self, bytes: Option<u64>) -> Result<SemaphorePermit<'_>, Error> {
         let patience = Duration::from_secs(self.house.config.http.request_seconds);
-        match tokio::time::timeout(patience, self.room.acquire()).await {
+        let max = self.desk.limits.package_bytes_max;
+        let bytes = bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(max).min(max);
+        // A package larger than all the room has it to itself.
+        let share = kib(bytes.saturating_mul(TIMES_IN_MEMORY)).clamp(1, self.room_kib);
+        match tokio::time::timeout(patience, self.room.acquire_many(share)).await {
             Ok(Ok(room)) => Ok(room),
             _ => Err(Error::SlowDown),
         }

@@ -192,8 +192,7 @@ impl Desk {
             files.push(NewFile { sha256: *file.judged.sha256(), evidence });
         }
         for attachment in &document.attachments {
-            let digest = ring::digest::digest(&ring::digest::SHA256, &attachment.content);
-            let Ok(sha256) = <[u8; 32]>::try_from(digest.as_ref()) else { continue };
+            let sha256 = attachment.sha256;
             if files.iter().all(|file| file.sha256 != sha256) {
                 files.push(NewFile { sha256, evidence: None });
             }
@@ -308,11 +307,10 @@ fn describe_document(new: &mut NewDocument, document: &Document, warnings: &[&st
     new.priority = i64::from(document.other_info.priority.number());
     let party = |party: &crate::package::Party| serde_json::json!({ "code": party.organ_id, "name": party.organ_name });
     let files = document.attachments.iter().map(|file| {
-        let digest = ring::digest::digest(&ring::digest::SHA256, &file.content);
         serde_json::json!({
             "name": file.display_name(),
             "size": file.content.len(),
-            "sha256": full_hex(digest.as_ref()),
+            "sha256": full_hex(&file.sha256),
         })
     });
     new.facts = serde_json::json!({

@@ -494,9 +494,15 @@ impl Reader<'_> {
             present: encoded.is_some(),
             wrapping: decoded.wrapping,
             kind,
+            sha256: sha256(&decoded.content),
             content: decoded.content,
         })
     }
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
+    digest.as_ref().try_into().unwrap_or_default()
 }
 
 /// Bare digits, nothing around them: receivers hand the text to a number reader as it is (VXP 4.2).
