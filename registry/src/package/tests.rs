@@ -280,7 +280,8 @@ fn vxp_6_irregular_files_are_accepted() {
         ("priority 9", r("<edXML:Priority>1<", "<edXML:Priority>9<"), &[Oddity::Number]),
         ("receiver twice", r("<edXML:To>", "<edXML:To><edXML:OrganId>000.00.00.h27</edXML:OrganId></edXML:To><edXML:To>"), &[Oddity::ReceiverRepeated]),
         ("manifest lists nothing", s.replace("edXML:Reference>", "edXML:Other>"), &[Oddity::Manifest]),
-        ("long summary", r("<edXML:Content>", &format!("<edXML:Content>{}", "ă".repeat(3000))), &[Oddity::Clipped]),
+        ("long summary", r("<edXML:Content>", &format!("<edXML:Content>{}", "ă".repeat(3000))), &[Oddity::TooWide, Oddity::Clipped]),
+        ("an address wider than its column", r("<edXML:Email>", &format!("<edXML:Email>{}", "a".repeat(101))), &[Oddity::TooWide]),
         ("StatusCode in a document", r(id, &format!("{id}<edXML:StatusCode>03</edXML:StatusCode>")), &[Oddity::StatusInDocument]),
         ("attachments inside the envelope", r("</edXML:edXMLBody>", "</edXML:edXMLBody><edXML:edXMLAttachments><Attachment/></edXML:edXMLAttachments>"), &[Oddity::MisplacedAttachments]),
     ];

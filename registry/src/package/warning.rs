@@ -52,6 +52,9 @@ oddities! {
     Number, "edxml.warn.number", "giá trị số không hợp lệ, đã bỏ qua", "a number is not valid and was ignored";
     /// A text for people that was longer than what is stored.
     Clipped, "edxml.warn.clipped", "giá trị quá dài, chỉ lưu phần đầu", "a text was too long; only its beginning is stored";
+    /// A text that is wider than the column receivers keep it in (RULES E37).
+    TooWide, "edxml.warn.too-wide", "giá trị dài hơn độ dài quy định, nơi nhận có thể cắt bớt",
+        "a text is longer than receivers' columns and may be cut there";
     /// The same receiver twice.
     ReceiverRepeated, "edxml.warn.receiver-repeated", "bên nhận bị lặp lại", "a receiver is named more than once";
     /// Manifest and attachments do not match (RULES E11).
