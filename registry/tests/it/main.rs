@@ -6,5 +6,6 @@ mod known;
 mod progress;
 mod receipts;
 mod refusals;
+mod stamp;
 mod statuses;
 mod world;

@@ -2,7 +2,7 @@
 //!
 //! A line ends where the text moves away: to another height, or further along than a blank is wide. Codes become letters by the
 //! font's own `ToUnicode`, else by its encoding; fonts of the old Vietnamese standard TCVN 5712 (`.VnTime` and its kin) by that
-//! one. How wide a glyph is is estimated. A picture of text has no text.
+//! one. Where a font does not say how wide its glyphs are, that is estimated. A picture of text has no text.
 
 mod font;
 
@@ -172,9 +172,10 @@ fn read(font: &Font, shown: &Shown<'_>) -> (String, f64) {
     });
     for item in items {
         if let Object::Text(string) = item {
-            let letters = font.letters(&string.bytes);
-            width += letters.chars().map(wide).sum::<f64>() * shown.size;
-            text.push_str(&letters);
+            for (letters, told) in font.letters(&string.bytes) {
+                width += told.unwrap_or_else(|| letters.chars().map(wide).sum()) * shown.size;
+                text.push_str(&letters);
+            }
         } else if let Some(back) = item.number() {
             // Thousandths of the size, backwards (§9.4.3).
             width -= back / 1000.0 * shown.size;

@@ -10,9 +10,19 @@ use crate::message::Reason;
 /// Codes one font may name: a font has at most 65,536.
 const CODES_MAX: usize = 70_000;
 
+/// A font, as far as it says what its codes mean and how wide they are.
+#[derive(Debug, Default)]
+pub(super) struct Font {
+    letters: Letters,
+    /// Thousandths of the size by code (§9.2.4), where the font says so.
+    widths: HashMap<u32, f64>,
+    /// For codes without a width of their own.
+    usual_width: Option<f64>,
+}
+
 /// How a font's codes read.
 #[derive(Debug, Default)]
-pub(super) enum Font {
+enum Letters {
     /// Nobody knows.
     #[default]
     Unknown,
@@ -25,7 +35,69 @@ pub(super) enum Font {
 impl Font {
     pub(super) fn read(view: &View<'_>, named: &Object) -> Result<Self, Reason> {
         let object = view.resolve(named)?;
-        let Some(dict) = object.dict() else { return Ok(Self::Unknown) };
+        let Some(dict) = object.dict() else { return Ok(Self::default()) };
+        let letters = Letters::read(view, dict)?;
+        let mut font = Self { letters, ..Self::default() };
+        match view.array_at(dict, b"DescendantFonts")?.first() {
+            Some(descendant) => font.composite_widths(view, descendant)?,
+            None => font.simple_widths(view, dict)?,
+        }
+        Ok(font)
+    }
+
+    /// `/FirstChar` and `/Widths` (§9.6.2).
+    fn simple_widths(&mut self, view: &View<'_>, dict: &Dict) -> Result<(), Reason> {
+        let first = dict.get(b"FirstChar").int().and_then(|first| u32::try_from(first).ok()).unwrap_or(0);
+        let widths = view.array_at(dict, b"Widths")?;
+        let widths = widths.iter().take(256).zip(first..);
+        self.widths = widths.filter_map(|(width, code)| Some((code, width.number()?))).collect();
+        Ok(())
+    }
+
+    /// `/DW` and `/W`: `code [w w …]` or `from to w` (§9.7.4.3). Codes are taken for glyph numbers, as `Identity-H` has it.
+    fn composite_widths(&mut self, view: &View<'_>, descendant: &Object) -> Result<(), Reason> {
+        let object = view.resolve(descendant)?;
+        let Some(dict) = object.dict() else { return Ok(()) };
+        self.usual_width = Some(dict.get(b"DW").number().unwrap_or(1000.0));
+        let list = view.array_at(dict, b"W")?;
+        let code = |object: &Object| object.int().and_then(|code| u32::try_from(code).ok());
+        let mut rest = list.as_slice();
+        while let [from, second, tail @ ..] = rest
+            && self.widths.len() < CODES_MAX
+        {
+            let Some(from) = code(from) else { break };
+            rest = match (&*view.resolve(second)?, tail) {
+                (Object::Array(each), _) => {
+                    let each =
+                        each.iter().zip(from..).filter_map(|(width, code)| Some((code, width.number()?)));
+                    self.widths.extend(each.take(CODES_MAX));
+                    tail
+                }
+                (to, [width, further @ ..]) => {
+                    let to = code(to).unwrap_or(from).min(from.saturating_add(0xFFFF));
+                    if let Some(width) = width.number() {
+                        self.widths.extend((from..=to).map(|code| (code, width)));
+                    }
+                    further
+                }
+                _ => break,
+            };
+        }
+        Ok(())
+    }
+
+    /// The letters of a string, each with its width as a share of the size, where the font tells.
+    pub(super) fn letters<'f>(&'f self, codes: &'f [u8]) -> impl Iterator<Item = (String, Option<f64>)> + 'f {
+        codes.chunks(self.letters.bytes()).map(|code| {
+            let number = number(code);
+            let width = self.widths.get(&number).copied().or(self.usual_width);
+            (self.letters.of(number), width.map(|width| width / 1000.0))
+        })
+    }
+}
+
+impl Letters {
+    fn read(view: &View<'_>, dict: &Dict) -> Result<Self, Reason> {
         let is_composite = dict.get(b"Subtype").name() == Some(b"Type0");
         if let Object::Stream(stream) = &*view.resolve(dict.get(b"ToUnicode"))?
             && let Ok(table) = view.decode(stream)
@@ -39,16 +111,24 @@ impl Font {
         Ok(Self::Bytes(Box::new(encoding(view, dict, base)?)))
     }
 
-    /// The letters of a string.
-    pub(super) fn letters(&self, codes: &[u8]) -> String {
+    /// Bytes of a code.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Table { bytes, .. } => *bytes,
+            Self::Unknown | Self::Bytes(_) => 1,
+        }
+    }
+
+    /// What a code means; empty when nobody knows.
+    fn of(&self, code: u32) -> String {
         match self {
             Self::Unknown => String::new(),
-            Self::Bytes(table) => codes.iter().filter_map(|b| table.get(usize::from(*b))).collect(),
-            Self::Table { bytes, letters } => codes
-                .chunks(*bytes)
-                .filter_map(|code| letters.get(&number(code)))
-                .map(String::as_str)
-                .collect(),
+            Self::Bytes(table) => usize::try_from(code)
+                .ok()
+                .and_then(|code| table.get(code))
+                .map(char::to_string)
+                .unwrap_or_default(),
+            Self::Table { letters, .. } => letters.get(&code).cloned().unwrap_or_default(),
         }
     }
 }
@@ -58,7 +138,7 @@ fn number(code: &[u8]) -> u32 {
 }
 
 /// A character map, of which the sections that lead to letters are read.
-fn table_of(map: &[u8], usual: usize) -> Font {
+fn table_of(map: &[u8], usual: usize) -> Letters {
     let (mut parser, mut operands) = (Parser::new(map, 0, 8), Vec::new());
     let (mut bytes, mut letters) = (usual, HashMap::new());
     for _ in 0..CODES_MAX * 4 {
@@ -85,7 +165,7 @@ fn table_of(map: &[u8], usual: usize) -> Font {
             break;
         }
     }
-    Font::Table { bytes: bytes.clamp(1, 4), letters }
+    Letters::Table { bytes: bytes.clamp(1, 4), letters }
 }
 
 fn add_range([from, to, letters]: &[Object; 3], into: &mut HashMap<u32, String>) {
@@ -247,7 +327,8 @@ mod tests {
             2 beginbfchar <0003> <0020> <0010> <1EAC> endbfchar\n\
             2 beginbfrange <0024> <0026> <0041> <0030> <0031> [<004D> <00480301>] endbfrange\n\
             endcmap CMapName currentdict /CMap defineresource pop end end";
-        let font = table_of(map, 2);
-        assert_eq!(font.letters(b"\0\x24\0\x26\0\x10\0\x03\0\x30\0\x31\0\x99"), "ACẬ MH\u{301}");
+        let font = Font { letters: table_of(map, 2), ..Font::default() };
+        let letters = font.letters(b"\0\x24\0\x26\0\x10\0\x03\0\x30\0\x31\0\x99");
+        assert_eq!(letters.map(|(letters, _)| letters).collect::<String>(), "ACẬ MH\u{301}");
     }
 }
