@@ -446,7 +446,7 @@ impl Import {
             admins_allowed: self.admins,
             limits: directory::Limits::default(),
         };
-        let plan = import::preview(&house.store, &bytes, &context).await.map_err(said)?;
+        let plan = import::preview(&house.store, &bytes, &context, house.now()).await.map_err(said)?;
         let (rows, counts) = (plan.report(), plan.counts());
         let mut applied = Vec::new();
         if !self.dry_run {
