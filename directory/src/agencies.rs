@@ -401,6 +401,6 @@ pub(crate) async fn need_agency(tx: &mut Tx, code: &AgencyCode, at: Timestamp) -
 }
 
 /// An agency as people are told of it.
-fn called(agency: &Agency) -> String {
+pub(crate) fn called(agency: &Agency) -> String {
     format!("{} ({})", mail::text::clip(&agency.name, 4 * TITLE_CHARS_MAX), agency.code)
 }

@@ -98,6 +98,18 @@ impl Tx {
         row.map(|row| Ok((row.id(0)?, row.moment(1)?))).transpose()
     }
 
+    /// Every code of the register that is or will be somebody's, upper case, and whose. All at once: for imports.
+    pub async fn all_codes(&mut self, at: Timestamp) -> Result<Vec<(String, AgencyId)>> {
+        let rows = self
+            .rows(
+                "SELECT code_folded, agency_id FROM agency_code WHERE superseded_at IS NULL \
+                 AND (valid_to IS NULL OR valid_to > $1)",
+                values![at],
+            )
+            .await?;
+        rows.iter().map(|row| Ok((row.text(0)?, row.id(1)?))).collect()
+    }
+
     /// Every code an agency has, had or will have, as far as was known at a moment; oldest first.
     pub async fn codes_of(&mut self, agency_id: AgencyId, known: Timestamp) -> Result<Vec<KnownCode>> {
         let rows = self

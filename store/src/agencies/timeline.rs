@@ -3,6 +3,8 @@
 //! Nothing is overwritten. A change supersedes the versions it touches and records new ones, so two questions have answers:
 //! what was true on a day, and what we thought was true on that day.
 
+use std::collections::HashMap;
+
 use mail::{AgencyCode, AgencyId, Timestamp};
 
 use super::codes::after;
@@ -171,26 +173,52 @@ impl Tx {
     /// # Errors
     /// [`Error::Conflict`] when a code is in use: then none is added.
     pub async fn add_agencies(&mut self, new: &[NewAgency], now: Timestamp) -> Result<()> {
+        self.add_agencies_with(new, &[], now).await
+    }
+
+    /// Adds many agencies, and older codes that some of them answer to.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when a code is in use: then none is added.
+    pub async fn add_agencies_with(
+        &mut self,
+        new: &[NewAgency],
+        old_codes: &[(AgencyId, AgencyCode)],
+        now: Timestamp,
+    ) -> Result<()> {
         let Some(first) = new.iter().map(|new| new.valid_from).min() else { return Ok(()) };
         self.lock_register().await?;
-        let folded: Vec<String> = new.iter().flat_map(codes).map(|(code, _)| code.folded()).collect();
+        let folded = new.iter().flat_map(codes).map(|(code, _)| code.folded());
+        let folded: Vec<String> = folded.chain(old_codes.iter().map(|(_, code)| code.folded())).collect();
         let folded = serde_json::Value::from(folded).to_string();
         if let Some(code) = self.first_code_in_use(&folded, first).await? {
             return Err(Error::Conflict(format!("agency code {code}")));
         }
         self.put_agencies(new, now).await?;
-        let rows = new.iter().flat_map(|new| {
-            codes(new).into_iter().map(|(code, scheme)| {
-                serde_json::json!([
-                    code.folded(),
-                    new.valid_from,
-                    scheme.as_str(),
-                    code.as_str(),
-                    hex(&new.agency_id),
-                    new.names.decision
-                ])
-            })
-        });
+        let row = |agency_id: &AgencyId, code: &AgencyCode, scheme: CodeScheme, from: Timestamp, decision: &str| {
+            serde_json::json!([
+                code.folded(),
+                from,
+                scheme.as_str(),
+                code.as_str(),
+                hex(agency_id),
+                decision
+            ])
+        };
+        let mut rows = Vec::with_capacity(new.len() * 2);
+        for new in new {
+            let decision = &new.names.decision;
+            let codes = codes(new).into_iter();
+            rows.extend(
+                codes.map(|(code, scheme)| row(&new.agency_id, code, scheme, new.valid_from, decision)),
+            );
+        }
+        let begins: HashMap<AgencyId, Timestamp> =
+            new.iter().map(|new| (new.agency_id, new.valid_from)).collect();
+        for (agency_id, code) in old_codes {
+            let from = begins.get(agency_id).copied().unwrap_or(now);
+            rows.push(row(agency_id, code, CodeScheme::Old, from, ""));
+        }
         let rows = serde_json::Value::from_iter(rows).to_string();
         self.put_new_codes(&rows, now).await?;
         let ids: Vec<AgencyId> = new.iter().map(|new| new.agency_id).collect();
