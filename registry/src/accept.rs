@@ -12,6 +12,7 @@
 
 mod fault;
 mod keep;
+mod named;
 mod notice;
 mod package_signature;
 mod progress;
@@ -19,6 +20,7 @@ mod route;
 mod worth;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use mail::{AgencyCode, AgencyId, Chance, DocumentId, Timestamp};
 use signer::Judged;
@@ -28,7 +30,7 @@ pub use fault::SignatureFault;
 pub(crate) use route::speaks_for;
 pub use worth::{INFORMATION, ORIGINAL};
 
-use crate::package::{FileKind, Package};
+use crate::package::{FileKind, Package, Warning};
 use crate::vxp::call::SendParameters;
 use crate::vxp::hash::full_hex;
 use crate::{Error, Limits, secrecy};
@@ -84,6 +86,8 @@ pub struct Accepted {
     pub receipt: Vec<u8>,
     /// Whether it had been accepted before: then nothing was delivered now.
     pub is_repeat: bool,
+    /// What the sender is told of its receivers (RULES I6).
+    pub warnings: Vec<Warning>,
 }
 
 /// What screening comes to.
@@ -173,13 +177,13 @@ impl Desk {
     pub async fn screen(&self, arrived: Arrived, now: Timestamp) -> Result<Screened, Error> {
         let looked = self
             .store
-            .read(&arrived, |tx, arrived| {
+            .read((&arrived, self.asked(now)), |tx, (arrived, asked)| {
                 Box::pin(async move {
-                    let routed = route::find(tx, arrived).await?;
+                    let routed = route::find(tx, arrived, *asked).await?;
                     let sender = routed.sender.agency_id;
                     let folded = &arrived.system.system_folded;
                     if let Some(before) = tx.document_sent_before(sender, folded, &arrived.sha256).await? {
-                        return Ok(Err(before));
+                        return Ok(Err((before, routed.warnings)));
                     }
                     route::check_conflict(tx, arrived, &routed).await?;
                     let signers = tx.signers(sender, now).await?;
@@ -192,7 +196,7 @@ impl Desk {
             })
             .await?;
         let (routed, clerks, signers) = match looked {
-            Err(before) => return Ok(Screened::Repeated(repeated(before))),
+            Err((before, warnings)) => return Ok(Screened::Repeated(repeated(before, warnings))),
             Ok(found) => found,
         };
         let complete = arrived.package.completeness();
@@ -201,6 +205,12 @@ impl Desk {
         }
         let files = files_to_judge(&arrived.package);
         Ok(Screened::Pending(Box::new(Pending { arrived, routed, clerks, signers, files })))
+    }
+
+    /// A question about codes at a moment.
+    fn asked(&self, at: Timestamp) -> named::Asked {
+        let days = u64::from(self.limits.forward_closed_days);
+        named::Asked { at, forward: Duration::from_secs(days.saturating_mul(86_400)) }
     }
 
     /// Keeps the record of a refusal: who, when, why, and a digest; nothing of the content (RULES R12).
@@ -239,8 +249,8 @@ impl Desk {
     }
 }
 
-fn repeated(before: store::Document) -> Accepted {
-    Accepted { document_id: before.document_id, receipt: before.receipt, is_repeat: true }
+fn repeated(before: store::Document, warnings: Vec<Warning>) -> Accepted {
+    Accepted { document_id: before.document_id, receipt: before.receipt, is_repeat: true, warnings }
 }
 
 /// The main document, whatever it is, and the other PDFs.

@@ -18,6 +18,15 @@ pub enum Whose {
     Nobody,
 }
 
+/// An agency code that names nobody any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gone {
+    /// The code.
+    pub code: AgencyCode,
+    /// The codes of those that followed; none when nobody did.
+    pub followed: Vec<AgencyCode>,
+}
+
 /// Why a call is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -44,6 +53,14 @@ pub enum Error {
     /// Receivers, or an agency to be changed, that nobody registered.
     #[error("unknown agency codes")]
     UnknownAgencies(Vec<AgencyCode>),
+    /// Receivers that were closed or replaced, and may not be forwarded for any more (RULES I6); and those nobody registered.
+    #[error("closed agency codes")]
+    GoneAgencies {
+        /// Which, and who followed.
+        gone: Vec<Gone>,
+        /// Those that nobody registered.
+        unknown: Vec<AgencyCode>,
+    },
     /// The sender is no agency of the calling system.
     #[error("agency {code} does not belong to system {system}")]
     NotYourAgency {
@@ -97,7 +114,10 @@ impl Error {
             Self::BadParameter { .. } => 400,
             Self::NotAuthenticated | Self::DamagedHeaders => 401,
             Self::NotYourAgency { .. } | Self::Forbidden => 403,
-            Self::NoSuchCall | Self::NoSuchDocument | Self::UnknownAgencies(_) => 404,
+            Self::NoSuchCall
+            | Self::NoSuchDocument
+            | Self::UnknownAgencies(_)
+            | Self::GoneAgencies { .. } => 404,
             Self::Conflict => 409,
             Self::TooLarge { .. } => 413,
             Self::Package(refusal) if refusal.reason() == crate::package::Reason::TooLarge => 413,
@@ -119,6 +139,7 @@ impl Error {
             Self::NoSuchCall => "vxp.no-such-call",
             Self::NoSuchDocument => "vxp.no-such-document",
             Self::UnknownAgencies(_) => "vxp.unknown-agencies",
+            Self::GoneAgencies { .. } => "vxp.gone-agencies",
             Self::NotYourAgency { .. } => "vxp.not-your-agency",
             Self::Forbidden => "vxp.forbidden",
             Self::Conflict => "vxp.conflict",
@@ -165,6 +186,13 @@ impl Error {
             Self::NoSuchCall => "Không có dịch vụ này".to_owned(),
             Self::NoSuchDocument => "Không tìm thấy văn bản".to_owned(),
             Self::UnknownAgencies(codes) => format!("Mã đơn vị chưa đăng ký: {}", list(codes)),
+            Self::GoneAgencies { gone, unknown } => {
+                let gone = all_gone(gone, "không có mã kế thừa", "thay bằng");
+                match unknown.as_slice() {
+                    [] => format!("Mã đơn vị đã đóng: {gone}"),
+                    codes => format!("Mã đơn vị đã đóng: {gone}; mã chưa đăng ký: {}", list(codes)),
+                }
+            }
             Self::NotYourAgency { code, system } => {
                 format!("Đơn vị gửi {} không đúng với mã đã đăng ký: {}", plain(code), plain(system))
             }
@@ -200,6 +228,13 @@ impl Error {
             Self::NoSuchCall => "There is no such call".to_owned(),
             Self::NoSuchDocument => "No such document".to_owned(),
             Self::UnknownAgencies(codes) => format!("Agency codes not registered: {}", list(codes)),
+            Self::GoneAgencies { gone, unknown } => {
+                let gone = all_gone(gone, "no code follows", "followed by");
+                match unknown.as_slice() {
+                    [] => format!("Agency codes closed: {gone}"),
+                    codes => format!("Agency codes closed: {gone}; not registered: {}", list(codes)),
+                }
+            }
             Self::NotYourAgency { code, system } => {
                 format!("Sending agency {} does not belong to system {}", plain(code), plain(system))
             }
@@ -228,6 +263,19 @@ impl From<store::Error> for Error {
         tracing::warn!("the exchange could not use the store: {error}");
         if error.is_temporary() { Self::Unavailable } else { Self::Internal }
     }
+}
+
+/// Closed codes and who followed, at most ten of them.
+fn all_gone(gone: &[Gone], nobody: &str, by: &str) -> String {
+    let said = gone.iter().take(10).map(|gone| match gone.followed.as_slice() {
+        [] => format!("{} ({nobody})", gone.code),
+        followed => format!("{} ({by} {})", gone.code, list(followed)),
+    });
+    let mut text = said.collect::<Vec<_>>().join(", ");
+    if gone.len() > 10 {
+        text.push_str(&format!(" (+{})", gone.len() - 10));
+    }
+    text
 }
 
 /// Codes as one text, at most ten of them: a thousand would not help anybody.

@@ -103,7 +103,7 @@ pub async fn holders(tx: &mut Tx, report: &Report, now: Timestamp) -> Result<Vec
             found = tx.registrations(certificate.sha256.as_bytes(), now).await?;
         }
         let [(agency_id, role)] = found[..] else { continue };
-        let Some(agency) = tx.agency(agency_id).await? else { continue };
+        let Some(agency) = tx.agency(agency_id, now).await? else { continue };
         let role = match role {
             SignerRole::Leader => Role::Leader,
             SignerRole::Seal => Role::Agency,

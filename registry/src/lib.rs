@@ -36,9 +36,11 @@ pub mod known;
 mod limits;
 pub mod package;
 pub mod receipt;
+pub mod register;
 pub mod secrecy;
 pub mod status;
+mod units;
 pub mod vxp;
 
-pub use error::{Error, Whose};
+pub use error::{Error, Gone, Whose};
 pub use limits::Limits;

@@ -150,6 +150,9 @@ section! {
         /// Addresses (scheme and host) from which CRL, OCSP and issuer certificates may be fetched; "*" means any address a
         /// certificate under a trusted anchor names.
         evidence_from: Vec<String> = vec!["*".to_owned()],
+        /// Days for which a package to a code that was closed by a merger, or replaced, still goes to who follows; its sender is told
+        /// (RULES I6). Afterwards it is refused, and the refusal names the codes that followed. 0: refused at once.
+        forward_closed_days: u32 = 365,
         /// Days a revocation list may have outlived its next update and still count, for closed networks that see new ones rarely
         /// (RULES D27). The verdict says so. 0: not at all.
         revocation_grace_days: u16 = 0,

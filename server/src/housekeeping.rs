@@ -1,4 +1,5 @@
-//! What is done now and then, so that nothing only grows: uploads that nobody used go when they expire (RFC 8620 §6.1).
+//! What is done now and then: uploads that nobody used go when they expire (RFC 8620 §6.1), and what was recorded of agencies for
+//! today is taken notice of (RULES R61).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +22,9 @@ pub(crate) async fn run(house: Arc<House>) {
         if let Err(error) = expire_uploads(&house).await {
             tracing::warn!("expired uploads could not be let go: {error}");
         }
+        if let Err(error) = agencies_take_effect(&house).await {
+            tracing::warn!("changes of agencies could not take effect in lists and searches: {error}");
+        }
     }
 }
 
@@ -37,6 +41,25 @@ async fn expire_uploads(house: &House) -> Result<(), store::Error> {
         if (gone as i64) < AT_ONCE {
             return Ok(());
         }
+    }
+    Ok(())
+}
+
+/// Lets what was recorded for a day that has come take its place in lists, the feed and the index.
+async fn agencies_take_effect(house: &House) -> Result<(), store::Error> {
+    while !house.stop.is_cancelled() {
+        let now = house.now();
+        let (_, due) =
+            house.store.read((), |tx, ()| Box::pin(async move { tx.register_version().await })).await?;
+        if due.is_none_or(|due| due > now) {
+            return Ok(());
+        }
+        house
+            .store
+            .write("let agencies take effect", now, |tx, now| {
+                Box::pin(async move { tx.agencies_take_effect(*now, AT_ONCE).await })
+            })
+            .await?;
     }
     Ok(())
 }

@@ -106,7 +106,7 @@ impl Intake {
         let accept::Opened { package, parties } = opened;
         let outcome = async {
             let package = package?;
-            let warnings = package.warnings().to_vec();
+            let mut warnings = package.warnings().to_vec();
             let arrived = Arrived { bytes, sha256, package, parameters, system: system.clone() };
             let accepted = match self.desk.screen(arrived, self.house.now()).await? {
                 Screened::Repeated(accepted) => accepted,
@@ -116,6 +116,7 @@ impl Intake {
                     self.desk.keep(*pending, &examined, package.as_ref(), now).await?
                 }
             };
+            warnings.extend(accepted.warnings.iter().cloned());
             Ok(TakenIn { accepted, warnings })
         };
         let outcome = outcome.await;
@@ -170,7 +171,11 @@ fn desk(house: &House) -> anyhow::Result<Desk> {
     };
     Ok(Desk {
         store: house.store.clone(),
-        limits: Limits { package_bytes_max: config.exchange.package_bytes_max, ..Limits::default() },
+        limits: Limits {
+            package_bytes_max: config.exchange.package_bytes_max,
+            forward_closed_days: config.exchange.forward_closed_days,
+            ..Limits::default()
+        },
         chance: house.chance.clone(),
         hostname: config.house.hostname.clone(),
         log: origin,

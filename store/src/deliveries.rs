@@ -77,8 +77,8 @@ pub struct DeliveryFilter {
     pub from: Option<Timestamp>,
     /// Only arrived at or before.
     pub to: Option<Timestamp>,
-    /// Only with this receiving code, in its registered spelling.
-    pub to_code: Option<AgencyCode>,
+    /// Only for a receiver with one of these codes: it may have had another when a package came.
+    pub to_code: Option<Vec<AgencyCode>>,
     /// Skip so many.
     pub offset: i64,
     /// So many at most.
@@ -151,17 +151,23 @@ impl Tx {
                 "WHERE system_folded = $1 AND state IN ('initial', 'processing', 'fail') \
                  AND (state <> 'fail' OR (offered_from <= $2 AND failures <= $3)) \
                  AND (CAST($4 AS TEXT) IS NULL OR kind = $4) AND created_at >= $5 AND created_at <= $6 \
-                 AND (CAST($7 AS TEXT) IS NULL OR instr(',' || to_codes || ',', ',' || $7 || ',') > 0) \
+                 AND (CAST($7 AS TEXT) IS NULL OR EXISTS (SELECT 1 FROM json_each($7) \
+                 WHERE instr(',' || to_codes || ',', ',' || value || ',') > 0)) \
                  ORDER BY created_at, delivery_id LIMIT $8 OFFSET $9"
             ),
             postgres: select_delivery!(
                 "WHERE system_folded = $1 AND state IN ('initial', 'processing', 'fail') \
                  AND (state <> 'fail' OR (offered_from <= $2 AND failures <= $3)) \
                  AND (CAST($4 AS TEXT) IS NULL OR kind = $4) AND created_at >= $5 AND created_at <= $6 \
-                 AND (CAST($7 AS TEXT) IS NULL OR strpos(',' || to_codes || ',', ',' || $7 || ',') > 0) \
+                 AND (CAST($7 AS TEXT) IS NULL OR EXISTS (SELECT 1 FROM jsonb_array_elements_text($7::jsonb) c(code) \
+                 WHERE strpos(',' || to_codes || ',', ',' || c.code || ',') > 0)) \
                  ORDER BY created_at, delivery_id LIMIT $8 OFFSET $9"
             ),
         };
+        let codes = filter
+            .to_code
+            .as_ref()
+            .map(|codes| serde_json::Value::from_iter(codes.iter().map(AgencyCode::as_str)).to_string());
         let rows = self
             .rows(
                 sql,
@@ -172,7 +178,7 @@ impl Tx {
                     filter.kind.map(DocumentKind::as_str),
                     filter.from.map_or(i64::MIN, Timestamp::millis),
                     filter.to.map_or(i64::MAX, Timestamp::millis),
-                    filter.to_code.as_ref().map(AgencyCode::as_str),
+                    codes.as_deref(),
                     filter.limit,
                     filter.offset
                 ],

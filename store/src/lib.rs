@@ -54,7 +54,8 @@ use tokio::sync::{broadcast, mpsc};
 
 pub use accounts::{Account, AccountKind, AccountState, Address, NewAccount, Role};
 pub use agencies::{
-    Agency, AgencyNames, ExchangeSystem, NewAgency, NewSystem, SignerCertificate, SignerRole, Unit,
+    Agency, AgencyChange, AgencyHit, AgencyNames, AgencyVersion, CodeScheme, ExchangeSystem, Followed,
+    KnownCode, Matched, NewAgency, NewSystem, SignerCertificate, SignerRole, Unit,
 };
 pub use audit::{Audit, AuditEntry};
 pub use blobs::{Blob, Sealed, Upload};

@@ -6,6 +6,7 @@ use store::{
     Audit, DocumentKind, Lane, NewDelivery, NewDocument, NewFile, NewOutbox, OutboxKind, Sealed, Tx,
 };
 
+use super::named::Asked;
 use super::worth::Worth;
 use super::{
     Accepted, Arrived, Desk, Examined, Pending, SignatureFault, notice, package_signature, progress,
@@ -13,7 +14,7 @@ use super::{
 };
 use crate::Error;
 use crate::document_id::notation_key;
-use crate::package::{BusinessType, Document, Package, Priority, Status};
+use crate::package::{BusinessType, Document, Package, Priority, Status, Warning};
 use crate::receipt::{Act, Promised, moment, promise};
 use crate::vxp::hash::full_hex;
 
@@ -83,6 +84,7 @@ impl Desk {
                 document_id: intake.document.document_id,
                 receipt: intake.document.receipt.clone(),
                 is_repeat: false,
+                warnings: intake.routed.warnings.clone(),
             };
             (key, first)
         };
@@ -95,7 +97,7 @@ impl Desk {
             Ok(Some(before)) => Ok(before),
             Err(Stop::Refused(error)) => Err(error),
             // The same package was accepted at the same moment by somebody else: its receipt is ours too.
-            Err(Stop::Store(store::Error::Conflict(_))) => self.accepted_before(key).await,
+            Err(Stop::Store(store::Error::Conflict(_))) => self.accepted_before(key, first.warnings).await,
             Err(Stop::Store(error)) => Err(error.into()),
         }
     }
@@ -117,14 +119,18 @@ impl Desk {
         Worth::weigh(judged, &pending.signers, name, self.signatures_required).map_err(Error::Signature)
     }
 
-    async fn accepted_before(&self, key: (AgencyId, String, [u8; 32])) -> Result<Accepted, Error> {
+    async fn accepted_before(
+        &self,
+        key: (AgencyId, String, [u8; 32]),
+        warnings: Vec<Warning>,
+    ) -> Result<Accepted, Error> {
         let before = self
             .store
             .read(key, |tx, (sender, system, sha256)| {
                 Box::pin(async move { tx.document_sent_before(*sender, system, sha256).await })
             })
             .await?;
-        before.map(repeated).ok_or(Error::Unavailable)
+        before.map(|before| repeated(before, warnings)).ok_or(Error::Unavailable)
     }
 
     async fn prepare(
@@ -353,10 +359,10 @@ async fn write(tx: &mut Tx, intake: &Intake) -> Result<Option<Accepted>, Stop> {
     let sender = document.agency_id;
     let before = tx.document_sent_before(sender, &document.system_folded, &document.package_sha256).await?;
     if let Some(before) = before {
-        return Ok(Some(repeated(before)));
+        return Ok(Some(repeated(before, intake.routed.warnings.clone())));
     }
     // Evidence was fetched meanwhile; what was looked up before must still hold.
-    let routed = route::find(tx, arrived).await?;
+    let routed = route::find(tx, arrived, Asked { at: now, ..intake.routed.asked }).await?;
     if !routed.is_same(&intake.routed) {
         return Err(Error::Unavailable.into());
     }
@@ -401,11 +407,15 @@ async fn write(tx: &mut Tx, intake: &Intake) -> Result<Option<Accepted>, Stop> {
 
 async fn audit(tx: &mut Tx, intake: &Intake, is_status: bool, now: Timestamp) -> Result<(), store::Error> {
     let document = &intake.document;
-    let detail = serde_json::json!({
+    let mut detail = serde_json::json!({
         "package": full_hex(&document.package_sha256),
         "class": document.class,
         "deliveries": intake.deliveries.len(),
     });
+    if !intake.routed.warnings.is_empty() {
+        let forwarded = intake.routed.warnings.iter().map(|warning| warning.path.as_str());
+        detail["forwarded"] = forwarded.collect::<Vec<_>>().into();
+    }
     let act = if is_status { Audit::StatusReported } else { Audit::DocumentAccepted };
     let subject = document.document_id.to_string();
     let actor = &document.system_folded;

@@ -6,9 +6,11 @@ use mail::{AgencyCode, AgencyId, Timestamp};
 use store::{Agency, Document, ExchangeSystem, Tx};
 
 use super::Arrived;
+use super::named::{self, Asked, Named};
 use crate::Error;
 use crate::document_id::notation_key;
-use crate::package::{self, BusinessType, Package};
+use crate::error::Gone;
+use crate::package::{self, BusinessType, Oddity, Package, Warning};
 use crate::status::StatusCode;
 use crate::vxp::delivery::{check_sender, route};
 
@@ -26,6 +28,10 @@ pub(super) struct Routed {
     pub(super) sender: Agency,
     /// In the order of the package, each once.
     pub(super) receivers: Vec<Receiver>,
+    /// Receivers whose code is closed, and who gets the package instead (RULES I6).
+    pub(super) warnings: Vec<Warning>,
+    /// When this was asked.
+    pub(super) asked: Asked,
 }
 
 impl Routed {
@@ -45,34 +51,66 @@ impl Routed {
 /// Finds sender and receivers.
 ///
 /// # Errors
-/// [`Error::NotYourAgency`], [`Error::UnknownAgencies`] with all that are unknown, withdrawn or not connected.
-pub(super) async fn find(tx: &mut Tx, arrived: &Arrived) -> Result<Routed, Error> {
-    let sender = sender(tx, arrived).await?;
+/// [`Error::NotYourAgency`], [`Error::UnknownAgencies`] with all that are unknown or not connected, [`Error::GoneAgencies`]
+/// when some are closed.
+pub(super) async fn find(tx: &mut Tx, arrived: &Arrived, asked: Asked) -> Result<Routed, Error> {
+    let sender = sender(tx, arrived, asked).await?;
     let mut known: HashMap<String, Receiver> = HashMap::new();
+    let (mut gone, mut warnings) = (Vec::new(), Vec::new());
     let named = &arrived.parameters.to;
     let codes: Vec<&AgencyCode> = arrived.package.receivers().into_iter().chain(named).collect();
     for code in codes {
-        if !known.contains_key(&code.folded())
-            && let Some(agency) = tx.agency_by_code(code).await?.filter(|agency| agency.is_active)
-            && let Some(system_folded) = tx.system_of(agency.agency_id).await?
-        {
-            known.insert(code.folded(), Receiver { agency, system_folded });
+        if known.contains_key(&code.folded()) || gone.iter().any(|gone: &Gone| gone.code == *code) {
+            continue;
         }
+        let (agency, is_instead) = match named::named(tx, code, asked).await? {
+            Named::Agency(agency) => (agency, false),
+            Named::Recoded(agency) | Named::Heir(agency) => (agency, true),
+            Named::Gone(closed) => {
+                gone.push(closed);
+                continue;
+            }
+            Named::Nobody => continue,
+        };
+        let Some(system_folded) = named::system_for(tx, &agency, asked.at).await? else { continue };
+        if is_instead {
+            let path = format!("{code} → {}", agency.code);
+            warnings.push(Warning { oddity: Oddity::ReceiverForwarded, path });
+        }
+        known.insert(code.folded(), Receiver { agency, system_folded });
     }
-    let ids = route(&arrived.package, named, |code| known.get(&code.folded()).map(|r| r.agency.agency_id))?;
+    let ids = route(&arrived.package, named, |code| known.get(&code.folded()).map(|r| r.agency.agency_id));
+    let ids = ids.map_err(|error| refusal(error, gone))?;
     let receivers = ids.iter().filter_map(|id| known.values().find(|r| r.agency.agency_id == *id).cloned());
-    Ok(Routed { sender, receivers: receivers.collect() })
+    Ok(Routed { sender, receivers: receivers.collect(), warnings, asked })
 }
 
-/// VXP 3.8 step 4, RULES R2.
-async fn sender(tx: &mut Tx, arrived: &Arrived) -> Result<Agency, Error> {
+/// Says of what has no receiver which of them are closed, and who followed.
+fn refusal(error: Error, mut gone: Vec<Gone>) -> Error {
+    let Error::UnknownAgencies(codes) = error else { return error };
+    gone.retain(|gone| codes.contains(&gone.code));
+    if gone.is_empty() {
+        return Error::UnknownAgencies(codes);
+    }
+    let unknown = codes.into_iter().filter(|code| !gone.iter().any(|gone| gone.code == *code)).collect();
+    Error::GoneAgencies { gone, unknown }
+}
+
+/// VXP 3.8 step 4, RULES R2. Of a unit that is taken in for by another's system (RULES R60), that system brings statuses.
+async fn sender(tx: &mut Tx, arrived: &Arrived, asked: Asked) -> Result<Agency, Error> {
     let system = &arrived.system;
+    let is_status = matches!(arrived.package, Package::Status(_));
     let mut own: HashMap<String, Agency> = HashMap::new();
     let written = arrived.package.sender().organ_id.clone();
     for code in [Some(written.clone()), arrived.parameters.from.parse().ok()].into_iter().flatten() {
-        let agency = tx.agency_by_code(&code).await?;
-        if let Some(agency) = agency.filter(|agency| agency.is_active && speaks_for(system, agency.agency_id))
-        {
+        // A system may know the agency's new code some days late, as its correspondents may.
+        let (Named::Agency(agency) | Named::Recoded(agency)) = named::named(tx, &code, asked).await? else {
+            continue;
+        };
+        let is_own = speaks_for(system, agency.agency_id)
+            || (is_status
+                && named::system_for(tx, &agency, asked.at).await?.as_ref() == Some(&system.system_folded));
+        if is_own {
             own.insert(code.folded(), agency);
         }
     }
@@ -84,7 +122,9 @@ async fn sender(tx: &mut Tx, arrived: &Arrived) -> Result<Agency, Error> {
     match own.remove(&written.folded()) {
         Some(agency) => Ok(agency),
         // The package's sender is the system's id itself: then it is the agency the system belongs to.
-        None => tx.agency(system.agency_id).await?.filter(|agency| agency.is_active).ok_or_else(refused),
+        None => {
+            tx.agency(system.agency_id, asked.at).await?.filter(|agency| agency.is_active).ok_or_else(refused)
+        }
     }
 }
 
@@ -149,8 +189,12 @@ pub(super) async fn linked(
         candidates.extend(tx.documents_by_notation(owner, &notation_key(&status.response_for.code)).await?);
     }
     for document in candidates {
-        let deliveries = tx.deliveries_of(owner, document.document_id).await?;
-        if deliveries.iter().any(|delivery| delivery.to_codes.contains(&receiver.code)) {
+        let id = document.document_id;
+        let at = tx.receiver(receiver.agency_id, id).await?;
+        // Documents from before receivers had rows of their own have codes only.
+        let got_it = at.is_some_and(|at| at.sender_id == owner)
+            || tx.deliveries_of(owner, id).await?.iter().any(|d| d.to_codes.contains(&receiver.code));
+        if got_it {
             return Ok(Some(document));
         }
     }

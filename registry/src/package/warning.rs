@@ -57,6 +57,9 @@ oddities! {
         "a text is longer than receivers' columns and may be cut there";
     /// The same receiver twice.
     ReceiverRepeated, "edxml.warn.receiver-repeated", "bên nhận bị lặp lại", "a receiver is named more than once";
+    /// The code of a receiver is closed; the package goes to who follows (RULES I6). Its place names both codes.
+    ReceiverForwarded, "edxml.warn.receiver-forwarded", "mã nơi nhận đã thay đổi, gói tin được chuyển tới mã mới",
+        "the code of a receiver has changed; the package goes to the new one";
     /// Manifest and attachments do not match (RULES E11).
     Manifest, "edxml.warn.manifest", "danh mục tệp không khớp với tệp đính kèm",
         "the manifest does not match the attachments";
@@ -82,6 +85,26 @@ pub struct Warning {
     pub oddity: Oddity,
     /// At which element; names from the root.
     pub path: String,
+}
+
+impl Warning {
+    /// The half-sentence in Vietnamese.
+    pub fn vi(&self) -> String {
+        self.said(self.oddity.vi())
+    }
+
+    /// The half-sentence in English.
+    pub fn en(&self) -> String {
+        self.said(self.oddity.en())
+    }
+
+    /// Which codes they are is what the sender has to know; elements are for the log.
+    fn said(&self, text: &str) -> String {
+        match self.oddity {
+            Oddity::ReceiverForwarded => format!("{text} ({})", self.path),
+            _ => text.to_owned(),
+        }
+    }
 }
 
 /// Warnings with a cap: a hostile package can be odd in ten thousand places.

@@ -185,47 +185,111 @@ pub fn done() -> Answer {
 
 /// Answers `getAgenciesList`.
 pub fn agencies<'a>(rows: impl Iterator<Item = AgencyRow<'a>>) -> Answer {
-    let rows = rows.map(|row| {
-        Object::new()
-            .text("id", row.id)
-            .text_if("pid", row.pid)
-            .text("code", row.code)
-            .text("name", row.name)
-            .text_if("mail", row.mail)
-            .text_if("oldCode", row.old_code)
-    });
-    list(ok().objects("data", rows))
+    list(ok().objects("data", rows.map(agency_object)))
 }
 
 /// Answers `getAgenciesListQD20`.
 pub fn agencies_qd20<'a>(rows: impl Iterator<Item = Qd20Row<'a>>) -> Answer {
-    let rows = rows.map(|row| {
-        Object::new()
-            .text("id", row.id)
-            .text("code", row.code)
-            .text("name", row.name)
-            .text_if("mail", row.mail)
-            .text_if("code102", row.code102)
-    });
-    list(ok().objects("data", rows))
+    list(ok().objects("data", rows.map(qd20_object)))
 }
 
 /// Answers `getSynchronizeUnit`.
 pub fn units<'a>(rows: impl Iterator<Item = UnitRow<'a>>) -> Answer {
-    let rows = rows.map(|row| {
-        Object::new()
-            .text("id", row.id)
-            .text_if("pid", row.pid)
-            .text("code", row.code)
-            .text("name", row.name)
-            .text_if("mail", row.mail)
-            .text_if("centerCode", row.center_code)
-            .number("version", u64::from(row.version))
-            .flag("deleted", row.deleted)
-            .text("modifyDate", &row.modified.to_edxml())
-            .flag("isAgency", row.is_agency)
-    });
-    list(ok().objects("data", rows))
+    list(ok().objects("data", rows.map(unit_object)))
+}
+
+fn agency_object(row: AgencyRow<'_>) -> Object {
+    Object::new()
+        .text("id", row.id)
+        .text_if("pid", row.pid)
+        .text("code", row.code)
+        .text("name", row.name)
+        .text_if("mail", row.mail)
+        .text_if("oldCode", row.old_code)
+}
+
+fn qd20_object(row: Qd20Row<'_>) -> Object {
+    Object::new()
+        .text("id", row.id)
+        .text("code", row.code)
+        .text("name", row.name)
+        .text_if("mail", row.mail)
+        .text_if("code102", row.code102)
+}
+
+fn unit_object(row: UnitRow<'_>) -> Object {
+    Object::new()
+        .text("id", row.id)
+        .text_if("pid", row.pid)
+        .text("code", row.code)
+        .text("name", row.name)
+        .text_if("mail", row.mail)
+        .text_if("centerCode", row.center_code)
+        .number("version", u64::from(row.version))
+        .flag("deleted", row.deleted)
+        .text("modifyDate", &row.modified.to_edxml())
+        .flag("isAgency", row.is_agency)
+}
+
+/// The text of a list of the register as it grows, for those that are too long to be made at once: the same text as of
+/// [`agencies`], [`agencies_qd20`] and [`units`].
+pub(crate) struct Rows {
+    text: String,
+    is_first: bool,
+}
+
+impl Rows {
+    /// Up to the first row.
+    pub(crate) fn begin() -> Self {
+        let mut text = ok().objects("data", std::iter::empty()).finish();
+        // What closes the list comes at its end.
+        text.truncate(text.len().saturating_sub(LIST_END.len()));
+        Self { text, is_first: true }
+    }
+
+    pub(crate) fn agency(&mut self, row: AgencyRow<'_>) {
+        self.push(agency_object(row));
+    }
+
+    pub(crate) fn qd20(&mut self, row: Qd20Row<'_>) {
+        self.push(qd20_object(row));
+    }
+
+    pub(crate) fn unit(&mut self, row: UnitRow<'_>) {
+        self.push(unit_object(row));
+    }
+
+    fn push(&mut self, row: Object) {
+        if !std::mem::take(&mut self.is_first) {
+            self.text.push(',');
+        }
+        self.text.push_str(&row.finish());
+    }
+
+    /// What there is since the last time.
+    pub(crate) fn take(&mut self) -> String {
+        std::mem::take(&mut self.text)
+    }
+
+    /// The rest.
+    pub(crate) fn end(mut self) -> String {
+        self.text.push_str(LIST_END);
+        self.text
+    }
+}
+
+/// What closes the rows and the object around them.
+const LIST_END: &str = "]}";
+
+/// Answers a list whose text is there already.
+pub(crate) fn list_of(body: Vec<u8>) -> Answer {
+    let headers = list_headers();
+    Answer { status: 200, headers, body, compressible: true }
+}
+
+/// The headers of every list.
+pub fn list_headers() -> Vec<(&'static str, String)> {
+    vec![("Content-Type", "application/json".to_owned()), ("Connection", "close".to_owned())]
 }
 
 fn message_type(is_status: bool) -> &'static str {
@@ -277,16 +341,16 @@ pub fn sent_list<'a>(rows: impl Iterator<Item = SentRow<'a>>) -> Answer {
 pub fn sent(doc_id: &str, warnings: &[Warning], receipt: &[u8]) -> Answer {
     let mut description = "Thành công".to_owned();
     if !warnings.is_empty() {
-        let said = |text: fn(&Warning) -> &'static str| {
-            let mut seen: Vec<&str> = Vec::new();
-            for warning in warnings {
-                if !seen.contains(&text(warning)) {
-                    seen.push(text(warning));
+        let said = |text: fn(&Warning) -> String| {
+            let mut seen: Vec<String> = Vec::new();
+            for text in warnings.iter().map(text) {
+                if !seen.contains(&text) {
+                    seen.push(text);
                 }
             }
             seen.join("; ")
         };
-        let (vi, en) = (said(|w| w.oddity.vi()), said(|w| w.oddity.en()));
+        let (vi, en) = (said(Warning::vi), said(Warning::en));
         description = format!("Đã nhận, nhưng: {vi} / Accepted, but: {en}");
     }
     let object = Object::new()

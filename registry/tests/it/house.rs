@@ -137,7 +137,7 @@ impl House {
             .write("signers", (), |tx, ()| {
                 Box::pin(async move {
                     let world = World::get();
-                    tx.let_system_speak("hub.02", agency_id(3)).await?;
+                    tx.let_system_speak("hub.02", agency_id(3), NOW).await?;
                     for (who, role) in [(&world.leader, SignerRole::Leader), (&world.seal, SignerRole::Seal)]
                     {
                         let signer = SignerCertificate {
@@ -158,7 +158,7 @@ impl House {
 
     pub(crate) async fn system(&self, id: &str) -> ExchangeSystem {
         let found =
-            self.desk.store.read(id.to_owned(), |tx, id| Box::pin(async move { tx.system(id).await }));
+            self.desk.store.read(id.to_owned(), |tx, id| Box::pin(async move { tx.system(id, NOW).await }));
         found.await.unwrap().unwrap()
     }
 

@@ -1,6 +1,7 @@
 //! The command line.
 #![allow(clippy::print_stdout)] // a command answers on standard output
 
+mod agency;
 mod cert;
 mod config;
 mod demo;
@@ -52,7 +53,7 @@ enum Command {
     Demo(demo::DemoArguments),
     /// Agencies.
     #[command(subcommand)]
-    Agency(provision::AgencyCommand),
+    Agency(Box<agency::AgencyCommand>),
     /// Mail domains.
     #[command(subcommand)]
     Domain(provision::DomainCommand),

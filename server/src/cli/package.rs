@@ -286,24 +286,24 @@ impl Directory {
     }
 
     async fn agency(&self, code: &AgencyCode) -> Option<store::Agency> {
-        let read = self
-            .0
-            .as_ref()?
-            .store
-            .read(code.clone(), |tx, code| Box::pin(async move { tx.agency_by_code(code).await }));
+        let read = self.0.as_ref()?.store.read((code.clone(), SystemClock.now()), |tx, (code, now)| {
+            Box::pin(async move { tx.agency_by_code(code, *now).await })
+        });
         read.await.ok().flatten()
     }
 
     /// Identifier and date of the newest document of an agency with that number and notation.
     async fn document(&self, owner: &AgencyCode, code: &str) -> Option<(String, String)> {
-        let read =
-            self.0.as_ref()?.store.read((owner.clone(), notation_key(code)), |tx, (owner, notation)| {
+        let read = self.0.as_ref()?.store.read(
+            (owner.clone(), notation_key(code), SystemClock.now()),
+            |tx, (owner, notation, now)| {
                 Box::pin(async move {
-                    let Some(agency) = tx.agency_by_code(owner).await? else { return Ok(None) };
+                    let Some(agency) = tx.agency_by_code(owner, *now).await? else { return Ok(None) };
                     let found = tx.documents_by_notation(agency.agency_id, notation).await?;
                     Ok::<_, store::Error>(found.into_iter().next())
                 })
-            });
+            },
+        );
         let document = read.await.ok().flatten()?;
         let facts: serde_json::Value = serde_json::from_str(&document.facts).ok()?;
         let text = |member: &str| facts.get(member).and_then(|value| value.as_str()).map(str::to_owned);

@@ -130,7 +130,7 @@ stories! {
         let both = NewDelivery { to_codes: vec!["H37.02".parse().unwrap(), "H37.0_".parse().unwrap()], ..delivery(1, 2, "hub.02") };
         accept(&house, first, vec![both]).await.unwrap();
         for (code, found) in [("H37.02", 1), ("H37.0_", 1), ("H37.03", 0), ("H37", 0), ("37.02", 0)] {
-            let narrow = DeliveryFilter { to_code: Some(code.parse().unwrap()), ..filter("hub.02") };
+            let narrow = DeliveryFilter { to_code: Some(vec![code.parse().unwrap()]), ..filter("hub.02") };
             assert_eq!(read!(house, |tx| tx.waiting_deliveries(&narrow, NOW).await?).len(), found, "{code}");
         }
     }

@@ -5,6 +5,7 @@
 
 mod house;
 
+mod agencies;
 mod blobs;
 mod documents;
 mod emails;
