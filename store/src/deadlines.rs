@@ -101,6 +101,8 @@ pub struct Trouble {
     pub delivery_id: Option<DeliveryId>,
     /// The document's header, as JSON.
     pub facts: String,
+    /// Where the document stands at the receiver, where that is known.
+    pub state: Option<String>,
     /// What was said.
     pub reason: String,
     /// Since when.
@@ -137,8 +139,9 @@ fn trouble(row: &Row) -> Result<Trouble> {
         receiver_id: row.id(2)?,
         delivery_id: row.opt_id(3)?,
         facts: row.opt_text(4)?.unwrap_or_default(),
-        reason: row.text(5)?,
-        since: row.moment(6)?,
+        state: row.opt_text(5)?,
+        reason: row.text(6)?,
+        since: row.moment(7)?,
     })
 }
 
@@ -354,7 +357,7 @@ impl Tx {
     ) -> Result<Vec<Trouble>> {
         let rows = self
             .rows(
-                "SELECT w.document_id, w.sender_id, w.agency_id, r.delivery_id, d.facts, '', w.deadline \
+                "SELECT w.document_id, w.sender_id, w.agency_id, r.delivery_id, d.facts, r.state, '', w.deadline \
                  FROM deadline_watch w \
                  LEFT JOIN document_receiver r ON r.receiver_id = w.agency_id AND r.document_id = w.document_id \
                  LEFT JOIN document d ON d.agency_id = w.sender_id AND d.document_id = w.document_id \
@@ -374,7 +377,7 @@ impl Tx {
     ) -> Result<Vec<Trouble>> {
         let rows = self
             .rows(
-                "SELECT w.document_id, w.sender_id, w.agency_id, r.delivery_id, d.facts, '', w.deadline \
+                "SELECT w.document_id, w.sender_id, w.agency_id, r.delivery_id, d.facts, r.state, '', w.deadline \
                  FROM deadline_watch w \
                  LEFT JOIN document_receiver r ON r.receiver_id = w.agency_id AND r.document_id = w.document_id \
                  LEFT JOIN document d ON d.agency_id = w.sender_id AND d.document_id = w.document_id \
@@ -389,7 +392,7 @@ impl Tx {
     pub async fn failed_deliveries(&mut self, sender_id: AgencyId, limit: i64) -> Result<Vec<Trouble>> {
         let rows = self
             .rows(
-                "SELECT v.document_id, v.sender_id, v.agency_id, v.delivery_id, d.facts, '', v.updated_at FROM delivery v \
+                "SELECT v.document_id, v.sender_id, v.agency_id, v.delivery_id, d.facts, NULL, '', v.updated_at FROM delivery v \
                  LEFT JOIN document d ON d.agency_id = v.sender_id AND d.document_id = v.document_id \
                  WHERE v.sender_id = $1 AND v.state = 'fail' ORDER BY v.updated_at LIMIT $2",
                 values![&sender_id, limit],
@@ -402,7 +405,7 @@ impl Tx {
     pub async fn returned_documents(&mut self, sender_id: AgencyId, limit: i64) -> Result<Vec<Trouble>> {
         let rows = self
             .rows(
-                "SELECT r.document_id, r.sender_id, r.receiver_id, r.delivery_id, d.facts, r.reason, r.changed_at \
+                "SELECT r.document_id, r.sender_id, r.receiver_id, r.delivery_id, d.facts, r.state, r.reason, r.changed_at \
                  FROM document_receiver r \
                  LEFT JOIN document d ON d.agency_id = r.sender_id AND d.document_id = r.document_id \
                  WHERE r.sender_id = $1 AND r.state = 'returned' ORDER BY r.changed_at LIMIT $2",

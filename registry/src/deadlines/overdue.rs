@@ -7,10 +7,12 @@ use serde::Serialize;
 use store::{Store, Trouble, Tx, WatchKind};
 use time::Date;
 
+use super::keep::is_met;
 use super::load;
 use super::rules::{SendTimer, send_deadline, send_timer};
 use crate::calendar::{Written, day_of};
 use crate::numbering::Given;
+use crate::status::State;
 
 /// Rows of each list, at most.
 const ROWS_MAX: i64 = 500;
@@ -92,8 +94,11 @@ pub async fn overdue(store: &Store, agency_id: AgencyId, now: Timestamp) -> Resu
                 let failed = tx.failed_deliveries(agency_id, ROWS_MAX).await?;
                 let returned = tx.returned_documents(agency_id, ROWS_MAX).await?;
                 let slow = tx.late_at_receivers(agency_id, WatchKind::Receipt, ROWS_MAX).await?;
+                let slow = owed(slow, WatchKind::Receipt);
                 let unanswered = tx.late_here(agency_id, WatchKind::Receipt, ROWS_MAX).await?;
+                let unanswered = owed(unanswered, WatchKind::Receipt);
                 let past_due = tx.late_here(agency_id, WatchKind::Due, ROWS_MAX).await?;
+                let past_due = owed(past_due, WatchKind::Due);
                 Ok(Overdue {
                     agency: agency.code.as_str().to_owned(),
                     not_sent: not_sent(tx, agency_id, now).await?,
@@ -106,6 +111,12 @@ pub async fn overdue(store: &Store, agency_id: AgencyId, now: Timestamp) -> Resu
             })
         })
         .await
+}
+
+/// What is still owed: a document that was recalled meanwhile is not.
+fn owed(mut rows: Vec<Trouble>, kind: WatchKind) -> Vec<Trouble> {
+    rows.retain(|row| !row.state.as_deref().and_then(State::named).is_some_and(|state| is_met(kind, state)));
+    rows
 }
 
 async fn not_sent(tx: &mut Tx, agency_id: AgencyId, now: Timestamp) -> Result<Vec<NotSent>, store::Error> {
