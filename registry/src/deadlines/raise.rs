@@ -23,9 +23,8 @@ const LEASE_LASTS: std::time::Duration = std::time::Duration::from_secs(60);
 /// The store's own.
 pub async fn raise(store: &Store, holder: &str, now: Timestamp, limit: i64) -> Result<usize, store::Error> {
     // A look first: most of the time nothing is due, and a look writes nothing.
-    let due = store
-        .read(now, |tx, now| Box::pin(async move { Ok::<_, store::Error>(tx.due_watches(*now, 1).await?) }))
-        .await?;
+    let due: Vec<Watch> =
+        store.read(now, |tx, now| Box::pin(async move { tx.due_watches(*now, 1).await })).await?;
     if due.is_empty() {
         return Ok(0);
     }
