@@ -3,6 +3,7 @@
 //! [`rules`] are pure. What a document's acceptance fixes is written in the accepting transaction and not judged again; what a
 //! receiver owes is watched, and each alarm is raised once, whichever node looks.
 
+mod authorisation;
 mod keep;
 mod overdue;
 mod raise;
@@ -12,6 +13,7 @@ use mail::Timestamp;
 use store::{DeclaredDay, Store, Tx};
 use time::{Date, Duration};
 
+pub use authorisation::{Authorisation, Competence, is_authorised};
 pub(crate) use keep::{accepted, heard};
 pub use overdue::{Late, NotSent, Overdue, overdue};
 pub use raise::raise;
@@ -63,6 +65,18 @@ pub async fn calendar_of(
             })
         })
         .await
+}
+
+/// Until when a document signed on a day has to be sent (R19), by the calendar as it is declared here: also the end of trying
+/// again for what carries it further (R26).
+///
+/// # Errors
+/// The store's own.
+pub async fn send_until(store: &Store, signed: Date) -> Result<Timestamp, store::Error> {
+    let loaded =
+        store.read(signed, |tx, signed| Box::pin(async move { load(tx, *signed, *signed).await })).await?;
+    let (calendar, hours) = loaded;
+    Ok(send_deadline(signed, &calendar, &hours))
 }
 
 /// Declares a day of rest or of work (an announced Tết, a swapped or make-up day), over everything else that is known of it.

@@ -7,6 +7,7 @@ mod csv;
 mod entry;
 mod incoming;
 mod outgoing;
+mod stamp;
 
 use mail::AgencyId;
 use store::{Line, LineFilter, Store};
@@ -17,6 +18,7 @@ pub use entry::{Entry, Patch};
 pub(crate) use incoming::heard;
 pub use incoming::{Arrival, annotate, register_incoming};
 pub(crate) use outgoing::sent;
+pub use stamp::stamp;
 
 use crate::calendar::{Written, read_day};
 use crate::numbering::{Book, number_text};

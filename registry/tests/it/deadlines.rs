@@ -107,6 +107,8 @@ stories! {
         let accepted = house.send("hub.01", "H37.01", &good("05", &["H37.02"])).await.unwrap();
         let kept = deadline(&house, &accepted).await.unwrap();
         assert_eq!(kept.send_deadline, at("2026-11-24T11:30:00+07:00"));
+        // What carries a document further tries until then (R26).
+        assert_eq!(deadlines::send_until(store, date!(2026 - 11 - 22)).await.unwrap(), kept.send_deadline);
         let (calendar, hours) = deadlines::calendar_of(store, 2026, NOW).await.unwrap();
         assert!(!calendar.is_working(date!(2026 - 11 - 23)) && hours.morning_end == 690);
         assert!(deadlines::withdraw_day(store, date!(2026 - 11 - 23), "cli", NOW).await.unwrap());

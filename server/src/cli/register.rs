@@ -25,6 +25,8 @@ pub(super) enum RegisterCommand {
     FollowUp(Print),
     /// Register something that arrived: a document of the exchange, or a paper. Prints its arrival number.
     Arrive(Box<Arrive>),
+    /// The "ĐẾN" stamp of an arrival, 50 × 35 mm, as SVG: for print only, never for a signed file (RULES R78).
+    Stamp(Stamp),
     /// Write what became of a line: who has it, until when, how far it is.
     Note(Box<Note>),
 }
@@ -89,6 +91,22 @@ pub(super) struct Arrive {
 }
 
 #[derive(Args)]
+pub(super) struct Stamp {
+    /// Code of the agency.
+    #[arg(long)]
+    agency: AgencyCode,
+    /// The year; this one when left out.
+    #[arg(long)]
+    year: Option<i32>,
+    /// The arrival number.
+    #[arg(long)]
+    number: i64,
+    /// File to write; standard output when left out.
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+#[derive(Args)]
 pub(super) struct Note {
     /// Code of the agency.
     #[arg(long)]
@@ -139,6 +157,7 @@ impl RegisterCommand {
                 Self::Incoming(print) => print.run(&house, Register::Incoming).await?,
                 Self::FollowUp(print) => print.run(&house, Register::FollowUp).await?,
                 Self::Arrive(arrive) => arrive.run(&house).await?,
+                Self::Stamp(stamp) => stamp.run(&house).await?,
                 Self::Note(note) => note.run(&house).await?,
             }
             Ok(ExitCode::SUCCESS)
@@ -238,6 +257,26 @@ impl Arrive {
                 Ok(())
             }
         }
+    }
+}
+
+impl Stamp {
+    async fn run(self, house: &House) -> anyhow::Result<()> {
+        let agency = number::agency(house, &self.agency).await?;
+        let year = i64::from(self.year.unwrap_or_else(|| day_of(house.now()).year()));
+        let (agency_id, number) = (agency.agency_id, self.number);
+        let line = house.store.read((), |tx, ()| {
+            Box::pin(
+                async move { tx.line_of_number(agency_id, &Book::Incoming.to_string(), year, number).await },
+            )
+        });
+        let line = line.await?.context("no such arrival number (không có số đến này)")?;
+        let svg = registers::stamp(&agency.name, &line);
+        match &self.out {
+            Some(out) => super::files::put(out, svg.as_bytes(), false)?,
+            None => print!("{svg}"),
+        }
+        Ok(())
     }
 }
 

@@ -73,6 +73,9 @@ async fn numbers_are_given_and_registers_printed(engine: Engine) {
     let follow_up = program.must(&["register", "follow-up", "--agency", to]).await;
     assert!(follow_up.contains("Phòng A,02/01/2030,"), "{follow_up}");
 
+    let stamp = program.must(&["register", "stamp", "--agency", to, "--number", "1"]).await;
+    assert!(stamp.starts_with("<svg") && stamp.contains(">Số: 01<") && stamp.contains("Phòng A"), "{stamp}");
+
     let lists = json(&program, &["document", "overdue", "--agency", from, "--json"]).await;
     assert_eq!(lists[0]["agency"], from);
     assert!(lists[0]["slowReceipt"].as_array().unwrap().is_empty(), "{lists}");
