@@ -20,11 +20,29 @@ pub enum Happened {
     Failed,
     /// To whom a status is addressed: a word about a document.
     Status,
+    /// To a receiver: its answer to a document is due today (RULES R33).
+    ReceiptDue,
+    /// To a receiver and to the sender: the answer has not come in time.
+    ReceiptLate,
+    /// To a receiver: the document's own deadline is near.
+    DueSoon,
+    /// To a receiver: the document's own deadline has passed.
+    Overdue,
 }
 
 impl Happened {
     /// Every kind of event, for manuals and tests.
-    pub const ALL: [Self; 5] = [Self::Accepted, Self::Arrived, Self::Delivered, Self::Failed, Self::Status];
+    pub const ALL: [Self; 9] = [
+        Self::Accepted,
+        Self::Arrived,
+        Self::Delivered,
+        Self::Failed,
+        Self::Status,
+        Self::ReceiptDue,
+        Self::ReceiptLate,
+        Self::DueSoon,
+        Self::Overdue,
+    ];
 
     /// The stable word.
     pub fn as_str(self) -> &'static str {
@@ -34,6 +52,10 @@ impl Happened {
             Self::Delivered => "document.delivered",
             Self::Failed => "document.failed",
             Self::Status => "document.status",
+            Self::ReceiptDue => "document.receipt-due",
+            Self::ReceiptLate => "document.receipt-late",
+            Self::DueSoon => "document.due-soon",
+            Self::Overdue => "document.overdue",
         }
     }
 }

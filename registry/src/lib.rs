@@ -1,7 +1,7 @@
 //! Documents exchanged between agencies, and the evidence of it.
 //!
-//! Nothing here opens a socket, asks for the time or draws randomness: they are handed in. Only [`accept`] and
-//! [`exchange`] know the store; the rest are pure functions over bytes and plain data.
+//! Nothing here opens a socket, asks for the time or draws randomness: they are handed in. Only [`accept`],
+//! [`exchange`], [`deadlines`], [`numbering`] and [`registers`] know the store; the rest are pure functions over bytes and plain data.
 //!
 //! | module | what |
 //! | --- | --- |
@@ -12,6 +12,10 @@
 //! | [`accept`] | what it takes for a package to be accepted, and the one transaction that does (RULES R14, R23–R36) |
 //! | [`events`] | the words of the feed: what systems are told of as it happens |
 //! | [`exchange`] | the calls of the exchange over the store's verbs (VXP 3) |
+//! | [`calendar`] | working days: announced, declared, computed (RULES R19) |
+//! | [`deadlines`] | until when to send, to answer, to finish; and who is late (RULES R19, R20, R27, R33, R85) |
+//! | [`numbering`] | numbers without gap or repeat, notations, types of documents (RULES R75, R76, R79, R80) |
+//! | [`registers`] | the books of the records office, as the law prints them (RULES R77, R90) |
 //! | [`known`] | what the registry knows of a file in somebody's hand: recalled, replaced, or nothing |
 //! | [`receipt`] | what a sender gets in its hand: an act, the log's promise and its proof |
 //! | [`vxp`] | the national exchange protocol: who calls, what is asked, how it is answered (VXP 1–3) |
@@ -27,6 +31,8 @@
 //! ```
 
 pub mod accept;
+pub mod calendar;
+pub mod deadlines;
 pub mod document_id;
 mod error;
 pub mod events;
@@ -34,9 +40,11 @@ pub mod exchange;
 pub mod fuzz;
 pub mod known;
 mod limits;
+pub mod numbering;
 pub mod package;
 pub mod receipt;
 pub mod register;
+pub mod registers;
 pub mod secrecy;
 pub mod status;
 mod units;

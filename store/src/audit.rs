@@ -44,6 +44,14 @@ pub enum Audit {
     DocumentAcknowledged,
     /// A receiving agency reported a status of a document.
     StatusReported,
+    /// The calendar of working days, or an hour of its deadlines, was changed.
+    CalendarChanged,
+    /// A book was opened, started at a number, or closed.
+    BookChanged,
+    /// A number of a book was taken.
+    NumberTaken,
+    /// A number was voided.
+    NumberVoided,
 }
 
 impl Audit {
@@ -67,6 +75,10 @@ impl Audit {
             Self::DocumentDelivered => "document.delivered",
             Self::DocumentAcknowledged => "document.acknowledged",
             Self::StatusReported => "status.reported",
+            Self::CalendarChanged => "calendar.changed",
+            Self::BookChanged => "book.changed",
+            Self::NumberTaken => "number.taken",
+            Self::NumberVoided => "number.voided",
         }
     }
 }

@@ -12,6 +12,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (3, "signers", include_str!("../migrations/0003_signers.sql")),
     (4, "receivers", include_str!("../migrations/0004_receivers.sql")),
     (5, "agencies", include_str!("../migrations/0005_agencies.sql")),
+    (6, "numbers", include_str!("../migrations/0006_numbers.sql")),
 ];
 
 /// The engine's words for what the migration files leave open.

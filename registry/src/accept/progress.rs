@@ -6,8 +6,8 @@ use store::{Document, NewReceiver, NewStatus, Tx};
 use super::keep::Intake;
 use super::route;
 use crate::events::{Happened, tell};
-use crate::package;
 use crate::status::{Progress, StatusCode};
+use crate::{deadlines, package};
 
 /// A document was accepted: it stands as delivered with each receiver (RULES R24).
 pub(super) async fn begin(tx: &mut Tx, intake: &Intake) -> Result<(), store::Error> {
@@ -36,7 +36,7 @@ pub(super) async fn begin(tx: &mut Tx, intake: &Intake) -> Result<(), store::Err
         });
         tell(tx, receiver.receiver_id, Happened::Arrived, id, &facts, *now).await?;
     }
-    Ok(())
+    deadlines::accepted(tx, &intake.arrived.package, document, &receivers, *now).await
 }
 
 /// A status was accepted: the document's history grows, and its place at the receiver moves (RULES R49, 1.4). One that
@@ -78,6 +78,7 @@ pub(super) async fn hear(
             let ask = step.now.ask.map_or("", |ask| ask.as_str());
             tx.set_progress(&at, step.now.state.as_str(), ask, &status.description, now).await?;
             facts["state"] = step.now.state.as_str().into();
+            deadlines::heard(tx, receiver_id, about, step.now.state, now).await?;
         }
     }
     let subject = about.map_or(document.document_id, |about| about.document_id);

@@ -47,7 +47,7 @@ pub(crate) fn log_key() -> Key {
 /// A desk that lives as long as its story.
 pub(crate) struct House {
     pub(crate) desk: Desk,
-    _dir: tempfile::TempDir,
+    pub(crate) _dir: tempfile::TempDir,
 }
 
 impl House {

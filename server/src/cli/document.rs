@@ -1,4 +1,4 @@
-//! `congvan document evidence`: hands out what a document's acceptance rested on.
+//! `congvan document evidence|overdue`: hands out what a document's acceptance rested on; lists what is late.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::Subcommand;
 use mail::DocumentId;
 
-use super::{Outcome, files};
+use super::{Outcome, files, overdue};
 
 #[derive(Subcommand)]
 pub(super) enum DocumentCommand {
@@ -22,11 +22,18 @@ pub(super) enum DocumentCommand {
         #[arg(long)]
         out: PathBuf,
     },
+    /// List what is late or went wrong: not sent, failed, returned, slow to be taken in (RULES R27).
+    Overdue(overdue::OverdueArguments),
 }
 
 impl DocumentCommand {
     pub(super) fn run(self, config: &Path) -> Outcome {
-        let Self::Evidence { doc_id, file, out } = self;
+        let (doc_id, file, out) = match self {
+            Self::Evidence { doc_id, file, out } => (doc_id, file, out),
+            Self::Overdue(overdue) => {
+                return super::on_data(config, |house| async move { overdue.run(&house).await });
+            }
+        };
         let id: DocumentId = doc_id.parse().map_err(|_| {
             anyhow::anyhow!("{doc_id:?} is no DocId: 32 hexadecimal digits (mã gửi không hợp lệ)")
         })?;

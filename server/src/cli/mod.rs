@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout)] // a command answers on standard output
 
 mod agency;
+mod calendar;
 mod cert;
 mod config;
 mod demo;
@@ -11,9 +12,12 @@ mod files;
 mod key;
 mod ledger;
 mod mark;
+mod number;
+mod overdue;
 mod package;
 mod provision;
 mod receipt;
+mod register;
 mod release;
 mod seal;
 mod serve;
@@ -71,6 +75,14 @@ enum Command {
     /// Get, show or check the receipt of a document.
     #[command(subcommand)]
     Receipt(receipt::ReceiptCommand),
+    /// Working days and hours of deadlines.
+    Calendar(calendar::CalendarArguments),
+    /// Số văn bản đi, số đến. / Numbers of documents.
+    #[command(subcommand)]
+    Number(number::NumberCommand),
+    /// Sổ văn thư. / The books of the records office.
+    #[command(subcommand)]
+    Register(register::RegisterCommand),
     /// Documents of the exchange.
     #[command(subcommand)]
     Document(document::DocumentCommand),
@@ -96,6 +108,9 @@ enum Command {
     Config(config::ConfigCommand),
 }
 
+/// Who did it, in books and the audit log.
+const ACTOR: &str = "cli";
+
 /// What a command came to. Each command says in its help what its numbers mean.
 pub(crate) type Outcome = anyhow::Result<ExitCode>;
 
@@ -120,6 +135,9 @@ pub(crate) fn run() -> ExitCode {
         Command::Route(command) => command.run(&arguments.config),
         Command::Package(command) => command.run(&arguments.config),
         Command::Receipt(command) => command.run(&arguments.config),
+        Command::Calendar(command) => command.run(&arguments.config),
+        Command::Number(command) => command.run(&arguments.config),
+        Command::Register(command) => command.run(&arguments.config),
         Command::Document(command) => command.run(&arguments.config),
         Command::Ledger(command) => command.run(&arguments.config),
         Command::Verify(command) => command.run(&arguments.config),

@@ -7,6 +7,7 @@ mod documents;
 mod hostile;
 mod keys;
 mod mail;
+mod numbers;
 mod proof;
 mod provisioning;
 
