@@ -12,8 +12,13 @@
 //! | [`accept`] | what it takes for a package to be accepted, and the one transaction that does (RULES R14, R23–R36) |
 //! | [`events`] | the words of the feed: what systems are told of as it happens |
 //! | [`exchange`] | the calls of the exchange over the store's verbs (VXP 3) |
+//! | [`lifecycle`] | what is done to documents later: shredding, what takes two persons (RULES R13, R43) |
 //! | [`known`] | what the registry knows of a file in somebody's hand: recalled, replaced, or nothing |
+//! | [`reasons`] | reasons that have a code: of refusals, of paper (RULES R15, R30) |
 //! | [`receipt`] | what a sender gets in its hand: an act, the log's promise and its proof |
+//! | [`tombstone`] | what remains of a cancelled document (RULES R39) |
+//! | [`two_persons`] | what takes two persons: releases and reversals (RULES R13, R43) |
+//! | [`view`] | a document as it is shown to its sender and its receivers: the sixteen items (RULES R31) |
 //! | [`vxp`] | the national exchange protocol: who calls, what is asked, how it is answered (VXP 1–3) |
 //!
 //! One request of the exchange goes through them like this:
@@ -27,17 +32,23 @@
 //! ```
 
 pub mod accept;
+mod arrival;
 pub mod document_id;
 mod error;
 pub mod events;
 pub mod exchange;
 pub mod fuzz;
 pub mod known;
+pub mod lifecycle;
 mod limits;
 pub mod package;
+pub mod reasons;
 pub mod receipt;
 pub mod secrecy;
 pub mod status;
+pub mod tombstone;
+pub mod two_persons;
+pub mod view;
 pub mod vxp;
 
 pub use error::{Error, Whose};

@@ -39,6 +39,9 @@ pub struct Limits {
     pub call_body_bytes_max: usize,
     /// Rows of one list answer. VXP 3.7: 1,000.
     pub page_rows_max: u32,
+    /// Whether a status with a code outside the list is read (RULES 1.4: archives and other axes hold some). VXP 5 refuses it
+    /// at the exchange's own door.
+    pub unknown_status_codes: bool,
     /// Characters of a text that is searched for a secrecy stamp. Ours: some 300 pages.
     pub secrecy_text_chars_max: usize,
 }
@@ -63,6 +66,7 @@ impl Default for Limits {
             sign_header_members_max: 64,
             call_body_bytes_max: 64 * 1024,
             page_rows_max: 1_000,
+            unknown_status_codes: false,
             secrecy_text_chars_max: 1_000_000,
         }
     }

@@ -1,7 +1,10 @@
-//! What is done now and then, so that nothing only grows: uploads that nobody used go when they expire (RFC 8620 §6.1).
+//! What is done now and then, so that nothing only grows: uploads that nobody used go when they expire (RFC 8620 §6.1); and
+//! keys of recalled copies are forgotten when their time has come (RULES R43).
 
 use std::sync::Arc;
 use std::time::Duration;
+
+use registry::accept::Desk;
 
 use crate::house::House;
 
@@ -11,7 +14,7 @@ const EVERY: Duration = Duration::from_secs(60);
 const AT_ONCE: i64 = 200;
 
 /// Works until the house stops.
-pub(crate) async fn run(house: Arc<House>) {
+pub(crate) async fn run(house: Arc<House>, desk: Desk) {
     let mut look = tokio::time::interval(EVERY);
     loop {
         tokio::select! {
@@ -20,6 +23,9 @@ pub(crate) async fn run(house: Arc<House>) {
         }
         if let Err(error) = expire_uploads(&house).await {
             tracing::warn!("expired uploads could not be let go: {error}");
+        }
+        if let Err(error) = shred_recalled(&house, &desk).await {
+            tracing::warn!("recalled copies could not be shredded: {error}");
         }
     }
 }
@@ -35,6 +41,16 @@ async fn expire_uploads(house: &House) -> Result<(), store::Error> {
             })
             .await?;
         if (gone as i64) < AT_ONCE {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Forgets the keys of cancelled copies that are due, a transaction at a time.
+async fn shred_recalled(house: &House, desk: &Desk) -> Result<(), registry::Error> {
+    while !house.stop.is_cancelled() {
+        if desk.shred_due(house.now()).await? < Desk::shredded_at_once() {
             return Ok(());
         }
     }

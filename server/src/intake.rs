@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use certs::note::{Note, NoteSigner};
-use registry::accept::{self, Accepted, Arrived, Desk, Examined, Pending, Screened};
-use registry::package::Warning;
+use registry::accept::{self, Accepted, Arrived, Desk, Examined, Lifecycle, Pending, Screened};
+use registry::package::{Oddity, Warning};
 use registry::vxp::call::SendParameters;
 use registry::{Error, Limits};
 use signer::{Judged, Policy, Role};
@@ -88,10 +88,10 @@ impl Intake {
         let limits = self.desk.limits.clone();
         let reading = bytes.clone();
         let opened = blocking(move || accept::open(&reading, &limits)).await?;
-        let accept::Opened { package, parties } = opened;
+        let parties = opened.parties.clone();
         let outcome = async {
-            let package = package?;
-            let warnings = package.warnings().to_vec();
+            let package = self.desk.admit(opened, sha256, &system, self.house.now()).await?;
+            let mut warnings = package.warnings().to_vec();
             let arrived = Arrived { bytes, sha256, package, parameters, system: system.clone() };
             let accepted = match self.desk.screen(arrived, self.house.now()).await? {
                 Screened::Repeated(accepted) => accepted,
@@ -101,6 +101,8 @@ impl Intake {
                     self.desk.keep(*pending, &examined, package.as_ref(), now).await?
                 }
             };
+            let mark = |oddity: &Oddity| Warning { oddity: *oddity, path: String::new() };
+            warnings.extend(accepted.marks.iter().map(mark));
             Ok(TakenIn { accepted, warnings })
         };
         let outcome = outcome.await;
@@ -142,7 +144,8 @@ impl Intake {
     }
 }
 
-fn desk(house: &House) -> anyhow::Result<Desk> {
+/// What accepts packages, as it is configured.
+pub(crate) fn desk(house: &House) -> anyhow::Result<Desk> {
     let config = &house.config;
     let key = LogKey::read(house)?;
     let origin = config.ledger.origin.clone();
@@ -161,6 +164,10 @@ fn desk(house: &House) -> anyhow::Result<Desk> {
         log: origin,
         sign: Arc::new(sign),
         signatures_required: config.exchange.signatures == "required",
+        lifecycle: Lifecycle {
+            recall_shred_days: config.exchange.recall_shred_days,
+            automatic_arrival: config.exchange.automatic_arrival.clone(),
+        },
     })
 }
 

@@ -44,6 +44,24 @@ pub enum Audit {
     DocumentAcknowledged,
     /// A receiving agency reported a status of a document.
     StatusReported,
+    /// A document was recalled by its sender.
+    DocumentRecalled,
+    /// A document was updated by its sender.
+    DocumentUpdated,
+    /// A document was replaced by its sender.
+    DocumentReplaced,
+    /// A receiving agency cancelled a recalled document.
+    DocumentCancelled,
+    /// The key to a cancelled copy was forgotten.
+    DocumentShredded,
+    /// A person agreed to an act that takes two.
+    ConsentGiven,
+    /// Two persons reversed a recall.
+    RecallReversed,
+    /// Two persons released a package that was refused as a state secret.
+    SecrecyReleased,
+    /// A released package was let through although a detector found a mark.
+    SecrecyPassed,
 }
 
 impl Audit {
@@ -67,6 +85,15 @@ impl Audit {
             Self::DocumentDelivered => "document.delivered",
             Self::DocumentAcknowledged => "document.acknowledged",
             Self::StatusReported => "status.reported",
+            Self::DocumentRecalled => "document.recalled",
+            Self::DocumentUpdated => "document.updated",
+            Self::DocumentReplaced => "document.replaced",
+            Self::DocumentCancelled => "document.cancelled",
+            Self::DocumentShredded => "document.shredded",
+            Self::ConsentGiven => "consent.given",
+            Self::RecallReversed => "recall.reversed",
+            Self::SecrecyReleased => "secrecy.released",
+            Self::SecrecyPassed => "secrecy.passed",
         }
     }
 }

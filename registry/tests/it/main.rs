@@ -1,10 +1,14 @@
 //! Stories of accepting: each runs on SQLite and on PostgreSQL (`CONGVAN_TEST_POSTGRES`, see `scripts/with-postgres`).
 
 mod acceptance;
+mod conflicts;
 mod house;
 mod known;
 mod progress;
+mod recalls;
 mod receipts;
 mod refusals;
 mod statuses;
+mod updates;
+mod views;
 mod world;
