@@ -6,6 +6,7 @@ use mail::AgencyCode;
 use crate::accept::SignatureFault;
 use crate::package::Refusal;
 use crate::secrecy::Hit;
+use crate::tombstone::Tombstone;
 
 /// Whose turn it is to do something about an [`Error`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -72,6 +73,15 @@ pub enum Error {
     /// The caller may not do this at all.
     #[error("not permitted")]
     Forbidden,
+    /// The document was cancelled after a recall; what remains of it is here (RULES R39).
+    #[error("recalled and cancelled")]
+    Withdrawn(Box<Tombstone>),
+    /// Under that identifier a recall is still to be answered (RULES R38).
+    #[error("frozen by a recall")]
+    Frozen,
+    /// A person may not do this, or gave no good reason: a sentence for him.
+    #[error("denied: {0}")]
+    Denied(&'static str),
     /// The same sender already sent another new document under that identifier (VXP 3.8).
     #[error("conflicts with an earlier package")]
     Conflict,
@@ -96,6 +106,9 @@ pub enum Error {
     /// The signatures of the document are not what the exchange asks for (RULES R14).
     #[error("signatures: {0}")]
     Signature(SignatureFault),
+    /// Paper is to follow and no reason is given (RULES R15).
+    #[error("paper without a reason")]
+    PaperReason,
     /// Too many calls.
     #[error("too many calls")]
     SlowDown,
@@ -113,15 +126,20 @@ impl Error {
         match self {
             Self::BadParameter { .. } => 400,
             Self::NotAuthenticated | Self::DamagedHeaders => 401,
-            Self::NotYourAgency { .. } | Self::Forbidden => 403,
+            Self::NotYourAgency { .. } | Self::Forbidden | Self::Denied(_) => 403,
             Self::NoSuchCall
             | Self::NoSuchDocument
             | Self::UnknownAgencies(_)
             | Self::GoneAgencies { .. } => 404,
-            Self::Conflict => 409,
+            Self::Conflict | Self::Frozen => 409,
+            Self::Withdrawn(_) => 410,
             Self::TooLarge { .. } => 413,
             Self::Package(refusal) if refusal.reason() == crate::package::Reason::TooLarge => 413,
-            Self::DamagedBody | Self::Package(_) | Self::Secret(_) | Self::Incomplete(_) => 422,
+            Self::DamagedBody
+            | Self::Package(_)
+            | Self::Secret(_)
+            | Self::Incomplete(_)
+            | Self::PaperReason => 422,
             Self::Signature(fault) if fault.ask_again() => 503,
             Self::Signature(_) => 422,
             Self::SlowDown => 429,
@@ -143,12 +161,16 @@ impl Error {
             Self::NotYourAgency { .. } => "vxp.not-your-agency",
             Self::Forbidden => "vxp.forbidden",
             Self::Conflict => "vxp.conflict",
+            Self::Frozen => "document.frozen",
+            Self::Withdrawn(_) => "document.withdrawn",
+            Self::Denied(_) => "two-person.denied",
             Self::TooLarge { .. } => "vxp.too-large",
             Self::DamagedBody => "vxp.damaged-body",
             Self::Package(refusal) => refusal.code(),
             Self::Secret(_) => "secrecy.refused",
             Self::Incomplete(_) => "package.incomplete",
             Self::Signature(fault) => fault.code(),
+            Self::PaperReason => "package.paper-reason",
             Self::SlowDown => "vxp.slow-down",
             Self::Internal => "internal",
             Self::Unavailable => "unavailable",
@@ -200,6 +222,9 @@ impl Error {
             Self::Conflict => "Mã định danh văn bản đã được gửi với nội dung khác; hãy gửi cập nhật (loại 2) hoặc thay thế \
                  (loại 3)"
                 .to_owned(),
+            Self::Frozen => "Văn bản mang mã định danh này đang được thu hồi, chưa có đủ trả lời; chưa thể gửi cho nơi nhận mới".to_owned(),
+            Self::Withdrawn(stone) => stone.vi(),
+            Self::Denied(why) => format!("Không được phép: {why}"),
             Self::TooLarge { max } => format!("Gói tin vượt quá {max} byte"),
             Self::DamagedBody => "Nội dung bị thay đổi hoặc bị cắt trên đường truyền (hash-file không khớp)".to_owned(),
             Self::Package(refusal) => refusal.vi(),
@@ -211,6 +236,7 @@ impl Error {
                 format!("Gói tin không đầy đủ: {count} tệp có trong danh mục nhưng thiếu hoặc trùng")
             }
             Self::Signature(fault) => fault.vi(),
+            Self::PaperReason => "Gửi kèm bản giấy phải nêu lý do: GOV_PM, AGENCY_LIST(mục) hoặc RECEIVER_NOT_READY (QĐ 28/2018 Đ7)".to_owned(),
             Self::SlowDown => "Gọi quá nhiều lần, hãy thử lại sau".to_owned(),
             Self::Internal => "Lỗi hệ thống".to_owned(),
             Self::Unavailable => "Hệ thống tạm thời gián đoạn, hãy thử lại sau".to_owned(),
@@ -242,6 +268,9 @@ impl Error {
             Self::Conflict => "The document identifier was already sent with other content; send an update (type 2) or a \
                  replacement (type 3)"
                 .to_owned(),
+            Self::Frozen => "A document under this identifier is being recalled and not all have answered; it may not go to new receivers".to_owned(),
+            Self::Withdrawn(stone) => stone.en(),
+            Self::Denied(why) => format!("Not permitted: {why}"),
             Self::TooLarge { max } => format!("The package is larger than {max} bytes"),
             Self::DamagedBody => "The content was changed or cut on the way (hash-file does not match)".to_owned(),
             Self::Package(refusal) => refusal.en(),
@@ -250,6 +279,7 @@ impl Error {
                 format!("The package is not complete: {count} files of its manifest are missing or ambiguous")
             }
             Self::Signature(fault) => fault.en(),
+            Self::PaperReason => "Paper may follow only for a reason: GOV_PM, AGENCY_LIST(item) or RECEIVER_NOT_READY (QĐ 28/2018 Đ7)".to_owned(),
             Self::SlowDown => "Too many calls, try again later".to_owned(),
             Self::Internal => "Internal error".to_owned(),
             Self::Unavailable => "Temporarily unavailable, try again later".to_owned(),

@@ -28,11 +28,27 @@ pub enum Happened {
     DueSoon,
     /// To a receiver: the document's own deadline has passed.
     Overdue,
+    /// To sender and receivers: its sender recalls a document (RULES R37).
+    Recalled,
+    /// To sender and receivers: its sender updates a document (RULES R44).
+    Updated,
+    /// To sender and receivers: another document stands in its place (RULES R45).
+    Replaced,
+    /// To sender and receiver: a recalled document was cancelled there (RULES R39).
+    Cancelled,
+    /// To sender and receiver: the key to a cancelled copy was forgotten (RULES R43).
+    Shredded,
+    /// To sender and receivers: two persons reversed a recall (RULES R43).
+    Reinstated,
+    /// To a receiver: a document repeats one that is there (RULES R32).
+    Duplicate,
+    /// To whom a status is addressed: it belongs to no document known here (RULES E21).
+    Unlinked,
 }
 
 impl Happened {
     /// Every kind of event, for manuals and tests.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 17] = [
         Self::Accepted,
         Self::Arrived,
         Self::Delivered,
@@ -42,6 +58,14 @@ impl Happened {
         Self::ReceiptLate,
         Self::DueSoon,
         Self::Overdue,
+        Self::Recalled,
+        Self::Updated,
+        Self::Replaced,
+        Self::Cancelled,
+        Self::Shredded,
+        Self::Reinstated,
+        Self::Duplicate,
+        Self::Unlinked,
     ];
 
     /// The stable word.
@@ -56,6 +80,14 @@ impl Happened {
             Self::ReceiptLate => "document.receipt-late",
             Self::DueSoon => "document.due-soon",
             Self::Overdue => "document.overdue",
+            Self::Recalled => "document.recalled",
+            Self::Updated => "document.updated",
+            Self::Replaced => "document.replaced",
+            Self::Cancelled => "document.cancelled",
+            Self::Shredded => "document.shredded",
+            Self::Reinstated => "document.reinstated",
+            Self::Duplicate => "document.duplicate",
+            Self::Unlinked => "status.unlinked",
         }
     }
 }

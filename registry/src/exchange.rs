@@ -11,6 +11,7 @@ use crate::accept::{Desk, speaks_for};
 use crate::events::{Happened, tell};
 use crate::receipt::{Act, draw_salt, moment, salted};
 use crate::register::List;
+use crate::tombstone::Tombstone;
 use crate::vxp::answer::{self, Answer, DeliveryState};
 use crate::vxp::call::{Acknowledgement, Call, DocId, Kind, ReceivedQuery};
 use crate::vxp::hash::full_hex;
@@ -165,6 +166,9 @@ impl Desk {
         if let Ok(delivery_id) = id.as_str().parse::<DeliveryId>()
             && let Some(delivery) = self.delivery(system, delivery_id).await?
         {
+            if delivery.withdrawn_at.is_some() {
+                return Err(self.withdrawn(delivery).await?);
+            }
             let package = self.store.read_delivery(&delivery).await?.ok_or(Error::NoSuchDocument)?;
             self.note(system, &delivery, Audit::DocumentDelivered, String::new(), now).await?;
             return Ok(package);
@@ -180,6 +184,15 @@ impl Desk {
             .filter(|document| speaks_for(system, document.agency_id))
             .ok_or(Error::NoSuchDocument)?;
         self.store.read_blob(document.agency_id, document.blob_id).await?.ok_or(Error::NoSuchDocument)
+    }
+
+    /// RULES R39: what a cancelled document is answered with.
+    async fn withdrawn(&self, delivery: Delivery) -> Result<Error, Error> {
+        let stone = self
+            .store
+            .read(delivery, |tx, delivery| Box::pin(async move { Tombstone::read(tx, delivery).await }))
+            .await?;
+        Ok(stone.map_or(Error::NoSuchDocument, |stone| Error::Withdrawn(Box::new(stone))))
     }
 
     async fn delivery(
@@ -222,6 +235,11 @@ impl Desk {
         now: Timestamp,
     ) -> Result<Answer, Error> {
         let delivery_id = id.as_str().parse::<DeliveryId>().map_err(|_| Error::NoSuchDocument)?;
+        if word == Acknowledgement::Done
+            && let Some(delivery) = self.delivery(system, delivery_id).await?
+        {
+            self.report_arrival(system, &delivery, now).await?;
+        }
         let salt = draw_salt(&*self.chance);
         let input = (system.system_folded.clone(), delivery_id, self.log.clone(), salt);
         self.store

@@ -16,8 +16,13 @@
 //! | [`deadlines`] | until when to send, to answer, to finish; and who is late (RULES R19, R20, R27, R33, R85) |
 //! | [`numbering`] | numbers without gap or repeat, notations, types of documents (RULES R75, R76, R79, R80) |
 //! | [`registers`] | the books of the records office, as the law prints them (RULES R77, R90) |
+//! | [`lifecycle`] | what is done to documents later: shredding, what takes two persons (RULES R13, R43) |
 //! | [`known`] | what the registry knows of a file in somebody's hand: recalled, replaced, or nothing |
+//! | [`reasons`] | reasons that have a code: of refusals, of paper (RULES R15, R30) |
 //! | [`receipt`] | what a sender gets in its hand: an act, the log's promise and its proof |
+//! | [`tombstone`] | what remains of a cancelled document (RULES R39) |
+//! | [`two_persons`] | what takes two persons: releases and reversals (RULES R13, R43) |
+//! | [`view`] | a document as it is shown to its sender and its receivers: the sixteen items (RULES R31) |
 //! | [`vxp`] | the national exchange protocol: who calls, what is asked, how it is answered (VXP 1–3) |
 //!
 //! One request of the exchange goes through them like this:
@@ -31,6 +36,7 @@
 //! ```
 
 pub mod accept;
+mod arrival;
 pub mod calendar;
 pub mod deadlines;
 pub mod document_id;
@@ -39,15 +45,20 @@ pub mod events;
 pub mod exchange;
 pub mod fuzz;
 pub mod known;
+pub mod lifecycle;
 mod limits;
 pub mod numbering;
 pub mod package;
+pub mod reasons;
 pub mod receipt;
 pub mod register;
 pub mod registers;
 pub mod secrecy;
 pub mod status;
+pub mod tombstone;
+pub mod two_persons;
 mod units;
+pub mod view;
 pub mod vxp;
 
 pub use error::{Error, Gone, Whose};

@@ -156,6 +156,12 @@ section! {
         /// Days a revocation list may have outlived its next update and still count, for closed networks that see new ones rarely
         /// (RULES D27). The verdict says so. 0: not at all.
         revocation_grace_days: u16 = 0,
+        /// Days a recalled copy is kept under its key after the receiver has cancelled it, unreadable, so that two persons can
+        /// reverse a mistaken recall (RULES R43, RECALL_SHRED_DELAY). 0: the key is forgotten at once.
+        recall_shred_days: u32 = 30,
+        /// Codes of agencies for which status 01 is sent when their system acknowledges a document with "done" (RULES R28); "*" means
+        /// all. Leave it empty where the receiving software sends 01 itself.
+        automatic_arrival: Vec<String> = Vec::new(),
     }
 }
 

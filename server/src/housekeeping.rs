@@ -1,8 +1,11 @@
-//! What is done now and then: uploads that nobody used go when they expire (RFC 8620 §6.1), and what was recorded of agencies for
-//! today is taken notice of (RULES R61).
+//! What is done now and then, so that nothing only grows: uploads that nobody used go when they expire (RFC 8620 §6.1); keys
+//! of recalled copies are forgotten when their time has come (RULES R43); and what was recorded of agencies for today is taken
+//! notice of (RULES R61).
 
 use std::sync::Arc;
 use std::time::Duration;
+
+use registry::accept::Desk;
 
 use crate::house::House;
 
@@ -12,7 +15,7 @@ const EVERY: Duration = Duration::from_secs(60);
 const AT_ONCE: i64 = 200;
 
 /// Works until the house stops.
-pub(crate) async fn run(house: Arc<House>) {
+pub(crate) async fn run(house: Arc<House>, desk: Desk) {
     let mut look = tokio::time::interval(EVERY);
     loop {
         tokio::select! {
@@ -24,6 +27,9 @@ pub(crate) async fn run(house: Arc<House>) {
         }
         if let Err(error) = agencies_take_effect(&house).await {
             tracing::warn!("changes of agencies could not take effect in lists and searches: {error}");
+        }
+        if let Err(error) = shred_recalled(&house, &desk).await {
+            tracing::warn!("recalled copies could not be shredded: {error}");
         }
     }
 }
@@ -60,6 +66,16 @@ async fn agencies_take_effect(house: &House) -> Result<(), store::Error> {
                 Box::pin(async move { tx.agencies_take_effect(*now, AT_ONCE).await })
             })
             .await?;
+    }
+    Ok(())
+}
+
+/// Forgets the keys of cancelled copies that are due, a transaction at a time.
+async fn shred_recalled(house: &House, desk: &Desk) -> Result<(), registry::Error> {
+    while !house.stop.is_cancelled() {
+        if desk.shred_due(house.now()).await? < Desk::shredded_at_once() {
+            return Ok(());
+        }
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use certs::note::{Note, NoteSigner};
-use registry::accept::{self, Accepted, Arrived, Desk, Examined, Pending, Screened};
+use registry::accept::{self, Accepted, Arrived, Desk, Examined, Lifecycle, Pending, Screened};
 use registry::package::Warning;
 use registry::vxp::call::SendParameters;
 use registry::{Error, Limits};
@@ -103,9 +103,9 @@ impl Intake {
         let limits = self.desk.limits.clone();
         let reading = bytes.clone();
         let opened = blocking(move || accept::open(&reading, &limits)).await?;
-        let accept::Opened { package, parties } = opened;
+        let parties = opened.parties.clone();
         let outcome = async {
-            let package = package?;
+            let package = self.desk.admit(opened, sha256, &system, self.house.now()).await?;
             let mut warnings = package.warnings().to_vec();
             let arrived = Arrived { bytes, sha256, package, parameters, system: system.clone() };
             let accepted = match self.desk.screen(arrived, self.house.now()).await? {
@@ -158,7 +158,8 @@ impl Intake {
     }
 }
 
-fn desk(house: &House) -> anyhow::Result<Desk> {
+/// What accepts packages, as it is configured.
+pub(crate) fn desk(house: &House) -> anyhow::Result<Desk> {
     let config = &house.config;
     let key = LogKey::read(house)?;
     let origin = config.ledger.origin.clone();
@@ -181,6 +182,10 @@ fn desk(house: &House) -> anyhow::Result<Desk> {
         log: origin,
         sign: Arc::new(sign),
         signatures_required: config.exchange.signatures == "required",
+        lifecycle: Lifecycle {
+            recall_shred_days: config.exchange.recall_shred_days,
+            automatic_arrival: config.exchange.automatic_arrival.clone(),
+        },
     })
 }
 

@@ -52,6 +52,24 @@ pub enum Audit {
     NumberTaken,
     /// A number was voided.
     NumberVoided,
+    /// A document was recalled by its sender.
+    DocumentRecalled,
+    /// A document was updated by its sender.
+    DocumentUpdated,
+    /// A document was replaced by its sender.
+    DocumentReplaced,
+    /// A receiving agency cancelled a recalled document.
+    DocumentCancelled,
+    /// The key to a cancelled copy was forgotten.
+    DocumentShredded,
+    /// A person agreed to an act that takes two.
+    ConsentGiven,
+    /// Two persons reversed a recall.
+    RecallReversed,
+    /// Two persons released a package that was refused as a state secret.
+    SecrecyReleased,
+    /// A released package was let through although a detector found a mark.
+    SecrecyPassed,
 }
 
 impl Audit {
@@ -79,6 +97,15 @@ impl Audit {
             Self::BookChanged => "book.changed",
             Self::NumberTaken => "number.taken",
             Self::NumberVoided => "number.voided",
+            Self::DocumentRecalled => "document.recalled",
+            Self::DocumentUpdated => "document.updated",
+            Self::DocumentReplaced => "document.replaced",
+            Self::DocumentCancelled => "document.cancelled",
+            Self::DocumentShredded => "document.shredded",
+            Self::ConsentGiven => "consent.given",
+            Self::RecallReversed => "recall.reversed",
+            Self::SecrecyReleased => "secrecy.released",
+            Self::SecrecyPassed => "secrecy.passed",
         }
     }
 }

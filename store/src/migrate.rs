@@ -13,6 +13,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "receivers", include_str!("../migrations/0004_receivers.sql")),
     (5, "agencies", include_str!("../migrations/0005_agencies.sql")),
     (6, "numbers", include_str!("../migrations/0006_numbers.sql")),
+    (7, "lifecycle", include_str!("../migrations/0007_lifecycle.sql")),
 ];
 
 /// The engine's words for what the migration files leave open.

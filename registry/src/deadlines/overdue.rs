@@ -89,7 +89,7 @@ pub async fn overdue(store: &Store, agency_id: AgencyId, now: Timestamp) -> Resu
         .read((agency_id, now), |tx, (agency_id, now)| {
             Box::pin(async move {
                 let (agency_id, now) = (*agency_id, *now);
-                let agency = tx.agency(agency_id).await?.ok_or(store::Error::NotFound("the agency"))?;
+                let agency = tx.agency(agency_id, now).await?.ok_or(store::Error::NotFound("the agency"))?;
                 let mut codes = HashMap::from([(agency_id, agency.code.as_str().to_owned())]);
                 let failed = tx.failed_deliveries(agency_id, ROWS_MAX).await?;
                 let returned = tx.returned_documents(agency_id, ROWS_MAX).await?;
@@ -102,11 +102,11 @@ pub async fn overdue(store: &Store, agency_id: AgencyId, now: Timestamp) -> Resu
                 Ok(Overdue {
                     agency: agency.code.as_str().to_owned(),
                     not_sent: not_sent(tx, agency_id, now).await?,
-                    failed: late(tx, failed, &mut codes).await?,
-                    returned: late(tx, returned, &mut codes).await?,
-                    slow_receipt: late(tx, slow, &mut codes).await?,
-                    unanswered: late(tx, unanswered, &mut codes).await?,
-                    past_due: late(tx, past_due, &mut codes).await?,
+                    failed: late(tx, failed, &mut codes, now).await?,
+                    returned: late(tx, returned, &mut codes, now).await?,
+                    slow_receipt: late(tx, slow, &mut codes, now).await?,
+                    unanswered: late(tx, unanswered, &mut codes, now).await?,
+                    past_due: late(tx, past_due, &mut codes, now).await?,
                 })
             })
         })
@@ -139,6 +139,7 @@ async fn late(
     tx: &mut Tx,
     rows: Vec<Trouble>,
     codes: &mut HashMap<AgencyId, String>,
+    now: Timestamp,
 ) -> Result<Vec<Late>, store::Error> {
     let mut list = Vec::with_capacity(rows.len());
     for row in rows {
@@ -149,8 +150,8 @@ async fn late(
             delivery_id: row.delivery_id.map(|id| id.to_string()),
             code: text("code"),
             subject: text("subject"),
-            from: code(tx, row.sender_id, codes).await?,
-            to: code(tx, row.receiver_id, codes).await?,
+            from: code(tx, row.sender_id, codes, now).await?,
+            to: code(tx, row.receiver_id, codes, now).await?,
             reason: row.reason,
             since: row.since.to_rfc3339_vietnam(),
         });
@@ -162,11 +163,13 @@ async fn code(
     tx: &mut Tx,
     agency_id: AgencyId,
     codes: &mut HashMap<AgencyId, String>,
+    now: Timestamp,
 ) -> Result<String, store::Error> {
     if let Some(code) = codes.get(&agency_id) {
         return Ok(code.clone());
     }
-    let code = tx.agency(agency_id).await?.map(|agency| agency.code.as_str().to_owned()).unwrap_or_default();
+    let code =
+        tx.agency(agency_id, now).await?.map(|agency| agency.code.as_str().to_owned()).unwrap_or_default();
     codes.insert(agency_id, code.clone());
     Ok(code)
 }

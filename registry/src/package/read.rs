@@ -150,7 +150,9 @@ impl Reader<'_> {
             return Err(address.refuse(Reason::StatusOfNothing));
         }
         let status_code = match StatusCode::read(code.raw_text()) {
-            StatusCode::Unknown(_) => return Err(code.refuse(Reason::StatusCode)),
+            StatusCode::Unknown(_) if !self.limits.unknown_status_codes => {
+                return Err(code.refuse(Reason::StatusCode));
+            }
             known => known,
         };
         let description = self.text_in(message, "Description")?;

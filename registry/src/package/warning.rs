@@ -76,6 +76,23 @@ oddities! {
     /// `StatusCode` in a document: ignored.
     StatusInDocument, "edxml.warn.status-in-document", "văn bản có StatusCode, đã bỏ qua",
         "a document has a StatusCode, which is ignored";
+    /// `Paper` is 1; the wire has no place for the reason that must be there (RULES R15).
+    PaperUnstated, "edxml.warn.paper-unstated", "có gửi bản giấy nhưng không nêu lý do",
+        "paper follows and no reason is stated";
+    /// A recall, update or replacement of a document of this sender that is not known here (VXP 4.4).
+    TargetUnknown, "edxml.warn.target-unknown", "không biết văn bản gốc của bên gửi này, trạng thái không thay đổi",
+        "the original is not known here as this sender's, nothing was changed";
+    /// An update or replacement of a document that was recalled (RULES R38).
+    TargetFrozen, "edxml.warn.target-frozen", "văn bản gốc đã bị thu hồi, trạng thái không thay đổi",
+        "the original was recalled, nothing was changed";
+    /// An update of a document that another one replaces (RULES R45).
+    TargetReplaced, "edxml.warn.target-replaced", "văn bản gốc đã được thay thế, trạng thái không thay đổi",
+        "the original was replaced, nothing was changed";
+    /// An update with another urgency than the original's, which stays (RULES R22).
+    UrgencyKept, "edxml.warn.urgency-kept", "mức độ khẩn của văn bản đã gửi không thay đổi",
+        "the urgency of a document that was sent does not change";
+    /// A recall without a reason (RULES R37).
+    OrderReasonMissing, "edxml.warn.order-reason-missing", "lệnh thu hồi không nêu lý do", "the recall states no reason";
 }
 
 /// One oddity, and where it is.

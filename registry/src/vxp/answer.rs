@@ -10,6 +10,7 @@ use super::call::Name;
 use super::json::Object;
 use crate::Error;
 use crate::package::Warning;
+use crate::tombstone::Tombstone;
 
 /// The header that tells people why a download was refused; its body must be empty (VXP 3.10).
 pub const REASON_HEADER: &str = "X-Congvan-Reason";
@@ -378,6 +379,23 @@ pub fn count(waiting: u64) -> Answer {
     json(ok().number("count", waiting), true)
 }
 
+fn tombstone(stone: &Tombstone) -> Object {
+    Object::new()
+        .text("docId", &stone.doc_id)
+        .text("documentId", &stone.identifier)
+        .text("code", &stone.code)
+        .text("promulgationDate", &stone.promulgation_date)
+        .text("from", &stone.from)
+        .text("to", &stone.to.join(","))
+        .text("receivedAt", &stone.received_at)
+        .text("cancelledAt", &stone.cancelled_at)
+        .text("shredAt", &stone.shred_at)
+        .flag("isShredded", stone.is_shredded)
+        .text("reason", &stone.reason)
+        .text("packageSha256", &stone.package_sha256)
+        .text("orderId", &stone.order_id)
+}
+
 /// Answers a refusal: the one place where an [`Error`] becomes what the client sees. `name` is `None` when the path
 /// named no call.
 pub fn refused(name: Option<Name>, error: &Error) -> Answer {
@@ -389,6 +407,11 @@ pub fn refused(name: Option<Name>, error: &Error) -> Answer {
         .text("status", "FAIL")
         .text("ErrorCode", &error.status().to_string())
         .text("ErrorDesc", &format!("{} / {}", error.vi(), error.en()));
+    // RULES R39: what remains of a cancelled document; the client ignores members it does not know.
+    let object = match error {
+        Error::Withdrawn(stone) => object.objects("tombstone", std::iter::once(tombstone(stone))),
+        _ => object,
+    };
     match name {
         // Without DocId the client drops the whole answer.
         Some(Name::Send) => json(object.text("DocId", ""), false),

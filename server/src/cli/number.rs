@@ -97,8 +97,10 @@ pub(super) struct WhichBook {
 
 /// The agency of a code.
 pub(super) async fn agency(house: &House, code: &AgencyCode) -> anyhow::Result<Agency> {
-    let found =
-        house.store.read(code.clone(), |tx, code| Box::pin(async move { tx.agency_by_code(code).await }));
+    let now = house.now();
+    let found = house
+        .store
+        .read(code.clone(), |tx, code| Box::pin(async move { tx.agency_by_code(code, now).await }));
     found.await?.with_context(|| format!("there is no agency {code} (không có cơ quan này)"))
 }
 

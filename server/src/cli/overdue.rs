@@ -22,9 +22,10 @@ pub(super) struct OverdueArguments {
 impl OverdueArguments {
     /// Prints the lists. Exit 0 whether or not something is late.
     pub(super) async fn run(self, house: &House) -> Outcome {
+        let now = house.now();
         let agencies = match &self.agency {
             Some(code) => vec![number::agency(house, code).await?],
-            None => house.store.read((), |tx, ()| Box::pin(async move { tx.agencies().await })).await?,
+            None => house.store.read((), |tx, ()| Box::pin(async move { tx.agencies(now).await })).await?,
         };
         let mut all = Vec::new();
         for agency in agencies {
