@@ -55,6 +55,9 @@ pub enum Error {
     /// The caller may not do this at all.
     #[error("not permitted")]
     Forbidden,
+    /// The package has been here before: our own line is in its trace, or it went through too many hands (RULES R66).
+    #[error("the package goes in circles")]
+    Loop,
     /// The same sender already sent another new document under that identifier (VXP 3.8).
     #[error("conflicts with an earlier package")]
     Conflict,
@@ -101,7 +104,7 @@ impl Error {
             Self::Conflict => 409,
             Self::TooLarge { .. } => 413,
             Self::Package(refusal) if refusal.reason() == crate::package::Reason::TooLarge => 413,
-            Self::DamagedBody | Self::Package(_) | Self::Secret(_) | Self::Incomplete(_) => 422,
+            Self::DamagedBody | Self::Package(_) | Self::Secret(_) | Self::Incomplete(_) | Self::Loop => 422,
             Self::Signature(fault) if fault.ask_again() => 503,
             Self::Signature(_) => 422,
             Self::SlowDown => 429,
@@ -122,6 +125,7 @@ impl Error {
             Self::NotYourAgency { .. } => "vxp.not-your-agency",
             Self::Forbidden => "vxp.forbidden",
             Self::Conflict => "vxp.conflict",
+            Self::Loop => "trace.loop",
             Self::TooLarge { .. } => "vxp.too-large",
             Self::DamagedBody => "vxp.damaged-body",
             Self::Package(refusal) => refusal.code(),
@@ -172,6 +176,7 @@ impl Error {
             Self::Conflict => "Mã định danh văn bản đã được gửi với nội dung khác; hãy gửi cập nhật (loại 2) hoặc thay thế \
                  (loại 3)"
                 .to_owned(),
+            Self::Loop => "Gói tin đã đi qua hệ thống này hoặc qua quá nhiều hệ thống trung gian".to_owned(),
             Self::TooLarge { max } => format!("Gói tin vượt quá {max} byte"),
             Self::DamagedBody => "Nội dung bị thay đổi hoặc bị cắt trên đường truyền (hash-file không khớp)".to_owned(),
             Self::Package(refusal) => refusal.vi(),
@@ -207,6 +212,7 @@ impl Error {
             Self::Conflict => "The document identifier was already sent with other content; send an update (type 2) or a \
                  replacement (type 3)"
                 .to_owned(),
+            Self::Loop => "The package has passed through here before, or through too many hands".to_owned(),
             Self::TooLarge { max } => format!("The package is larger than {max} bytes"),
             Self::DamagedBody => "The content was changed or cut on the way (hash-file does not match)".to_owned(),
             Self::Package(refusal) => refusal.en(),

@@ -20,11 +20,23 @@ pub enum Happened {
     Failed,
     /// To whom a status is addressed: a word about a document.
     Status,
+    /// To a sender: a document did not get through by the deadline of the law, and waits for somebody (RULES R26, R27).
+    Late,
+    /// To an agency: its system has not asked for long (RULES R71).
+    Silent,
 }
 
 impl Happened {
     /// Every kind of event, for manuals and tests.
-    pub const ALL: [Self; 5] = [Self::Accepted, Self::Arrived, Self::Delivered, Self::Failed, Self::Status];
+    pub const ALL: [Self; 7] = [
+        Self::Accepted,
+        Self::Arrived,
+        Self::Delivered,
+        Self::Failed,
+        Self::Status,
+        Self::Late,
+        Self::Silent,
+    ];
 
     /// The stable word.
     pub fn as_str(self) -> &'static str {
@@ -34,6 +46,8 @@ impl Happened {
             Self::Delivered => "document.delivered",
             Self::Failed => "document.failed",
             Self::Status => "document.status",
+            Self::Late => "document.late",
+            Self::Silent => "system.silent",
         }
     }
 }

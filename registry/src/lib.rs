@@ -14,6 +14,8 @@
 //! | [`exchange`] | the calls of the exchange over the store's verbs (VXP 3) |
 //! | [`known`] | what the registry knows of a file in somebody's hand: recalled, replaced, or nothing |
 //! | [`receipt`] | what a sender gets in its hand: an act, the log's promise and its proof |
+//! | [`transport`] | how packages travel to and from another axis: what to ask, how to read the answer (RULES E43) |
+//! | [`upstream`] | what is sent to other axes and taken from them, and the record of it (RULES R26, R65–R71) |
 //! | [`vxp`] | the national exchange protocol: who calls, what is asked, how it is answered (VXP 1–3) |
 //!
 //! One request of the exchange goes through them like this:
@@ -38,6 +40,8 @@ pub mod package;
 pub mod receipt;
 pub mod secrecy;
 pub mod status;
+pub mod transport;
+pub mod upstream;
 pub mod vxp;
 
 pub use error::{Error, Whose};

@@ -44,6 +44,10 @@ pub enum Audit {
     DocumentAcknowledged,
     /// A receiving agency reported a status of a document.
     StatusReported,
+    /// A package was handed to another axis.
+    DocumentForwarded,
+    /// Another axis was added, changed, stopped or removed.
+    PeerChanged,
 }
 
 impl Audit {
@@ -67,6 +71,8 @@ impl Audit {
             Self::DocumentDelivered => "document.delivered",
             Self::DocumentAcknowledged => "document.acknowledged",
             Self::StatusReported => "status.reported",
+            Self::DocumentForwarded => "document.forwarded",
+            Self::PeerChanged => "peer.changed",
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::Error;
 use crate::document_id::notation_key;
 use crate::package::{BusinessType, Document, Package, Priority, Status};
 use crate::receipt::{Act, Promised, moment, promise};
+use crate::upstream;
 use crate::vxp::hash::full_hex;
 
 /// A notice ready to be enqueued: the sealed message, and a row for each clerk.
@@ -383,6 +384,7 @@ async fn write(tx: &mut Tx, intake: &Intake) -> Result<Option<Accepted>, Stop> {
         }
     }
     tx.add_files(sender, document.document_id, &intake.files, &intake.targets, now).await?;
+    upstream::enqueue(tx, arrived, document, &intake.deliveries, now).await?;
     match &link {
         None => progress::begin(tx, intake).await?,
         Some((status, about)) => progress::hear(tx, intake, status, about.as_ref()).await?,

@@ -12,7 +12,7 @@ use crate::package::{self, BusinessType, Package};
 use crate::status::StatusCode;
 use crate::vxp::delivery::{check_sender, route};
 
-/// A receiving agency and the system that takes packages in for it.
+/// A receiving agency and the way to it: the system that takes packages in for it, or a peer.
 #[derive(Clone, Debug)]
 pub(super) struct Receiver {
     pub(super) agency: Agency,
@@ -54,14 +54,15 @@ pub(super) async fn find(tx: &mut Tx, arrived: &Arrived) -> Result<Routed, Error
     for code in codes {
         if !known.contains_key(&code.folded())
             && let Some(agency) = tx.agency_by_code(code).await?.filter(|agency| agency.is_active)
-            && let Some(system_folded) = tx.system_of(agency.agency_id).await?
+            && let Some(system_folded) = tx.way_to(&agency).await?
         {
             known.insert(code.folded(), Receiver { agency, system_folded });
         }
     }
     let ids = route(&arrived.package, named, |code| known.get(&code.folded()).map(|r| r.agency.agency_id))?;
     let receivers = ids.iter().filter_map(|id| known.values().find(|r| r.agency.agency_id == *id).cloned());
-    Ok(Routed { sender, receivers: receivers.collect() })
+    let receivers = crate::upstream::not_back(arrived, receivers.collect(), |r| &r.system_folded)?;
+    Ok(Routed { sender, receivers })
 }
 
 /// VXP 3.8 step 4, RULES R2.
