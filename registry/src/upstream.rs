@@ -10,15 +10,19 @@
 //! there, the next attempt ends in the same state: at least once becomes exactly once.
 
 mod incoming;
+mod learn;
 mod outgoing;
 pub mod schedule;
+mod silence;
 
 use mail::AgencyCode;
 use store::peer_of_way;
 
 pub use incoming::{Incoming, Report, Speaker};
+pub use learn::Learned;
 pub(crate) use outgoing::enqueue;
 pub use outgoing::{Outgoing, Resent, Settled};
+pub use silence::Silent;
 
 use crate::Error;
 use crate::accept::Arrived;

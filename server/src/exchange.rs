@@ -20,6 +20,7 @@ use store::ExchangeSystem;
 use crate::body::{drain, take};
 use crate::house::House;
 use crate::intake::{Intake, blocking};
+use crate::upstream::Polls;
 
 /// Below this path stand the calls.
 const BASE: &str = "/vxp";
@@ -30,11 +31,13 @@ const SYSTEM_ID_MAX: usize = 128;
 struct Exchange {
     house: Arc<House>,
     intake: Arc<Intake>,
+    /// Who has asked when (RULES R71).
+    polls: Polls,
 }
 
 /// The routes of the exchange.
 pub(crate) fn routes(house: Arc<House>, intake: Arc<Intake>) -> Router {
-    let exchange = Arc::new(Exchange { house, intake });
+    let exchange = Arc::new(Exchange { house, intake, polls: Polls::default() });
     let serve = any(move |request: Request| {
         let exchange = exchange.clone();
         async move { exchange.serve(request).await }
@@ -109,6 +112,9 @@ impl Exchange {
                 false => Vec::new(),
             };
             let call = call::read(name, signed, &body, &self.desk().limits)?;
+            if name == Name::ReceivedList {
+                self.polls.note(&self.house, &system.system_folded).await;
+            }
             self.desk().answer(system, call, self.house.now()).await
         };
         tokio::time::timeout(patience, work).await.unwrap_or(Err(Error::Unavailable))

@@ -7,6 +7,7 @@ use std::time::Duration;
 use certs::note::{Note, NoteSigner};
 use registry::accept::{self, Accepted, Arrived, Desk, Examined, Pending, Screened};
 use registry::package::Warning;
+use registry::upstream::Forwarding;
 use registry::vxp::call::SendParameters;
 use registry::{Error, Limits};
 use signer::{Judged, Policy, Role};
@@ -22,6 +23,8 @@ use crate::sequencer::LogKey;
 pub(crate) struct Intake {
     house: Arc<House>,
     desk: Desk,
+    /// What we are as an intermediary: our own line in a package means that it goes in circles.
+    forwarding: Forwarding,
     /// Packages in memory at once.
     room: Semaphore,
 }
@@ -36,7 +39,13 @@ pub(crate) struct TakenIn {
 impl Intake {
     pub(crate) fn new(house: Arc<House>) -> anyhow::Result<Arc<Self>> {
         let room = Semaphore::new(house.config.exchange.packages_at_once.max(1));
-        Ok(Arc::new(Self { desk: desk(&house)?, room, house }))
+        let forwarding = house.config.forwarding();
+        Ok(Arc::new(Self { desk: desk(&house)?, forwarding, room, house }))
+    }
+
+    /// What we are as an intermediary.
+    pub(crate) fn forwarding(&self) -> &Forwarding {
+        &self.forwarding
     }
 
     /// What accepts packages for this house.
@@ -64,13 +73,40 @@ impl Intake {
         parameters: SendParameters,
         system: Arc<ExchangeSystem>,
     ) -> Result<TakenIn, Error> {
-        let outcome = self.accept(bytes, sha256, parameters, system).await;
-        self.count(match &outcome {
+        let outcome = match self.open(bytes.clone()).await {
+            Ok(opened) => self.accept(opened, bytes, sha256, parameters, system).await,
+            Err(error) => Err(error),
+        };
+        self.tally(&outcome);
+        outcome
+    }
+
+    /// Looks at a package without taking it in yet.
+    pub(crate) async fn open(&self, bytes: Arc<[u8]>) -> Result<accept::Opened, Error> {
+        let limits = self.desk.limits.clone();
+        blocking(move || accept::open(&bytes, &limits)).await
+    }
+
+    /// The same as [`Intake::take_in`] for a package that was looked at before.
+    pub(crate) async fn take_opened(
+        &self,
+        opened: accept::Opened,
+        bytes: Arc<[u8]>,
+        sha256: [u8; 32],
+        parameters: SendParameters,
+        system: Arc<ExchangeSystem>,
+    ) -> Result<TakenIn, Error> {
+        let outcome = self.accept(opened, bytes, sha256, parameters, system).await;
+        self.tally(&outcome);
+        outcome
+    }
+
+    fn tally(&self, outcome: &Result<TakenIn, Error>) {
+        self.count(match outcome {
             Ok(taken) if taken.accepted.is_repeat => "repeated",
             Ok(_) => "accepted",
             Err(_) => "refused",
         });
-        outcome
     }
 
     /// Counts what became of a package.
@@ -80,17 +116,16 @@ impl Intake {
 
     async fn accept(
         &self,
+        opened: accept::Opened,
         bytes: Arc<[u8]>,
         sha256: [u8; 32],
         parameters: SendParameters,
         system: Arc<ExchangeSystem>,
     ) -> Result<TakenIn, Error> {
-        let limits = self.desk.limits.clone();
-        let reading = bytes.clone();
-        let opened = blocking(move || accept::open(&reading, &limits)).await?;
         let accept::Opened { package, parties } = opened;
         let outcome = async {
             let package = package?;
+            self.forwarding.check(&bytes)?;
             let warnings = package.warnings().to_vec();
             let arrived = Arrived { bytes, sha256, package, parameters, system: system.clone() };
             let accepted = match self.desk.screen(arrived, self.house.now()).await? {

@@ -308,6 +308,12 @@ impl Tx {
         row.map(|row| row.text(0)).transpose()
     }
 
+    /// Whether an agency has people here.
+    pub async fn has_people(&mut self, agency_id: AgencyId) -> Result<bool> {
+        let row = self.row("SELECT 1 FROM account WHERE agency_id = $1 LIMIT 1", values![&agency_id]).await?;
+        Ok(row.is_some())
+    }
+
     /// How packages reach an agency: the system that speaks for it here, else the way through a peer (RULES E43).
     pub async fn way_to(&mut self, agency: &Agency) -> Result<Option<String>> {
         match self.system_of(agency.agency_id).await? {

@@ -92,6 +92,14 @@ pub(super) enum SystemCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Let a system speak for further agencies: those behind an axis that is a client here.
+    Speak {
+        /// Its id.
+        system_id: String,
+        /// Code of an agency; more than one may be given.
+        #[arg(long, required = true)]
+        agency: Vec<String>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -167,12 +175,12 @@ fn said<E: Said>(fault: E) -> anyhow::Error {
     anyhow::anyhow!("[{}] {} / {}", said.code, said.vi, said.en)
 }
 
-fn tell(vi: &str, en: &str) {
+pub(super) fn tell(vi: &str, en: &str) {
     println!("{vi}\n{en}");
 }
 
 /// What standard input holds, when something was put there; a terminal is not asked.
-fn from_standard_input() -> anyhow::Result<Option<Secret<String>>> {
+pub(super) fn from_standard_input() -> anyhow::Result<Option<Secret<String>>> {
     let input = std::io::stdin();
     if input.is_terminal() {
         return Ok(None);
@@ -266,9 +274,37 @@ impl RouteCommand {
     }
 }
 
+async fn let_speak(house: Arc<House>, system_id: String, codes: Vec<String>) -> Outcome {
+    for code in codes {
+        let input = (system_id.clone(), code.clone(), house.now());
+        let spoken = house.store.write("let a system speak", input, |tx, (system_id, code, now)| {
+            Box::pin(async move {
+                let code = code.parse().map_err(|_| store::Error::Refused("an agency code"))?;
+                let system = tx.system(system_id).await?.ok_or(store::Error::NotFound("the system"))?;
+                let agency = tx.agency_by_code(&code).await?.ok_or(store::Error::NotFound("the agency"))?;
+                tx.let_system_speak(&system.system_id, agency.agency_id).await?;
+                let act = store::Audit::SystemChanged;
+                tx.audit(agency.agency_id, *now, ACTOR, act, &system.system_id, "").await
+            })
+        });
+        let spoken: Result<(), store::Error> = spoken.await;
+        spoken.with_context(|| format!("{system_id}, {code}"))?;
+        tell(
+            &format!("Hệ thống {system_id} đại diện cho {code}."),
+            &format!("System {system_id} speaks for {code}."),
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 impl SystemCommand {
     pub(super) fn run(self, file: &Path) -> Outcome {
-        let Self::Add { system_id, agency, json } = self;
+        let (system_id, agency, json) = match self {
+            Self::Add { system_id, agency, json } => (system_id, agency, json),
+            Self::Speak { system_id, agency } => {
+                return super::on_data(file, |house| let_speak(house, system_id, agency));
+            }
+        };
         let given = from_standard_input()?;
         super::on_data(file, |house| async move {
             let is_drawn = given.is_none();
