@@ -67,7 +67,7 @@ impl Report {
             |name: &str| facts.get(name).and_then(|value| value.as_str()).unwrap_or_default().to_owned();
         let about = StatusAddress {
             organ_id: sender,
-            code: said("code"),
+            code: code_or(&said("code"), &said("documentId")),
             document_id: DocumentIdentifier::new(&said("documentId")).ok(),
             promulgation_date: said("promulgationDate"),
         };
@@ -255,7 +255,7 @@ impl Desk {
         let Some(receiver) = found.await? else { return Ok(None) };
         let about = StatusAddress {
             organ_id: sender,
-            code: said.code,
+            code: code_or(&said.code, &said.identifier),
             document_id: Some(document_id),
             promulgation_date: said.date,
         };
@@ -271,6 +271,13 @@ struct Said {
     identifier: String,
     code: String,
     date: String,
+}
+
+/// `number/notation`, which a status has to name. Of a document that does not say it, the last part of an identifier of the lawful
+/// form (RULES I7), or all of any other.
+fn code_or(code: &str, identifier: &str) -> String {
+    let last = identifier.rsplit(',').next().unwrap_or_default().trim();
+    if code.is_empty() { last.to_owned() } else { code.to_owned() }
 }
 
 /// This house, in an agency's name. It has no secret: nobody can call as it.

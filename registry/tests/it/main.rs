@@ -7,4 +7,5 @@ mod progress;
 mod receipts;
 mod refusals;
 mod statuses;
+mod upstream;
 mod world;

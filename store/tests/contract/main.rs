@@ -11,5 +11,6 @@ mod emails;
 mod files;
 mod ledger;
 mod outbox;
+mod peers;
 mod people;
 mod transactions;
