@@ -82,6 +82,9 @@ pub enum Error {
     /// A person may not do this, or gave no good reason: a sentence for him.
     #[error("denied: {0}")]
     Denied(&'static str),
+    /// The package has been here before: our own line is in its trace, or it went through too many hands (RULES R66).
+    #[error("the package goes in circles")]
+    Loop,
     /// The same sender already sent another new document under that identifier (VXP 3.8).
     #[error("conflicts with an earlier package")]
     Conflict,
@@ -139,7 +142,8 @@ impl Error {
             | Self::Package(_)
             | Self::Secret(_)
             | Self::Incomplete(_)
-            | Self::PaperReason => 422,
+            | Self::PaperReason
+            | Self::Loop => 422,
             Self::Signature(fault) if fault.ask_again() => 503,
             Self::Signature(_) => 422,
             Self::SlowDown => 429,
@@ -164,6 +168,7 @@ impl Error {
             Self::Frozen => "document.frozen",
             Self::Withdrawn(_) => "document.withdrawn",
             Self::Denied(_) => "two-person.denied",
+            Self::Loop => "trace.loop",
             Self::TooLarge { .. } => "vxp.too-large",
             Self::DamagedBody => "vxp.damaged-body",
             Self::Package(refusal) => refusal.code(),
@@ -225,6 +230,7 @@ impl Error {
             Self::Frozen => "Văn bản mang mã định danh này đang được thu hồi, chưa có đủ trả lời; chưa thể gửi cho nơi nhận mới".to_owned(),
             Self::Withdrawn(stone) => stone.vi(),
             Self::Denied(why) => format!("Không được phép: {why}"),
+            Self::Loop => "Gói tin đã đi qua hệ thống này hoặc qua quá nhiều hệ thống trung gian".to_owned(),
             Self::TooLarge { max } => format!("Gói tin vượt quá {max} byte"),
             Self::DamagedBody => "Nội dung bị thay đổi hoặc bị cắt trên đường truyền (hash-file không khớp)".to_owned(),
             Self::Package(refusal) => refusal.vi(),
@@ -271,6 +277,7 @@ impl Error {
             Self::Frozen => "A document under this identifier is being recalled and not all have answered; it may not go to new receivers".to_owned(),
             Self::Withdrawn(stone) => stone.en(),
             Self::Denied(why) => format!("Not permitted: {why}"),
+            Self::Loop => "The package has passed through here before, or through too many hands".to_owned(),
             Self::TooLarge { max } => format!("The package is larger than {max} bytes"),
             Self::DamagedBody => "The content was changed or cut on the way (hash-file does not match)".to_owned(),
             Self::Package(refusal) => refusal.en(),

@@ -44,11 +44,15 @@ pub enum Happened {
     Duplicate,
     /// To whom a status is addressed: it belongs to no document known here (RULES E21).
     Unlinked,
+    /// To a sender: a document did not get through by the deadline of the law, and waits for somebody (RULES R26, R27).
+    Late,
+    /// To an agency: its system has not asked for long (RULES R71).
+    Silent,
 }
 
 impl Happened {
     /// Every kind of event, for manuals and tests.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::Accepted,
         Self::Arrived,
         Self::Delivered,
@@ -66,6 +70,8 @@ impl Happened {
         Self::Reinstated,
         Self::Duplicate,
         Self::Unlinked,
+        Self::Late,
+        Self::Silent,
     ];
 
     /// The stable word.
@@ -88,6 +94,8 @@ impl Happened {
             Self::Reinstated => "document.reinstated",
             Self::Duplicate => "document.duplicate",
             Self::Unlinked => "status.unlinked",
+            Self::Late => "document.late",
+            Self::Silent => "system.silent",
         }
     }
 }

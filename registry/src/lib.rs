@@ -23,6 +23,8 @@
 //! | [`tombstone`] | what remains of a cancelled document (RULES R39) |
 //! | [`two_persons`] | what takes two persons: releases and reversals (RULES R13, R43) |
 //! | [`view`] | a document as it is shown to its sender and its receivers: the sixteen items (RULES R31) |
+//! | [`transport`] | how packages travel to and from another axis: what to ask, how to read the answer (RULES E43) |
+//! | [`upstream`] | what is sent to other axes and taken from them, and the record of it (RULES R26, R65–R71) |
 //! | [`vxp`] | the national exchange protocol: who calls, what is asked, how it is answered (VXP 1–3) |
 //!
 //! One request of the exchange goes through them like this:
@@ -56,8 +58,10 @@ pub mod registers;
 pub mod secrecy;
 pub mod status;
 pub mod tombstone;
+pub mod transport;
 pub mod two_persons;
 mod units;
+pub mod upstream;
 pub mod view;
 pub mod vxp;
 

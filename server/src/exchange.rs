@@ -24,6 +24,7 @@ use self::lists::Lists;
 use crate::body::{drain, take};
 use crate::house::House;
 use crate::intake::{Intake, blocking};
+use crate::upstream::Polls;
 
 /// Below this path stand the calls.
 const BASE: &str = "/vxp";
@@ -41,11 +42,13 @@ struct Exchange {
     house: Arc<House>,
     intake: Arc<Intake>,
     lists: Lists,
+    /// Who has asked when (RULES R71).
+    polls: Polls,
 }
 
 /// The routes of the exchange.
 pub(crate) fn routes(house: Arc<House>, intake: Arc<Intake>) -> Router {
-    let exchange = Arc::new(Exchange { house, intake, lists: Lists::default() });
+    let exchange = Arc::new(Exchange { house, intake, lists: Lists::default(), polls: Polls::default() });
     let serve = any(move |request: Request| {
         let exchange = exchange.clone();
         async move { exchange.serve(request).await }
@@ -127,6 +130,9 @@ impl Exchange {
                 false => Vec::new(),
             };
             let call = call::read(name, signed, &body, &self.desk().limits)?;
+            if name == Name::ReceivedList {
+                self.polls.note(&self.house, &system.system_folded).await;
+            }
             let now = self.house.now();
             Ok(match List::of(&call) {
                 Some(list) => {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use certs::note::{Note, NoteSigner};
 use registry::accept::{self, Accepted, Arrived, Desk, Examined, Lifecycle, Pending, Screened};
 use registry::package::Warning;
+use registry::upstream::Forwarding;
 use registry::vxp::call::SendParameters;
 use registry::{Error, Limits};
 use signer::{Judged, Policy, Role};
@@ -22,6 +23,8 @@ use crate::sequencer::LogKey;
 pub(crate) struct Intake {
     house: Arc<House>,
     desk: Desk,
+    /// What we are as an intermediary: our own line in a package means that it goes in circles.
+    forwarding: Forwarding,
     /// KiB of memory for packages.
     room: Semaphore,
     /// All of it.
@@ -46,7 +49,13 @@ impl Intake {
     pub(crate) fn new(house: Arc<House>) -> anyhow::Result<Arc<Self>> {
         let room_kib = kib(house.config.exchange.packages_memory_bytes_max).max(1);
         let room = Semaphore::new(usize::try_from(room_kib)?);
-        Ok(Arc::new(Self { desk: desk(&house)?, room, room_kib, house }))
+        let forwarding = house.config.forwarding();
+        Ok(Arc::new(Self { desk: desk(&house)?, forwarding, room, room_kib, house }))
+    }
+
+    /// What we are as an intermediary.
+    pub(crate) fn forwarding(&self) -> &Forwarding {
+        &self.forwarding
     }
 
     /// What accepts packages for this house.
@@ -79,13 +88,40 @@ impl Intake {
         parameters: SendParameters,
         system: Arc<ExchangeSystem>,
     ) -> Result<TakenIn, Error> {
-        let outcome = self.accept(bytes, sha256, parameters, system).await;
-        self.count(match &outcome {
+        let outcome = match self.open(bytes.clone()).await {
+            Ok(opened) => self.accept(opened, bytes, sha256, parameters, system).await,
+            Err(error) => Err(error),
+        };
+        self.tally(&outcome);
+        outcome
+    }
+
+    /// Looks at a package without taking it in yet.
+    pub(crate) async fn open(&self, bytes: Arc<[u8]>) -> Result<accept::Opened, Error> {
+        let limits = self.desk.limits.clone();
+        blocking(move || accept::open(&bytes, &limits)).await
+    }
+
+    /// The same as [`Intake::take_in`] for a package that was looked at before.
+    pub(crate) async fn take_opened(
+        &self,
+        opened: accept::Opened,
+        bytes: Arc<[u8]>,
+        sha256: [u8; 32],
+        parameters: SendParameters,
+        system: Arc<ExchangeSystem>,
+    ) -> Result<TakenIn, Error> {
+        let outcome = self.accept(opened, bytes, sha256, parameters, system).await;
+        self.tally(&outcome);
+        outcome
+    }
+
+    fn tally(&self, outcome: &Result<TakenIn, Error>) {
+        self.count(match outcome {
             Ok(taken) if taken.accepted.is_repeat => "repeated",
             Ok(_) => "accepted",
             Err(_) => "refused",
         });
-        outcome
     }
 
     /// Counts what became of a package.
@@ -95,17 +131,16 @@ impl Intake {
 
     async fn accept(
         &self,
+        opened: accept::Opened,
         bytes: Arc<[u8]>,
         sha256: [u8; 32],
         parameters: SendParameters,
         system: Arc<ExchangeSystem>,
     ) -> Result<TakenIn, Error> {
-        let limits = self.desk.limits.clone();
-        let reading = bytes.clone();
-        let opened = blocking(move || accept::open(&reading, &limits)).await?;
         let parties = opened.parties.clone();
         let outcome = async {
             let package = self.desk.admit(opened, sha256, &system, self.house.now()).await?;
+            self.forwarding.check(&bytes)?;
             let mut warnings = package.warnings().to_vec();
             let arrived = Arrived { bytes, sha256, package, parameters, system: system.clone() };
             let accepted = match self.desk.screen(arrived, self.house.now()).await? {

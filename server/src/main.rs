@@ -26,6 +26,7 @@ mod serve;
 mod sign_in;
 mod tls;
 mod trust;
+mod upstream;
 mod where_to;
 mod windows;
 mod wire;

@@ -70,6 +70,10 @@ pub enum Audit {
     SecrecyReleased,
     /// A released package was let through although a detector found a mark.
     SecrecyPassed,
+    /// A package was handed to another axis.
+    DocumentForwarded,
+    /// Another axis was added, changed, stopped or removed.
+    PeerChanged,
 }
 
 impl Audit {
@@ -106,6 +110,8 @@ impl Audit {
             Self::RecallReversed => "recall.reversed",
             Self::SecrecyReleased => "secrecy.released",
             Self::SecrecyPassed => "secrecy.passed",
+            Self::DocumentForwarded => "document.forwarded",
+            Self::PeerChanged => "peer.changed",
         }
     }
 }

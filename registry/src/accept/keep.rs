@@ -18,6 +18,7 @@ use crate::document_id::notation_key;
 use crate::package::{BusinessType, Document, Oddity, Package, Priority, Status, Warning};
 use crate::reasons::PAPER_UNSTATED;
 use crate::receipt::{Act, Promised, moment, promise};
+use crate::upstream;
 use crate::vxp::call::DeclaredPaper;
 use crate::vxp::hash::full_hex;
 
@@ -438,6 +439,7 @@ async fn write(tx: &mut Tx, intake: &Intake) -> Result<Written, Stop> {
             None => Vec::new(),
         },
     };
+    upstream::enqueue(tx, arrived, document, &intake.deliveries, now).await?;
     let Promised { leaf, record, .. } = &intake.promised;
     tx.append_leaf(sender, document.document_id.as_bytes(), leaf, record, now).await?;
     audit(tx, intake, matches!(arrived.package, Package::Status(_)), now).await?;

@@ -15,7 +15,7 @@ use crate::package::{self, BusinessType, Oddity, Package, Warning};
 use crate::status::{Ask, Progress, StatusCode};
 use crate::vxp::delivery::{check_sender, route};
 
-/// A receiving agency and the system that takes packages in for it.
+/// A receiving agency and the way to it: the system that takes packages in for it, or a peer.
 #[derive(Clone, Debug)]
 pub(super) struct Receiver {
     pub(super) agency: Agency,
@@ -73,7 +73,11 @@ pub(super) async fn find(tx: &mut Tx, arrived: &Arrived, asked: Asked) -> Result
             }
             Named::Nobody => continue,
         };
-        let Some(system_folded) = named::system_for(tx, &agency, asked.at).await? else { continue };
+        let way = match named::system_for(tx, &agency, asked.at).await? {
+            Some(system) => Some(system),
+            None => tx.way_to(&agency).await?,
+        };
+        let Some(system_folded) = way else { continue };
         if is_instead {
             let path = format!("{code} → {}", agency.code);
             warnings.push(Warning { oddity: Oddity::ReceiverForwarded, path });
@@ -83,7 +87,8 @@ pub(super) async fn find(tx: &mut Tx, arrived: &Arrived, asked: Asked) -> Result
     let ids = route(&arrived.package, named, |code| known.get(&code.folded()).map(|r| r.agency.agency_id));
     let ids = ids.map_err(|error| refusal(error, gone))?;
     let receivers = ids.iter().filter_map(|id| known.values().find(|r| r.agency.agency_id == *id).cloned());
-    Ok(Routed { sender, receivers: receivers.collect(), warnings, asked })
+    let receivers = crate::upstream::not_back(arrived, receivers.collect(), |r| &r.system_folded)?;
+    Ok(Routed { sender, receivers, warnings, asked })
 }
 
 /// Says of what has no receiver which of them are closed, and who followed.

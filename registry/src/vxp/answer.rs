@@ -363,9 +363,14 @@ pub fn sent(doc_id: &str, warnings: &[Warning], receipt: &[u8]) -> Answer {
     json(object, false)
 }
 
-/// Answers `getEdoc`: the package in standard base64, one line, padded.
+/// Answers `getEdoc`: the package in standard base64, one line, padded; beside it what it is to be held against (RULES E18).
 pub fn package_as_json(package: &[u8]) -> Answer {
-    json(ok().text("data", &STANDARD.encode(package)), true)
+    let sha256 = ring::digest::digest(&ring::digest::SHA256, package);
+    let object = ok()
+        .text("data", &STANDARD.encode(package))
+        .number("contentLength", package.len() as u64)
+        .text("contentSha256", &super::hash::full_hex(sha256.as_ref()));
+    json(object, true)
 }
 
 /// Answers `downloadEdoc`.

@@ -47,6 +47,9 @@ pub(crate) fn log_key() -> Key {
 /// A desk that lives as long as its story.
 pub(crate) struct House {
     pub(crate) desk: Desk,
+    /// Milliseconds between two packages; all at once unless a story is about their order.
+    pub(crate) step: u64,
+    pub(crate) taken: AtomicU64,
     pub(crate) _dir: tempfile::TempDir,
 }
 
@@ -94,7 +97,7 @@ impl House {
             signatures_required: true,
             lifecycle: accept::Lifecycle::default(),
         };
-        let house = Self { desk, _dir: dir };
+        let house = Self { desk, step: 0, taken: AtomicU64::new(0), _dir: dir };
         house.furnish().await;
         house
     }
@@ -112,7 +115,8 @@ impl House {
                     parent_id: None,
                     decision: String::new(),
                 },
-                valid_from: NOW,
+                // Some stories begin earlier in the year.
+                valid_from: NOW.minus(std::time::Duration::from_secs(366 * 24 * 3600)),
             };
             self.desk
                 .store
@@ -183,19 +187,28 @@ impl House {
         evidence: &Evidence,
         declared: Declared,
     ) -> Result<Accepted, Error> {
-        let system = Arc::new(self.system(system).await);
+        let system = self.system(system).await;
+        let parameters =
+            SendParameters { from: from.to_owned(), to: Vec::new(), hash_file: None, hint: None, declared };
+        self.take_in(system, parameters, package, evidence).await
+    }
+
+    /// The same for a system and parameters of whatever kind.
+    pub(crate) async fn take_in(
+        &self,
+        system: ExchangeSystem,
+        parameters: SendParameters,
+        package: &[u8],
+        evidence: &Evidence,
+    ) -> Result<Accepted, Error> {
+        let system = Arc::new(system);
+        let number = self.taken.fetch_add(1, Ordering::Relaxed);
+        let now = NOW.plus(std::time::Duration::from_millis(number * self.step));
         let digest = ring::digest::digest(&ring::digest::SHA256, package);
         let sha256: [u8; 32] = digest.as_ref().try_into().unwrap();
         let opened = accept::open(package, &self.desk.limits);
         let parties = opened.parties.clone();
         let outcome = async {
-            let parameters = SendParameters {
-                from: from.to_owned(),
-                to: Vec::new(),
-                hash_file: None,
-                hint: None,
-                declared,
-            };
             let arrived = Arrived {
                 bytes: package.into(),
                 sha256,
@@ -203,7 +216,7 @@ impl House {
                 parameters,
                 system: system.clone(),
             };
-            let pending = match self.desk.screen(arrived, NOW).await? {
+            let pending = match self.desk.screen(arrived, now).await? {
                 Screened::Repeated(accepted) => return Ok(accepted),
                 Screened::Pending(pending) => pending,
             };
@@ -219,11 +232,11 @@ impl House {
             });
             let examined: Vec<_> = examined.collect();
             let package = pending.signed_package().map(|bytes| judge(bytes.clone(), &policy, evidence, NOW));
-            self.desk.keep(*pending, &examined, package.as_ref(), NOW).await
+            self.desk.keep(*pending, &examined, package.as_ref(), now).await
         };
         let outcome: Result<Accepted, Error> = outcome.await;
         if let Err(error) = &outcome {
-            self.desk.record_refusal(&system, &sha256, &parties, error, NOW).await;
+            self.desk.record_refusal(&system, &sha256, &parties, error, now).await;
         }
         outcome
     }

@@ -14,5 +14,6 @@ mod registers;
 mod stamp;
 mod statuses;
 mod updates;
+mod upstream;
 mod views;
 mod world;

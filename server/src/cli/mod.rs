@@ -15,6 +15,7 @@ mod mark;
 mod number;
 mod overdue;
 mod package;
+mod peer;
 mod provision;
 mod receipt;
 mod register;
@@ -70,6 +71,9 @@ enum Command {
     /// Fixed places for outgoing mail.
     #[command(subcommand)]
     Route(provision::RouteCommand),
+    /// Other axes that this house is a client of.
+    #[command(subcommand)]
+    Peer(Box<peer::PeerCommand>),
     /// Pack files as an edXML document, or write a status.
     Package(Box<package::Package>),
     /// Get, show or check the receipt of a document.
@@ -133,6 +137,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Account(command) => command.run(&arguments.config),
         Command::System(command) => command.run(&arguments.config),
         Command::Route(command) => command.run(&arguments.config),
+        Command::Peer(command) => command.run(&arguments.config),
         Command::Package(command) => command.run(&arguments.config),
         Command::Receipt(command) => command.run(&arguments.config),
         Command::Calendar(command) => command.run(&arguments.config),

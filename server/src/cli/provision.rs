@@ -76,6 +76,14 @@ pub(super) enum SystemCommand {
         #[arg(long)]
         no: bool,
     },
+    /// Let a system speak for further agencies: those behind an axis that is a client here.
+    Speak {
+        /// Its id.
+        system_id: String,
+        /// Code of an agency; more than one may be given.
+        #[arg(long, required = true)]
+        agency: Vec<String>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -156,7 +164,7 @@ pub(super) fn tell(vi: &str, en: &str) {
 }
 
 /// What standard input holds, when something was put there; a terminal is not asked.
-fn from_standard_input() -> anyhow::Result<Option<Secret<String>>> {
+pub(super) fn from_standard_input() -> anyhow::Result<Option<Secret<String>>> {
     let input = std::io::stdin();
     if input.is_terminal() {
         return Ok(None);
@@ -209,11 +217,38 @@ impl RouteCommand {
     }
 }
 
+async fn let_speak(house: Arc<House>, system_id: String, codes: Vec<String>) -> Outcome {
+    for code in codes {
+        let input = (system_id.clone(), code.clone(), house.now());
+        let spoken = house.store.write("let a system speak", input, |tx, (system_id, code, now)| {
+            Box::pin(async move {
+                let code = code.parse().map_err(|_| store::Error::Refused("an agency code"))?;
+                let system = tx.system(system_id, *now).await?.ok_or(store::Error::NotFound("the system"))?;
+                let agency =
+                    tx.agency_by_code(&code, *now).await?.ok_or(store::Error::NotFound("the agency"))?;
+                tx.let_system_speak(&system.system_id, agency.agency_id, *now).await?;
+                let act = store::Audit::SystemChanged;
+                tx.audit(agency.agency_id, *now, ACTOR, act, &system.system_id, "").await
+            })
+        });
+        let spoken: Result<(), store::Error> = spoken.await;
+        spoken.with_context(|| format!("{system_id}, {code}"))?;
+        tell(
+            &format!("Hệ thống {system_id} đại diện cho {code}."),
+            &format!("System {system_id} speaks for {code}."),
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 impl SystemCommand {
     pub(super) fn run(self, file: &Path) -> Outcome {
         let (system_id, agency, may_manage_units, json) = match self {
             Self::Add { system_id, agency, may_manage_units, json } => {
                 (system_id, agency, may_manage_units, json)
+            }
+            Self::Speak { system_id, agency } => {
+                return super::on_data(file, |house| let_speak(house, system_id, agency));
             }
             Self::Allow { system_id, no, .. } => return allow(file, system_id, !no),
         };

@@ -13,5 +13,6 @@ mod files;
 mod ledger;
 mod numbers;
 mod outbox;
+mod peers;
 mod people;
 mod transactions;
