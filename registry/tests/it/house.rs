@@ -47,7 +47,7 @@ pub(crate) fn log_key() -> Key {
 /// A desk that lives as long as its story.
 pub(crate) struct House {
     pub(crate) desk: Desk,
-    pub(crate) _dir: tempfile::TempDir,
+    _dir: tempfile::TempDir,
 }
 
 impl House {
