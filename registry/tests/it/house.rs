@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use certs::keys::Key;
 use certs::note::{Note, NoteSigner};
-use mail::{AccountId, AgencyId, Chance, Secret};
+use mail::{AccountId, AgencyId, Chance, Secret, Timestamp};
 use registry::accept::{self, Accepted, Arrived, Desk, Examined, Screened};
 use registry::document_id::DocumentIdentifier;
 use registry::package::{
@@ -49,8 +49,8 @@ pub(crate) struct House {
     pub(crate) desk: Desk,
     /// Milliseconds between two packages; all at once unless a story is about their order.
     pub(crate) step: u64,
-    pub(crate) taken: AtomicU64,
-    pub(crate) _dir: tempfile::TempDir,
+    taken: AtomicU64,
+    _dir: tempfile::TempDir,
 }
 
 impl House {
@@ -116,7 +116,7 @@ impl House {
                     decision: String::new(),
                 },
                 // Some stories begin earlier in the year.
-                valid_from: NOW.minus(std::time::Duration::from_secs(366 * 24 * 3600)),
+                valid_from: Timestamp::from_secs(NOW.secs() - 366 * 24 * 3600),
             };
             self.desk
                 .store

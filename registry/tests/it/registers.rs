@@ -94,6 +94,41 @@ stories! {
         assert!(matches!(reserve(&house, request(1, Book::Outgoing, None)).await, Err(Refused::NotKept(_))));
     }
 
+    async fn r75_normative_documents_have_a_series_of_their_own(house: House) {
+        let normative = |number: &str| {
+            let mut new = document(number, &["H37.02"], &[("van-ban.pdf", &World::get().complete())]);
+            new.code.notation = "2026/QĐ-UBND".to_owned();
+            write_document(&new).unwrap()
+        };
+        let book = Book::Normative("QĐ".to_owned());
+        open(&house, 1, Book::Outgoing, BookState::Kept, Some(12)).await.unwrap();
+        // Without a book of its own it is in the common one, and takes no number of that series.
+        house.send("hub.01", "H37.01", &normative("12")).await.unwrap();
+        let line = &lines(&house, 1, "outgoing", 2026).await[0];
+        assert_eq!((line.number, line.code.as_str()), (None, "12/2026/QĐ-UBND"));
+        assert_eq!(reserve(&house, request(1, Book::Outgoing, None)).await.unwrap().number, Some(12));
+        open(&house, 1, book.clone(), BookState::Kept, Some(13)).await.unwrap();
+        assert_eq!(reserve(&house, request(1, book, None)).await.unwrap().number, Some(13));
+        house.send("hub.01", "H37.01", &normative("13")).await.unwrap();
+        let own = &lines(&house, 1, "normative:QĐ", 2026).await[0];
+        assert_eq!((own.number, own.state, own.code.as_str()), (Some(13), "used", "13/2026/QĐ-UBND"));
+        assert_eq!(lines(&house, 1, "outgoing", 2026).await.len(), 2);
+    }
+
+    async fn a_package_that_is_refused_leaves_its_number_reserved(house: House) {
+        open(&house, 1, Book::Outgoing, BookState::Kept, Some(5)).await.unwrap();
+        reserve(&house, request(1, Book::Outgoing, None)).await.unwrap();
+        let mut unsigned = document("05", &["H37.02"], &[("van-ban.pdf", &crate::world::blank())]);
+        unsigned.subject = "chưa ký".to_owned();
+        house.send("hub.01", "H37.01", &write_document(&unsigned).unwrap()).await.unwrap_err();
+        assert_eq!(lines(&house, 1, "outgoing", 2026).await[0].state, "reserved");
+        house.send("hub.01", "H37.01", &good("05", &["H37.02"])).await.unwrap();
+        // Sent once more it is the same act, and the same line.
+        assert!(house.send("hub.01", "H37.01", &good("05", &["H37.02"])).await.unwrap().is_repeat);
+        let kept = lines(&house, 1, "outgoing", 2026).await;
+        assert_eq!((kept.len(), kept[0].state), (1, "used"));
+    }
+
     async fn r76_what_is_taken_in_gets_its_arrival_number(house: House) {
         open(&house, 2, Book::Incoming, BookState::Kept, None).await.unwrap();
         let first = house.send("hub.01", "H37.01", &good("05", &["H37.02", "H37.04"])).await.unwrap();

@@ -1,15 +1,20 @@
 //! `congvan calendar`: working days and hours of deadlines, and where each comes from.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Args, Subcommand};
-use mail::Timestamp;
+use mail::Clock;
 use registry::calendar::{Calendar, Certainty, DayKind, Written, day_of};
 use registry::deadlines::{self, Hours, read_hour, weekday};
+use serde::Deserialize;
 use serde_json::json;
+use time::Date;
 
 use super::{ACTOR, Outcome};
+use crate::windows::SystemClock;
 
 /// Ngày nghỉ, ngày làm bù và nguồn của từng ngày. / Days of rest and of work, and where each comes from.
 #[derive(Args)]
@@ -37,6 +42,11 @@ enum CalendarCommand {
         #[arg(long)]
         why: String,
     },
+    /// Declare the days of a file, read as a whole before any counts: TOML with [[day]] tables of day, kind and why.
+    Import {
+        /// The file.
+        file: PathBuf,
+    },
     /// Take a declaration back.
     Remove {
         /// The day.
@@ -62,8 +72,7 @@ impl CalendarArguments {
             Some(command) => command.run(config),
             // The calendar is also for those who have no installation.
             None if !config.exists() => {
-                let now = Timestamp::from_datetime(time::OffsetDateTime::now_utc());
-                let year = year.unwrap_or_else(|| day_of(now).year());
+                let year = year.unwrap_or_else(|| day_of(SystemClock.now()).year());
                 show(year, &Calendar::default(), &Hours::default(), json)
             }
             None => super::on_data(config, |house| async move {
@@ -87,6 +96,15 @@ impl CalendarCommand {
                     deadlines::declare_day(store, day.0, kind, &why, ACTOR, now).await?;
                     println!("{day} {} {}", weekday(day.0), kind.as_str());
                 }
+                Self::Import { file } => {
+                    let text = fs::read_to_string(&file)
+                        .with_context(|| format!("cannot read {}", file.display()))?;
+                    let days = read_days(&text).with_context(|| file.display().to_string())?;
+                    for (day, kind, why) in &days {
+                        deadlines::declare_day(store, *day, *kind, why, ACTOR, now).await?;
+                    }
+                    println!("{} ngày / days", days.len());
+                }
                 Self::Remove { day } => {
                     let gone = deadlines::withdraw_day(store, day.0, ACTOR, now).await?;
                     anyhow::ensure!(gone, "{day} was not declared here (ngày này chưa khai báo)");
@@ -104,6 +122,34 @@ impl CalendarCommand {
             Ok(ExitCode::SUCCESS)
         })
     }
+}
+
+/// A file of days.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Days {
+    #[serde(default)]
+    day: Vec<OneDay>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OneDay {
+    day: String,
+    kind: String,
+    why: String,
+}
+
+fn read_days(text: &str) -> anyhow::Result<Vec<(Date, DayKind, String)>> {
+    let days: Days = toml::from_str(text)?;
+    let read = days.day.into_iter().map(|one| {
+        let day: Written = one.day.parse()?;
+        let kind = DayKind::named(&one.kind)
+            .with_context(|| format!("{day}: kind is holiday or working (loại ngày không hợp lệ)"))?;
+        anyhow::ensure!(!one.why.trim().is_empty(), "{day}: why is empty (phải nêu căn cứ)");
+        Ok((day.0, kind, one.why))
+    });
+    read.collect()
 }
 
 fn clock(minutes: u32) -> String {
@@ -160,4 +206,26 @@ fn show(year: i32, calendar: &Calendar, hours: &Hours, json: bool) -> Outcome {
         );
     }
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::date;
+
+    use super::*;
+
+    #[test]
+    fn r19_a_file_of_days_is_read_whole_or_not_at_all() {
+        let good = "[[day]]\nday = \"2027-02-05\"\nkind = \"holiday\"\nwhy = \"Thông báo\"\n\
+            [[day]]\nday = \"2027-02-13\"\nkind = \"working\"\nwhy = \"làm bù\"\n";
+        let days = read_days(good).unwrap();
+        assert_eq!(days[0], (date!(2027 - 02 - 05), DayKind::Holiday, "Thông báo".to_owned()));
+        assert_eq!((days[1].1, days.len()), (DayKind::Working, 2));
+        assert!(read_days("").unwrap().is_empty());
+        for (from, to) in
+            [("2027-02-13", "13/02/2027"), ("working", "work"), ("làm bù", " "), ("kind", "kin")]
+        {
+            assert!(read_days(&good.replace(from, to)).is_err(), "{to}");
+        }
+    }
 }
