@@ -209,8 +209,12 @@ impl Error {
             ),
             Self::BadSuccessor(agency) => Sentence::new(
                 "agency_bad_successor",
-                format!("Không đóng được {agency}: cơ quan kế thừa phải là cơ quan khác, còn hoạt động vào ngày đó."),
-                format!("{agency} cannot be closed: a successor must be another agency that is active on that day."),
+                format!(
+                    "Không đóng được {agency}: cơ quan kế thừa phải là cơ quan khác, còn hoạt động vào ngày đó."
+                ),
+                format!(
+                    "{agency} cannot be closed: a successor must be another agency that is active on that day."
+                ),
             ),
             Self::OfItself(agency) => Sentence::new(
                 "agency_of_itself",

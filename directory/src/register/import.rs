@@ -146,7 +146,8 @@ fn check(row: &ReadRow, rules: &CodeRules, now: Timestamp) -> std::result::Resul
     };
     let (mut code102, mut old_code) = (other(&row.code102)?, other(&row.old_code)?);
     // Lists of exchanges give the QCVN 102 code as the old one.
-    if code102.is_none() && scheme != Scheme::Qcvn102 && old_code.as_ref().is_some_and(AgencyCode::is_qcvn102) {
+    if code102.is_none() && scheme != Scheme::Qcvn102 && old_code.as_ref().is_some_and(AgencyCode::is_qcvn102)
+    {
         code102 = old_code.take();
     }
     old_code = old_code.filter(|old| Some(old) != code102.as_ref());
@@ -269,14 +270,17 @@ impl Planner {
             .flatten()
             .map(AgencyCode::folded)
             .collect();
-        if let Some((code, line)) = codes.iter().find_map(|code| self.lines.get(code).map(|line| (code, line))) {
+        if let Some((code, line)) =
+            codes.iter().find_map(|code| self.lines.get(code).map(|line| (code, line)))
+        {
             return Err(said(
                 "import_code_twice",
                 format!("Mã “{code}” đã có ở dòng {line}."),
                 format!("Code “{code}” stands in line {line} already."),
             ));
         }
-        let mut found: Vec<AgencyId> = codes.iter().filter_map(|code| self.by_code.get(code).copied()).collect();
+        let mut found: Vec<AgencyId> =
+            codes.iter().filter_map(|code| self.by_code.get(code).copied()).collect();
         found.sort_unstable();
         found.dedup();
         let (agency_id, is_new) = match found[..] {
@@ -485,11 +489,9 @@ impl Step {
                 format!("Thêm mã {code} ({}).", scheme.as_str()),
                 format!("Gives it code {code} ({}).", scheme.as_str()),
             ),
-            Self::Close { from, .. } => said(
-                "import_closes",
-                format!("Đóng từ {from}."),
-                format!("Closes it from {from}."),
-            ),
+            Self::Close { from, .. } => {
+                said("import_closes", format!("Đóng từ {from}."), format!("Closes it from {from}."))
+            }
         }
     }
 

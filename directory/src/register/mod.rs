@@ -210,7 +210,10 @@ pub async fn give_code(
                     Ok(true) => audit(tx, id, "coded", act).await.map(|()| true),
                     Err(store::Error::Conflict(_)) => Err(Error::CodeTaken {
                         code: code.to_string(),
-                        by: tx.agency_by_code(code, from).await?.map_or_else(|| "?".to_owned(), |by| called(&by)),
+                        by: tx
+                            .agency_by_code(code, from)
+                            .await?
+                            .map_or_else(|| "?".to_owned(), |by| called(&by)),
                     }),
                     Err(error) => Err(in_words(error, &agency)),
                 }
@@ -275,7 +278,8 @@ pub async fn allow_units(
                 let system = tx.system(system_id, now).await?.ok_or_else(no_system)?;
                 tx.set_may_manage_units(system_id, may).await?;
                 let detail = serde_json::json!({ "mayManageUnits": may }).to_string();
-                tx.audit(system.agency_id, now, actor, Audit::SystemChanged, &system.system_id, &detail).await?;
+                tx.audit(system.agency_id, now, actor, Audit::SystemChanged, &system.system_id, &detail)
+                    .await?;
                 Ok(())
             })
         })

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::Limits;
 use crate::import::FileFault;
-use crate::import::{decode, reader, said_separator};
+use crate::import::{decode, line_number, reader, said_separator};
 use crate::words::quoted;
 
 /// Bytes of one cell, at most.
@@ -108,7 +108,8 @@ fn table(bytes: &[u8], limits: &Limits) -> Result<Vec<ReadRow>, FileFault> {
     let known = |names: &Vec<String>| {
         names.iter().filter(|name| cell(&mut ReadRow::default(), name).is_some()).count()
     };
-    let found = candidates.filter_map(|s| header(s).map(|names| (s, names))).max_by_key(|(_, names)| known(names));
+    let found =
+        candidates.filter_map(|s| header(s).map(|names| (s, names))).max_by_key(|(_, names)| known(names));
     let (separator, names) = found.ok_or(FileFault::Empty)?;
     if names.len() > limits.columns_max {
         return Err(FileFault::TooManyColumns { columns_max: limits.columns_max });
@@ -134,7 +135,7 @@ fn table(bytes: &[u8], limits: &Limits) -> Result<Vec<ReadRow>, FileFault> {
         if rows.len() >= limits.rows_max {
             return Err(FileFault::TooManyRows { rows_max: limits.rows_max });
         }
-        let line = skipped + record.position().map_or(0, csv::Position::line);
+        let line = skipped + line_number(&record, text);
         let mut row = ReadRow { line, ..ReadRow::default() };
         row.is_too_long = record.iter().any(|cell| cell.len() > CELL_BYTES_MAX);
         for (text, name) in record.iter().zip(&names) {
@@ -225,15 +226,30 @@ mod tests {
             {"id":"1","code":"H37","name":"T\u1ec9nh","mail":null,"oldCode":"000.00.00.H37"},
             {"id":2,"pid":"1","code":"H37.02","name":"Sở","code102":"000.00.02.H37","deleted":true}]}"#;
         let found = rows(text);
-        assert_eq!((found[0].name.as_str(), found[0].old_code.as_str(), found[0].id.as_str()), ("Tỉnh", "000.00.00.H37", "1"));
-        assert_eq!((found[1].pid.as_str(), found[1].id.as_str(), found[1].is_deleted, found[1].line), ("1", "2", true, 2));
+        assert_eq!(
+            (found[0].name.as_str(), found[0].old_code.as_str(), found[0].id.as_str()),
+            ("Tỉnh", "000.00.00.H37", "1")
+        );
+        assert_eq!(
+            (found[1].pid.as_str(), found[1].id.as_str(), found[1].is_deleted, found[1].line),
+            ("1", "2", true, 2)
+        );
     }
 
     #[test]
     fn what_is_no_register_is_refused() {
         let small = Limits { bytes_max: 200, rows_max: 2, ..Limits::default() };
         let long = "x".repeat(201);
-        for text in ["", "a,b\n1,2\n", "code\nH37\n", "{\"data\":3}", "[1,2]", "code,name\n", long.as_str(), "code,name\na,a\nb,b\nc,c\n"] {
+        for text in [
+            "",
+            "a,b\n1,2\n",
+            "code\nH37\n",
+            "{\"data\":3}",
+            "[1,2]",
+            "code,name\n",
+            long.as_str(),
+            "code,name\na,a\nb,b\nc,c\n",
+        ] {
             assert!(read(text.as_bytes(), &small).is_err(), "{text}");
         }
     }

@@ -6,5 +6,6 @@ mod known;
 mod progress;
 mod receipts;
 mod refusals;
+mod register;
 mod statuses;
 mod world;

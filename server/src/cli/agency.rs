@@ -86,12 +86,7 @@ struct Dated {
 
 impl Dated {
     fn act(&self, now: Timestamp) -> Act {
-        Act {
-            from: self.from.unwrap_or(now),
-            decision: self.decision.clone(),
-            actor: ACTOR.to_owned(),
-            now,
-        }
+        Act { from: self.from.unwrap_or(now), decision: self.decision.clone(), actor: ACTOR.to_owned(), now }
     }
 
     /// Says what came of it.

@@ -195,15 +195,12 @@ impl Tx {
             return Err(Error::Conflict(format!("agency code {code}")));
         }
         self.put_agencies(new, now).await?;
-        let row = |agency_id: &AgencyId, code: &AgencyCode, scheme: CodeScheme, from: Timestamp, decision: &str| {
-            serde_json::json!([
-                code.folded(),
-                from,
-                scheme.as_str(),
-                code.as_str(),
-                hex(agency_id),
-                decision
-            ])
+        let row = |agency_id: &AgencyId,
+                   code: &AgencyCode,
+                   scheme: CodeScheme,
+                   from: Timestamp,
+                   decision: &str| {
+            serde_json::json!([code.folded(), from, scheme.as_str(), code.as_str(), hex(agency_id), decision])
         };
         let mut rows = Vec::with_capacity(new.len() * 2);
         for new in new {

@@ -9,6 +9,7 @@ mod keys;
 mod mail;
 mod proof;
 mod provisioning;
+mod register;
 
 /// Tells a story once on each engine.
 macro_rules! on_both_engines {

@@ -165,7 +165,13 @@ impl Show {
         for version in &told.history {
             let to = version.valid_to.map(moment).unwrap_or_default();
             let state = if version.is_active { "" } else { " (đã đóng / closed)" };
-            println!("  {} … {to}: {} {}{state} {}", moment(version.valid_from), version.code, version.name, version.decision);
+            println!(
+                "  {} … {to}: {} {}{state} {}",
+                moment(version.valid_from),
+                version.code,
+                version.name,
+                version.decision
+            );
         }
         for known in &told.codes {
             let to = known.valid_to.map(moment).unwrap_or_default();
