@@ -52,12 +52,13 @@ CREATE TABLE agency_due (at BIGINT NOT NULL, agency_id BYTES NOT NULL, PRIMARY K
 -- Those that are there already are indexed by the first who looks.
 INSERT INTO agency_due (at, agency_id) SELECT 0, agency_id FROM agency;
 
--- What an agency is found by. `no` is its small number in the lists of `agency_word`, `rank` where it stands in them.
+-- What an agency is found by: the names of all its times, a line each. `no` is its small number in the lists of `agency_word`, `rank`
+-- where it stands in them.
 CREATE TABLE agency_index (
     agency_id BYTES NOT NULL PRIMARY KEY,
     no BIGINT NOT NULL,
     rank BIGINT NOT NULL,
-    words TEXT NOT NULL
+    names TEXT NOT NULL
 );
 CREATE UNIQUE INDEX agency_index_by_no ON agency_index (no);
 -- Which agencies have a word: lists of 4 bytes each, 4,096 agencies to a chunk, in the order of their numbers. Lists and not rows: two

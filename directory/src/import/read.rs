@@ -217,7 +217,7 @@ fn columns(names: &[String]) -> Result<(Vec<Option<Column>>, Vec<String>), FileF
 }
 
 /// The number of the line a record begins on. The reader counts blank lines before a record as part of it.
-fn line_number(record: &StringRecord, text: &str) -> u64 {
+pub(crate) fn line_number(record: &StringRecord, text: &str) -> u64 {
     let Some(position) = record.position() else { return 0 };
     let start = usize::try_from(position.byte()).unwrap_or(usize::MAX);
     let rest = text.as_bytes().get(start..).unwrap_or_default();

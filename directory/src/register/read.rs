@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::Limits;
 use crate::import::FileFault;
-use crate::import::{decode, reader, said_separator};
+use crate::import::{decode, line_number, reader, said_separator};
 use crate::words::quoted;
 
 /// Bytes of one cell, at most.
@@ -135,7 +135,7 @@ fn table(bytes: &[u8], limits: &Limits) -> Result<Vec<ReadRow>, FileFault> {
         if rows.len() >= limits.rows_max {
             return Err(FileFault::TooManyRows { rows_max: limits.rows_max });
         }
-        let line = skipped + record.position().map_or(0, csv::Position::line);
+        let line = skipped + line_number(&record, text);
         let mut row = ReadRow { line, ..ReadRow::default() };
         row.is_too_long = record.iter().any(|cell| cell.len() > CELL_BYTES_MAX);
         for (text, name) in record.iter().zip(&names) {

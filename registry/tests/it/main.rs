@@ -10,6 +10,7 @@ mod progress;
 mod recalls;
 mod receipts;
 mod refusals;
+mod register;
 mod registers;
 mod stamp;
 mod statuses;

@@ -172,7 +172,7 @@ impl Tx {
         for known in self.codes_of(agency_id, KNOWN_NOW).await? {
             let ends = known.scheme == scheme
                 && known.code != *code
-                && known.valid_from < from
+                && known.valid_from <= from
                 && known.valid_to.is_none_or(|to| to > from);
             if ends {
                 ends_its_name |= known.code == called;
@@ -310,9 +310,9 @@ impl Tx {
                 Sql {
                     sqlite: "SELECT c.code FROM json_each($1) j CROSS JOIN agency_code c ON c.code_folded = j.value \
                              WHERE c.superseded_at IS NULL AND (c.valid_to IS NULL OR c.valid_to > $2) LIMIT 1",
-                    postgres: "SELECT c.code FROM jsonb_array_elements_text($1::jsonb) j(value) \
-                               JOIN agency_code c ON c.code_folded = j.value \
-                               WHERE c.superseded_at IS NULL AND (c.valid_to IS NULL OR c.valid_to > $2) LIMIT 1",
+                    postgres: "SELECT c.code FROM agency_code c \
+                               WHERE c.code_folded = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb))) \
+                               AND c.superseded_at IS NULL AND (c.valid_to IS NULL OR c.valid_to > $2) LIMIT 1",
                 },
                 values![codes, from],
             )

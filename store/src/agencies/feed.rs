@@ -2,7 +2,7 @@
 
 use mail::{AgencyId, Timestamp};
 
-use super::{Agency, KNOWN_NOW, agency, hex, hex_list, select_agency};
+use super::{Agency, KNOWN_NOW, agency, hex, hex_list, ids_in, select_agency};
 use crate::Tx;
 use crate::error::Result;
 use crate::sql::{Sql, values};
@@ -51,15 +51,19 @@ impl Tx {
                          UNION SELECT c.valid_to, c.agency_id FROM json_each($1) j CROSS JOIN agency_code c \
                          ON c.agency_id = unhex(j.value) WHERE c.superseded_at IS NULL AND c.valid_to > $2 \
                          ON CONFLICT DO NOTHING",
-                postgres: "INSERT INTO agency_due (at, agency_id) \
-                           WITH j AS (SELECT decode(value, 'hex') AS id FROM jsonb_array_elements_text($1::jsonb)) \
-                           SELECT v.valid_from, v.agency_id FROM j JOIN agency_version v \
-                           ON v.agency_id = j.id WHERE v.superseded_at IS NULL AND v.valid_from > $2 \
-                           UNION SELECT c.valid_from, c.agency_id FROM j JOIN agency_code c \
-                           ON c.agency_id = j.id WHERE c.superseded_at IS NULL AND c.valid_from > $2 \
-                           UNION SELECT c.valid_to, c.agency_id FROM j JOIN agency_code c \
-                           ON c.agency_id = j.id WHERE c.superseded_at IS NULL AND c.valid_to > $2 \
-                           ON CONFLICT DO NOTHING",
+                postgres: concat!(
+                    "INSERT INTO agency_due (at, agency_id) \
+                     SELECT valid_from, agency_id FROM agency_version WHERE superseded_at IS NULL AND valid_from > $2 \
+                     AND agency_id = ",
+                    ids_in!("$1"),
+                    " UNION SELECT valid_from, agency_id FROM agency_code WHERE superseded_at IS NULL AND valid_from > $2 \
+                     AND agency_id = ",
+                    ids_in!("$1"),
+                    " UNION SELECT valid_to, agency_id FROM agency_code WHERE superseded_at IS NULL AND valid_to > $2 \
+                     AND agency_id = ",
+                    ids_in!("$1"),
+                    " ON CONFLICT DO NOTHING"
+                ),
             },
             values![&ids_text, now],
         )

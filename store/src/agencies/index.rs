@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use mail::{AgencyId, Timestamp};
 
 use super::words::{keys, rank};
-use super::{bytes_hex, code, hex, hex_list};
+use super::{bytes_hex, code, hex, hex_list, ids_in};
 use crate::Tx;
 use crate::error::{Error, Result};
 use crate::sql::{Sql, values};
@@ -58,39 +58,49 @@ struct Move {
 /// What becomes of one list: numbers to take out, entries to put in.
 #[derive(Default)]
 struct Edit {
-    out: BTreeSet<u32>,
-    put: BTreeMap<u32, u32>,
+    out: Vec<u32>,
+    put: Vec<Entry>,
 }
 
 impl Edit {
     fn apply(&self, chunk: i64, bytes: &[u8]) -> Result<Vec<u8>> {
-        let mut before = Vec::new();
-        unpack(chunk, bytes, &mut before)?;
-        let mut entries: BTreeMap<u32, u32> = before.into_iter().map(|e| (e.no, e.rank)).collect();
-        entries.retain(|no, _| !self.out.contains(no));
+        let mut entries = Vec::with_capacity(bytes.len() / 4 + self.put.len());
+        unpack(chunk, bytes, &mut entries)?;
+        if !entries.is_empty() {
+            let mut gone: Vec<u32> = self.out.iter().copied().chain(self.put.iter().map(|e| e.no)).collect();
+            gone.sort_unstable();
+            entries.retain(|entry| gone.binary_search(&entry.no).is_err());
+        }
         entries.extend(&self.put);
-        let packed = entries.into_iter().map(|(no, rank)| Entry { no, rank }.packed().to_le_bytes());
-        Ok(packed.flatten().collect())
+        entries.sort_unstable_by_key(|entry| entry.no);
+        let mut packed = Vec::with_capacity(entries.len() * 4);
+        for entry in entries {
+            packed.extend_from_slice(&entry.packed().to_le_bytes());
+        }
+        Ok(packed)
     }
 }
 
-/// The lists that some moves touch: by chunk, by word.
-fn edits(moves: &[Move]) -> BTreeMap<i64, BTreeMap<&str, Edit>> {
-    let mut chunks: BTreeMap<i64, BTreeMap<&str, Edit>> = BTreeMap::new();
+/// The lists of one chunk that are touched, by word.
+type Lists<'m> = HashMap<&'m str, Edit>;
+
+/// The lists that some moves touch, by chunk.
+fn edits(moves: &[Move]) -> BTreeMap<i64, Lists<'_>> {
+    let mut chunks: BTreeMap<i64, Lists<'_>> = BTreeMap::new();
     for step in moves {
         let lists = chunks.entry(i64::from(step.no / CHUNK)).or_default();
-        let (old_rank, old_keys) = match &step.before {
-            Some((rank, keys)) => (*rank, Some(keys)),
-            None => (step.rank, None),
-        };
-        for key in old_keys.into_iter().flatten().filter(|key| !step.keys.contains(*key)) {
-            lists.entry(key).or_default().out.insert(step.no);
-        }
-        for key in &step.keys {
-            let is_there = old_rank == step.rank && old_keys.is_some_and(|keys| keys.contains(key));
-            if !is_there {
-                lists.entry(key).or_default().put.insert(step.no, step.rank);
+        let entry = Entry { no: step.no, rank: step.rank };
+        let Some((old_rank, old_keys)) = &step.before else {
+            for key in &step.keys {
+                lists.entry(key).or_default().put.push(entry);
             }
+            continue;
+        };
+        for key in old_keys.difference(&step.keys) {
+            lists.entry(key).or_default().out.push(step.no);
+        }
+        for key in step.keys.iter().filter(|key| *old_rank != step.rank || !old_keys.contains(*key)) {
+            lists.entry(key).or_default().put.push(entry);
         }
     }
     chunks
@@ -113,18 +123,21 @@ impl Tx {
         let rows = self
             .rows(
                 Sql {
-                    sqlite: "SELECT i.agency_id, i.no, i.rank, i.words FROM json_each($1) j CROSS JOIN agency_index i \
+                    sqlite: "SELECT i.agency_id, i.no, i.rank, i.names FROM json_each($1) j CROSS JOIN agency_index i \
                              ON i.agency_id = unhex(j.value)",
-                    postgres: "SELECT i.agency_id, i.no, i.rank, i.words FROM jsonb_array_elements_text($1::jsonb) j(value) \
-                               JOIN agency_index i ON i.agency_id = decode(j.value, 'hex')",
+                    postgres: concat!(
+                        "SELECT i.agency_id, i.no, i.rank, i.names FROM agency_index i WHERE i.agency_id = ",
+                        ids_in!("$1")
+                    ),
                 },
                 values![&text],
             )
             .await?;
         for row in &rows {
             let number = |n: i64| u32::try_from(n).map_err(|_| damaged());
-            let words = row.text(3)?.split(' ').map(str::to_owned).collect();
-            before.insert(row.id(0)?, (number(row.int(1)?)?, number(row.int(2)?)?, words));
+            // Names have no line ends.
+            let keys = keys(row.text(3)?.split('\n'));
+            before.insert(row.id(0)?, (number(row.int(1)?)?, number(row.int(2)?)?, keys));
         }
         let mut moves = Vec::with_capacity(ids.len());
         let mut written = Vec::with_capacity(ids.len());
@@ -139,8 +152,7 @@ impl Tx {
                     next - 1
                 }
             };
-            let words = keys.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
-            written.push(serde_json::json!([hex(&agency_id), no, names.rank, words]));
+            written.push(serde_json::json!([hex(&agency_id), no, names.rank, names.all.join("\n")]));
             moves.push(Move {
                 no,
                 before: there.map(|(_, rank, keys)| (rank, keys)),
@@ -150,13 +162,13 @@ impl Tx {
         }
         self.exec(
             Sql {
-                sqlite: "INSERT INTO agency_index (agency_id, no, rank, words) \
+                sqlite: "INSERT INTO agency_index (agency_id, no, rank, names) \
                          SELECT unhex(value->>0), value->>1, value->>2, value->>3 FROM json_each($1) WHERE true \
-                         ON CONFLICT (agency_id) DO UPDATE SET rank = excluded.rank, words = excluded.words",
-                postgres: "INSERT INTO agency_index (agency_id, no, rank, words) \
+                         ON CONFLICT (agency_id) DO UPDATE SET rank = excluded.rank, names = excluded.names",
+                postgres: "INSERT INTO agency_index (agency_id, no, rank, names) \
                            SELECT decode(value->>0, 'hex'), (value->>1)::bigint, (value->>2)::bigint, value->>3 \
                            FROM jsonb_array_elements($1::jsonb) \
-                           ON CONFLICT (agency_id) DO UPDATE SET rank = excluded.rank, words = excluded.words",
+                           ON CONFLICT (agency_id) DO UPDATE SET rank = excluded.rank, names = excluded.names",
             },
             values![&serde_json::Value::from(written).to_string()],
         )
@@ -182,10 +194,12 @@ impl Tx {
                     sqlite: "SELECT v.agency_id, v.valid_from, v.code, v.name, v.state FROM json_each($1) j \
                              CROSS JOIN agency_version v ON v.agency_id = unhex(j.value) \
                              WHERE v.superseded_at IS NULL ORDER BY v.agency_id, v.valid_from",
-                    postgres: "SELECT v.agency_id, v.valid_from, v.code, v.name, v.state \
-                               FROM jsonb_array_elements_text($1::jsonb) j(value) \
-                               JOIN agency_version v ON v.agency_id = decode(j.value, 'hex') \
-                               WHERE v.superseded_at IS NULL ORDER BY v.agency_id, v.valid_from",
+                    postgres: concat!(
+                        "SELECT v.agency_id, v.valid_from, v.code, v.name, v.state FROM agency_version v \
+                         WHERE v.superseded_at IS NULL AND v.agency_id = ",
+                        ids_in!("$1"),
+                        " ORDER BY v.agency_id, v.valid_from"
+                    ),
                 },
                 values![ids],
             )
@@ -204,15 +218,15 @@ impl Tx {
         Ok(found)
     }
 
-    async fn edit_lists(&mut self, chunk: i64, lists: &BTreeMap<&str, Edit>) -> Result<()> {
+    async fn edit_lists(&mut self, chunk: i64, lists: &Lists<'_>) -> Result<()> {
         let words = serde_json::Value::from_iter(lists.keys().copied()).to_string();
         let rows = self
             .rows(
                 Sql {
                     sqlite: "SELECT w.word, w.entries FROM json_each($1) j CROSS JOIN agency_word w ON w.word = j.value \
                              WHERE w.chunk = $2",
-                    postgres: "SELECT w.word, w.entries FROM jsonb_array_elements_text($1::jsonb) j(value) \
-                               JOIN agency_word w ON w.word = j.value WHERE w.chunk = $2",
+                    postgres: "SELECT w.word, w.entries FROM agency_word w WHERE w.chunk = $2 \
+                               AND w.word = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))",
                 },
                 values![&words, chunk],
             )
@@ -246,7 +260,7 @@ impl Tx {
                 Sql {
                     sqlite: "DELETE FROM agency_word WHERE chunk = $2 AND word IN (SELECT value FROM json_each($1))",
                     postgres: "DELETE FROM agency_word WHERE chunk = $2 \
-                               AND word IN (SELECT value FROM jsonb_array_elements_text($1::jsonb) j(value))",
+                               AND word = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))",
                 },
                 values![&serde_json::Value::from_iter(gone).to_string(), chunk],
             )
@@ -295,8 +309,8 @@ impl Tx {
             .rows(
                 Sql {
                     sqlite: "SELECT i.agency_id FROM json_each($1) j CROSS JOIN agency_index i ON i.no = j.value",
-                    postgres: "SELECT i.agency_id FROM jsonb_array_elements_text($1::jsonb) j(value) \
-                               JOIN agency_index i ON i.no = j.value::bigint",
+                    postgres: "SELECT i.agency_id FROM agency_index i \
+                               WHERE i.no = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint))",
                 },
                 values![&serde_json::Value::from_iter(numbers.iter().copied()).to_string()],
             )
@@ -325,10 +339,13 @@ mod tests {
         ) {
             let base = 3 * CHUNK;
             let shifted = |map: &BTreeMap<u32, u32>| -> BTreeMap<u32, u32> { map.iter().map(|(no, rank)| (no + base, *rank)).collect() };
-            let bytes = Edit { out: BTreeSet::new(), put: shifted(&first) }.apply(3, &[]).unwrap();
+            let entries = |map: &BTreeMap<u32, u32>| -> Vec<Entry> {
+                shifted(map).into_iter().rev().map(|(no, rank)| Entry { no, rank }).collect()
+            };
+            let bytes = Edit { out: Vec::new(), put: entries(&first) }.apply(3, &[]).unwrap();
             proptest::prop_assert_eq!(bytes.len(), first.len() * 4);
-            let out: BTreeSet<u32> = out.iter().map(|no| no + base).collect();
-            let bytes = Edit { out: out.clone(), put: shifted(&second) }.apply(3, &bytes).unwrap();
+            let out: Vec<u32> = out.iter().map(|no| no + base).collect();
+            let bytes = Edit { out: out.clone(), put: entries(&second) }.apply(3, &bytes).unwrap();
             let mut expected = shifted(&first);
             expected.retain(|no, _| !out.contains(no));
             expected.extend(shifted(&second));

@@ -111,6 +111,15 @@ macro_rules! select_agency {
 }
 use select_agency;
 
+/// PostgreSQL's words for "is one of the ids of a JSON array of hexadecimal texts". An array and not a join: a join it does not
+/// know the size of makes it read the whole table.
+macro_rules! ids_in {
+    ($list:literal) => {
+        concat!("ANY (ARRAY(SELECT decode(jsonb_array_elements_text(", $list, "::jsonb), 'hex')))")
+    };
+}
+use ids_in;
+
 fn code(text: String) -> Result<AgencyCode> {
     text.parse().map_err(|_| Error::Damaged("an agency code"))
 }
@@ -217,9 +226,8 @@ impl Tx {
                         ""
                     ),
                     postgres: select_agency!(
-                        "jsonb_array_elements_text($3::jsonb) j(value) \
-                         JOIN agency_version v ON v.agency_id = decode(j.value, 'hex')",
-                        ""
+                        "agency_version v",
+                        "AND v.agency_id = ANY (ARRAY(SELECT decode(jsonb_array_elements_text($3::jsonb), 'hex')))"
                     ),
                 },
                 values![at, KNOWN_NOW, &hex_list(ids)],

@@ -7,7 +7,7 @@ use mail::{AgencyCode, AgencyId, Timestamp};
 
 use super::index::Entry;
 use super::words::{Asked, Key, asked, folded_words, length_in, level};
-use super::{Agency, KNOWN_NOW, hex_list};
+use super::{Agency, KNOWN_NOW, hex_list, ids_in};
 use crate::Tx;
 use crate::error::Result;
 use crate::sql::{Sql, values};
@@ -166,9 +166,11 @@ impl Tx {
                     sqlite: "SELECT v.agency_id, v.name FROM json_each($1) j CROSS JOIN agency_version v \
                              ON v.agency_id = unhex(j.value) WHERE v.superseded_at IS NULL AND v.recorded_at <= $2 \
                              ORDER BY v.valid_from DESC",
-                    postgres: "SELECT v.agency_id, v.name FROM jsonb_array_elements_text($1::jsonb) j(value) \
-                               JOIN agency_version v ON v.agency_id = decode(j.value, 'hex') \
-                               WHERE v.superseded_at IS NULL AND v.recorded_at <= $2 ORDER BY v.valid_from DESC",
+                    postgres: concat!(
+                        "SELECT v.agency_id, v.name FROM agency_version v WHERE v.agency_id = ",
+                        ids_in!("$1"),
+                        " AND v.superseded_at IS NULL AND v.recorded_at <= $2 ORDER BY v.valid_from DESC"
+                    ),
                 },
                 values![&hex_list(ids), KNOWN_NOW],
             )

@@ -417,7 +417,8 @@ impl Tx {
         rows.iter().map(version).collect()
     }
 
-    /// The last moment an agency was active before one at which it is closed.
+    /// Since when an agency is closed that is closed at a moment: the end of its last active day, or its first day when it never
+    /// was active.
     pub async fn agency_closed_at(
         &mut self,
         agency_id: AgencyId,
@@ -425,8 +426,8 @@ impl Tx {
     ) -> Result<Option<Timestamp>> {
         let row = self
             .row(
-                "SELECT MAX(valid_to) FROM agency_version WHERE agency_id = $1 AND superseded_at IS NULL \
-                 AND state = 'active' AND valid_to <= $2",
+                "SELECT COALESCE(MAX(CASE WHEN state = 'active' AND valid_to <= $2 THEN valid_to END), MIN(valid_from)) \
+                 FROM agency_version WHERE agency_id = $1 AND superseded_at IS NULL AND valid_from <= $2",
                 values![&agency_id, at],
             )
             .await?;

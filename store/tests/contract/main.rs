@@ -11,6 +11,7 @@ mod documents;
 mod emails;
 mod files;
 mod ledger;
+mod nation;
 mod numbers;
 mod outbox;
 mod peers;

@@ -10,6 +10,7 @@ mod mail;
 mod numbers;
 mod proof;
 mod provisioning;
+mod register;
 mod upstream;
 
 /// Tells a story once on each engine.
