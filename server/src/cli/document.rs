@@ -1,4 +1,4 @@
-//! `congvan document evidence`: hands out what a document's acceptance rested on.
+//! `congvan document evidence`: hands out what a document's acceptance rested on; `congvan document reinstate`: reverses a recall.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::Subcommand;
 use mail::DocumentId;
 
-use super::{Outcome, files};
+use super::{Outcome, files, two_persons};
 
 #[derive(Subcommand)]
 pub(super) enum DocumentCommand {
@@ -22,11 +22,22 @@ pub(super) enum DocumentCommand {
         #[arg(long)]
         out: PathBuf,
     },
+    /// Reverse a mistaken recall before its copies are shredded. A clerk and a leader of the sending agency each run this. Exit: 0
+    /// reversed, 1 the other person has not spoken yet, 3 fault.
+    Reinstate {
+        /// The DocId of the recall.
+        order: String,
+        #[command(flatten)]
+        person: two_persons::Person,
+    },
 }
 
 impl DocumentCommand {
     pub(super) fn run(self, config: &Path) -> Outcome {
-        let Self::Evidence { doc_id, file, out } = self;
+        let (doc_id, file, out) = match self {
+            Self::Evidence { doc_id, file, out } => (doc_id, file, out),
+            Self::Reinstate { order, person } => return two_persons::reinstate(config, &order, person),
+        };
         let id: DocumentId = doc_id.parse().map_err(|_| {
             anyhow::anyhow!("{doc_id:?} is no DocId: 32 hexadecimal digits (mã gửi không hợp lệ)")
         })?;

@@ -162,17 +162,17 @@ pub(super) struct Import {
 }
 
 /// A fault in the directory's words, both languages.
-fn said<E: Said>(fault: E) -> anyhow::Error {
+pub(super) fn said<E: Said>(fault: E) -> anyhow::Error {
     let said = fault.said();
     anyhow::anyhow!("[{}] {} / {}", said.code, said.vi, said.en)
 }
 
-fn tell(vi: &str, en: &str) {
+pub(super) fn tell(vi: &str, en: &str) {
     println!("{vi}\n{en}");
 }
 
 /// What standard input holds, when something was put there; a terminal is not asked.
-fn from_standard_input() -> anyhow::Result<Option<Secret<String>>> {
+pub(super) fn from_standard_input() -> anyhow::Result<Option<Secret<String>>> {
     let input = std::io::stdin();
     if input.is_terminal() {
         return Ok(None);
