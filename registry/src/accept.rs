@@ -11,6 +11,7 @@
 //! Whatever refuses, nobody has received anything; the refusal itself is kept without content (RULES R12).
 
 mod acts;
+mod describe;
 mod fault;
 mod keep;
 pub(crate) mod leaves;

@@ -1,7 +1,7 @@
 //! What is done to documents after their exchange: cancelled copies are shredded when their time has come (RULES R43), a
 //! mistaken recall is reversed by two persons.
 
-use mail::Timestamp;
+use mail::{AgencyId, DocumentId, Timestamp};
 use serde_json::json;
 use store::{Audit, Delivery, Tx};
 
@@ -9,6 +9,8 @@ use crate::Error;
 use crate::accept::Desk;
 use crate::accept::leaves::{Leaves, Said, word};
 use crate::events::{Happened, tell};
+use crate::status::{Progress, State};
+use crate::tombstone::Tombstone;
 
 /// Keys forgotten in one transaction.
 const SHREDDED_AT_ONCE: i64 = 100;
@@ -62,6 +64,39 @@ impl Desk {
             })
             .await?;
         Ok(shredded)
+    }
+
+    /// A document's package as one of its receivers reads it, wherever it asks: also where several agencies share one copy, one
+    /// that has cancelled the document reads it no more (RULES R39).
+    ///
+    /// # Errors
+    /// [`Error::Withdrawn`] with what remains; [`Error::NoSuchDocument`] for what that agency has not received; or the store's
+    /// trouble.
+    pub async fn package_for(
+        &self,
+        receiver_id: AgencyId,
+        document_id: DocumentId,
+    ) -> Result<Vec<u8>, Error> {
+        let found = self
+            .store
+            .read((receiver_id, document_id), |tx, (receiver_id, document_id)| {
+                Box::pin(async move {
+                    let at = tx.receiver(*receiver_id, *document_id).await?.ok_or(Error::NoSuchDocument)?;
+                    let deliveries = tx.deliveries_of(at.sender_id, at.document_id).await?;
+                    let own = deliveries.into_iter().find(|d| d.delivery_id == at.delivery_id);
+                    let delivery = own.ok_or(Error::NoSuchDocument)?;
+                    let is_gone = Progress::of(&at).state == State::Cancelled;
+                    if is_gone || delivery.withdrawn_at.is_some() {
+                        let document = tx.document(at.sender_id, at.document_id).await?;
+                        let document = document.ok_or(Error::NoSuchDocument)?;
+                        let stone = Tombstone::read_at(tx, &document, &delivery, Some(&at)).await?;
+                        return Err(stone.map_or(Error::NoSuchDocument, |s| Error::Withdrawn(Box::new(s))));
+                    }
+                    Ok::<_, Error>(delivery)
+                })
+            })
+            .await?;
+        self.store.read_delivery(&found).await?.ok_or(Error::NoSuchDocument)
     }
 
     /// How many copies [`Desk::shred_due`] takes at once.

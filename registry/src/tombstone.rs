@@ -80,7 +80,12 @@ impl Tombstone {
             from: document.from_code.to_string(),
             to: delivery.to_codes.iter().map(ToString::to_string).collect(),
             received_at: moment(delivery.created_at),
-            cancelled_at: delivery.withdrawn_at.map(moment).unwrap_or_default(),
+            // A copy that others share is still there; this receiver has cancelled it when it said so.
+            cancelled_at: delivery
+                .withdrawn_at
+                .or(receiver.map(|at| at.changed_at))
+                .map(moment)
+                .unwrap_or_default(),
             shred_at: delivery.shred_at.map(moment).unwrap_or_default(),
             is_shredded: delivery.is_shredded,
             reason,

@@ -285,6 +285,12 @@ impl Config {
                 anyhow::bail!("{key} = {value:?}: must be one of {allowed:?} (giá trị không hợp lệ)");
             }
         }
+        let codes = &self.exchange.automatic_arrival;
+        if let Some(wrong) = codes.iter().find(|c| *c != "*" && c.parse::<mail::AgencyCode>().is_err()) {
+            anyhow::bail!(
+                "exchange.automatic_arrival: {wrong:?} is no agency code (mã cơ quan không hợp lệ)"
+            );
+        }
         if self.house.hostname.parse::<mail::Domain>().is_err() {
             anyhow::bail!("house.hostname is not a host name (tên máy không hợp lệ)");
         }

@@ -35,7 +35,10 @@ ALTER TABLE delivery ADD COLUMN shred_at BIGINT;
 UPDATE delivery SET lane = 1 WHERE kind = 'edoc' AND EXISTS (SELECT 1 FROM document d
     WHERE d.agency_id = delivery.sender_id AND d.document_id = delivery.document_id AND d.priority >= 1);
 UPDATE delivery SET done_at = updated_at WHERE state = 'done';
--- The order in which a system is offered what waits for it, without sorting all of it.
+-- The order in which a system is offered what waits for it, without sorting all of it: the older index is gone, or PostgreSQL
+-- would take that one and sort. A delivery is found by its id without reading all of its system's.
+DROP INDEX delivery_by_system;
+CREATE INDEX delivery_by_id ON delivery (system_folded, delivery_id);
 CREATE INDEX delivery_waiting ON delivery (system_folded, lane DESC, created_at, delivery_id)
     WHERE state IN ('initial', 'processing', 'fail');
 CREATE INDEX delivery_to_shred ON delivery (shred_at) WHERE shred_at IS NOT NULL;

@@ -280,7 +280,8 @@ impl Tx {
         now: Timestamp,
     ) -> Result<()> {
         self.exec(
-            "UPDATE delivery SET withdrawn_at = $3, shred_at = $4, updated_at = $3 \
+            "UPDATE delivery SET withdrawn_at = $3, updated_at = $3, \
+             shred_at = CASE WHEN grant_key IS NULL THEN NULL ELSE CAST($4 AS BIGINT) END \
              WHERE agency_id = $1 AND delivery_id = $2 AND withdrawn_at IS NULL",
             values![&found.agency_id, &found.delivery_id, now, shred_at],
         )
@@ -321,21 +322,6 @@ impl Tx {
         )
         .await
         .map(drop)
-    }
-
-    /// A delivery of an agency, whatever its system.
-    pub async fn agency_delivery(
-        &mut self,
-        agency_id: AgencyId,
-        delivery_id: DeliveryId,
-    ) -> Result<Option<Delivery>> {
-        let row = self
-            .row(
-                select_delivery!("WHERE agency_id = $1 AND delivery_id = $2"),
-                values![&agency_id, &delivery_id],
-            )
-            .await?;
-        row.as_ref().map(delivery).transpose()
     }
 
     /// Forgets a receiver's key to a package: its content is unreadable to that receiver from now on (RULES R39).

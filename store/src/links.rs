@@ -200,3 +200,24 @@ impl Tx {
         rows.iter().map(link).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    /// Nothing edits an issued document: of its row only the state is ever rewritten.
+    #[test]
+    fn r46_nothing_of_an_issued_document_is_rewritten_but_its_state() {
+        let sources = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).unwrap();
+        let mut seen = 0;
+        for source in sources.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()) {
+            let text = std::fs::read_to_string(&source).unwrap();
+            let rewrites = text.split(concat!("UPDATE ", "document SET ")).skip(1);
+            for rewrite in rewrites {
+                seen += 1;
+                assert!(rewrite.starts_with("state = $3 WHERE "), "{}: {rewrite:.60}", source.display());
+            }
+            let deletes = concat!("DELETE FROM ", "document ");
+            assert!(!text.contains(deletes), "{}", source.display());
+        }
+        assert_eq!(seen, 1);
+    }
+}

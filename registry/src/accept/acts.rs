@@ -6,11 +6,11 @@
 //! nothing and is marked.
 
 use serde_json::json;
-use store::{Audit, Document, DocumentState, LinkKind, NewLink, NewProgress, Receiver, Tx};
+use store::{Audit, Document, DocumentKind, DocumentState, LinkKind, NewLink, NewProgress, Receiver, Tx};
 
 use super::keep::Intake;
 use super::leaves::{Said, word};
-use crate::document_id::{date_key, notation_key};
+use crate::document_id::{DocumentIdentifier, date_key, notation_key};
 use crate::events::{Happened, tell};
 use crate::package::{self, BusinessType, Oddity, Package, Priority};
 use crate::status::{Ask, Fit, Progress};
@@ -44,7 +44,7 @@ pub(super) async fn plan(tx: &mut Tx, intake: &Intake) -> Result<Plan, store::Er
         return Ok(plan);
     }
     for target in document.target_ids() {
-        let mut found = by_identifier(tx, intake, target.key()).await?;
+        let mut found = by_identifier(tx, intake, target).await?;
         // RULES R42. A replacement's header is its own, not the original's (RULES E9).
         if found.is_empty() && kind != BusinessType::Replacement {
             found = by_number(tx, intake, document).await?;
@@ -100,8 +100,19 @@ impl Plan {
 }
 
 /// The sender's documents under an identifier, with what updated them since; recalls are none.
-async fn by_identifier(tx: &mut Tx, intake: &Intake, key: &str) -> Result<Vec<Document>, store::Error> {
-    let mut found = tx.documents_by_identifier(intake.document.agency_id, key).await?;
+async fn by_identifier(
+    tx: &mut Tx,
+    intake: &Intake,
+    target: &DocumentIdentifier,
+) -> Result<Vec<Document>, store::Error> {
+    let sender = intake.document.agency_id;
+    let mut found = tx.documents_by_identifier(sender, target.key()).await?;
+    // Some name it by what `sendEdoc` answered.
+    if found.is_empty()
+        && let Ok(id) = target.as_str().parse()
+    {
+        found.extend(tx.document(sender, id).await?.filter(|known| known.kind == DocumentKind::Edoc));
+    }
     found.retain(|known| known.business_type != RECALL);
     Ok(found)
 }
@@ -139,7 +150,7 @@ pub(super) async fn perform(tx: &mut Tx, intake: &Intake, plan: &Plan) -> Result
 /// Freezes the original at the sender (RULES R38) and orders each receiver the recall is addressed to, to cancel it.
 async fn recall(tx: &mut Tx, intake: &Intake, original: &Document) -> Result<LinkKind, store::Error> {
     tx.set_document_state(original.agency_id, original.document_id, DocumentState::Frozen).await?;
-    // One found by its number is found by its own identifier from now on.
+    // One found in another way is found by its own identifier from now on.
     tx.add_target(original.agency_id, &original.identifier, intake.document.document_id).await?;
     for at in addressed(tx, intake, original).await? {
         ask(tx, intake, &at, Ask::Recall).await?;

@@ -10,16 +10,13 @@ use super::leaves::Leaves;
 use super::named::Asked;
 use super::worth::Worth;
 use super::{
-    Accepted, Arrived, Desk, Examined, Pending, SignatureFault, acts, notice, package_signature, progress,
-    repeated, route,
+    Accepted, Arrived, Desk, Examined, Pending, SignatureFault, acts, describe, notice, package_signature,
+    progress, repeated, route,
 };
 use crate::Error;
-use crate::document_id::notation_key;
-use crate::package::{BusinessType, Document, Oddity, Package, Priority, Status, Warning};
-use crate::reasons::PAPER_UNSTATED;
+use crate::package::{BusinessType, Oddity, Package, Priority, Status, Warning};
 use crate::receipt::{Act, Promised, moment, promise};
 use crate::upstream;
-use crate::vxp::call::DeclaredPaper;
 use crate::vxp::hash::full_hex;
 
 /// A notice ready to be enqueued: the sealed message, and a row for each clerk.
@@ -135,7 +132,7 @@ impl Desk {
         if !same {
             return Err(Error::Signature(SignatureFault::NoDocument));
         }
-        if is_copy(&pending.arrived, document) {
+        if describe::is_copy(&pending.arrived, document) {
             return Worth::weigh_copy(judged, &pending.signers).map_err(Error::Signature);
         }
         let name = &document.signer_info.full_name;
@@ -192,10 +189,10 @@ impl Desk {
         };
         match &arrived.package {
             Package::Document(read) => {
-                describe_document(&mut document, &arrived, read, &worth.warnings);
+                describe::document(&mut document, &arrived, read, &worth.warnings);
                 package_signature::describe(&mut document, read.package_signed, package, &signers);
             }
-            Package::Status(status) => describe_status(&mut document, status),
+            Package::Status(status) => describe::status(&mut document, status),
         }
         let deliveries = self.deliveries(&routed, now);
         let (files, targets) = (Vec::new(), Vec::new());
@@ -340,79 +337,6 @@ fn act(
     }
 }
 
-/// What lists and matching need of a document, and the header for those who show it (RULES R31).
-fn describe_document(new: &mut NewDocument, arrived: &Arrived, document: &Document, warnings: &[&str]) {
-    let (paper, paper_reason) = paper(arrived, document);
-    new.identifier = document.document_id.key().to_owned();
-    new.notation = notation_key(&document.code.full());
-    new.promulgated_on.clone_from(&document.promulgation_info.date);
-    new.subject.clone_from(&document.subject);
-    new.business_type = i64::from(document.business_type().number());
-    new.priority = i64::from(document.other_info.priority.number());
-    let party = |party: &crate::package::Party| serde_json::json!({ "code": party.organ_id, "name": party.organ_name });
-    let files = document.attachments.iter().map(|file| {
-        serde_json::json!({
-            "name": file.display_name(),
-            "size": file.content.len(),
-            "sha256": full_hex(&file.sha256),
-        })
-    });
-    new.facts = serde_json::json!({
-        "documentId": document.document_id.as_str(),
-        "code": document.code.full(),
-        "promulgationDate": document.promulgation_info.date,
-        "promulgationPlace": document.promulgation_info.place,
-        "type": document.document_type.name,
-        "subject": document.subject,
-        "files": files.collect::<Vec<_>>(),
-        "signer": {
-            "competence": document.signer_info.competence,
-            "position": document.signer_info.position,
-            "name": document.signer_info.full_name,
-        },
-        "priority": document.other_info.priority.number(),
-        "from": party(&document.from),
-        "to": document.to.iter().map(party).collect::<Vec<_>>(),
-        "dueDate": document.due_date,
-        "origin": if is_copy(arrived, document) { "digitised" } else { "native" },
-        "paper": paper,
-        "paperReason": paper_reason,
-        "answers": document.response_for.iter().map(|answer| answer.code.as_str()).collect::<Vec<_>>(),
-        "targets": document.target_ids().iter().map(|id| id.as_str()).collect::<Vec<_>>(),
-        "warnings": document.warnings.iter().map(|w| w.oddity.code()).chain(warnings.iter().copied()).collect::<Vec<_>>(),
-    })
-    .to_string();
-}
-
-/// An electronic copy of a paper document (RULES R6): declared as one, or of a type that is one by its name (NĐ 30/2020
-/// Đ25, RULES R92).
-fn is_copy(arrived: &Arrived, document: &Document) -> bool {
-    const NAMES: [&str; 6] = ["bản sao y", "sao y", "bản sao lục", "sao lục", "bản trích sao", "trích sao"];
-    let name = document.document_type.name.trim().to_lowercase();
-    arrived.parameters.declared.is_digitised || NAMES.contains(&name.as_str())
-}
-
-/// What is said of paper (RULES R15), for the header that is kept.
-fn paper(arrived: &Arrived, document: &Document) -> (bool, String) {
-    let follows = acts::paper_follows(document);
-    let reason = match &arrived.parameters.declared.paper {
-        DeclaredPaper::Asked(Some(reason)) if follows => reason.to_string(),
-        _ if follows => PAPER_UNSTATED.to_owned(),
-        _ => String::new(),
-    };
-    (follows, reason)
-}
-
-fn describe_status(new: &mut NewDocument, status: &Status) {
-    new.kind = DocumentKind::Status;
-    let about = &status.response_for;
-    new.identifier = about.document_id.as_ref().map_or_else(String::new, |id| id.key().to_owned());
-    new.notation = notation_key(&about.code);
-    new.promulgated_on.clone_from(&about.promulgation_date);
-    // VXP 3.9: lists show a status by its code.
-    new.subject = status.code.as_str().to_owned();
-}
-
 /// Keeps a package and does what it says.
 async fn write(tx: &mut Tx, intake: &Intake) -> Result<Written, Stop> {
     let Intake { arrived, document, now, .. } = intake;
@@ -486,13 +410,15 @@ async fn write_status(
     let Intake { document, now, .. } = intake;
     let (reporter, package_id) = (document.agency_id, document.document_id);
     let addressee = routed.receivers.first().map(|to| to.agency.agency_id);
+    let linked = route::linked(tx, status, routed).await?;
     if let Some(key) = addressee.and_then(|addressee| route::once_key(status, addressee))
         && let Some(before) = tx.status_said_before(reporter, &key, package_id).await?
         && let Some(before) = tx.document(reporter, before).await?
+        // An answer to a question that is open is no repeat of one that was answered before.
+        && !progress::answers_question(tx, status, &linked, reporter).await?
     {
         return Ok(Some(before));
     }
-    let linked = route::linked(tx, status, routed).await?;
     let about = linked.documents.first();
     let facts = serde_json::json!({
         "code": status.response_for.code,

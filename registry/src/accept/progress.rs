@@ -20,6 +20,7 @@ use crate::{deadlines, package};
 pub(super) async fn begin(tx: &mut Tx, intake: &Intake) -> Result<(), store::Error> {
     let Intake { document, routed, deliveries, now, .. } = intake;
     let (sender, id) = (document.agency_id, document.document_id);
+    let may_repeat = may_repeat(tx, intake).await?;
     let mut receivers = Vec::with_capacity(routed.receivers.len());
     for receiver in &routed.receivers {
         let delivery = deliveries.iter().find(|delivery| delivery.system_folded == receiver.system_folded);
@@ -29,7 +30,7 @@ pub(super) async fn begin(tx: &mut Tx, intake: &Intake) -> Result<(), store::Err
             receiver_id,
             code: receiver.agency.code.clone(),
             delivery_id: delivery.delivery_id,
-            duplicate_of: duplicate(tx, intake, receiver_id).await?,
+            duplicate_of: if may_repeat { duplicate(tx, intake, receiver_id).await? } else { None },
         });
     }
     tx.add_receivers(sender, id, &receivers, *now).await?;
@@ -52,6 +53,20 @@ pub(super) async fn begin(tx: &mut Tx, intake: &Intake) -> Result<(), store::Err
     deadlines::accepted(tx, &intake.arrived.package, document, &receivers, *now).await
 }
 
+/// Whether the sender has sent another document under this identifier or number at all: hardly ever, and then none of a
+/// thousand receivers has to be asked.
+async fn may_repeat(tx: &mut Tx, intake: &Intake) -> Result<bool, store::Error> {
+    let new = &intake.document;
+    if !matches!(new.business_type, 0 | 3) {
+        return Ok(false);
+    }
+    let mut earlier = tx.documents_by_identifier(new.agency_id, &new.identifier).await?;
+    if !new.notation.is_empty() {
+        earlier.extend(tx.documents_by_notation(new.agency_id, &new.notation).await?);
+    }
+    Ok(earlier.iter().any(|earlier| earlier.document_id != new.document_id))
+}
+
 /// RULES R32: a new document whose identifier, or number and notation of that agency, the receiver holds already. Numbers
 /// begin anew every year (RULES R75), so dates of different years, where both can be read, are no repeat.
 async fn duplicate(
@@ -60,9 +75,6 @@ async fn duplicate(
     receiver_id: AgencyId,
 ) -> Result<Option<DocumentId>, store::Error> {
     let new = &intake.document;
-    if !matches!(new.business_type, 0 | 3) {
-        return Ok(None);
-    }
     let held = tx.documents_held_by(receiver_id, new.agency_id, &new.identifier, &new.notation).await?;
     let year = |date: &str| date_key(date).get(..4).map(str::to_owned);
     let repeated = held.iter().find(|earlier| {
@@ -135,17 +147,40 @@ async fn meant<'l>(
     match status.code {
         StatusCode::TakeBack => Ok(linked.documents.iter().collect()),
         StatusCode::Agreed | StatusCode::Declined => {
-            let mut asked = Vec::new();
-            for about in &linked.documents {
-                let at = tx.receiver(receiver_id, about.document_id).await?;
-                if at.is_some_and(|at| !at.ask.is_empty()) {
-                    asked.push(about);
-                }
-            }
+            let asked = open_questions(tx, linked, receiver_id).await?;
             Ok(if asked.is_empty() { newest() } else { asked })
         }
         _ => Ok(newest()),
     }
+}
+
+/// Whether a status answers a question that is open at its reporter.
+pub(super) async fn answers_question(
+    tx: &mut Tx,
+    status: &package::Status,
+    linked: &Linked,
+    reporter: AgencyId,
+) -> Result<bool, store::Error> {
+    if !matches!(status.code, StatusCode::Agreed | StatusCode::Declined) {
+        return Ok(false);
+    }
+    Ok(!open_questions(tx, linked, reporter).await?.is_empty())
+}
+
+/// The documents about which a receiver is asked something.
+async fn open_questions<'l>(
+    tx: &mut Tx,
+    linked: &'l Linked,
+    receiver_id: AgencyId,
+) -> Result<Vec<&'l Document>, store::Error> {
+    let mut asked = Vec::new();
+    for about in &linked.documents {
+        let at = tx.receiver(receiver_id, about.document_id).await?;
+        if at.is_some_and(|at| !at.ask.is_empty()) {
+            asked.push(about);
+        }
+    }
+    Ok(asked)
 }
 
 /// A line in one document's history, and what follows from it at one receiver: where it stands there now.

@@ -197,8 +197,14 @@ stories! {
         house.send("hub.01", "H37.01", &recall("05", &["H37.02", "H37.03"])).await.unwrap();
         answers(&house, 2, "15").await;
         assert!(fetched(&house, "hub.02", &doc_id).await.iter().all(Result::is_ok), "agency 3 has it still");
+        let reads = |agency| house.desk.package_for(agency_id(agency), sent.document_id);
+        let Err(Error::Withdrawn(stone)) = reads(2).await else { panic!("agency 2 has cancelled it") };
+        assert_eq!(stone.reason, "Sai thể thức");
+        assert_eq!(reads(3).await.unwrap(), good("05", &["H37.02", "H37.03"]));
+        assert_eq!(reads(4).await, Err(Error::NoSuchDocument));
         answers(&house, 3, "15").await;
         assert!(fetched(&house, "hub.02", &doc_id).await.iter().all(Result::is_err));
+        assert!(matches!(reads(3).await, Err(Error::Withdrawn(_))));
         assert!(receivers(&house, &sent).await.iter().all(|at| at.state == "cancelled"));
     }
 
@@ -279,6 +285,14 @@ stories! {
         let digest: [u8; 32] = ring::digest::digest(&ring::digest::SHA256, &World::get().complete()).as_ref().try_into().unwrap();
         let known = house.desk.store.read(digest, |tx, digest| Box::pin(async move { known::look_up(tx, digest).await })).await.unwrap();
         assert_eq!(known, Known::Recalled { at: NOW }, "the file is known as recalled too");
+    }
+
+    async fn r42_by_the_id_that_sending_answered_with(house: House) {
+        let sent = house.send("hub.01", "H37.01", &good("05", &["H37.02"])).await.unwrap();
+        let mut order = act(BusinessType::Recall, "31", &["H37.02"], &[]);
+        order.business.document_id = Some(registry::document_id::DocumentIdentifier::new(&sent.document_id.to_string()).unwrap());
+        house.send("hub.01", "H37.01", &write_document(&order).unwrap()).await.unwrap();
+        assert_eq!(kept(&house, &sent).await.state, DocumentState::Frozen);
     }
 
     async fn r42_a_document_already_registered_is_cancelled_all_the_same(house: House) {
@@ -394,7 +408,9 @@ stories! {
         assert!(acts.contains(&"secrecy.released") && acts.contains(&"secrecy.passed"), "{acts:?}");
         let subject: [u8; 16] = sha256[..16].try_into().unwrap();
         let leaves = house.desk.store.read(subject, |tx, subject| Box::pin(async move { tx.leaves_of(agency_id(1), subject).await })).await.unwrap();
-        assert!(leaves.iter().any(|leaf| String::from_utf8_lossy(&leaf.record).contains("secrecy-released")));
+        for act in ["package-refused", "secrecy-released"] {
+            assert!(leaves.iter().any(|leaf| String::from_utf8_lossy(&leaf.record).contains(act)), "{act}");
+        }
         assert!(leaves.iter().all(|leaf| !String::from_utf8_lossy(&leaf.record).contains("khẩu")), "RULES R12");
         // That exact file and no other.
         false_alarm.subject = "[MẬT] khẩu khác".to_owned();

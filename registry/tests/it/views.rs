@@ -102,11 +102,12 @@ stories! {
         let order = house.send("hub.01", "H37.01", &write_document(&recall).unwrap()).await.unwrap();
         let open = receiver_s(&house, 2, &sent).await;
         assert_eq!(open.receivers[0].ask.as_ref().unwrap().code, "recall", "shown as open until it is answered");
-        assert!(open.tombstone.is_none() && !open.files.is_empty());
+        assert!(open.tombstone.is_none() && !open.files.is_empty() && open.is_routable);
         house.send("hub.02", "H37.02", &status("H37.02", "H37.01", "05", "15")).await.unwrap();
         let view = receiver_s(&house, 2, &sent).await;
         let stone = view.tombstone.clone().unwrap();
         assert_eq!((stone.order_id.clone(), stone.reason.as_str()), (order.document_id.to_string(), "Sai thể thức"));
+        assert!(!view.is_routable);
         let told = serde_json::to_string(&view).unwrap();
         for gone in ["phối hợp", "van-ban.pdf", "Văn A", "Giám đốc", "12/UBND"] {
             assert!(!told.contains(gone), "{gone} in {told}");

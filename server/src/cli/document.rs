@@ -1,4 +1,5 @@
-//! `congvan document evidence|overdue`: hands out what a document's acceptance rested on; lists what is late.
+//! `congvan document evidence|overdue|reinstate`: hands out what a document's acceptance rested on; lists what is late; reverses a
+//! recall.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -7,7 +8,7 @@ use anyhow::Context;
 use clap::Subcommand;
 use mail::DocumentId;
 
-use super::{Outcome, files, overdue};
+use super::{Outcome, files, overdue, two_persons};
 
 #[derive(Subcommand)]
 pub(super) enum DocumentCommand {
@@ -24,6 +25,14 @@ pub(super) enum DocumentCommand {
     },
     /// List what is late or went wrong: not sent, failed, returned, slow to be taken in (RULES R27).
     Overdue(overdue::OverdueArguments),
+    /// Reverse a mistaken recall before its copies are shredded. A clerk and a leader of the sending agency each run this. Exit: 0
+    /// reversed, 1 the other person has not spoken yet, 3 fault.
+    Reinstate {
+        /// The DocId of the recall.
+        order: String,
+        #[command(flatten)]
+        person: two_persons::Person,
+    },
 }
 
 impl DocumentCommand {
@@ -33,6 +42,7 @@ impl DocumentCommand {
             Self::Overdue(overdue) => {
                 return super::on_data(config, |house| async move { overdue.run(&house).await });
             }
+            Self::Reinstate { order, person } => return two_persons::reinstate(config, &order, person),
         };
         let id: DocumentId = doc_id.parse().map_err(|_| {
             anyhow::anyhow!("{doc_id:?} is no DocId: 32 hexadecimal digits (mã gửi không hợp lệ)")

@@ -26,6 +26,7 @@ mod sign;
 mod sign_file;
 mod timestamp;
 mod trust;
+mod two_persons;
 mod verify;
 
 use std::io::IsTerminal;
@@ -90,6 +91,9 @@ enum Command {
     /// Documents of the exchange.
     #[command(subcommand)]
     Document(document::DocumentCommand),
+    /// Packages refused as state secrets.
+    #[command(subcommand)]
+    Secrecy(two_persons::SecrecyCommand),
     /// The ledger of accepted acts.
     #[command(subcommand)]
     Ledger(ledger::LedgerCommand),
@@ -144,6 +148,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Number(command) => command.run(&arguments.config),
         Command::Register(command) => command.run(&arguments.config),
         Command::Document(command) => command.run(&arguments.config),
+        Command::Secrecy(command) => command.run(&arguments.config),
         Command::Ledger(command) => command.run(&arguments.config),
         Command::Verify(command) => command.run(&arguments.config),
         Command::Sign(command) => command.run(&arguments.config),

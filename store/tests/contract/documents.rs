@@ -212,6 +212,9 @@ stories! {
         { let copy = copy.clone(); write!(house, copy, |tx| tx.hold_delivery(copy, false).await?).unwrap() };
         assert!({ let copy = copy.clone(); write!(house, copy, |tx| tx.shred_delivery(copy, NOW).await?).unwrap() });
         assert!(!{ let copy = copy.clone(); write!(house, copy, |tx| tx.restore_delivery(copy, NOW).await?).unwrap() });
+        // What is shredded is never due again, however often it is withdrawn.
+        { let copy = copy.clone(); write!(house, copy, |tx| tx.withdraw_delivery(copy, NOW, NOW).await?).unwrap() };
+        assert!(read!(house, |tx| tx.deliveries_to_shred(due, 10).await?).is_empty());
         assert!(house.store.read_delivery(&copy).await.unwrap().is_none());
     }
 }

@@ -6,6 +6,7 @@ mod crash;
 mod documents;
 mod hostile;
 mod keys;
+mod lifecycle;
 mod mail;
 mod numbers;
 mod proof;
