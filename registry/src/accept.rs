@@ -138,6 +138,18 @@ pub struct Parties {
     to: Vec<AgencyCode>,
 }
 
+impl Parties {
+    /// The sender, where it could be read.
+    pub fn from(&self) -> Option<&AgencyCode> {
+        self.from.as_ref()
+    }
+
+    /// The receivers, as far as they could be read.
+    pub fn to(&self) -> &[AgencyCode] {
+        &self.to
+    }
+}
+
 /// A package that was looked at.
 #[derive(Debug)]
 pub struct Opened {

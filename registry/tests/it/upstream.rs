@@ -8,7 +8,7 @@ use registry::accept::{self, Accepted};
 use registry::package::{NewDocument, Package, trace, write_document};
 use registry::transport::{Announced, Failure, Outlook, Waiting};
 use registry::upstream::schedule::Calendar;
-use registry::upstream::{Forwarding, Incoming, Learned, Outgoing, Resent, Settled, Speaker};
+use registry::upstream::{Forwarding, Incoming, Learned, Named, Outgoing, Resent, Settled, Speaker};
 use registry::vxp::call::{Kind, SendParameters};
 use store::{
     AgencyNames, Delivery, DeliveryState, Event, NewAgency, NewPeer, OutboxKind, Peer, PeerMessage,
@@ -463,8 +463,9 @@ stories! {
         let house = house.with_peers().await;
         let waiting = Waiting { id: "d-1".to_owned(), from: "H41.01".to_owned(), to: vec!["H41.02".to_owned(), "H37.02".to_owned()] };
         let broken = b"1212<?xml version='1.0'?><edXML><DocumentId>H41.01,2026/11/22,05/SNV-VP</DocumentId></edXML>";
-        let refused = accept::open(broken, &house.desk.limits).package.unwrap_err();
-        let report = house.desk.refusal_of("bac", broken, None, &waiting, &refused.vi(), NOW).await.unwrap().unwrap();
+        let accept::Opened { package, parties } = accept::open(broken, &house.desk.limits);
+        let refused = package.unwrap_err();
+        let report = house.desk.refusal_of("bac", &Named::guess(broken, &parties, &waiting), &refused.vi(), NOW).await.unwrap().unwrap();
         assert_eq!((report.from.as_str(), report.system.system_id.as_str()), ("H37.02", "house:congvan"));
         let parameters = SendParameters { from: report.from.to_string(), to: Vec::new(), hash_file: None, hint: None };
         house.take_in(report.system, parameters, &report.bytes, &World::get().evidence(&[])).await.unwrap();
@@ -492,7 +493,7 @@ stories! {
             (&broken[..], Waiting { from: String::new(), ..waiting.clone() }, "bac"),
         ];
         for (bytes, waiting, peer) in rows {
-            assert!(house.desk.refusal_of(peer, bytes, None, &waiting, "x", NOW).await.unwrap().is_none(), "{waiting:?}");
+            assert!(house.desk.refusal_of(peer, &Named::guess(bytes, &parties, &waiting), "x", NOW).await.unwrap().is_none(), "{waiting:?}");
         }
     }
 

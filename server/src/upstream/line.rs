@@ -34,6 +34,7 @@ pub(super) struct Line {
     pub(super) poll_soon: Notify,
     transport: Box<dyn Transport>,
     wire: Wire,
+    /// Who we are among the nodes: the same for every line this one ever opens.
     node: String,
 }
 
@@ -42,6 +43,7 @@ impl Line {
         house: Arc<House>,
         intake: Arc<Intake>,
         peer: Peer,
+        node: String,
         stop: CancellationToken,
     ) -> anyhow::Result<Arc<Self>> {
         let patience = Duration::from_secs(house.config.upstream.patience_seconds.max(1));
@@ -49,7 +51,6 @@ impl Line {
         let Some(transport) = super::transport(&peer, &intake.desk().limits) else {
             anyhow::bail!("{}: no such door (chưa hỗ trợ)", peer.door)
         };
-        let node = house.draw_token(12);
         Ok(Arc::new(Self { house, intake, peer, stop, poll_soon: Notify::new(), transport, wire, node }))
     }
 
@@ -68,8 +69,11 @@ impl Line {
         Ok((done, answered.clock_millis))
     }
 
-    /// Whether this node works the line now (PostgreSQL: one of several).
+    /// Whether this node works the line now, of several on PostgreSQL. On SQLite there is one, and nobody to wait for.
     pub(super) async fn is_ours(&self) -> bool {
+        if self.house.store.engine() == "sqlite" {
+            return true;
+        }
         let input = (format!("peer:{}", self.peer.name), self.node.clone(), self.house.now());
         let taken = self.house.store.write("take a line", input, |tx, (name, node, now)| {
             Box::pin(async move { tx.take_lease(name, node, *now, LEASE).await })
