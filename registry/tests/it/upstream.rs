@@ -161,10 +161,13 @@ stories! {
         assert_eq!(first.parcel.bytes[..], expected[..]);
         // The worker dies before it can say what became of it: another has the same bytes, and the first one's word is late.
         assert!(house.next("bac", after(0)).await.is_none(), "it is being carried");
+        assert!(house.desk.hold_on(&first, after(20)).await.unwrap());
+        assert!(house.next("bac", after(49)).await.is_none(), "it still is");
         let second = house.next("bac", after(3600)).await.unwrap();
         assert_eq!(second.parcel.bytes, first.parcel.bytes);
         assert_eq!(house.desk.package_sent(&second, "p-7", after(3601)).await.unwrap(), Settled::Sent);
         assert_eq!(house.desk.package_failed(&first, &failure(Outlook::Never), after(3602)).await.unwrap(), Settled::LeaseLost);
+        assert!(!house.desk.hold_on(&first, after(3602)).await.unwrap());
         let delivery = house.to_peer(&accepted, agency_id(1)).await;
         assert_eq!(delivery.state, DeliveryState::Done);
         let message = house.message(&delivery).await;
@@ -495,6 +498,34 @@ stories! {
         for (bytes, waiting, peer) in rows {
             assert!(house.desk.refusal_of(peer, &Named::guess(bytes, &parties, &waiting), "x", NOW).await.unwrap().is_none(), "{waiting:?}");
         }
+    }
+
+    async fn r69_content_goes_after_its_time_and_the_log_stays(house: House) {
+        let house = house.with_peers().await;
+        // One that only passes through, and one of ours, who has people here.
+        let transit = trace::read(&bytes(&from_afar("H51.01", "05", &["H41.01"]))).unwrap().append(&bytes(&from_afar("H51.01", "05", &["H41.01"])), "truc.h51", NOW);
+        let passing = house.bring("nam", &transit).await.unwrap().unwrap();
+        let own = house.send("hub.01", "H37.01", &good("06", &["H41.01"])).await.unwrap();
+        for id in ["p-1", "p-2"] {
+            let outgoing = house.next("bac", after(0)).await.unwrap();
+            house.desk.package_sent(&outgoing, id, after(0)).await.unwrap();
+        }
+        let drop = async |before: Timestamp| {
+            let gone = house.desk.store.write("let go", before, |tx, before| {
+                Box::pin(async move { tx.drop_peer_content(*before, after(9), 100).await })
+            });
+            gone.await.unwrap()
+        };
+        assert_eq!((drop(after(0)).await, drop(after(1)).await, drop(after(1)).await), (0, 2, 0));
+        for (sender, accepted, stays) in [(agency_id(51), &passing, false), (agency_id(1), &own, true)] {
+            let delivery = house.to_peer(accepted, sender).await;
+            assert!(house.desk.store.read_delivery(&delivery).await.unwrap().is_none(), "the line has had it");
+            let content = house.desk.store.read_blob(sender, delivery.blob_id).await.unwrap();
+            assert_eq!(content.is_some(), stays, "{sender}");
+            assert_eq!(house.message(&delivery).await.state, "sent");
+        }
+        // What is asked for again later is the same act all the same.
+        assert!(house.bring("nam", &transit).await.unwrap().unwrap().is_repeat);
     }
 
     async fn r70_announced_agencies_become_known_behind_their_peer(house: House) {
