@@ -178,8 +178,14 @@ pub struct Parties {
 }
 
 impl Parties {
-    pub(crate) fn from(&self) -> Option<&AgencyCode> {
+    /// The sender, where it could be read.
+    pub fn from(&self) -> Option<&AgencyCode> {
         self.from.as_ref()
+    }
+
+    /// The receivers, as far as they could be read.
+    pub fn to(&self) -> &[AgencyCode] {
+        &self.to
     }
 }
 

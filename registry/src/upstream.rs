@@ -18,10 +18,10 @@ mod silence;
 use mail::AgencyCode;
 use store::peer_of_way;
 
-pub use incoming::{Incoming, Report, Speaker};
+pub use incoming::{Incoming, Named, Report, Speaker};
 pub use learn::Learned;
 pub(crate) use outgoing::enqueue;
-pub use outgoing::{Outgoing, Resent, Settled};
+pub use outgoing::{HOLD_ON_EVERY, Outgoing, Resent, Settled};
 pub use silence::Silent;
 
 use crate::Error;

@@ -237,6 +237,23 @@ impl Tx {
         Ok(gone > 0)
     }
 
+    /// Prolongs how long a claimed row is ours; `false` when the lease was lost.
+    pub async fn hold_on(
+        &mut self,
+        claimed: &Claimed,
+        holder: &str,
+        now: Timestamp,
+        lasts: Duration,
+    ) -> Result<bool> {
+        let touched = self
+            .exec(
+                "UPDATE outbox SET lease_until = $3 WHERE outbox_id = $1 AND lease_holder = $2",
+                values![&claimed.outbox_id, holder, now.plus(lasts)],
+            )
+            .await?;
+        Ok(touched == 1)
+    }
+
     /// The row is done: it goes, with its reference to the blob. `false` when the lease was lost and somebody else has
     /// carried it meanwhile; then nothing that depends on it may be written.
     pub async fn finish_outbox(&mut self, claimed: &Claimed, holder: &str, now: Timestamp) -> Result<bool> {

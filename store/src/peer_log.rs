@@ -256,6 +256,7 @@ impl Tx {
                 && let Some(delivery) = self.delivery(&crate::way_of_peer(&m.peer), m.message_id).await?
             {
                 self.shred_delivery(&delivery, now).await?;
+                self.drop_transit(&delivery, now).await?;
             }
             self.exec(
                 "UPDATE peer_message SET dropped_at = $3, quarantine_id = NULL WHERE owner_id = $1 AND message_id = $2",
@@ -264,6 +265,26 @@ impl Tx {
             .await?;
         }
         Ok(rows.len())
+    }
+
+    /// Lets the content of a document go that only passed through: its sender has nobody here, and no receiver can open it any
+    /// more. What is held or retained stays, and so does everything that is known of the document.
+    async fn drop_transit(&mut self, delivery: &crate::Delivery, now: Timestamp) -> Result<()> {
+        if self.has_people(delivery.sender_id).await? {
+            return Ok(());
+        }
+        let touched = self
+            .exec(
+                "UPDATE document SET state = 'content-dropped' WHERE agency_id = $1 AND document_id = $2 AND state = 'active' \
+                 AND legal_hold = 0 AND (retain_until IS NULL OR retain_until <= $3) AND NOT EXISTS (\
+                   SELECT 1 FROM delivery d WHERE d.sender_id = $1 AND d.document_id = $2 AND d.grant_key IS NOT NULL)",
+                values![&delivery.sender_id, &delivery.document_id, now],
+            )
+            .await?;
+        if touched == 1 {
+            self.drop_blob(delivery.sender_id, delivery.blob_id, now).await?;
+        }
+        Ok(())
     }
 
     /// How a line does.

@@ -404,6 +404,21 @@ mod tests {
     }
 
     proptest::proptest! {
+        /// Cut, doubled and moved pieces of a package: whatever the reader still takes has one line more afterwards.
+        #[test]
+        fn r66_holds_for_whatever_is_still_a_package(from in 0usize..4000, len in 0usize..400, to in 0usize..4000) {
+            let package = minimal();
+            let at = |n: usize| (0..=n.min(package.len())).rev().find(|n| package.is_char_boundary(*n)).unwrap_or(0);
+            let (start, end, to) = (at(from), at(from + len), at(to));
+            let piece = &package[start.min(end)..end];
+            for mangled in [
+                format!("{}{piece}{}", &package[..to], &package[to..]),
+                format!("{}{}", &package[..start.min(end)], &package[end..]),
+            ] {
+                crate::fuzz::edxml(mangled.as_bytes());
+            }
+        }
+
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200), text in "[<>/a-zA-Z:='\" !\\[\\]-]{0,120}") {
             for bytes in [bytes.as_slice(), text.as_bytes()] {

@@ -4,7 +4,7 @@ use mail::{AgencyCode, DeliveryId, DocumentId, Secret, Timestamp};
 use store::{Agency, Direction, DocumentKind, ExchangeSystem, PEER, PeerMessage, Tx, way_of_peer};
 
 use crate::Error;
-use crate::accept::Desk;
+use crate::accept::{Desk, Parties};
 use crate::document_id::DocumentIdentifier;
 use crate::package::{NewParty, NewStatus, Package, Staff, StatusAddress, write_status};
 use crate::status::StatusCode;
@@ -200,37 +200,18 @@ impl Desk {
     }
 
     /// The 02 that goes back for a document that cannot be taken in, in the name of the first of its receivers that is at home
-    /// here (RULES E41, QĐ 28/2018 Đ5.4). `None` when nobody can be told: a status, a document that does not say what it is, or one
-    /// whose sender is not behind that peer.
+    /// here (RULES E41, QĐ 28/2018 Đ5.4). `None` when nobody can be told: it does not say what it is, or its sender is not behind
+    /// that peer.
     ///
     /// # Errors
     /// The store's trouble.
     pub async fn refusal_of(
         &self,
         peer: &str,
-        bytes: &[u8],
-        package: Option<&Package>,
-        waiting: &Waiting,
+        said: &Named,
         reason: &str,
         now: Timestamp,
     ) -> Result<Option<Report>, Error> {
-        let said = match package {
-            Some(Package::Status(_)) => return Ok(None),
-            Some(Package::Document(document)) => Said {
-                sender: document.from.organ_id.as_str().to_owned(),
-                receivers: document.to.iter().map(|to| to.organ_id.as_str().to_owned()).collect(),
-                identifier: document.document_id.as_str().to_owned(),
-                code: document.code.full(),
-                date: document.promulgation_info.date.clone(),
-            },
-            None => Said {
-                sender: waiting.from.clone(),
-                receivers: waiting.to.clone(),
-                identifier: leaf(bytes, "DocumentId").unwrap_or_default(),
-                code: String::new(),
-                date: String::new(),
-            },
-        };
         let (Ok(sender), Ok(document_id)) =
             (said.sender.parse::<AgencyCode>(), DocumentIdentifier::new(&said.identifier))
         else {
@@ -262,20 +243,50 @@ impl Desk {
             organ_id: sender,
             code: code_or(&said.code, &said.identifier),
             document_id: Some(document_id),
-            promulgation_date: said.date,
+            promulgation_date: said.date.clone(),
         };
         let system = house_speaking_for(&receiver);
         Ok(Report::write(&receiver, about, reason, now, system))
     }
 }
 
-/// What a refused document says of itself.
-struct Said {
+/// What a document says of itself, as far as a 02 needs it.
+#[derive(Clone, Debug)]
+pub struct Named {
     sender: String,
     receivers: Vec<String>,
     identifier: String,
     code: String,
     date: String,
+}
+
+impl Named {
+    /// Of a package that could be read; a status is answered by nobody.
+    pub fn of(package: &Package) -> Option<Self> {
+        let Package::Document(document) = package else { return None };
+        Some(Self {
+            sender: document.from.organ_id.as_str().to_owned(),
+            receivers: document.to.iter().map(|to| to.organ_id.as_str().to_owned()).collect(),
+            identifier: document.document_id.as_str().to_owned(),
+            code: document.code.full(),
+            date: document.promulgation_info.date.clone(),
+        })
+    }
+
+    /// Of one that could not: its parties where at least they were read, else as the peer says; and whatever looks like an
+    /// identifier.
+    pub fn guess(bytes: &[u8], parties: &Parties, waiting: &Waiting) -> Self {
+        Self {
+            sender: parties.from().map_or_else(|| waiting.from.clone(), ToString::to_string),
+            receivers: match parties.to() {
+                [] => waiting.to.clone(),
+                to => to.iter().map(ToString::to_string).collect(),
+            },
+            identifier: leaf(bytes, "DocumentId").unwrap_or_default(),
+            code: String::new(),
+            date: String::new(),
+        }
+    }
 }
 
 /// `number/notation`, which a status has to name. Of a document that does not say it, the last part of an identifier of the lawful

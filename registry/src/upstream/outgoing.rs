@@ -21,8 +21,10 @@ use crate::transport::{Failure, Outlook, Parcel};
 use crate::vxp::call::Kind;
 use crate::vxp::hash::full_hex;
 
-/// How long a worker that died keeps a package from others. Longer than the largest package takes on a thin line.
-const LEASE: Duration = Duration::from_secs(15 * 60);
+/// How long a worker that died keeps a package from others; one that lives prolongs it ([`Desk::hold_on`]).
+const LEASE: Duration = Duration::from_secs(30);
+/// How often to prolong it.
+pub const HOLD_ON_EVERY: Duration = Duration::from_secs(10);
 /// Attempts after which one package alone is put off when the line is well otherwise: it may be what breaks it.
 const SUSPECT_AFTER: i64 = 3;
 /// Overdue packages looked at in one go.
@@ -246,6 +248,19 @@ impl Desk {
         let parcel = Parcel { bytes, from: delivery.from_code.clone(), to, kind };
         let holder = holder.to_owned();
         Ok(Some(Outgoing { parcel, row, holder, payload, delivery, message, was_forwarded }))
+    }
+
+    /// A package that takes its time is still being carried. Losing the lease does no harm: handing over twice is handing over
+    /// once.
+    ///
+    /// # Errors
+    /// The store's trouble.
+    pub async fn hold_on(&self, outgoing: &Outgoing, now: Timestamp) -> Result<bool, Error> {
+        let input = (outgoing.row.clone(), outgoing.holder.clone());
+        let held = self.store.write("hold on to a package", input, move |tx, (row, holder)| {
+            Box::pin(async move { tx.hold_on(row, holder, now, LEASE).await })
+        });
+        Ok(held.await?)
     }
 
     /// The peer has the package: the row goes, the delivery is done, its sender is told, and the log has it (RULES R65).

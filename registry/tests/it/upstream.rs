@@ -8,7 +8,7 @@ use registry::accept::{self, Accepted};
 use registry::package::{NewDocument, Package, trace, write_document};
 use registry::transport::{Announced, Failure, Outlook, Waiting};
 use registry::upstream::schedule::Calendar;
-use registry::upstream::{Forwarding, Incoming, Learned, Outgoing, Resent, Settled, Speaker};
+use registry::upstream::{Forwarding, Incoming, Learned, Named, Outgoing, Resent, Settled, Speaker};
 use registry::vxp::call::{Declared, Kind, SendParameters};
 use store::{
     AgencyNames, Delivery, DeliveryState, Event, NewAgency, NewPeer, OutboxKind, Peer, PeerMessage,
@@ -161,10 +161,13 @@ stories! {
         assert_eq!(first.parcel.bytes[..], expected[..]);
         // The worker dies before it can say what became of it: another has the same bytes, and the first one's word is late.
         assert!(house.next("bac", after(0)).await.is_none(), "it is being carried");
+        assert!(house.desk.hold_on(&first, after(20)).await.unwrap());
+        assert!(house.next("bac", after(49)).await.is_none(), "it still is");
         let second = house.next("bac", after(3600)).await.unwrap();
         assert_eq!(second.parcel.bytes, first.parcel.bytes);
         assert_eq!(house.desk.package_sent(&second, "p-7", after(3601)).await.unwrap(), Settled::Sent);
         assert_eq!(house.desk.package_failed(&first, &failure(Outlook::Never), after(3602)).await.unwrap(), Settled::LeaseLost);
+        assert!(!house.desk.hold_on(&first, after(3602)).await.unwrap());
         let delivery = house.to_peer(&accepted, agency_id(1)).await;
         assert_eq!(delivery.state, DeliveryState::Done);
         let message = house.message(&delivery).await;
@@ -463,8 +466,9 @@ stories! {
         let house = house.with_peers().await;
         let waiting = Waiting { id: "d-1".to_owned(), from: "H41.01".to_owned(), to: vec!["H41.02".to_owned(), "H37.02".to_owned()] };
         let broken = b"1212<?xml version='1.0'?><edXML><DocumentId>H41.01,2026/11/22,05/SNV-VP</DocumentId></edXML>";
-        let refused = accept::open(broken, &house.desk.limits).package.unwrap_err();
-        let report = house.desk.refusal_of("bac", broken, None, &waiting, &refused.vi(), NOW).await.unwrap().unwrap();
+        let accept::Opened { package, parties, .. } = accept::open(broken, &house.desk.limits);
+        let refused = package.unwrap_err();
+        let report = house.desk.refusal_of("bac", &Named::guess(broken, &parties, &waiting), &refused.vi(), NOW).await.unwrap().unwrap();
         assert_eq!((report.from.as_str(), report.system.system_id.as_str()), ("H37.02", "house:congvan"));
         let parameters = SendParameters { from: report.from.to_string(), to: Vec::new(), hash_file: None, hint: None, declared: Declared::default() };
         house.take_in(report.system, parameters, &report.bytes, &World::get().evidence(&[])).await.unwrap();
@@ -492,8 +496,36 @@ stories! {
             (&broken[..], Waiting { from: String::new(), ..waiting.clone() }, "bac"),
         ];
         for (bytes, waiting, peer) in rows {
-            assert!(house.desk.refusal_of(peer, bytes, None, &waiting, "x", NOW).await.unwrap().is_none(), "{waiting:?}");
+            assert!(house.desk.refusal_of(peer, &Named::guess(bytes, &parties, &waiting), "x", NOW).await.unwrap().is_none(), "{waiting:?}");
         }
+    }
+
+    async fn r69_content_goes_after_its_time_and_the_log_stays(house: House) {
+        let house = house.with_peers().await;
+        // One that only passes through, and one of ours, who has people here.
+        let transit = trace::read(&bytes(&from_afar("H51.01", "05", &["H41.01"]))).unwrap().append(&bytes(&from_afar("H51.01", "05", &["H41.01"])), "truc.h51", NOW);
+        let passing = house.bring("nam", &transit).await.unwrap().unwrap();
+        let own = house.send("hub.01", "H37.01", &good("06", &["H41.01"])).await.unwrap();
+        for id in ["p-1", "p-2"] {
+            let outgoing = house.next("bac", after(0)).await.unwrap();
+            house.desk.package_sent(&outgoing, id, after(0)).await.unwrap();
+        }
+        let drop = async |before: Timestamp| {
+            let gone = house.desk.store.write("let go", before, |tx, before| {
+                Box::pin(async move { tx.drop_peer_content(*before, after(9), 100).await })
+            });
+            gone.await.unwrap()
+        };
+        assert_eq!((drop(after(0)).await, drop(after(1)).await, drop(after(1)).await), (0, 2, 0));
+        for (sender, accepted, stays) in [(agency_id(51), &passing, false), (agency_id(1), &own, true)] {
+            let delivery = house.to_peer(accepted, sender).await;
+            assert!(house.desk.store.read_delivery(&delivery).await.unwrap().is_none(), "the line has had it");
+            let content = house.desk.store.read_blob(sender, delivery.blob_id).await.unwrap();
+            assert_eq!(content.is_some(), stays, "{sender}");
+            assert_eq!(house.message(&delivery).await.state, "sent");
+        }
+        // What is asked for again later is the same act all the same.
+        assert!(house.bring("nam", &transit).await.unwrap().unwrap().is_repeat);
     }
 
     async fn r70_announced_agencies_become_known_behind_their_peer(house: House) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use registry::transport::{Done, Errand, Failure, Outlook, Transport};
 use registry::upstream::schedule::{CLOCK_STOP, CLOCK_WARN};
-use registry::upstream::{Outgoing, Report, Settled};
+use registry::upstream::{HOLD_ON_EVERY, Outgoing, Report, Settled};
 use registry::vxp::call::{Declared, SendParameters};
 use store::{Peer, Signal};
 use tokio::sync::Notify;
@@ -18,7 +18,7 @@ use crate::intake::Intake;
 use crate::metrics::LineOutcome;
 
 /// How long a node is the one that works a line; prolonged while it works.
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_secs(30);
 /// How long to sleep when nobody signals: what another node queued, and what falls due, is found then.
 const LOOK_ANYWAY: Duration = Duration::from_secs(2);
 /// When the store has trouble, or another node works the line.
@@ -34,6 +34,7 @@ pub(super) struct Line {
     pub(super) poll_soon: Notify,
     transport: Box<dyn Transport>,
     wire: Wire,
+    /// Who we are among the nodes: the same for every line this one ever opens.
     node: String,
 }
 
@@ -42,6 +43,7 @@ impl Line {
         house: Arc<House>,
         intake: Arc<Intake>,
         peer: Peer,
+        node: String,
         stop: CancellationToken,
     ) -> anyhow::Result<Arc<Self>> {
         let patience = Duration::from_secs(house.config.upstream.patience_seconds.max(1));
@@ -49,7 +51,6 @@ impl Line {
         let Some(transport) = super::transport(&peer, &intake.desk().limits) else {
             anyhow::bail!("{}: no such door (chưa hỗ trợ)", peer.door)
         };
-        let node = house.draw_token(12);
         Ok(Arc::new(Self { house, intake, peer, stop, poll_soon: Notify::new(), transport, wire, node }))
     }
 
@@ -68,8 +69,11 @@ impl Line {
         Ok((done, answered.clock_millis))
     }
 
-    /// Whether this node works the line now (PostgreSQL: one of several).
+    /// Whether this node works the line now, of several on PostgreSQL. On SQLite there is one, and nobody to wait for.
     pub(super) async fn is_ours(&self) -> bool {
+        if self.house.store.engine() == "sqlite" {
+            return true;
+        }
         let input = (format!("peer:{}", self.peer.name), self.node.clone(), self.house.now());
         let taken = self.house.store.write("take a line", input, |tx, (name, node, now)| {
             Box::pin(async move { tx.take_lease(name, node, *now, LEASE).await })
@@ -123,7 +127,12 @@ impl Line {
 
     async fn carry(&self, outgoing: &Outgoing) {
         let desk = self.intake.desk();
-        let settled = match self.run(&Errand::Send(outgoing.parcel.clone())).await {
+        let errand = Errand::Send(outgoing.parcel.clone());
+        let outcome = tokio::select! {
+            outcome = self.run(&errand) => outcome,
+            () = self.hold_on(outgoing) => return,
+        };
+        let settled = match outcome {
             Ok((Done::Sent(id), _)) => desk.package_sent(outgoing, &id, self.house.now()).await,
             Ok(_) => return,
             Err(failure) => {
@@ -156,6 +165,23 @@ impl Line {
             }
         };
         self.count("out", outcome);
+    }
+
+    /// Keeps a package ours while it is on the wire. Ends only when it is not any more.
+    async fn hold_on(&self, outgoing: &Outgoing) {
+        loop {
+            tokio::time::sleep(HOLD_ON_EVERY).await;
+            match self.intake.desk().hold_on(outgoing, self.house.now()).await {
+                Ok(false) => {
+                    return tracing::warn!(
+                        peer = self.peer.name,
+                        "a lease ran out before its package was handed over"
+                    );
+                }
+                Ok(true) => {}
+                Err(error) => tracing::warn!(peer = self.peer.name, "a lease was not prolonged: {error}"),
+            }
+        }
     }
 
     /// A package that came over another axis and is refused for good: its sender hears of it by a status, first, so that a crash in

@@ -48,9 +48,10 @@ fn make(peer: &Peer) -> String {
 /// Keeps one line for every active peer; one whose peer was changed, stopped or removed ends.
 async fn manage(house: Arc<House>, intake: Arc<Intake>) {
     let mut lines: HashMap<String, (String, CancellationToken)> = HashMap::new();
+    let node = house.draw_token(12);
     loop {
         match house.store.read((), |tx, ()| Box::pin(async move { tx.peers().await })).await {
-            Ok(peers) => renew(&house, &intake, &mut lines, peers),
+            Ok(peers) => renew(&house, &intake, &node, &mut lines, peers),
             Err(error) => {
                 let error: store::Error = error;
                 tracing::warn!("the peers cannot be read: {error}");
@@ -66,6 +67,7 @@ async fn manage(house: Arc<House>, intake: Arc<Intake>) {
 fn renew(
     house: &Arc<House>,
     intake: &Arc<Intake>,
+    node: &str,
     lines: &mut HashMap<String, (String, CancellationToken)>,
     peers: Vec<Peer>,
 ) {
@@ -86,7 +88,7 @@ fn renew(
             continue;
         }
         let (made, stop) = (make(&peer), house.stop.child_token());
-        match Line::new(house.clone(), intake.clone(), peer, stop.clone()) {
+        match Line::new(house.clone(), intake.clone(), peer, node.to_owned(), stop.clone()) {
             Ok(line) => line.start(),
             Err(error) => tracing::error!(peer = name, "the line cannot be opened: {error:#}"),
         }

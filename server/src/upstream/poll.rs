@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use registry::Error;
-use registry::package::Package;
 use registry::transport::{Done, Errand, Failure, Outlook, Waiting};
-use registry::upstream::{Incoming, Speaker};
+use registry::upstream::{Incoming, Named, Speaker};
 use registry::vxp::call::{Acknowledgement, Kind};
 use store::PeerState;
 
@@ -206,7 +205,8 @@ impl Line {
             Err(error) => {
                 let system = self.nobody().await?;
                 desk.record_refusal(&system, &sha256, &opened.parties, error, self.house.now()).await;
-                return self.refuse(waiting, bytes, None, error).await;
+                let named = Named::guess(bytes, &opened.parties, waiting);
+                return self.refuse(Some(named), error).await;
             }
         };
         let (system, parameters) =
@@ -214,10 +214,11 @@ impl Line {
                 Speaker::Ourselves => return Some(Fate::done("returned", None)),
                 Speaker::Peer(system, parameters) => (Arc::new(*system), parameters),
             };
+        let named = Named::of(&package);
         match self.intake.take_opened(opened, bytes.clone(), sha256, parameters, system).await {
             Ok(taken) => Some(Fate::done("taken", Some(taken.accepted.document_id))),
             Err(error) if error.is_worth_retrying() => None,
-            Err(error) => self.refuse(waiting, bytes, Some(&package), &error).await,
+            Err(error) => self.refuse(named, &error).await,
         }
     }
 
@@ -232,13 +233,7 @@ impl Line {
 
     /// A package that will never be taken in: its sender is told with a 02 where it can be, its bytes are kept apart. Of a state
     /// secret nothing is kept (RULES R12); who speaks for another gets no word into that one's mouth.
-    async fn refuse(
-        &self,
-        waiting: &Waiting,
-        bytes: &[u8],
-        package: Option<&Package>,
-        error: &Error,
-    ) -> Option<Fate> {
+    async fn refuse(&self, named: Option<Named>, error: &Error) -> Option<Fate> {
         let is_secret = matches!(error, Error::Secret(_));
         let is_false = matches!(error, Error::NotYourAgency { .. } | Error::Loop);
         if is_false {
@@ -249,11 +244,9 @@ impl Line {
             );
         }
         let now = self.house.now();
-        if !is_false {
+        if let Some(named) = named.filter(|_| !is_false) {
             let desk = self.intake.desk();
-            let reason = error.vi();
-            let report =
-                desk.refusal_of(&self.peer.name, bytes, package, waiting, &reason, now).await.ok()?;
+            let report = desk.refusal_of(&self.peer.name, &named, &error.vi(), now).await.ok()?;
             if let Err(error) = self.tell(report).await {
                 if error.is_worth_retrying() {
                     return None;

@@ -13,7 +13,7 @@ use crate::house::House;
 
 /// A peer that does not even take the connection by then is down.
 const CONNECT: Duration = Duration::from_secs(10);
-/// One exchange in all, below the lease under which a package is carried.
+/// One exchange in all: the largest package over a line of 2 Mbit/s.
 const IN_ALL: Duration = Duration::from_secs(14 * 60);
 
 /// What was heard, and by how many milliseconds the peer's clock is before ours, where it said.

@@ -90,7 +90,7 @@ stories! {
         .unwrap();
         let mut claimed = Vec::new();
         for holder in ["a", "b", "c"] {
-            let next = write!(house, |tx| tx.claim_next(OutboxKind::Package, "bac", Lane::Normal, holder, NOW.plus(MINUTE), MINUTE).await?);
+            let next = write!(house, |tx| tx.claim_next(OutboxKind::Package, "bac", Lane::Normal, holder, NOW.plus(MINUTE), MINUTE * 9).await?);
             claimed.push(next.unwrap().unwrap());
         }
         let payloads: Vec<&str> = claimed.iter().map(|row| row.payload.as_str()).collect();

@@ -70,7 +70,8 @@ fn vxp_2_1_our_request_is_the_vendors_example() {
 fn e43_our_server_understands_our_client() {
     let limits = Limits::default();
     let package = b"<edXML>\r\n</edXML>\r\n";
-    let rows: Vec<(Errand, Box<dyn Fn(Call) -> bool>)> = vec![
+    type Row = (Errand, Box<dyn Fn(Call) -> bool>);
+    let rows: Vec<Row> = vec![
         (
             Errand::Send(parcel(package)),
             Box::new(
