@@ -56,12 +56,14 @@ pub struct Counts {
 }
 
 /// What came of applying.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Applied {
     /// Agencies added.
     pub added: usize,
-    /// Agencies changed.
+    /// Changes made.
     pub changed: usize,
+    /// Changes that could not be made, and why: a successor that is closed by then, a code that was given meanwhile.
+    pub failed: Vec<Sentence>,
 }
 
 /// A change of an agency that is there.
@@ -232,7 +234,9 @@ struct Draft {
 
 struct Planner {
     now: Timestamp,
-    /// Whose each code is: in the register, and in the rows so far.
+    /// Whose each code is in the register.
+    registered: HashMap<String, AgencyId>,
+    /// The same, and in the rows so far.
     by_code: HashMap<String, AgencyId>,
     /// Which row gave a code first.
     lines: HashMap<String, u64>,
@@ -244,7 +248,8 @@ struct Planner {
 
 impl Planner {
     async fn new(tx: &mut Tx, rows: &[ReadRow], now: Timestamp) -> Result<Self> {
-        let by_code = tx.all_codes(now).await?.into_iter().collect();
+        let registered: HashMap<String, AgencyId> = tx.all_codes(now).await?.into_iter().collect();
+        let by_code = registered.clone();
         let agencies = tx.agencies(now).await?.into_iter().map(|a| (a.agency_id, a)).collect();
         let plan = ImportPlan {
             new: Vec::new(),
@@ -255,7 +260,7 @@ impl Planner {
             batch_rows: 1,
         };
         let (lines, by_id) = (HashMap::with_capacity(rows.len()), HashMap::with_capacity(rows.len()));
-        Ok(Self { now, by_code, lines, by_id, agencies, plan })
+        Ok(Self { now, registered, by_code, lines, by_id, agencies, plan })
     }
 
     /// Finds the agency of a row by its codes, or says that it is new.
@@ -426,7 +431,7 @@ impl Planner {
         let old = checked.old_code.map(|code| (code, CodeScheme::Old));
         let codes = [Some((checked.code, scheme)), code102, old];
         for (code, scheme) in codes.into_iter().flatten() {
-            if tx.agency_id_by_code(&code, from, Timestamp::from_millis(i64::MAX)).await? != Some(agency_id) {
+            if self.registered.get(&code.folded()) != Some(&agency_id) {
                 steps.push(Step::Code { agency_id, code, scheme, from, decision: decision.clone() });
             }
         }
@@ -495,6 +500,26 @@ impl Step {
         }
     }
 
+    fn agency_id(&self) -> AgencyId {
+        let (Self::Change { agency_id, .. } | Self::Code { agency_id, .. } | Self::Close { agency_id, .. }) =
+            self;
+        *agency_id
+    }
+
+    fn failed(&self, error: &Error) -> Sentence {
+        let what = match self {
+            Self::Change { change, .. } => change.name.as_deref().map(quoted).unwrap_or_default(),
+            Self::Code { code, .. } => code.to_string(),
+            Self::Close { from, .. } => from.to_string(),
+        };
+        let id = self.agency_id();
+        said(
+            "import_failed",
+            format!("Không ghi được thay đổi của cơ quan {id} ({what}): {error}"),
+            format!("A change of agency {id} ({what}) could not be made: {error}"),
+        )
+    }
+
     async fn take(&self, tx: &mut Tx, now: Timestamp) -> std::result::Result<bool, store::Error> {
         match self {
             Self::Change { agency_id, change, from } => {
@@ -537,26 +562,52 @@ pub async fn apply(plan: ImportPlan, store: &Store, act: &Act) -> Result<Applied
         applied.added += batch.len();
     }
     for batch in plan.steps.chunks(STEPS_AT_ONCE) {
-        let input = (batch.to_vec(), act.actor.clone());
-        applied.changed += store
-            .write("import changes of agencies", input, move |tx, (batch, actor)| {
+        match take_steps(store, batch, act).await {
+            Ok(changed) => applied.changed += changed,
+            Err(error) if is_of_one(&error) => {
+                // One of them cannot be: the others are done for themselves.
+                for step in batch {
+                    match take_steps(store, std::slice::from_ref(step), act).await {
+                        Ok(changed) => applied.changed += changed,
+                        Err(error) if is_of_one(&error) => applied.failed.push(step.failed(&error)),
+                        Err(error) => return Err(error),
+                    }
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(applied)
+}
+
+/// Whether an error says that one change cannot be, and nothing of the store.
+fn is_of_one(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Store(store::Error::Refused(_) | store::Error::NotFound(_) | store::Error::Conflict(_))
+    )
+}
+
+async fn take_steps(store: &Store, steps: &[Step], act: &Act) -> Result<usize> {
+    let now = act.now;
+    store
+        .write(
+            "import changes of agencies",
+            (steps.to_vec(), act.actor.clone()),
+            move |tx, (steps, actor)| {
                 Box::pin(async move {
                     let mut changed = 0;
-                    for step in batch {
-                        let (Step::Change { agency_id, .. }
-                        | Step::Code { agency_id, .. }
-                        | Step::Close { agency_id, .. }) = step;
+                    for step in steps {
                         if step.take(tx, now).await? {
-                            let subject = agency_id.to_string();
-                            let detail = r#"{"what":"import"}"#;
-                            tx.audit(*agency_id, now, actor, Audit::AgencyChanged, &subject, detail).await?;
+                            let agency_id = step.agency_id();
+                            let (subject, detail) = (agency_id.to_string(), r#"{"what":"import"}"#);
+                            tx.audit(agency_id, now, actor, Audit::AgencyChanged, &subject, detail).await?;
                             changed += 1;
                         }
                     }
                     Ok::<_, Error>(changed)
                 })
-            })
-            .await?;
-    }
-    Ok(applied)
+            },
+        )
+        .await
 }

@@ -216,7 +216,7 @@ mod tests {
             "code,code102,name,valid_from,decision\nH37.02,000.00.02.H37,Sở Y tế,2025-07-01,12/QĐ-UBND\n",
             "\u{feff}Mã;Mã 102;Tên cơ quan;Từ ngày;Số quyết định;Ghi chú\r\nH37.02;000.00.02.H37; Sở Y tế ;2025-07-01;12/QĐ-UBND;x\r\n",
         ] {
-            assert_eq!(rows(text), [expected.clone()], "{text}");
+            assert_eq!(rows(text), std::slice::from_ref(&expected), "{text}");
         }
     }
 

@@ -109,7 +109,7 @@ stories! {
         drop(dry);
         assert!(read!(house, |tx| tx.agencies(NOW).await?).is_empty(), "a plan writes nothing");
         let (_, applied) = import(&house, TABLE).await;
-        assert_eq!(applied, Applied { added: 5, changed: 1 });
+        assert_eq!(applied, Applied { added: 5, changed: 1, failed: Vec::new() });
         assert_eq!(of(&house, "H37.02.01", NOW).await, Some(("Phòng Một".into(), Some("H37.02".into()), true)));
         for code in ["H37.02", "000.00.02.H37", "00.02.H37"] {
             assert_eq!(of(&house, code, NOW).await.unwrap().0, "Sở Y tế", "{code}");
@@ -155,6 +155,19 @@ stories! {
         assert_eq!(of(&house, "H37.04", NOW).await.unwrap().1.as_deref(), Some("H37"));
         let broken = register::plan(&house.store, b"a,b\n1,2\n", &rules(), &Limits::default(), NOW, &house.chance).await;
         assert!(matches!(broken, Err(Error::File(_))));
+    }
+
+    async fn what_one_row_cannot_do_keeps_no_other_back(house: House) {
+        let text = "code,name,valid_from,valid_to,successor\n\
+            H37.01,Một,2020-01-01,2025-01-01,H37.03\n\
+            H37.02,Hai,2020-01-01,2025-01-01,H37.04\n\
+            H37.03,Ba,2020-01-01,2024-01-01,H37.04\n\
+            H37.04,Bốn,2020-01-01,,\n";
+        let (_, applied) = import(&house, text).await;
+        // The successor of the first was closed by then.
+        assert_eq!((applied.added, applied.changed, applied.failed.len()), (4, 2, 1), "{applied:?}");
+        assert_eq!(applied.failed[0].code, "import_failed");
+        assert!(of(&house, "H37.01", NOW).await.unwrap().2 && !of(&house, "H37.02", NOW).await.unwrap().2);
     }
 
     async fn vxp_3_2_the_list_of_another_exchange_is_taken_in(house: House) {

@@ -313,6 +313,9 @@ impl Import {
                     );
                 }
             }
+            for sentence in &applied.failed {
+                tell(&sentence.vi, &sentence.en);
+            }
             let register::Counts { add, change, same, refused } = counts;
             tell(
                 &format!("Thêm {add}, sửa {change}, giữ nguyên {same}, lỗi {refused}."),
@@ -322,7 +325,8 @@ impl Import {
                 tell("Chưa ghi gì (--dry-run).", "Nothing was written (--dry-run).");
             }
         }
-        Ok(if counts.refused == 0 || self.dry_run { ExitCode::SUCCESS } else { ExitCode::from(1) })
+        let is_whole = counts.refused == 0 && applied.failed.is_empty();
+        Ok(if is_whole || self.dry_run { ExitCode::SUCCESS } else { ExitCode::from(1) })
     }
 }
 

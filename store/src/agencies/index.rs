@@ -269,14 +269,28 @@ impl Tx {
         Ok(())
     }
 
-    /// The agencies that have a word, in the order of their numbers.
-    pub(super) async fn agencies_with(&mut self, word: &str) -> Result<Vec<Entry>> {
+    /// The agencies that have a word, for each of some words; in the order of their numbers.
+    pub(super) async fn agencies_with(&mut self, words: &[&str]) -> Result<Vec<Vec<Entry>>> {
+        let list = serde_json::Value::from_iter(words.iter().copied()).to_string();
         let rows = self
-            .rows("SELECT chunk, entries FROM agency_word WHERE word = $1 ORDER BY chunk", values![word])
+            .rows(
+                Sql {
+                    sqlite: "SELECT w.word, w.chunk, w.entries FROM json_each($1) j CROSS JOIN agency_word w ON w.word = j.value \
+                             ORDER BY w.word, w.chunk",
+                    postgres: "SELECT w.word, w.chunk, w.entries FROM agency_word w \
+                               WHERE w.word = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb))) \
+                               ORDER BY w.word, w.chunk",
+                },
+                values![&list],
+            )
             .await?;
-        let mut found = Vec::new();
+        let mut found: Vec<Vec<Entry>> = words.iter().map(|_| Vec::new()).collect();
         for row in &rows {
-            unpack(row.int(0)?, &row.bytes(1)?, &mut found)?;
+            let word = row.text(0)?;
+            let place = words.iter().position(|asked| *asked == word);
+            if let Some(list) = place.and_then(|place| found.get_mut(place)) {
+                unpack(row.int(1)?, &row.bytes(2)?, list)?;
+            }
         }
         Ok(found)
     }

@@ -148,12 +148,18 @@ impl Tx {
     }
 
     async fn lists(&mut self, keys: &[Key]) -> Result<Vec<Vec<Entry>>> {
-        let mut lists = Vec::with_capacity(keys.len());
+        let words: Vec<&str> = keys
+            .iter()
+            .filter_map(|key| match key {
+                Key::Exact(word) => Some(word.as_str()),
+                Key::Range(..) => None,
+            })
+            .collect();
+        let mut lists = self.agencies_with(&words).await?;
         for key in keys {
-            lists.push(match key {
-                Key::Exact(word) => self.agencies_with(word).await?,
-                Key::Range(from, to) => self.agencies_within(from, to, LISTS_MAX).await?,
-            });
+            if let Key::Range(from, to) = key {
+                lists.push(self.agencies_within(from, to, LISTS_MAX).await?);
+            }
         }
         Ok(lists)
     }

@@ -74,7 +74,7 @@ fn beginning(word: &str, letters: usize) -> Option<String> {
 }
 
 /// How a word is looked up.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Key {
     /// The agencies that have this key.
     Exact(String),
@@ -113,6 +113,7 @@ pub(super) fn asked(query: &str) -> Asked {
         }
     }
     let mut marked: Vec<Key> = marked_words(query).into_iter().take(ASKED_MAX).map(Key::Exact).collect();
+    marked.sort_unstable();
     marked.dedup();
     Asked { words, folded, marked }
 }

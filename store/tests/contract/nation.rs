@@ -1,6 +1,8 @@
 //! The register of the whole country: 111,000 agencies (VXP 1), made up. Nothing here asserts times; each step prints what it
 //! took (`cargo nextest run -E 'test(nation)' --no-capture`).
 
+#![allow(clippy::print_stdout)] // a measurement says what it measured
+
 use std::time::Instant;
 
 use mail::AgencyId;
@@ -46,8 +48,9 @@ fn made_up(n: u32) -> NewAgency {
     let (code, name, parent) = match n {
         0..34 => (format!("H{:02}", n + 1), format!("Ủy ban nhân dân tỉnh số {}", n + 1), None),
         _ => {
-            let (first, second) = (FIRST[(n / 34) as usize % 20], SECOND[(n / 680) as usize % 20]);
-            let kind = KINDS[(n / 13_600) as usize % 8];
+            let m = n - 34;
+            let (first, second) = (FIRST[(m / 34) as usize % 20], SECOND[(m / 680) as usize % 20]);
+            let kind = KINDS[(m / 13_600) as usize % 8];
             let name = format!("{kind} {first} {second}, tỉnh số {}", province + 1);
             (
                 format!("H{:02}.{}.{}", province + 1, n / 34 / 99 + 1, n / 34 % 99 + 1),
