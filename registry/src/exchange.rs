@@ -155,9 +155,7 @@ impl Desk {
         if let Ok(delivery_id) = id.as_str().parse::<DeliveryId>()
             && let Some(delivery) = self.delivery(system, delivery_id).await?
         {
-            let package = self.store.read_delivery(&delivery).await?.ok_or(Error::NoSuchDocument)?;
-            self.note(system, &delivery, Audit::DocumentDelivered, String::new(), now).await?;
-            return Ok(package);
+            return self.package_of(system, &delivery, now).await;
         }
         let document_id = id.as_str().parse::<DocumentId>().map_err(|_| Error::NoSuchDocument)?;
         let document = self
@@ -170,6 +168,21 @@ impl Desk {
             .filter(|document| speaks_for(system, document.agency_id))
             .ok_or(Error::NoSuchDocument)?;
         self.store.read_blob(document.agency_id, document.blob_id).await?.ok_or(Error::NoSuchDocument)
+    }
+
+    /// The package of a delivery to the caller. Whoever takes it is noted.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchDocument`] when the receiver's key to it was shredded; the store's trouble.
+    pub async fn package_of(
+        &self,
+        system: &ExchangeSystem,
+        delivery: &Delivery,
+        now: Timestamp,
+    ) -> Result<Vec<u8>, Error> {
+        let package = self.store.read_delivery(delivery).await?.ok_or(Error::NoSuchDocument)?;
+        self.note(system, delivery, Audit::DocumentDelivered, String::new(), now).await?;
+        Ok(package)
     }
 
     async fn delivery(
@@ -212,6 +225,20 @@ impl Desk {
         now: Timestamp,
     ) -> Result<Answer, Error> {
         let delivery_id = id.as_str().parse::<DeliveryId>().map_err(|_| Error::NoSuchDocument)?;
+        self.acknowledge_delivery(system, delivery_id, word, now).await.map(|()| answer::done())
+    }
+
+    /// Takes a receiving system's word for what became of a delivery (VXP 3.10).
+    ///
+    /// # Errors
+    /// [`Error::NoSuchDocument`], or the store's trouble.
+    pub async fn acknowledge_delivery(
+        &self,
+        system: &ExchangeSystem,
+        delivery_id: DeliveryId,
+        word: Acknowledgement,
+        now: Timestamp,
+    ) -> Result<(), Error> {
         let salt = draw_salt(&*self.chance);
         let input = (system.system_folded.clone(), delivery_id, self.log.clone(), salt);
         self.store
@@ -239,8 +266,7 @@ impl Desk {
                     Ok::<_, Error>(())
                 })
             })
-            .await?;
-        Ok(answer::done())
+            .await
     }
 
     async fn count(

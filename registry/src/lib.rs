@@ -10,11 +10,15 @@
 //! | [`status`] | status codes and what they lead to at one receiver (RULES 1.4) |
 //! | [`secrecy`] | detectors of state secrets, which never travel here (RULES R7–R13) |
 //! | [`accept`] | what it takes for a package to be accepted, and the one transaction that does (RULES R14, R23–R36) |
+//! | [`browse`] | documents as their agencies look through them: lists, one, its history |
+//! | [`compose`] | packages from what a caller says plainly: names looked up, what is missing filled in |
 //! | [`events`] | the words of the feed: what systems are told of as it happens |
 //! | [`exchange`] | the calls of the exchange over the store's verbs (VXP 3) |
+//! | [`keys`] | keys to our API: what they may do, for whom they speak |
 //! | [`known`] | what the registry knows of a file in somebody's hand: recalled, replaced, or nothing |
 //! | [`receipt`] | what a sender gets in its hand: an act, the log's promise and its proof |
 //! | [`vxp`] | the national exchange protocol: who calls, what is asked, how it is answered (VXP 1–3) |
+//! | [`words`] | the words a document is found by |
 //!
 //! One request of the exchange goes through them like this:
 //!
@@ -27,11 +31,14 @@
 //! ```
 
 pub mod accept;
+pub mod browse;
+pub mod compose;
 pub mod document_id;
 mod error;
 pub mod events;
 pub mod exchange;
 pub mod fuzz;
+pub mod keys;
 pub mod known;
 mod limits;
 pub mod package;
@@ -39,6 +46,7 @@ pub mod receipt;
 pub mod secrecy;
 pub mod status;
 pub mod vxp;
+pub mod words;
 
 pub use error::{Error, Whose};
 pub use limits::Limits;

@@ -17,6 +17,7 @@
 
 mod accounts;
 mod agencies;
+mod api_keys;
 mod audit;
 mod blobs;
 mod changes;
@@ -34,11 +35,14 @@ mod mailboxes;
 mod migrate;
 mod outbox;
 mod receivers;
+mod repeats;
 mod settings;
 mod sql;
 mod statuses;
 mod submissions;
 mod threads;
+mod uploads;
+mod words;
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -56,6 +60,7 @@ pub use accounts::{Account, AccountKind, AccountState, Address, NewAccount, Role
 pub use agencies::{
     Agency, AgencyNames, ExchangeSystem, NewAgency, NewSystem, SignerCertificate, SignerRole, Unit,
 };
+pub use api_keys::{ApiKey, NewApiKey};
 pub use audit::{Audit, AuditEntry};
 pub use blobs::{Blob, Sealed, Upload};
 pub use changes::{Changes, Changing};
@@ -71,8 +76,11 @@ pub use keyring::MasterKey;
 pub use mailboxes::{Mailbox, MailboxRole, NewMailbox};
 pub use outbox::{Claimed, Lane, NewOutbox, OutboxKind};
 pub use receivers::{NewReceiver, Receiver};
+pub use repeats::Repeat;
 pub use statuses::{NewStatus, StatusEntry};
 pub use submissions::{NewSubmission, Submission};
+pub use uploads::{FileUpload, UploadPart};
+pub use words::{Hit, OTHER_WORDS_MAX};
 
 use keyring::Keyring;
 

@@ -35,6 +35,8 @@ pub(super) struct Intake {
     files: Vec<NewFile>,
     /// Normalised identifiers of the documents it is an act about.
     targets: Vec<String>,
+    /// The words it is found by.
+    pub(super) words: Vec<String>,
     pub(super) now: Timestamp,
 }
 
@@ -170,7 +172,11 @@ impl Desk {
         }
         let deliveries = self.deliveries(&routed, now);
         let (files, targets) = (Vec::new(), Vec::new());
-        Ok(Intake { arrived, routed, document, deliveries, promised, notices, files, targets, now })
+        let words = match &arrived.package {
+            Package::Document(read) => crate::words::of_document(read),
+            Package::Status(_) => Vec::new(),
+        };
+        Ok(Intake { arrived, routed, document, deliveries, promised, notices, files, targets, words, now })
     }
 
     /// By which files the document is known, with the evidence of those that were judged (RULES D31); and which documents it

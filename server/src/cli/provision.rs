@@ -22,7 +22,7 @@ use super::Outcome;
 use crate::house::House;
 
 /// Who did it, in the audit log.
-const ACTOR: &str = "cli";
+pub(super) const ACTOR: &str = "cli";
 /// A people list of more bytes is no list.
 const LIST_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
@@ -167,7 +167,7 @@ fn said<E: Said>(fault: E) -> anyhow::Error {
     anyhow::anyhow!("[{}] {} / {}", said.code, said.vi, said.en)
 }
 
-fn tell(vi: &str, en: &str) {
+pub(super) fn tell(vi: &str, en: &str) {
     println!("{vi}\n{en}");
 }
 

@@ -5,6 +5,7 @@
 
 mod house;
 
+mod api;
 mod blobs;
 mod documents;
 mod emails;
