@@ -278,7 +278,7 @@ fn preferred_wait(prefer: &str) -> Option<Duration> {
 #[utoipa::path(get, path = "/api/v1/documents/{id}/verdict", tag = "documents", operation_id = "getVerdict",
     params(("id" = String, Path, description = "Our id of it.")),
     security(("key" = ["documents:read"])),
-    responses((status = 200, description = "The judgement.", body = Object)))]
+    responses((status = 200, description = "A report for each judged file, the main one first (docs/schema/report.schema.json).", body = Vec<Object>)))]
 pub(super) async fn verdict(
     State(api): State<Arc<Api>>,
     Reader(caller): Reader,

@@ -60,8 +60,8 @@ pub(super) async fn package(
            ("number" = String, Path, description = "The file's number, from 1.", example = "1"),
            ("Range" = Option<String>, Header, description = "One range of bytes.")),
     security(("key" = ["documents:read"])),
-    responses((status = 200, description = "The file.", body = super::model::Octets, content_type = "application/octet-stream"),
-              (status = 206, description = "A part of it.", body = super::model::Octets, content_type = "application/octet-stream"),
+    responses((status = 200, description = "The file.", body = super::model::Octets, content_type = "*/*"),
+              (status = 206, description = "A part of it.", body = super::model::Octets, content_type = "*/*"),
               (status = 304, description = "As you have it.")))]
 pub(super) async fn file(
     State(api): State<Arc<Api>>,

@@ -496,6 +496,42 @@ async fn a_document_is_recalled_and_updated(engine: Engine) {
     }
 }
 
+/// The client in the manual does what it says, with Python's own library.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_example_client_sends_and_follows() {
+    let Province { program, sender, receiver, to, .. } = province(Engine::Sqlite).await;
+    let paper = signed(&program, "vi-du").await;
+    let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/examples/api_client.py");
+    let folder = program.data.join("received");
+    std::fs::create_dir(&folder).unwrap();
+    let mut described = letter(&to, "61", "");
+    described["files"] = json!([]);
+    let described_at = program.data.join("letter.json");
+    std::fs::write(&described_at, described.to_string()).unwrap();
+    let client = |key: &str, arguments: [&std::path::Path; 2], verb: &str| {
+        let (first, rest) = (arguments[0].to_owned(), arguments[1].to_owned());
+        let output = Command::new("python3")
+            .arg(&script)
+            .args([program.https("").as_str(), verb])
+            .args([first, rest])
+            .env("CONGVAN_KEY", key)
+            .env("CONGVAN_CA", program.data.join("pki/root.pem"))
+            .env("CONGVAN_ONCE", "1")
+            .current_dir(&program.data)
+            .output()
+            .expect("Python runs");
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{error}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let id = client(&sender.key, [&described_at, &paper.path], "send").trim().to_owned();
+    let told = client(&receiver.key, [&folder, &folder], "follow");
+    assert!(told.contains("document.arrived") && told.contains(&id), "{told}");
+    let fetched = std::fs::read(folder.join(format!("{id}.edxml"))).unwrap();
+    assert_eq!(fetched, receiver.bytes(&format!("/documents/{id}/package")).await);
+    assert_eq!(receiver.get(&format!("/documents/{id}")).await["delivery"], "done");
+}
+
 /// The description is true: a machine reads it, and tries what it promises and what it forbids.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn schemathesis_finds_nothing() {
