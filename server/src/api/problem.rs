@@ -1,7 +1,5 @@
 //! Problems (RFC 9457): the one place where a refusal becomes an answer, in Vietnamese and English.
 
-use std::borrow::Cow;
-
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -53,11 +51,14 @@ pub(crate) struct Problem9457 {
     errors: Vec<Detail>,
 }
 
-/// A refusal on its way out.
+/// A refusal on its way out; in a box, because every answer that may be one is as large as it.
 #[derive(Clone, Debug)]
-pub(crate) struct Problem {
+pub(crate) struct Problem(Box<Refusal>);
+
+#[derive(Clone, Debug)]
+struct Refusal {
     status: StatusCode,
-    code: Cow<'static, str>,
+    code: &'static str,
     vi: String,
     en: String,
     errors: Vec<Detail>,
@@ -75,18 +76,18 @@ impl Problem {
         en: impl Into<String>,
     ) -> Self {
         let (vi, en) = (vi.into(), en.into());
-        Self { status, code: code.into(), vi, en, errors: Vec::new(), headers: HeaderMap::new() }
+        Self(Box::new(Refusal { status, code, vi, en, errors: Vec::new(), headers: HeaderMap::new() }))
     }
 
     /// About one member of the JSON, or one parameter.
     pub(crate) fn at(mut self, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        self.errors.push(Detail { pointer: Some(pointer.into()), path: None, detail: detail.into() });
+        self.0.errors.push(Detail { pointer: Some(pointer.into()), path: None, detail: detail.into() });
         self
     }
 
     pub(crate) fn header(mut self, name: header::HeaderName, value: impl ToString) -> Self {
         if let Ok(value) = HeaderValue::try_from(value.to_string()) {
-            self.headers.insert(name, value);
+            self.0.headers.insert(name, value);
         }
         self
     }
@@ -107,7 +108,7 @@ impl Problem {
     }
 
     pub(crate) fn is_not_found(&self) -> bool {
-        self.status == StatusCode::NOT_FOUND
+        self.0.status == StatusCode::NOT_FOUND
     }
 
     pub(crate) fn too_often(seconds: u64) -> Self {
@@ -117,16 +118,16 @@ impl Problem {
 
     /// Everything but the answer's language is settled.
     fn body(&self, lang: Lang) -> Problem9457 {
-        let (title_vi, title_en) = title(self.status);
+        let (title_vi, title_en) = title(self.0.status);
         Problem9457 {
-            urn: format!("urn:congvan:problem:{}", self.code),
+            urn: format!("urn:congvan:problem:{}", self.0.code),
             title: lang.pick(title_vi, title_en).to_owned(),
-            status: self.status.as_u16(),
-            detail: lang.pick(&self.vi, &self.en).to_owned(),
-            detail_vi: self.vi.clone(),
-            detail_en: self.en.clone(),
-            code: self.code.to_string(),
-            errors: self.errors.clone(),
+            status: self.0.status.as_u16(),
+            detail: lang.pick(&self.0.vi, &self.0.en).to_owned(),
+            detail_vi: self.0.vi.clone(),
+            detail_en: self.0.en.clone(),
+            code: self.0.code.to_string(),
+            errors: self.0.errors.clone(),
         }
     }
 }
@@ -198,14 +199,8 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let code = error.code();
         let code = code.strip_prefix("vxp.").unwrap_or(code);
-        let mut problem = Self {
-            status: StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-            code: code.into(),
-            vi: error.vi(),
-            en: error.en(),
-            errors: Vec::new(),
-            headers: HeaderMap::new(),
-        };
+        let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut problem = Self::new(status, code, error.vi(), error.en());
         match &error {
             Error::NotAuthenticated => {
                 return problem.header(header::WWW_AUTHENTICATE, "Bearer realm=\"congvan\"");
@@ -214,13 +209,13 @@ impl From<Error> for Problem {
                 problem = problem.at(format!("/{name}"), *expected);
             }
             Error::Unwritable(fault) => {
-                problem.errors.push(Detail {
+                problem.0.errors.push(Detail {
                     pointer: pointer_of(fault.field()),
                     path: Some(fault.field().to_owned()),
                     detail: fault.to_string(),
                 });
             }
-            Error::Package(refusal) => problem.errors.push(Detail {
+            Error::Package(refusal) => problem.0.errors.push(Detail {
                 pointer: None,
                 path: Some(refusal.path().to_owned()),
                 detail: refusal.en(),
@@ -247,8 +242,8 @@ impl From<store::Error> for Problem {
 impl IntoResponse for Problem {
     /// The words are put in by [`speak`], which knows the language.
     fn into_response(self) -> Response {
-        let mut response = self.status.into_response();
-        response.headers_mut().extend(self.headers.clone());
+        let mut response = self.0.status.into_response();
+        response.headers_mut().extend(self.0.headers.clone());
         response.extensions_mut().insert(self);
         response
     }

@@ -5,6 +5,9 @@ use store::{ApiKey, Error, FileUpload, NewApiKey, NewEvent, NewSystem, Repeat};
 
 use crate::house::{House, NOW, agency, agency_id, read, stories, write};
 
+/// First word, other words, before which document; the hits.
+type Search<'r> = (&'r str, &'r [&'r str], u8, &'r [(u8, bool)]);
+
 async fn a_system(house: &House) -> AgencyId {
     let agency_id = agency_id(1);
     write!(house, |tx| tx.add_agency(&agency(1, "H37.02", None), NOW).await?).unwrap();
@@ -175,7 +178,7 @@ stories! {
             })
             .unwrap();
         }
-        let rows: [(&str, &[&str], u8, &[(u8, bool)]); 6] = [
+        let rows: [Search; 6] = [
             ("phoi", &[], 9, &[(3, true), (2, true), (1, true)]),
             ("phoi", &["hop"], 9, &[(3, true), (2, false), (1, true)]),
             ("phoi", &["hop", "=hợp"], 9, &[(3, true), (2, false), (1, false)]),
