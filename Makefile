@@ -47,6 +47,7 @@ fuzz: ## fuzz every parser for a minute each (FUZZ_SECONDS=n)
 
 docs: build ## rewrite the documents that are generated from the program
 	$(CARGO_TARGET_DIR)/debug/congvan config print --config /nonexistent > docs/congvan.example.toml
+	$(CARGO_TARGET_DIR)/debug/congvan openapi > docs/openapi.json
 	CONGVAN_WRITE_DOCS=1 cargo test --locked --quiet -p web --test codes
 
 packages-run:

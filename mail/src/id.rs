@@ -115,6 +115,10 @@ uuid_ids! {
     DeliveryId;
     /// A row of the audit log.
     AuditId;
+    /// A key to our API; it names the key and opens nothing.
+    ApiKeyId;
+    /// A file on its way to us in parts.
+    FileUploadId;
     /// Whoever data belongs to: the first column of every table that can grow (the shard key), and the holder of
     /// a data key.
     OwnerId;

@@ -19,8 +19,8 @@ pub use address::{BadAddress, Domain, EmailAddress, LocalPart};
 pub use agency::{AgencyCode, BadAgencyCode};
 pub use guest::{Chance, Clock};
 pub use id::{
-    AccountId, AgencyId, AuditId, BadId, BlobId, DeliveryId, DocumentId, EmailId, IdentityId, MailboxId,
-    ModSeq, OutboxId, OwnerId, SubmissionId, ThreadId, Uid, UidValidity, UnitId,
+    AccountId, AgencyId, ApiKeyId, AuditId, BadId, BlobId, DeliveryId, DocumentId, EmailId, FileUploadId,
+    IdentityId, MailboxId, ModSeq, OutboxId, OwnerId, SubmissionId, ThreadId, Uid, UidValidity, UnitId,
 };
 pub use secret::Secret;
 pub use time::{BadTimestamp, Timestamp, VIETNAM};

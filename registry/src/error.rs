@@ -4,7 +4,8 @@
 use mail::AgencyCode;
 
 use crate::accept::SignatureFault;
-use crate::package::Refusal;
+use crate::keys::Scope;
+use crate::package::{Refusal, Unwritable};
 use crate::secrecy::Hit;
 use crate::tombstone::Tombstone;
 
@@ -85,6 +86,12 @@ pub enum Error {
     /// The package has been here before: our own line is in its trace, or it went through too many hands (RULES R66).
     #[error("the package goes in circles")]
     Loop,
+    /// The caller's key was not made for this.
+    #[error("the key lacks the scope {0}")]
+    OutOfScope(Scope),
+    /// What was to be written as a package cannot be: which field, and why (RULES E37).
+    #[error(transparent)]
+    Unwritable(#[from] Unwritable),
     /// The same sender already sent another new document under that identifier (VXP 3.8).
     #[error("conflicts with an earlier package")]
     Conflict,
@@ -129,7 +136,7 @@ impl Error {
         match self {
             Self::BadParameter { .. } => 400,
             Self::NotAuthenticated | Self::DamagedHeaders => 401,
-            Self::NotYourAgency { .. } | Self::Forbidden | Self::Denied(_) => 403,
+            Self::NotYourAgency { .. } | Self::Forbidden | Self::Denied(_) | Self::OutOfScope(_) => 403,
             Self::NoSuchCall
             | Self::NoSuchDocument
             | Self::UnknownAgencies(_)
@@ -143,7 +150,8 @@ impl Error {
             | Self::Secret(_)
             | Self::Incomplete(_)
             | Self::PaperReason
-            | Self::Loop => 422,
+            | Self::Loop
+            | Self::Unwritable(_) => 422,
             Self::Signature(fault) if fault.ask_again() => 503,
             Self::Signature(_) => 422,
             Self::SlowDown => 429,
@@ -164,6 +172,8 @@ impl Error {
             Self::GoneAgencies { .. } => "vxp.gone-agencies",
             Self::NotYourAgency { .. } => "vxp.not-your-agency",
             Self::Forbidden => "vxp.forbidden",
+            Self::OutOfScope(_) => "out-of-scope",
+            Self::Unwritable(_) => "unwritable",
             Self::Conflict => "vxp.conflict",
             Self::Frozen => "document.frozen",
             Self::Withdrawn(_) => "document.withdrawn",
@@ -224,6 +234,8 @@ impl Error {
                 format!("Đơn vị gửi {} không đúng với mã đã đăng ký: {}", plain(code), plain(system))
             }
             Self::Forbidden => "Hệ thống không được phép thực hiện việc này".to_owned(),
+            Self::OutOfScope(scope) => format!("Khóa API không có quyền {scope}"),
+            Self::Unwritable(fault) => fault.vi(),
             Self::Conflict => "Mã định danh văn bản đã được gửi với nội dung khác; hãy gửi cập nhật (loại 2) hoặc thay thế \
                  (loại 3)"
                 .to_owned(),
@@ -271,6 +283,8 @@ impl Error {
                 format!("Sending agency {} does not belong to system {}", plain(code), plain(system))
             }
             Self::Forbidden => "The system may not do this".to_owned(),
+            Self::OutOfScope(scope) => format!("The API key lacks the scope {scope}"),
+            Self::Unwritable(fault) => fault.to_string(),
             Self::Conflict => "The document identifier was already sent with other content; send an update (type 2) or a \
                  replacement (type 3)"
                 .to_owned(),

@@ -166,12 +166,7 @@ impl Desk {
         if let Ok(delivery_id) = id.as_str().parse::<DeliveryId>()
             && let Some(delivery) = self.delivery(system, delivery_id).await?
         {
-            if delivery.withdrawn_at.is_some() {
-                return Err(self.withdrawn(delivery).await?);
-            }
-            let package = self.store.read_delivery(&delivery).await?.ok_or(Error::NoSuchDocument)?;
-            self.note(system, &delivery, Audit::DocumentDelivered, String::new(), now).await?;
-            return Ok(package);
+            return self.package_of(system, &delivery, now).await;
         }
         let document_id = id.as_str().parse::<DocumentId>().map_err(|_| Error::NoSuchDocument)?;
         let document = self
@@ -193,6 +188,24 @@ impl Desk {
             .read(delivery, |tx, delivery| Box::pin(async move { Tombstone::read(tx, delivery).await }))
             .await?;
         Ok(stone.map_or(Error::NoSuchDocument, |stone| Error::Withdrawn(Box::new(stone))))
+    }
+
+    /// The package of a delivery to the caller. Whoever takes it is noted.
+    ///
+    /// # Errors
+    /// [`Error::Withdrawn`] when it was cancelled; [`Error::NoSuchDocument`]; the store's trouble.
+    pub async fn package_of(
+        &self,
+        system: &ExchangeSystem,
+        delivery: &Delivery,
+        now: Timestamp,
+    ) -> Result<Vec<u8>, Error> {
+        if delivery.withdrawn_at.is_some() {
+            return Err(self.withdrawn(delivery.clone()).await?);
+        }
+        let package = self.store.read_delivery(delivery).await?.ok_or(Error::NoSuchDocument)?;
+        self.note(system, delivery, Audit::DocumentDelivered, String::new(), now).await?;
+        Ok(package)
     }
 
     async fn delivery(
@@ -235,6 +248,20 @@ impl Desk {
         now: Timestamp,
     ) -> Result<Answer, Error> {
         let delivery_id = id.as_str().parse::<DeliveryId>().map_err(|_| Error::NoSuchDocument)?;
+        self.acknowledge_delivery(system, delivery_id, word, now).await.map(|()| answer::done())
+    }
+
+    /// Takes a receiving system's word for what became of a delivery (VXP 3.10).
+    ///
+    /// # Errors
+    /// [`Error::NoSuchDocument`], or the store's trouble.
+    pub async fn acknowledge_delivery(
+        &self,
+        system: &ExchangeSystem,
+        delivery_id: DeliveryId,
+        word: Acknowledgement,
+        now: Timestamp,
+    ) -> Result<(), Error> {
         if word == Acknowledgement::Done
             && let Some(delivery) = self.delivery(system, delivery_id).await?
         {
@@ -267,8 +294,7 @@ impl Desk {
                     Ok::<_, Error>(())
                 })
             })
-            .await?;
-        Ok(answer::done())
+            .await
     }
 
     async fn count(

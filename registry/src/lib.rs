@@ -10,6 +10,8 @@
 //! | [`status`] | status codes and what they lead to at one receiver (RULES 1.4) |
 //! | [`secrecy`] | detectors of state secrets, which never travel here (RULES R7–R13) |
 //! | [`accept`] | what it takes for a package to be accepted, and the one transaction that does (RULES R14, R23–R36) |
+//! | [`browse`] | documents as their agencies look through them: lists, one, its history |
+//! | [`compose`] | packages from what a caller says plainly: names looked up, what is missing filled in |
 //! | [`events`] | the words of the feed: what systems are told of as it happens |
 //! | [`exchange`] | the calls of the exchange over the store's verbs (VXP 3) |
 //! | [`calendar`] | working days: announced, declared, computed (RULES R19) |
@@ -17,6 +19,7 @@
 //! | [`numbering`] | numbers without gap or repeat, notations, types of documents (RULES R75, R76, R79, R80) |
 //! | [`registers`] | the books of the records office, as the law prints them (RULES R77, R90) |
 //! | [`lifecycle`] | what is done to documents later: shredding, what takes two persons (RULES R13, R43) |
+//! | [`keys`] | keys to our API: what they may do, for whom they speak |
 //! | [`known`] | what the registry knows of a file in somebody's hand: recalled, replaced, or nothing |
 //! | [`reasons`] | reasons that have a code: of refusals, of paper (RULES R15, R30) |
 //! | [`receipt`] | what a sender gets in its hand: an act, the log's promise and its proof |
@@ -26,6 +29,7 @@
 //! | [`transport`] | how packages travel to and from another axis: what to ask, how to read the answer (RULES E43) |
 //! | [`upstream`] | what is sent to other axes and taken from them, and the record of it (RULES R26, R65–R71) |
 //! | [`vxp`] | the national exchange protocol: who calls, what is asked, how it is answered (VXP 1–3) |
+//! | [`words`] | the words a document is found by |
 //!
 //! One request of the exchange goes through them like this:
 //!
@@ -39,13 +43,16 @@
 
 pub mod accept;
 mod arrival;
+pub mod browse;
 pub mod calendar;
+pub mod compose;
 pub mod deadlines;
 pub mod document_id;
 mod error;
 pub mod events;
 pub mod exchange;
 pub mod fuzz;
+pub mod keys;
 pub mod known;
 pub mod lifecycle;
 mod limits;
@@ -64,6 +71,7 @@ mod units;
 pub mod upstream;
 pub mod view;
 pub mod vxp;
+pub mod words;
 
 pub use error::{Error, Gone, Whose};
 pub use limits::Limits;

@@ -157,6 +157,18 @@ impl PaperReason {
     }
 }
 
+impl PaperReason {
+    /// The reason with the article it comes from, for people.
+    pub fn words(&self) -> String {
+        let article = match self {
+            Self::ToGovernment => "Đ7.2.a",
+            Self::AgencyList(_) => "Đ7.2.b",
+            Self::ReceiverNotReady => "Đ7.1",
+        };
+        format!("{self} (QĐ 28/2018 {article})")
+    }
+}
+
 impl fmt::Display for PaperReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -214,6 +214,25 @@ section! {
 }
 
 section! {
+    /// Our REST API, /api/v1.
+    Api {
+        /// Requests a minute from one key; half of them at once.
+        requests_per_minute: u32 = 1_200,
+        /// Requests a minute from one address with what is no key, before it is told to wait. Ours: a system that lost its key is told
+        /// so, a guesser soon learns nothing more.
+        wrong_keys_per_minute: u32 = 60,
+        /// Bytes that the unfinished and unused uploads of one system may have together.
+        upload_quota_bytes: u64 = 2 * 1024 * 1024 * 1024,
+        /// Hours after which an upload that nobody goes on with, or uses, is let go.
+        upload_hours: u64 = 24,
+        /// Days for which an answer is given again to the same Idempotency-Key.
+        repeat_days: u64 = 7,
+        /// Days for which events can be read; a system that was away longer reads its lists instead.
+        event_days: u64 = 90,
+    }
+}
+
+section! {
     /// The ledger of accepted acts.
     Ledger {
         /// Name of the log in its signed checkpoints: a host and path of your own (C2SP tlog-checkpoint). Never change it.
@@ -247,6 +266,7 @@ pub(crate) struct Config {
     pub(crate) exchange: Exchange,
     pub(crate) upstream: Upstream,
     pub(crate) check: Check,
+    pub(crate) api: Api,
     pub(crate) ledger: Ledger,
     pub(crate) log: Log,
 }
@@ -414,6 +434,7 @@ impl Config {
         print_section(&mut out, "exchange", &self.exchange)?;
         print_section(&mut out, "upstream", &self.upstream)?;
         print_section(&mut out, "check", &self.check)?;
+        print_section(&mut out, "api", &self.api)?;
         print_section(&mut out, "ledger", &self.ledger)?;
         print_section(&mut out, "log", &self.log)?;
         Ok(out)

@@ -1,6 +1,6 @@
-//! What is done now and then, so that nothing only grows: uploads that nobody used go when they expire (RFC 8620 §6.1); keys
-//! of recalled copies are forgotten when their time has come (RULES R43); and what was recorded of agencies for today is taken
-//! notice of (RULES R61).
+//! What is done now and then, so that nothing only grows: uploads that nobody used go when they expire (RFC 8620 §6.1, and those
+//! of our API), answers are given again for some days, and events can be read for some months; keys of recalled copies are
+//! forgotten when their time has come (RULES R43); and what was recorded of agencies for today is taken notice of (RULES R61).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,8 +22,10 @@ pub(crate) async fn run(house: Arc<House>, desk: Desk) {
             () = house.stop.cancelled() => return,
             _ = look.tick() => {}
         }
-        if let Err(error) = expire_uploads(&house).await {
-            tracing::warn!("expired uploads could not be let go: {error}");
+        for work in [Work::Uploads, Work::FileUploads, Work::Repeats, Work::Events] {
+            if let Err(error) = let_go(&house, work).await {
+                tracing::warn!(?work, "what has expired could not be let go: {error}");
+            }
         }
         if let Err(error) = agencies_take_effect(&house).await {
             tracing::warn!("changes of agencies could not take effect in lists and searches: {error}");
@@ -34,14 +36,40 @@ pub(crate) async fn run(house: Arc<House>, desk: Desk) {
     }
 }
 
+/// What goes in its time.
+#[derive(Clone, Copy, Debug)]
+enum Work {
+    /// Uploads of mail clients.
+    Uploads,
+    /// Uploads to the API.
+    FileUploads,
+    /// Answers that were kept to be given again.
+    Repeats,
+    /// Events of the feed.
+    Events,
+}
+
 /// Lets go what has expired, a transaction at a time, until nothing is left or the house stops.
-async fn expire_uploads(house: &House) -> Result<(), store::Error> {
+async fn let_go(house: &House, work: Work) -> Result<(), store::Error> {
+    let days = |days: u64| Duration::from_secs(days.saturating_mul(86_400));
+    let api = &house.config.api;
+    let (repeats, events) = (days(api.repeat_days), days(api.event_days));
     while !house.stop.is_cancelled() {
         let now = house.now();
         let gone = house
             .store
-            .write("let expired uploads go", now, |tx, now| {
-                Box::pin(async move { tx.expire_uploads(*now, AT_ONCE).await })
+            .write("let what has expired go", now, move |tx, now| {
+                Box::pin(async move {
+                    match work {
+                        Work::Uploads => tx.expire_uploads(*now, AT_ONCE).await,
+                        Work::FileUploads => tx.expire_file_uploads(*now, AT_ONCE).await,
+                        Work::Repeats => tx.expire_repeats(now.minus(repeats), AT_ONCE, *now).await,
+                        Work::Events => {
+                            let gone = tx.drop_events(now.minus(events), AT_ONCE).await?;
+                            Ok::<_, store::Error>(usize::try_from(gone).unwrap_or_default())
+                        }
+                    }
+                })
             })
             .await?;
         if (gone as i64) < AT_ONCE {

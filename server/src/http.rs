@@ -115,7 +115,8 @@ fn router(house: Arc<House>, intake: Arc<Intake>, has_tls: bool) -> anyhow::Resu
         .merge(crate::jmap::routes(house.clone()))
         .merge(crate::pages::routes(house.clone()))
         .merge(crate::check::routes(house.clone())?)
-        .merge(crate::exchange::routes(house.clone(), intake));
+        .merge(crate::exchange::routes(house.clone(), intake.clone()))
+        .merge(crate::api::routes(house.clone(), intake));
     if crate::demo::exists(&house.config.house.data) {
         router = router.merge(crate::demo::routes(house)?);
     }

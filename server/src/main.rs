@@ -1,6 +1,7 @@
 //! `congvan`: the program. It alone opens sockets, reads the clock, draws randomness, asks DNS, fetches evidence and
 //! spawns work; the other rooms are wired together here.
 
+mod api;
 mod body;
 mod check;
 mod cli;
@@ -21,6 +22,7 @@ mod mail_out;
 mod metrics;
 mod pages;
 mod proof;
+mod rate;
 mod sequencer;
 mod serve;
 mod sign_in;

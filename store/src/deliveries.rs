@@ -233,6 +233,21 @@ impl Tx {
         row.as_ref().map(delivery).transpose()
     }
 
+    /// The delivery that brings a package to a system.
+    pub async fn delivery_of(
+        &mut self,
+        system_folded: &str,
+        document_id: DocumentId,
+    ) -> Result<Option<Delivery>> {
+        let row = self
+            .row(
+                select_delivery!("WHERE system_folded = $1 AND document_id = $2"),
+                values![system_folded, &document_id],
+            )
+            .await?;
+        row.as_ref().map(delivery).transpose()
+    }
+
     /// Moves a delivery on (VXP 3.10): `done` is final, a `fail` is offered again after a pause that doubles. Answers
     /// whether anything changed.
     pub async fn move_delivery(

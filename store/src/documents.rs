@@ -289,6 +289,26 @@ impl Tx {
         row.as_ref().map(document).transpose()
     }
 
+    /// What an agency sent, from before `before` and not before `from`, newest first, `limit` at most; statuses are left out.
+    pub async fn sent_before(
+        &mut self,
+        agency_id: AgencyId,
+        before: DocumentId,
+        from: DocumentId,
+        limit: i64,
+    ) -> Result<Vec<Document>> {
+        let rows = self
+            .rows(
+                select_document!(
+                    "WHERE agency_id = $1 AND document_id < $2 AND document_id >= $3 AND kind = 'edoc' \
+                     ORDER BY document_id DESC LIMIT $4"
+                ),
+                values![&agency_id, &before, &from, limit],
+            )
+            .await?;
+        rows.iter().map(document).collect()
+    }
+
     /// Documents of a sending agency with a legal identifier, newest first.
     pub async fn documents_by_identifier(
         &mut self,

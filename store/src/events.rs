@@ -96,4 +96,15 @@ impl Tx {
         let row = self.row("SELECT COALESCE(MIN(place), 0), COALESCE(MAX(place), 0) FROM event", &[]).await?;
         row.map_or(Ok((0, 0)), |row| Ok((row.int(0)?, row.int(1)?)))
     }
+
+    /// Lets the oldest events go that happened before `before`; `limit` at a time. Answers how many went. The newest of all
+    /// stays whatever its age: the next place is counted from it.
+    pub async fn drop_events(&mut self, before: Timestamp, limit: i64) -> Result<u64> {
+        self.exec(
+            "DELETE FROM event WHERE at < $1 AND place < (SELECT MAX(place) FROM event) AND place IN \
+             (SELECT place FROM event WHERE place IS NOT NULL ORDER BY place LIMIT $2)",
+            values![before, limit],
+        )
+        .await
+    }
 }

@@ -17,6 +17,7 @@
 
 mod accounts;
 mod agencies;
+mod api_keys;
 mod audit;
 mod blobs;
 mod changes;
@@ -40,11 +41,14 @@ mod outbox;
 mod peer_log;
 mod peers;
 mod receivers;
+mod repeats;
 mod settings;
 mod sql;
 mod statuses;
 mod submissions;
 mod threads;
+mod uploads;
+mod words;
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -63,6 +67,7 @@ pub use agencies::{
     Agency, AgencyChange, AgencyHit, AgencyNames, AgencyVersion, CodeScheme, ExchangeSystem, Followed,
     KnownCode, Matched, NewAgency, NewSystem, SignerCertificate, SignerRole, Unit,
 };
+pub use api_keys::{ApiKey, NewApiKey};
 pub use audit::{Audit, AuditEntry};
 pub use blobs::{Blob, Sealed, Upload};
 pub use changes::{Changes, Changing};
@@ -84,8 +89,11 @@ pub use outbox::{Claimed, Lane, NewOutbox, OutboxKind};
 pub use peer_log::{Direction, PeerHealth, PeerMessage, SystemPoll};
 pub use peers::{NewPeer, PEER, Peer, PeerState, PeerWay, PeerWrap, peer_of_way, way_of_peer};
 pub use receivers::{NewProgress, NewReceiver, Receiver};
+pub use repeats::Repeat;
 pub use statuses::{NewStatus, StatusEntry, UnlinkedStatus};
 pub use submissions::{NewSubmission, Submission};
+pub use uploads::{FileUpload, UploadPart};
+pub use words::{Hit, OTHER_WORDS_MAX};
 
 use keyring::Keyring;
 

@@ -14,6 +14,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (5, "agencies", include_str!("../migrations/0005_agencies.sql")),
     (6, "numbers", include_str!("../migrations/0006_numbers.sql")),
     (7, "lifecycle", include_str!("../migrations/0007_lifecycle.sql")),
+    (8, "api", include_str!("../migrations/0008_api.sql")),
     (10, "peers", include_str!("../migrations/0010_peers.sql")),
 ];
 

@@ -152,6 +152,43 @@ impl Tx {
         row.as_ref().map(receiver).transpose()
     }
 
+    /// A document's receivers that one delivery serves, in the order of their codes.
+    pub async fn receivers_served(
+        &mut self,
+        sender_id: AgencyId,
+        document_id: DocumentId,
+        delivery_id: DeliveryId,
+    ) -> Result<Vec<Receiver>> {
+        let rows = self
+            .rows(
+                select_receiver!(
+                    "WHERE sender_id = $1 AND document_id = $2 AND delivery_id = $3 ORDER BY code LIMIT 10000"
+                ),
+                values![&sender_id, &document_id, &delivery_id],
+            )
+            .await?;
+        rows.iter().map(receiver).collect()
+    }
+
+    /// What an agency received, from before `before` and not before `from`, newest first, `limit` at most.
+    pub async fn received_before(
+        &mut self,
+        receiver_id: AgencyId,
+        before: DocumentId,
+        from: DocumentId,
+        limit: i64,
+    ) -> Result<Vec<Receiver>> {
+        let rows = self
+            .rows(
+                select_receiver!(
+                    "WHERE receiver_id = $1 AND document_id < $2 AND document_id >= $3 ORDER BY document_id DESC LIMIT $4"
+                ),
+                values![&receiver_id, &before, &from, limit],
+            )
+            .await?;
+        rows.iter().map(receiver).collect()
+    }
+
     /// Writes where a document stands at a receiver now, and what was said.
     pub async fn set_progress(&mut self, at: &Receiver, new: &NewProgress<'_>, now: Timestamp) -> Result<()> {
         self.exec(

@@ -106,11 +106,13 @@ pub(crate) trait FromBytes: for<'b> TryFrom<&'b [u8], Error = mail::BadId> {}
 id_values!(
     AccountId,
     AgencyId,
+    ApiKeyId,
     AuditId,
     BlobId,
     DeliveryId,
     DocumentId,
     EmailId,
+    FileUploadId,
     IdentityId,
     MailboxId,
     OutboxId,

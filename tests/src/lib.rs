@@ -3,6 +3,7 @@
 //! Nothing here knows the program's rooms. A story speaks through a door or the command line, as anybody would, so
 //! the same stories could be told to another program.
 
+mod api;
 mod axis;
 mod browser;
 mod engine;
@@ -12,6 +13,7 @@ mod outside;
 mod paper;
 mod program;
 
+pub use api::{ALL_SCOPES, ApiClient, said};
 pub use axis::{Axis, Turn};
 pub use browser::{Browser, artefacts};
 pub use engine::Engine;

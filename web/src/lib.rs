@@ -11,5 +11,5 @@ pub mod form;
 pub mod fuzz;
 mod page;
 
-pub use page::{Notice, STYLE, front, password};
+pub use page::{Notice, STYLE, front, password, plain};
 pub use signer::page::{Lang, STYLE as REPORT_STYLE, escape};

@@ -36,6 +36,11 @@ fn notice(notice: Option<&Notice>) -> String {
     )
 }
 
+/// A page whose body was made elsewhere, and escaped there.
+pub fn plain(title: &str, body: &str) -> String {
+    page(title, body)
+}
+
 /// The front page: what this is and where the doors are.
 pub fn front(host: &str) -> String {
     let body = format!(
@@ -44,7 +49,7 @@ pub fn front(host: &str) -> String {
          <li><a href=\"/kiem-tra\">Kiểm tra văn bản</a> <span lang=\"en\">Check a document's signatures</span></li>\n\
          <li><a href=\"/mat-khau\">Đổi mật khẩu</a> <span lang=\"en\">Change your password</span></li>\n\
          <li><a href=\"/ledger/checkpoint\">Sổ chứng cứ</a> <span lang=\"en\">The ledger's newest checkpoint</span></li>\n</ul>\n\
-         <p>Phần mềm thư: JMAP tại <code>/.well-known/jmap</code>. Hệ thống quản lý văn bản: <code>/vxp</code>.</p>\n",
+         <p>Phần mềm thư: JMAP tại <code>/.well-known/jmap</code>. Hệ thống quản lý văn bản: <code>/vxp</code>, <a href=\"/api\"><code>/api</code></a>.</p>\n",
         host = escape(host)
     );
     page("Trang chủ", &body)

@@ -41,6 +41,8 @@ pub(super) struct Intake {
     pub(super) leaves: Leaves,
     /// How long a cancelled copy is kept under its key (RULES R43).
     pub(super) shred_millis: i64,
+    /// The words it is found by.
+    pub(super) words: Vec<String>,
     pub(super) now: Timestamp,
 }
 
@@ -198,6 +200,10 @@ impl Desk {
         let (files, targets) = (Vec::new(), Vec::new());
         let leaves = Leaves::new(&self.log, &*self.chance);
         let shred_millis = self.lifecycle.shred_millis();
+        let words = match &arrived.package {
+            Package::Document(read) => crate::words::of_document(read),
+            Package::Status(_) => Vec::new(),
+        };
         Ok(Intake {
             arrived,
             routed,
@@ -209,6 +215,7 @@ impl Desk {
             targets,
             leaves,
             shred_millis,
+            words,
             now,
         })
     }

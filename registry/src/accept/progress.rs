@@ -34,6 +34,7 @@ pub(super) async fn begin(tx: &mut Tx, intake: &Intake) -> Result<(), store::Err
         });
     }
     tx.add_receivers(sender, id, &receivers, *now).await?;
+    tx.add_document_words(sender, id, &intake.words).await?;
     let facts =
         json!({ "docId": id.to_string(), "type": document.business_type, "priority": document.priority });
     tell(tx, sender, Happened::Accepted, id, &facts, *now).await?;

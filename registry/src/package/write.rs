@@ -41,6 +41,27 @@ pub enum Unwritable {
     Form(&'static str),
 }
 
+impl Unwritable {
+    /// The field of the standard.
+    pub fn field(&self) -> &'static str {
+        match self {
+            Self::Missing(field) | Self::TooLong(field, _) | Self::Character(field) | Self::Form(field) => {
+                field
+            }
+        }
+    }
+
+    /// The sentence in Vietnamese; `Display` is the English one.
+    pub fn vi(&self) -> String {
+        match self {
+            Self::Missing(field) => format!("Thiếu {field}"),
+            Self::TooLong(field, max) => format!("{field} dài quá {max} ký tự"),
+            Self::Character(field) => format!("{field} có ký tự mà XML không mang được"),
+            Self::Form(field) => format!("{field} không đúng dạng"),
+        }
+    }
+}
+
 /// A party of a package to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewParty {

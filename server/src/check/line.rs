@@ -1,15 +1,12 @@
 //! Who may be checked now, who waits, and who came too often.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mail::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-/// Addresses remembered. At 48 bytes each: 5 MB.
-const ADDRESSES_MAX: usize = 100_000;
 
 /// A line before a few places: first come, first served, and everybody knows how many are before.
 pub(super) struct Line {
@@ -75,21 +72,12 @@ impl Line {
     }
 }
 
-/// How often an address may come: an even rate with some at once (GCRA).
-pub(super) struct Rate {
-    /// Milliseconds one visit costs.
-    cost: i64,
-    /// Milliseconds that may be owed.
-    credit: i64,
-    /// Until when each address has used up its share, milliseconds since 1970.
-    until: Mutex<HashMap<IpAddr, i64>>,
-}
+/// How often an address may come.
+pub(super) struct Rate(crate::rate::Rate<IpAddr>);
 
 impl Rate {
     pub(super) fn new(per_minute: u32) -> Self {
-        let per_minute = i64::from(per_minute.max(1));
-        let cost = 60_000 / per_minute;
-        Self { cost, credit: cost * (per_minute / 2).max(1), until: Mutex::default() }
+        Self(crate::rate::Rate::new(per_minute))
     }
 
     /// Counts a visit.
@@ -97,26 +85,12 @@ impl Rate {
     /// # Errors
     /// Seconds until the next one is welcome.
     pub(super) fn visit(&self, address: IpAddr, now: Timestamp) -> Result<(), u64> {
-        let (address, now) = (network(address), now.millis());
-        let mut until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
-        if until.len() >= ADDRESSES_MAX {
-            // Whose share is whole again is as good as forgotten.
-            until.retain(|_, used| *used > now);
-        }
-        let used = until.get(&address).copied().unwrap_or(now).max(now);
-        let over = used + self.cost - now - self.credit;
-        if over > 0 {
-            return Err(u64::try_from(over.div_euclid(1000) + 1).unwrap_or(1));
-        }
-        if until.len() < ADDRESSES_MAX || until.contains_key(&address) {
-            until.insert(address, used + self.cost);
-        }
-        Ok(())
+        self.0.visit(network(address), now)
     }
 }
 
 /// Who has one IPv6 address usually has 2^64 of them.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) & !u128::from(u64::MAX)).into()),
         v4 => v4,

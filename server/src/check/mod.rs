@@ -4,7 +4,7 @@
 //! Everything that anybody could use up has an end: bytes in memory, places at the judge, time for sending and for
 //! judging, visits of one address.
 
-mod line;
+pub(crate) mod line;
 mod upload;
 
 use std::collections::HashMap;
@@ -159,7 +159,7 @@ async fn check(
 }
 
 /// Whose share a visit counts against. On the loopback door a front speaks for its visitors: the last address it wrote.
-fn visitor(peer: Peer, headers: &HeaderMap) -> IpAddr {
+pub(crate) fn visitor(peer: Peer, headers: &HeaderMap) -> IpAddr {
     let own = peer.0.ip();
     let told = headers
         .get_all("x-forwarded-for")

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout)] // a command answers on standard output
 
 mod agency;
+mod api_key;
 mod calendar;
 mod cert;
 mod config;
@@ -69,6 +70,11 @@ enum Command {
     /// Systems of the exchange.
     #[command(subcommand)]
     System(provision::SystemCommand),
+    /// Keys to the REST API.
+    #[command(subcommand)]
+    Key(api_key::KeyCommand),
+    /// Print the description of the REST API (OpenAPI 3.1).
+    Openapi,
     /// Fixed places for outgoing mail.
     #[command(subcommand)]
     Route(provision::RouteCommand),
@@ -140,6 +146,11 @@ pub(crate) fn run() -> ExitCode {
         Command::Domain(command) => command.run(&arguments.config),
         Command::Account(command) => command.run(&arguments.config),
         Command::System(command) => command.run(&arguments.config),
+        Command::Key(command) => command.run(&arguments.config),
+        Command::Openapi => {
+            print!("{}", crate::api::openapi_document());
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Route(command) => command.run(&arguments.config),
         Command::Peer(command) => command.run(&arguments.config),
         Command::Package(command) => command.run(&arguments.config),

@@ -6,6 +6,7 @@
 mod house;
 
 mod agencies;
+mod api;
 mod blobs;
 mod documents;
 mod emails;

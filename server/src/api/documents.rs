@@ -1,0 +1,331 @@
+//! Documents: lists, one, its history, receipt and verdict; acknowledging what was received.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use mail::{AgencyCode, AgencyId, DocumentId, Timestamp};
+use registry::browse::{self, Look, Seen, Side};
+use registry::keys::{Caller, Scope};
+use registry::status::State as Standing;
+use registry::vxp::call::Acknowledgement;
+use registry::{Error, receipt as proof, words};
+use ring::digest::{SHA256, digest};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::model::{
+    Acknowledge, AcknowledgeState, DocumentPage, DocumentSummary, DocumentView, History, HistoryLine,
+};
+use super::problem::{Answer, Problem};
+use super::{Api, Asked, Reader, SMALL_BODY_MAX, cursor, id_of, json, take};
+
+/// Documents of one page, unless asked otherwise, and at most.
+const PAGE: u16 = 50;
+const PAGE_MAX: u16 = 200;
+/// How long a receipt is waited for. The log takes leaves in several times a second.
+const RECEIPT_WAIT_MAX: Duration = Duration::from_secs(2);
+const RECEIPT_LOOK: Duration = Duration::from_millis(100);
+
+/// Which documents.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListQuery {
+    /// `sent` or `received`.
+    #[serde(rename = "box")]
+    #[param(pattern = "^(sent|received)$")]
+    side: String,
+    /// Go on after this place: `next` of the page before.
+    after: Option<String>,
+    /// So many at most.
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<u16>,
+    /// Of this agency of yours only, by its code.
+    agency: Option<String>,
+    /// Standing so at a receiver: delivered, arrived, accepted, assigned, in-work, done, returned, cancelled.
+    #[param(pattern = "^(delivered|arrived|accepted|assigned|in-work|done|returned|cancelled)$")]
+    state: Option<String>,
+    /// With these words in subject, number, notation or agency: with marks exactly, without marks in any spelling. The four longest
+    /// words count.
+    #[param(max_length = 200)]
+    q: Option<String>,
+    /// Accepted at or after (RFC 3339).
+    #[param(format = DateTime)]
+    from: Option<String>,
+    /// Accepted at or before (RFC 3339).
+    #[param(format = DateTime)]
+    to: Option<String>,
+    /// With this urgency, 0 to 4.
+    #[param(minimum = 0, maximum = 4)]
+    priority: Option<u8>,
+}
+
+/// Lists what your agencies sent or received, newest first.
+#[utoipa::path(get, path = "/api/v1/documents", tag = "documents", operation_id = "listDocuments", params(ListQuery),
+    security(("key" = ["documents:read"])),
+    responses((status = 200, description = "A page of the list.", body = DocumentPage)))]
+pub(super) async fn list(
+    State(api): State<Arc<Api>>,
+    Reader(caller): Reader,
+    Asked(query): Asked<ListQuery>,
+) -> Answer {
+    let look = look_of(&api, &caller, query).await?;
+    let Some(look) = look else {
+        return Ok(Json(DocumentPage { documents: Vec::new(), next: None }).into_response());
+    };
+    let page = api
+        .house
+        .store
+        .read((caller.system.clone(), look), |tx, (system, look)| {
+            Box::pin(async move { browse::list(tx, system, look).await })
+        })
+        .await?;
+    let documents = page.seen.iter().map(DocumentSummary::of).collect();
+    Ok(Json(DocumentPage { documents, next: page.next.map(cursor::of_document) }).into_response())
+}
+
+/// Reads what is looked for; `None` when it can be nothing.
+async fn look_of(api: &Api, caller: &Caller, query: ListQuery) -> Result<Option<Look>, Problem> {
+    let side = match query.side.as_str() {
+        "sent" => Side::Sent,
+        "received" => Side::Received,
+        _ => return Err(Problem::bad_request("/box", "expected sent or received")),
+    };
+    let limit = query.limit.unwrap_or(PAGE);
+    if !(1..=PAGE_MAX).contains(&limit) {
+        return Err(Problem::bad_request("/limit", "expected 1 to 200"));
+    }
+    if query.priority.is_some_and(|priority| priority > 4) {
+        return Err(Problem::bad_request("/priority", "expected 0 to 4"));
+    }
+    let moment = |text: Option<String>, pointer: &str| {
+        let read = text.map(|text| Timestamp::parse_rfc3339(&text));
+        read.transpose().map_err(|_| Problem::bad_request(pointer, "expected a time of RFC 3339"))
+    };
+    let state = query.state.map(|state| {
+        Standing::named(&state).ok_or_else(|| Problem::bad_request("/state", "no state of the list"))
+    });
+    let sought = match query.q {
+        Some(text) if text.chars().count() > 200 => {
+            return Err(Problem::bad_request("/q", "expected 200 characters at most"));
+        }
+        Some(text) => match words::of_query(&text) {
+            Some(sought) => Some(sought),
+            None => return Ok(None),
+        },
+        None => None,
+    };
+    Ok(Some(Look {
+        side,
+        agencies: agencies_of(api, caller, query.agency.as_deref()).await?,
+        before: query.after.map(|text| cursor::document(&text, "/after")).transpose()?,
+        from: moment(query.from, "/from")?,
+        to: moment(query.to, "/to")?,
+        sought,
+        state: state.transpose()?,
+        priority: query.priority.map(i64::from),
+        limit: usize::from(limit),
+    }))
+}
+
+/// The caller's agency with a code, or all of them.
+pub(super) async fn agencies_of(
+    api: &Api,
+    caller: &Caller,
+    code: Option<&str>,
+) -> Result<Vec<AgencyId>, Problem> {
+    let all = || caller.system.agencies.iter().map(|agency| agency.agency_id);
+    let Some(text) = code else { return Ok(all().collect()) };
+    let code: AgencyCode =
+        text.parse().map_err(|_| Problem::bad_request("/agency", "expected the code of an agency"))?;
+    let now = api.house.now();
+    let found = api
+        .house
+        .store
+        .read(code, |tx, code| Box::pin(async move { tx.agency_by_code(code, now).await }))
+        .await?;
+    let own = found.and_then(|agency| all().find(|id| *id == agency.agency_id));
+    own.map(|id| vec![id]).ok_or_else(|| {
+        Error::NotYourAgency { code: text.to_owned(), system: caller.system.system_id.clone() }.into()
+    })
+}
+
+/// A document the caller may see.
+pub(super) async fn seen(api: &Api, caller: &Caller, id: &str) -> Result<Seen, Problem> {
+    let id: DocumentId = id_of(id)?;
+    let found = api.house.store.read((caller.system.clone(), id), |tx, (system, id)| {
+        Box::pin(async move { browse::find(tx, system, *id).await })
+    });
+    found.await.map_err(Problem::from)
+}
+
+/// The name of a state of something: a digest over what is answered of it.
+pub(super) fn etag_of(body: &[u8]) -> String {
+    let hash = digest(&SHA256, body);
+    format!("\"{}\"", registry::vxp::hash::full_hex(hash.as_ref().get(..16).unwrap_or_default()))
+}
+
+/// Whether a list of entity tags names this one (RFC 9110 §13.1).
+pub(super) fn names(list: Option<&HeaderValue>, etag: &str) -> bool {
+    let list = list.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    list.split(',').map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+}
+
+/// Bytes with their entity tag, or 304 when the client has them (RFC 9110 §13.1.2).
+fn tagged(headers: &HeaderMap, media_type: &'static str, body: Vec<u8>) -> Response {
+    let etag = etag_of(&body);
+    let is_known = names(headers.get(header::IF_NONE_MATCH), &etag);
+    let fixed = [(header::ETAG, etag), (header::CACHE_CONTROL, "private, no-cache".to_owned())];
+    match is_known {
+        true => (StatusCode::NOT_MODIFIED, fixed).into_response(),
+        false => (fixed, [(header::CONTENT_TYPE, media_type)], body).into_response(),
+    }
+}
+
+/// The bytes by which a document is shown; their digest is its entity tag.
+pub(super) fn shown(seen: &Seen) -> Result<Vec<u8>, Problem> {
+    serde_json::to_vec(&DocumentView::of(seen)).map_err(|_| Error::Internal.into())
+}
+
+/// Shows a document.
+#[utoipa::path(get, path = "/api/v1/documents/{id}", tag = "documents", operation_id = "getDocument",
+    params(("id" = String, Path, description = "Our id of it.", example = "0193e8b1c7a07c9f8a3b5d2e4f601234"),
+           ("If-None-Match" = Option<String>, Header, description = "The entity tag you have.")),
+    security(("key" = ["documents:read"])),
+    responses((status = 200, description = "The document.", body = DocumentView,
+               headers(("ETag" = String, description = "Changes with anything shown here."))),
+              (status = 304, description = "As you have it.")))]
+pub(super) async fn one(
+    State(api): State<Arc<Api>>,
+    Reader(caller): Reader,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Answer {
+    let seen = seen(&api, &caller, &id).await?;
+    Ok(tagged(&headers, "application/json", shown(&seen)?))
+}
+
+/// Tells what was said of a document: to its sender all, to a receiver what its own agencies said.
+#[utoipa::path(get, path = "/api/v1/documents/{id}/history", tag = "documents", operation_id = "getHistory",
+    params(("id" = String, Path, description = "Our id of it.")),
+    security(("key" = ["documents:read"])),
+    responses((status = 200, description = "The history, oldest first.", body = History)))]
+pub(super) async fn history(
+    State(api): State<Arc<Api>>,
+    Reader(caller): Reader,
+    Path(id): Path<String>,
+) -> Answer {
+    let seen = seen(&api, &caller, &id).await?;
+    let now = api.house.now();
+    let said: Result<_, store::Error> = api
+        .house
+        .store
+        .read((caller.system.clone(), seen), |tx, (system, seen)| {
+            Box::pin(async move { browse::history(tx, system, seen, now).await })
+        })
+        .await;
+    let history = said?.iter().map(HistoryLine::of).collect();
+    Ok(Json(History { history }).into_response())
+}
+
+/// Gives the sender its receipt, with the proof once the log holds the act: anybody can check it offline with
+/// `congvan receipt verify`.
+#[utoipa::path(get, path = "/api/v1/documents/{id}/receipt", tag = "documents", operation_id = "getReceipt",
+    params(("id" = String, Path, description = "Our id of it."),
+           ("Prefer" = Option<String>, Header, description = "`wait=2`: wait so many seconds, 2 at most, for the proof (RFC 7240).")),
+    security(("key" = ["documents:read"])),
+    responses((status = 200, description = "The receipt. `proof` is absent until the log holds the act.", body = Object)))]
+pub(super) async fn receipt(
+    State(api): State<Arc<Api>>,
+    Reader(caller): Reader,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Answer {
+    let seen = seen(&api, &caller, &id).await?;
+    if seen.side != Side::Sent {
+        return Err(Problem::not_found(
+            "no-receipt",
+            "Biên nhận thuộc về bên gửi.",
+            "The receipt is the sender's.",
+        ));
+    }
+    let (owner, id) = (seen.document.agency_id, seen.document.document_id);
+    let wait = headers.get("prefer").and_then(|value| preferred_wait(value.to_str().ok()?));
+    let deadline = tokio::time::Instant::now() + wait.unwrap_or_default().min(RECEIPT_WAIT_MAX);
+    loop {
+        let found: Result<_, store::Error> = api
+            .house
+            .store
+            .read((owner, id), |tx, (owner, id)| {
+                Box::pin(async move { proof::complete(tx, *owner, *id).await })
+            })
+            .await;
+        let receipt = found?.ok_or(Error::NoSuchDocument)?;
+        if receipt.proof.is_some() || tokio::time::Instant::now() >= deadline {
+            return Ok(([(header::CONTENT_TYPE, "application/json")], receipt.to_file()).into_response());
+        }
+        tokio::time::sleep(RECEIPT_LOOK).await;
+    }
+}
+
+/// `wait=2` among other preferences (RFC 7240 §4.3).
+fn preferred_wait(prefer: &str) -> Option<Duration> {
+    let wait = prefer.split(',').find_map(|one| one.trim().strip_prefix("wait="))?;
+    wait.split(';').next()?.trim().parse().ok().map(Duration::from_secs)
+}
+
+/// Tells how the signatures of a document were judged when it was accepted.
+#[utoipa::path(get, path = "/api/v1/documents/{id}/verdict", tag = "documents", operation_id = "getVerdict",
+    params(("id" = String, Path, description = "Our id of it.")),
+    security(("key" = ["documents:read"])),
+    responses((status = 200, description = "A report for each judged file, the main one first (docs/schema/report.schema.json).", body = Vec<Object>)))]
+pub(super) async fn verdict(
+    State(api): State<Arc<Api>>,
+    Reader(caller): Reader,
+    Path(id): Path<String>,
+) -> Answer {
+    let seen = seen(&api, &caller, &id).await?;
+    let verdict = seen.document.verdict;
+    if serde_json::from_str::<&serde_json::value::RawValue>(&verdict).is_err() {
+        return Err(Problem::not_found(
+            "no-verdict",
+            "Gói tin này không có tệp nào được kiểm tra chữ ký.",
+            "No file of this package was judged.",
+        ));
+    }
+    Ok(([(header::CONTENT_TYPE, "application/json")], verdict).into_response())
+}
+
+/// Says what your system did with a document it was sent. `done` is final; saying it again changes nothing.
+#[utoipa::path(post, path = "/api/v1/documents/{id}/acknowledgement", tag = "documents", operation_id = "acknowledge",
+    params(("id" = String, Path, description = "Our id of it.")),
+    request_body(content = Acknowledge, content_type = "application/json"),
+    security(("key" = ["documents:read"])),
+    responses((status = 204, description = "Taken down.")))]
+pub(super) async fn acknowledge(
+    State(api): State<Arc<Api>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Answer {
+    let (parts, body) = request.into_parts();
+    let (caller, body): (Caller, Body) = api.admit_with(&parts, Scope::DocumentsRead, body).await?;
+    if !json::is_json(&parts.headers) {
+        return Err(json::unsupported("application/json"));
+    }
+    let Acknowledge { state } = json::read(&take(body, SMALL_BODY_MAX).await?)?;
+    let seen = seen(&api, &caller, &id).await?;
+    let delivery = seen.delivery.ok_or(Error::Forbidden)?;
+    let word = match state {
+        AcknowledgeState::Processing => Acknowledgement::Processing,
+        AcknowledgeState::Done => Acknowledgement::Done,
+        AcknowledgeState::Fail => Acknowledgement::Fail,
+    };
+    let desk = api.intake.desk();
+    desk.acknowledge_delivery(&caller.system, delivery.delivery_id, word, api.house.now()).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}

@@ -1,0 +1,203 @@
+//! The package of a document, and its files unwrapped, with ranges (RFC 9110 §14).
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use registry::Error;
+use registry::browse::Seen;
+use registry::keys::Caller;
+use registry::package::{self, Package};
+
+use super::documents::{names, seen};
+use super::model::files_of;
+use super::problem::{Answer, Problem};
+use super::{Api, Reader};
+use crate::intake::blocking;
+
+/// The bytes of a package, as they came.
+async fn bytes_of(api: &Api, caller: &Caller, seen: &Seen) -> Result<Vec<u8>, Problem> {
+    match &seen.delivery {
+        Some(delivery) => Ok(api.intake.desk().package_of(&caller.system, delivery, api.house.now()).await?),
+        None => {
+            let found = api.house.store.read_blob(seen.document.agency_id, seen.document.blob_id).await?;
+            Ok(found.ok_or(Error::NoSuchDocument)?)
+        }
+    }
+}
+
+/// Fetches the package, byte for byte as its sender sent it.
+#[utoipa::path(get, path = "/api/v1/documents/{id}/package", tag = "documents", operation_id = "getPackage",
+    params(("id" = String, Path, description = "Our id of it."),
+           ("Range" = Option<String>, Header, description = "One range of bytes.")),
+    security(("key" = ["documents:read"])),
+    responses((status = 200, description = "The edXML package.", body = String, content_type = "application/xml"),
+              (status = 206, description = "A part of it.", body = String, content_type = "application/xml"),
+              (status = 304, description = "As you have it.")))]
+pub(super) async fn package(
+    State(api): State<Arc<Api>>,
+    Reader(caller): Reader,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Answer {
+    let seen = seen(&api, &caller, &id).await?;
+    let etag = format!("\"{}\"", registry::vxp::hash::full_hex(&seen.document.package_sha256));
+    if names(headers.get(header::IF_NONE_MATCH), &etag) {
+        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
+    }
+    let _room = api.intake.enter(None).await?;
+    let bytes = bytes_of(&api, &caller, &seen).await?;
+    ranged(&headers, etag, "application/xml", None, bytes)
+}
+
+/// Fetches a file of the document, as it was before it was packed.
+#[utoipa::path(get, path = "/api/v1/documents/{id}/files/{number}", tag = "documents", operation_id = "getFile",
+    params(("id" = String, Path, description = "Our id of it."),
+           ("number" = String, Path, description = "The file's number, from 1.", example = "1"),
+           ("Range" = Option<String>, Header, description = "One range of bytes.")),
+    security(("key" = ["documents:read"])),
+    responses((status = 200, description = "The file.", body = super::model::Octets, content_type = "*/*"),
+              (status = 206, description = "A part of it.", body = super::model::Octets, content_type = "*/*"),
+              (status = 304, description = "As you have it.")))]
+pub(super) async fn file(
+    State(api): State<Arc<Api>>,
+    Reader(caller): Reader,
+    Path((id, number)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Answer {
+    let seen = seen(&api, &caller, &id).await?;
+    let no_file =
+        || Problem::not_found("no-such-file", "Văn bản không có tệp này.", "The document has no such file.");
+    let wanted: usize = number.parse().map_err(|_| no_file())?;
+    let listed = files_of(&seen);
+    let known = listed.iter().find(|file| file.number() == wanted).ok_or_else(no_file)?;
+    let etag = format!("\"{}\"", known.sha256());
+    if names(headers.get(header::IF_NONE_MATCH), &etag) {
+        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
+    }
+    let _room = api.intake.enter(None).await?;
+    let bytes = bytes_of(&api, &caller, &seen).await?;
+    let limits = api.intake.desk().limits.clone();
+    let read = blocking(move || match package::read(&bytes, &limits) {
+        Ok(Package::Document(document)) => document.attachments.into_iter().nth(wanted - 1),
+        _ => None,
+    });
+    let attachment = read.await?.ok_or_else(no_file)?;
+    ranged(
+        &headers,
+        etag,
+        attachment.kind.media_type(),
+        Some(known.name()),
+        Bytes::from_owner(attachment.content),
+    )
+}
+
+/// Bytes, or the range of them that was asked for.
+fn ranged(
+    headers: &HeaderMap,
+    etag: String,
+    media_type: &'static str,
+    name: Option<&str>,
+    bytes: impl Into<Bytes>,
+) -> Answer {
+    let bytes = bytes.into();
+    let size = bytes.len();
+    // A range of another version of the file is of no use (RFC 9110 §13.1.5).
+    let is_same = headers.get(header::IF_RANGE).is_none_or(|wanted| wanted == etag.as_str());
+    let asked = headers.get(header::RANGE).filter(|_| is_same).and_then(|value| value.to_str().ok());
+    let range = asked.and_then(|text| range_of(text, size));
+    let (status, body, content_range) = match range {
+        None => (StatusCode::OK, bytes, None),
+        Some(Some(range)) => {
+            let told = format!("bytes {}-{}/{size}", range.start, range.end - 1);
+            (StatusCode::PARTIAL_CONTENT, bytes.slice(range), Some(told))
+        }
+        Some(None) => {
+            let problem = Problem::new(
+                StatusCode::RANGE_NOT_SATISFIABLE,
+                "no-such-range",
+                "Khoảng byte được yêu cầu nằm ngoài tệp.",
+                "The range asked for lies outside the file.",
+            );
+            return Err(problem.header(header::CONTENT_RANGE, format!("bytes */{size}")));
+        }
+    };
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    let fixed = response.headers_mut();
+    let mut put = |name: header::HeaderName, value: &str| {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            fixed.insert(name, value);
+        }
+    };
+    put(header::CONTENT_TYPE, media_type);
+    put(header::ETAG, &etag);
+    put(header::ACCEPT_RANGES, "bytes");
+    put(header::CACHE_CONTROL, "private, no-cache");
+    // Somebody's file is never a page of ours.
+    put(header::CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'");
+    if let Some(told) = content_range {
+        put(header::CONTENT_RANGE, &told);
+    }
+    if let Some(name) = name {
+        put(header::CONTENT_DISPOSITION, &disposition(name));
+    }
+    Ok(response)
+}
+
+/// One range of bytes; `None` for what is not understood and is therefore not heeded (RFC 9110 §14.2), `Some(None)` for one that
+/// lies outside.
+fn range_of(text: &str, size: usize) -> Option<Option<Range<usize>>> {
+    let (first, last) = text.strip_prefix("bytes=")?.split_once('-')?;
+    if last.contains(',') {
+        return None;
+    }
+    let (first, last) = (first.trim(), last.trim());
+    let range = match (first.parse::<usize>(), last.parse::<usize>()) {
+        (Ok(first), Ok(last)) if first <= last => first..last.saturating_add(1).min(size),
+        (Ok(first), Err(_)) if last.is_empty() => first..size,
+        (Err(_), Ok(count)) if first.is_empty() => size.saturating_sub(count)..size,
+        _ => return None,
+    };
+    Some((range.start < range.end).then_some(range))
+}
+
+/// The file's name for saving, in the form that carries any letter (RFC 6266, RFC 8187).
+fn disposition(name: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
+    let encoded: String = name
+        .bytes()
+        .map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") })
+        .collect();
+    format!("attachment; filename*=UTF-8''{encoded}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[rustfmt::skip]
+    fn ranges_are_read() {
+        let rows = [
+            ("bytes=0-0",       Some(Some(0..1))),
+            ("bytes=2-",        Some(Some(2..10))),
+            ("bytes=-3",        Some(Some(7..10))),
+            ("bytes=-30",       Some(Some(0..10))),
+            ("bytes=8-99",      Some(Some(8..10))),
+            ("bytes=10-",       Some(None)),
+            ("bytes=-0",        Some(None)),
+            ("bytes=0-1,3-4",   None),
+            ("bytes=4-2",       None),
+            ("bytes=a-b",       None),
+            ("lines=1-2",       None),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(range_of(text, 10), expected, "{text}");
+        }
+    }
+}
