@@ -15,7 +15,7 @@ use crate::house::House;
 use crate::intake::Intake;
 use crate::keys::OwnKey;
 use crate::listen::{self, Bounds, Doorway};
-use crate::{housekeeping, http, mail_in, mail_out, sequencer, tls};
+use crate::{housekeeping, http, mail_in, mail_out, sequencer, stamping, tls};
 
 /// The ports that were really opened, by door.
 pub(crate) type Ports = BTreeMap<&'static str, Vec<SocketAddr>>;
@@ -65,6 +65,7 @@ pub(crate) async fn serve(
     mail_in::start(&house, mail_doors, own.as_deref())?;
     mail_out::start(&house)?;
     house.inside.spawn(sequencer::run(house.clone()));
+    house.inside.spawn(stamping::run(house.clone()));
     house.inside.spawn(housekeeping::run(house.clone()));
     ready(&house, &ports)?;
     tracing::info!("open: {}", summary(&ports));

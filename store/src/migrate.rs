@@ -11,6 +11,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "files", include_str!("../migrations/0002_files.sql")),
     (3, "signers", include_str!("../migrations/0003_signers.sql")),
     (4, "receivers", include_str!("../migrations/0004_receivers.sql")),
+    (9, "ledger", include_str!("../migrations/0009_ledger.sql")),
 ];
 
 /// The engine's words for what the migration files leave open.

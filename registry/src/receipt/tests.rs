@@ -1,5 +1,6 @@
 //! What can be said of receipts without a store; the rest is in the stories.
 
+use super::checkpoint::read_checkpoint;
 use super::*;
 
 fn act() -> Act {

@@ -143,8 +143,11 @@ impl DocId {
         &self.0
     }
 
-    /// Whatever is not of the form names nothing we ever gave out.
-    fn read(text: &str) -> Result<Self, Error> {
+    /// Reads an id. Whatever is not of the form names nothing we ever gave out.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchDocument`].
+    pub fn read(text: &str) -> Result<Self, Error> {
         let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
         match plain && matches!(text.len(), 1..=64) {
             true => Ok(Self(text.to_owned())),

@@ -47,6 +47,7 @@ pub(crate) fn log_key() -> Key {
 /// A desk that lives as long as its story.
 pub(crate) struct House {
     pub(crate) desk: Desk,
+    place: Place,
     _dir: tempfile::TempDir,
 }
 
@@ -73,7 +74,7 @@ impl House {
     async fn open(dir: tempfile::TempDir, place: Place) -> Self {
         let chance: Arc<dyn Chance> = Arc::new(Seeded(AtomicU64::new(1)));
         let config = Config {
-            place,
+            place: place.clone(),
             blobs: dir.path().join("blobs"),
             master_key: MasterKey::from_bytes([7; 32]),
             limits: store::Limits::default(),
@@ -93,7 +94,7 @@ impl House {
             sign: Arc::new(sign),
             signatures_required: true,
         };
-        let house = Self { desk, _dir: dir };
+        let house = Self { desk, place, _dir: dir };
         house.furnish().await;
         house
     }
@@ -211,6 +212,21 @@ impl House {
 
     pub(crate) async fn send(&self, system: &str, from: &str, package: &[u8]) -> Result<Accepted, Error> {
         self.send_with(system, from, package, &World::get().evidence(&[])).await
+    }
+
+    /// What no verb does: somebody at the database behind our back.
+    pub(crate) async fn run_sql(&self, sql: &'static str) {
+        match &self.place {
+            Place::Sqlite(file) => {
+                let url = format!("sqlite://{}", file.display());
+                let mut conn = sqlx::SqliteConnection::connect(&url).await.unwrap();
+                sqlx::query(sql).execute(&mut conn).await.unwrap();
+            }
+            Place::Postgres(url) => {
+                let mut conn = sqlx::PgConnection::connect(url.expose_secret()).await.unwrap();
+                sqlx::query(sql).execute(&mut conn).await.unwrap();
+            }
+        }
     }
 
     /// What waits for a system.

@@ -156,6 +156,9 @@ fn configuration(wanted: &Wanted) -> anyhow::Result<Config> {
     let https = config.listen.https[0].port();
     config.http.public_url = format!("https://localhost:{https}");
     config.ledger.origin = "demo.mau.test/congvan".to_owned();
+    // The demonstration's own authority, and often: whoever tries things out does not wait ten minutes.
+    config.ledger.timestamp_url = format!("http://{}/demo/tsa", config.listen.http[0]);
+    config.ledger.timestamp_seconds = 2;
     Ok(config)
 }
 
