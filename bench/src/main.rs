@@ -4,6 +4,7 @@
 
 mod cost;
 mod judging;
+mod ledger;
 mod mail;
 mod packages;
 
@@ -21,6 +22,9 @@ struct Arguments {
     /// Seconds of each measurement.
     #[arg(long, default_value_t = 8, global = true)]
     seconds: u64,
+    /// Leaves of the tree in which proofs are measured.
+    #[arg(long, default_value_t = 1_000_000, global = true)]
+    leaves: u64,
     #[command(subcommand)]
     what: What,
 }
@@ -35,6 +39,8 @@ enum What {
     Packages,
     /// Judging signatures, beside pyHanko and the raw arithmetic.
     Judging,
+    /// Leaves of the ledger made durable, placed and signed; proofs, and how long they take to exist.
+    Ledger,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -46,6 +52,15 @@ fn main() -> anyhow::Result<()> {
             println!();
         }
         if arguments.what == What::Judging {
+            return;
+        }
+        if matches!(arguments.what, What::Ledger | What::All) {
+            for engine in [Engine::Sqlite, Engine::Postgres] {
+                ledger::measure(engine, lasts, arguments.leaves).await;
+                println!();
+            }
+        }
+        if arguments.what == What::Ledger {
             return;
         }
         println!("| engine | work | connections | per second | CPU-ms each | idle MiB | loaded MiB |");
