@@ -6,6 +6,7 @@ mod crash;
 mod documents;
 mod hostile;
 mod keys;
+mod ledger;
 mod mail;
 mod proof;
 mod provisioning;
