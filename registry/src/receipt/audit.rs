@@ -55,6 +55,8 @@ faults! {
     Unsigned "audit.unsigned" "Sổ đã đóng mà không có mốc cuối." "A closed tree has no last checkpoint."
     /// A tree does not begin with the last checkpoint of the one before.
     Chain "audit.chain" "Sổ không nối với sổ năm trước." "A tree does not begin with the last checkpoint of the one before."
+    /// A checkpoint that somebody holds is not of this log: it was rewritten, or put back to an earlier state.
+    Fork "audit.fork" "Mốc đang giữ không thuộc sổ này: sổ đã bị viết lại hoặc lùi về trước." "A checkpoint in somebody's hand is not of this log: it was rewritten or put back."
     /// A timestamp is damaged or over something else.
     Timestamp "audit.timestamp" "Dấu thời gian trên mốc không đúng." "The timestamp over a checkpoint is wrong."
     /// What is kept of an act does not open its leaf.

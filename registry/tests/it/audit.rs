@@ -6,7 +6,7 @@ use registry::receipt::{Audit, Auditor, Fault};
 use registry::vxp::call::{Acknowledgement, Call, DocId};
 
 use crate::house::{House, LOG, good, stories};
-use crate::receipts::{key, sequence, stamp};
+use crate::receipts::{key, sequence, signed, stamp};
 use crate::world::NOW;
 
 async fn audit(house: &House) -> Audit {
@@ -78,6 +78,30 @@ mod honest {
             assert_eq!(trees, [("thu.gov.vn/congvan/2026", 4), ("thu.gov.vn/congvan/2027", 2)]);
             assert_eq!(found.trees[0].timestamps, 2, "two timestamps");
             assert_eq!((found.packages, found.deliveries), (4, 2));
+        }
+
+        async fn a_checkpoint_kept_elsewhere_tells_a_rewritten_log(house: House) {
+            history(&house).await;
+            let kept = [("2026", 1), ("2026", 4), ("2027", 2)].map(|(year, size)| (format!("{LOG}/{year}"), size));
+            let auditor_key = key(LOG);
+            let auditor = Auditor::new(&house.desk.store, &auditor_key);
+            let compare = async |note: String| {
+                let mut audit = Audit::default();
+                auditor.compare(&note, &mut audit).await.unwrap();
+                audit.findings.iter().map(|finding| finding.fault).collect::<Vec<_>>()
+            };
+            for (origin, size) in kept {
+                let shard = origin.rsplit('/').next().unwrap().parse::<i64>().unwrap();
+                let root = house.desk.store.read((), |tx, ()| Box::pin(async move { tx.root_at(shard, size).await }));
+                let root: Result<_, store::Error> = root.await;
+                let root = root.unwrap();
+                assert_eq!(compare(signed(&origin, size, root)).await, [], "{origin}@{size}");
+                assert_eq!(compare(signed(&origin, size, [7; 32])).await, [Fault::Fork], "{origin}@{size}");
+                assert_eq!(compare(signed(&origin, size + 9, root)).await, [Fault::Fork], "the log was put back");
+                assert_eq!(compare(signed(&origin, size, root).replace("2", "3")).await, [Fault::Signature]);
+            }
+            let unknown = signed(&format!("{LOG}/2031"), 1, [7; 32]);
+            assert_eq!(compare(unknown).await, [Fault::Fork]);
         }
 
         async fn another_logs_key_agrees_with_nothing(house: House) {

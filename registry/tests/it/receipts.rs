@@ -27,7 +27,7 @@ pub(crate) fn key(name: &str) -> Key {
     Key(NoteSigner::new(name, &log_key()).unwrap().verifier().clone())
 }
 
-fn signed(origin: &str, size: u64, root: [u8; 32]) -> String {
+pub(crate) fn signed(origin: &str, size: u64, root: [u8; 32]) -> String {
     let body = certs::note::Checkpoint { origin: origin.to_owned(), size, root, extensions: Vec::new() };
     Note::sign(&body.to_string(), &[NoteSigner::new(origin, &log_key()).unwrap()]).unwrap()
 }

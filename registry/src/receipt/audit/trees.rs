@@ -24,6 +24,34 @@ struct Tree<'t> {
 }
 
 impl Auditor<'_> {
+    /// Holds a checkpoint that was kept elsewhere (an earlier copy, a receipt's, a witness's) against the log: its tree has to be
+    /// the beginning of the tree that is here.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn compare(&self, note: &str, audit: &mut Audit) -> Result<(), Error> {
+        let origin = note.split('\n').next().unwrap_or_default().to_owned();
+        let Some((size, root, _)) = open_checkpoint(self.log, &origin, note) else {
+            audit.find(Fault::Signature, &origin);
+            return Ok(());
+        };
+        let kept = self.store.read(origin.clone(), |tx, origin| {
+            Box::pin(async move {
+                let shards = tx.shards().await?;
+                match shards.iter().find(|shard| shard.origin == *origin && size <= shard.tree_size) {
+                    Some(shard) => tx.root_at(shard.shard_no, size).await.map(Some),
+                    None => Ok(None),
+                }
+            })
+        });
+        match kept.await {
+            Ok(Some(kept)) if kept == root => {}
+            Ok(_) | Err(Error::Damaged(_)) => audit.find(Fault::Fork, format!("{origin}@{size}")),
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
     pub(super) async fn trees(&self, audit: &mut Audit) -> Result<(), Error> {
         let shards = self.store.read((), |tx, ()| Box::pin(async move { tx.shards().await })).await?;
         let stray: i64 =

@@ -32,6 +32,10 @@ pub(super) enum LedgerCommand {
     /// Walk the whole log and hold it against the data: every act has its leaf, every leaf its act, and both say the same.
     /// Exit 0: all agree, 1: they do not.
     Audit {
+        /// A checkpoint that was kept elsewhere (from "/ledger/checkpoint", an export, a witness): its tree has to be the
+        /// beginning of this one, or the log was rewritten. May be repeated.
+        #[arg(long, value_name = "FILE")]
+        checkpoint: Vec<PathBuf>,
         /// Answer in JSON.
         #[arg(long)]
         json: bool,
@@ -69,7 +73,7 @@ impl LedgerCommand {
                     Ok(ExitCode::SUCCESS)
                 }
                 Self::Check { .. } => check(&house, &key).await,
-                Self::Audit { json } => audit(&house, &key, json).await,
+                Self::Audit { checkpoint, json } => audit(&house, &key, &checkpoint, json).await,
                 Self::Export { dir, year, drop } => export::run(&house, &key, dir, year, drop).await,
             }
         })
@@ -107,8 +111,18 @@ async fn check(house: &House, key: &LogVerifier) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn audit(house: &House, key: &LogVerifier, json: bool) -> Outcome {
-    let audit = Auditor::new(&house.store, key).run().await?;
+/// Bytes of a checkpoint, cosignatures and all.
+const CHECKPOINT_BYTES_MAX: usize = 64 * 1024;
+
+async fn audit(house: &House, key: &LogVerifier, kept: &[PathBuf], json: bool) -> Outcome {
+    let auditor = Auditor::new(&house.store, key);
+    let mut audit = auditor.run().await?;
+    for file in kept {
+        let note = String::from_utf8(files::read(file, CHECKPOINT_BYTES_MAX)?);
+        let note =
+            note.with_context(|| format!("{} is no checkpoint (không phải mốc sổ)", file.display()))?;
+        auditor.compare(&note, &mut audit).await?;
+    }
     match json {
         true => println!("{}", report(&audit)),
         false => {
