@@ -196,7 +196,7 @@ async fn proofs(engine: Engine, leaves: u64) {
             .store
             .read(place, |tx, place| Box::pin(async move { tx.prove_inclusion(*place, size).await }));
         let proof: Result<Vec<_>, store::Error> = proof.await;
-        hashes = proof.expect("a proof").len();
+        hashes = proof.expect("a proof").len().max(hashes);
         // As C2SP tlog-proof writes it: two lines, 45 bytes a hash, an empty line, the checkpoint.
         bytes = "c2sp.org/tlog-proof@v1\nindex \n\n".len()
             + place.index.to_string().len()
@@ -205,7 +205,7 @@ async fn proofs(engine: Engine, leaves: u64) {
     }
     let each = began.elapsed().as_secs_f64() * 1000.0 / 200.0;
     println!(
-        "{engine:?}: {size} leaves in {:.0} s; a proof among them has {hashes} hashes, {bytes} bytes, and takes {each:.2} ms",
+        "{engine:?}: {size} leaves in {:.0} s; a proof among them has up to {hashes} hashes, {bytes} bytes, and takes {each:.2} ms",
         took.as_secs_f64()
     );
 }
