@@ -4,6 +4,7 @@
 
 mod cost;
 mod judging;
+mod ledger;
 mod mail;
 mod packages;
 
@@ -27,6 +28,9 @@ struct Arguments {
     /// Only with so many connections.
     #[arg(long, global = true)]
     connections: Option<usize>,
+    /// Leaves of the tree in which proofs are measured.
+    #[arg(long, default_value_t = 1_000_000, global = true)]
+    leaves: u64,
     #[command(subcommand)]
     what: What,
 }
@@ -53,6 +57,8 @@ enum What {
     Packages,
     /// Judging signatures, beside pyHanko and the raw arithmetic.
     Judging,
+    /// Leaves of the ledger made durable, placed and signed; proofs, and how long they take to exist.
+    Ledger,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -64,6 +70,15 @@ fn main() -> anyhow::Result<()> {
             println!();
         }
         if arguments.what == What::Judging {
+            return;
+        }
+        if matches!(arguments.what, What::Ledger | What::All) {
+            for engine in [Engine::Sqlite, Engine::Postgres] {
+                ledger::measure(engine, lasts, arguments.leaves).await;
+                println!();
+            }
+        }
+        if arguments.what == What::Ledger {
             return;
         }
         println!("| engine | work | connections | per second | CPU-ms each | idle MiB | loaded MiB |");

@@ -15,6 +15,8 @@ use crate::{Error, Limits};
 
 /// Algorithm byte of Ed25519 in key strings.
 const ED25519: u8 = 0x01;
+/// Algorithm byte of timestamped Ed25519 cosignatures (C2SP `tlog-cosignature`).
+const COSIGNATURE: u8 = 0x04;
 /// Between text and signature lines.
 const SPLIT: &str = "\n\n";
 /// Begins a signature line: em dash, space.
@@ -59,6 +61,13 @@ impl VerifierKey {
         self.hash
     }
 
+    /// The same key under another name: a log that keeps a tree for each year signs them all with one key.
+    ///
+    /// Errors: as [`VerifierKey::new`].
+    pub fn named(&self, name: &str) -> Result<VerifierKey, Error> {
+        Self::from_raw(name, self.key)
+    }
+
     fn verifies(&self, text: &str, signature: &[u8]) -> bool {
         let key = ring::signature::UnparsedPublicKey::new(&ring::signature::ED25519, self.key);
         key.verify(text.as_bytes(), signature).is_ok()
@@ -66,9 +75,13 @@ impl VerifierKey {
 }
 
 fn key_hash(name: &str, key: &[u8; 32]) -> [u8; 4] {
+    hash_as(name, ED25519, key)
+}
+
+fn hash_as(name: &str, algorithm: u8, key: &[u8; 32]) -> [u8; 4] {
     let mut context = ring::digest::Context::new(&ring::digest::SHA256);
     context.update(name.as_bytes());
-    context.update(&[b'\n', ED25519]);
+    context.update(&[b'\n', algorithm]);
     context.update(key);
     let mut hash = [0; 4];
     hash.iter_mut().zip(context.finish().as_ref()).for_each(|(to, from)| *to = *from);
@@ -87,23 +100,75 @@ impl FromStr for VerifierKey {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<VerifierKey, Error> {
-        // The key is base64 and may itself contain `+`; name and hash may not.
-        let mut parts = text.trim().splitn(3, '+');
-        let (Some(name), Some(hash), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(malformed("a verifier key is name+hash+key"));
-        };
-        let typed = STANDARD.decode(key).map_err(|_| malformed("the key is not base64"))?;
-        let Some((&ED25519, raw)) = typed.split_first() else {
-            return Err(Error::Unsupported("this kind of note key"));
-        };
-        let raw = <[u8; 32]>::try_from(raw).map_err(|_| malformed("an Ed25519 key has 32 bytes"))?;
-        let key = Self::from_raw(name, raw)?;
-        let plain = hash.len() == 8 && hash.bytes().all(|b| b.is_ascii_hexdigit());
-        let stated = u32::from_str_radix(hash, 16).ok().filter(|_| plain);
-        if stated == Some(u32::from_be_bytes(key.hash)) {
-            Ok(key)
-        } else {
-            Err(malformed("the key hash does not fit"))
+        let (name, hash, key) = key_parts(text, ED25519)?;
+        let key = Self::from_raw(&name, key)?;
+        match hash == key.hash {
+            true => Ok(key),
+            false => Err(malformed("the key hash does not fit")),
+        }
+    }
+}
+
+/// Name, hash and key of a key string.
+fn key_parts(text: &str, algorithm: u8) -> Result<(String, [u8; 4], [u8; 32]), Error> {
+    // The key is base64 and may itself contain `+`; name and hash may not.
+    let mut parts = text.trim().splitn(3, '+');
+    let (Some(name), Some(hash), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(malformed("a verifier key is name+hash+key"));
+    };
+    let typed = STANDARD.decode(key).map_err(|_| malformed("the key is not base64"))?;
+    let raw = match typed.split_first() {
+        Some((kind, raw)) if *kind == algorithm => raw,
+        _ => return Err(Error::Unsupported("this kind of note key")),
+    };
+    let raw = <[u8; 32]>::try_from(raw).map_err(|_| malformed("an Ed25519 key has 32 bytes"))?;
+    let plain = hash.len() == 8 && hash.bytes().all(|b| b.is_ascii_hexdigit());
+    let stated = u32::from_str_radix(hash, 16).ok().filter(|_| plain);
+    let stated = stated.ok_or(malformed("the key hash does not fit"))?;
+    Ok((name.to_owned(), stated.to_be_bytes(), raw))
+}
+
+/// A witness's key, written like a [`VerifierKey`] with the algorithm byte of timestamped Ed25519 cosignatures (C2SP
+/// `tlog-cosignature`).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WitnessKey {
+    name: String,
+    hash: [u8; 4],
+    key: [u8; 32],
+}
+
+impl WitnessKey {
+    /// The witness's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// When the witness has seen this checkpoint, Unix seconds; `None` when no line of the note is its cosignature over the
+    /// note's text.
+    pub fn cosigned_at(&self, note: &Note) -> Option<u64> {
+        let ours = |line: &&SignatureLine| line.name == self.name && line.hash == self.hash;
+        note.unknown.iter().filter(ours).find_map(|line| {
+            let (time, signature) = line.signature.split_first_chunk::<8>()?;
+            let time = u64::from_be_bytes(*time);
+            let message = format!("cosignature/v1\ntime {time}\n{}", note.text);
+            let key = ring::signature::UnparsedPublicKey::new(&ring::signature::ED25519, self.key);
+            let is_good =
+                time <= i64::MAX.unsigned_abs() && key.verify(message.as_bytes(), signature).is_ok();
+            is_good.then_some(time)
+        })
+    }
+}
+
+impl FromStr for WitnessKey {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<WitnessKey, Error> {
+        let (name, hash, key) = key_parts(text, COSIGNATURE)?;
+        let named = VerifierKey::from_raw(&name, key)?;
+        let own = hash_as(&named.name, COSIGNATURE, &key);
+        match hash == own {
+            true => Ok(WitnessKey { name, hash, key }),
+            false => Err(malformed("the key hash does not fit")),
         }
     }
 }
@@ -320,6 +385,69 @@ mod tests {
         assert_eq!((note.verified().len(), note.unknown().len()), (1, 1));
         assert_eq!(note.unknown()[0].name, "witness.example.vn");
         assert_eq!(open(&cosigned, &[KEY]), Err(Error::BadSignature), "only a stranger signed");
+    }
+
+    #[test]
+    fn one_key_under_two_names_is_two_keys() {
+        let key: VerifierKey = KEY.parse().unwrap();
+        let other = key.named("PeterNeumann/2026").unwrap();
+        assert!(other.to_string().starts_with("PeterNeumann/2026+"));
+        assert_ne!(other.hash(), key.hash());
+        assert_eq!(other.named("PeterNeumann").unwrap(), key);
+        assert!(key.named("a b").is_err());
+        assert_eq!(open(NOTE, &[&other.to_string()]), Err(Error::BadSignature));
+    }
+
+    /// The example of C2SP tlog-cosignature: key id, time and signature of its line. Its keys are not published, so what is
+    /// verified is a line made here in the form it describes.
+    const COSIGNED: &str = "example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n\
+        — example.com/behind-the-sofa Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=\n\
+        — witness.example.com/w1 jWbPPwAAAABkGFDLEZMHwSRaJNiIDoe9DYn/zXcrtPHeolMI5OWXEhZCB9dlrDJsX3b2oyin1nPZqhf5nNo0xUe+mbIUBkBIfZ+qnA==\n";
+
+    #[test]
+    fn the_example_of_tlog_cosignature_is_read() {
+        let (text, lines) = COSIGNED.split_once("\n\n").unwrap();
+        let body: Checkpoint = format!("{text}\n").parse().unwrap();
+        assert_eq!((body.origin.as_str(), body.size), ("example.com/behind-the-sofa", 20_852_163));
+        let line = signature_line(lines.lines().nth(1).unwrap()).unwrap();
+        assert_eq!((line.name.as_str(), line.hash), ("witness.example.com/w1", [0x8d, 0x66, 0xcf, 0x3f]));
+        assert_eq!(line.signature.len(), 8 + 64);
+        assert_eq!(u64::from_be_bytes(line.signature[..8].try_into().unwrap()), 1_679_315_147);
+    }
+
+    #[test]
+    fn a_witness_is_believed_for_its_own_line_over_this_text() {
+        let log = Key::ed25519_from_seed(&[7; 32]).unwrap();
+        let log = NoteSigner::new("example.com/log", &log).unwrap();
+        let text = "example.com/log\n3\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n";
+        let note = Note::sign(text, std::slice::from_ref(&log)).unwrap();
+        let witness = Key::ed25519_from_seed(&[8; 32]).unwrap();
+        let raw: [u8; 32] = witness.public().key_bytes().try_into().unwrap();
+        let hash = hash_as("witness.example/w1", COSIGNATURE, &raw);
+        let typed = STANDARD.encode([&[COSIGNATURE], raw.as_slice()].concat());
+        let key = format!("witness.example/w1+{:08x}+{typed}", u32::from_be_bytes(hash));
+        let key: WitnessKey = key.parse().unwrap();
+        let line = |time: u64, over: &str| {
+            let message = format!("cosignature/v1\ntime {time}\n{over}");
+            let signature = witness.sign(Scheme::Ed25519, message.as_bytes()).unwrap();
+            let bytes = [hash.as_slice(), &time.to_be_bytes(), signature.as_bytes()].concat();
+            format!("— witness.example/w1 {}\n", STANDARD.encode(bytes))
+        };
+        let seen = |lines: &str| {
+            let cosigned = format!("{note}{lines}");
+            let opened =
+                Note::open(cosigned.as_bytes(), &[log.verifier().clone()], &Limits::default()).unwrap();
+            key.cosigned_at(&opened)
+        };
+        assert_eq!(seen(&line(1_679_315_147, text)), Some(1_679_315_147));
+        assert_eq!(seen(""), None);
+        assert_eq!(seen(&line(5, &text.replace('3', "4"))), None, "over another tree");
+        assert_eq!(seen(&line(u64::MAX, text)), None, "a time that is none");
+        assert_eq!(seen(&line(5, text).replace("/w1", "/w2")), None, "another's name");
+        assert_eq!(seen(&(line(5, "x\n") + &line(6, text))), Some(6), "a broken line spoils no other");
+        for bad in [log.verifier().to_string(), key.name.clone(), "w+00000000+BAAA".to_owned()] {
+            assert!(bad.parse::<WitnessKey>().is_err(), "{bad}");
+        }
     }
 
     #[test]

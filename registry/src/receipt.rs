@@ -8,10 +8,21 @@
 //! The log holds only the leaf: who reads the log learns nothing about the act. The act is signed for at once, before
 //! it is committed (the *promise*); within a second the log holds the leaf, and [`complete`] adds the proof. [`verify`]
 //! is pure: the file and the log's verifier key are all it needs.
+//!
+//! The log keeps a tree for each year. An act and its promise name the log; the proof's checkpoint names the tree, `log/2026`,
+//! and is signed by the same key under that name. Receipts of version 1 hold the proof in members of their own, those of
+//! version 2 as a text of C2SP `tlog-proof`; both are proven for ever.
 
+mod audit;
 mod checkpoint;
 #[cfg(test)]
 mod tests;
+mod tlog_proof;
+mod verify;
+
+pub use audit::{Audit, AuditedTree, Auditor, Fault, Finding, open_checkpoint};
+pub use tlog_proof::TlogProof;
+pub use verify::{NoteTrouble, NoteVerifier, Trouble, Verdict, is_whole_token, is_year_of, verify};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -19,13 +30,13 @@ use mail::{AgencyId, Chance, DocumentId, Timestamp};
 use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 use store::Tx;
-use store::ledger::merkle;
 
 use crate::vxp::hash::{full_hex, read_hex};
-use checkpoint::read_checkpoint;
 
 /// The first member of every receipt.
-pub const FORMAT: &str = "congvan-receipt v1";
+pub const FORMAT: &str = "congvan-receipt v2";
+/// The same in receipts given before there were trees for years.
+const FORMAT_V1: &str = "congvan-receipt v1";
 /// What a leaf is a digest over begins with this: nothing else we ever hash or sign does.
 const LEAF_DOMAIN: &[u8] = b"congvan-act v1\n";
 /// What a promise begins with. A checkpoint begins with its log's name and has a number in its second line, where a
@@ -35,8 +46,6 @@ const PROMISE_DOMAIN: &str = "congvan-promise v1";
 const LEAF_VERSION: u8 = 1;
 /// Bytes of a receipt file. Ours: a thousand receivers of 64 characters and 64 hashes stay well below.
 const FILE_BYTES_MAX: usize = 256 * 1024;
-/// Hashes of an inclusion proof: a log has less than 2^64 leaves.
-const PROOF_HASHES_MAX: usize = 64;
 
 /// An accepted act. What is hashed is this as compact JSON, members in this order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,14 +106,44 @@ pub(crate) fn moment(at: Timestamp) -> String {
 
 /// Where the leaf stands in the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Proof {
+    /// A text of C2SP `tlog-proof` (version 2).
+    Text(String),
+    /// Version 1.
+    Members(Members),
+}
+
+/// A proof in members of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Proof {
+pub struct Members {
     /// The leaf's place, from 0.
     pub index: u64,
     /// The inclusion proof, leaf first, in base64 (RFC 6962 §2.1.1).
     pub hashes: Vec<String>,
     /// The signed checkpoint the proof leads to (C2SP tlog-checkpoint).
     pub checkpoint: String,
+}
+
+impl Proof {
+    /// The proof, whichever form it came in; `None` when it cannot be read.
+    pub fn read(&self) -> Option<TlogProof> {
+        let members = match self {
+            Self::Text(text) => return TlogProof::read(text),
+            Self::Members(members) => members,
+        };
+        if members.hashes.len() > tlog_proof::HASHES_MAX {
+            return None;
+        }
+        let hashes = members.hashes.iter().map(|hash| STANDARD.decode(hash).ok()?.try_into().ok());
+        Some(TlogProof {
+            extra: None,
+            index: members.index,
+            hashes: hashes.collect::<Option<_>>()?,
+            checkpoint: members.checkpoint.clone(),
+        })
+    }
 }
 
 /// A receipt.
@@ -124,6 +163,9 @@ pub struct Receipt {
     /// The proof, once the log has the leaf.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<Proof>,
+    /// The RFC 3161 timestamp over the text of the proof's checkpoint, base64: the act was in the log by then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<String>,
 }
 
 /// Signs a text as a note with the log's key (C2SP signed-note); `None` when the key cannot sign.
@@ -174,8 +216,15 @@ pub(crate) fn promise(act: Act, chance: &dyn Chance, sign: SignNote<'_>) -> Opti
     let encoded = STANDARD.encode(&leaf);
     let promise = sign(&promise_text(&act.log, &encoded, &act.at))?;
     let salt = full_hex(&salt);
-    let receipt =
-        Receipt { format: FORMAT.to_owned(), record: act, salt, leaf: encoded, promise, proof: None };
+    let receipt = Receipt {
+        format: FORMAT.to_owned(),
+        record: act,
+        salt,
+        leaf: encoded,
+        promise,
+        proof: None,
+        timestamp: None,
+    };
     Some(Promised { leaf, record, receipt: receipt.to_compact() })
 }
 
@@ -189,7 +238,22 @@ impl Receipt {
             true => serde_json::from_slice(file).ok()?,
             false => return None,
         };
-        (receipt.format == FORMAT).then_some(receipt)
+        let is_of_its_version = match (receipt.format.as_str(), &receipt.proof) {
+            (FORMAT, None | Some(Proof::Text(_))) => true,
+            (FORMAT_V1, None | Some(Proof::Members(_))) => receipt.timestamp.is_none(),
+            _ => false,
+        };
+        is_of_its_version.then_some(receipt)
+    }
+
+    /// The proof, when there is one that can be read.
+    pub fn read_proof(&self) -> Option<TlogProof> {
+        self.proof.as_ref()?.read()
+    }
+
+    /// The timestamp token, DER.
+    pub fn timestamp_token(&self) -> Option<Vec<u8>> {
+        STANDARD.decode(self.timestamp.as_ref()?).ok()
     }
 
     /// SHA-256 of the main document's file; `None` when there is none.
@@ -210,8 +274,8 @@ impl Receipt {
     }
 }
 
-/// A document's receipt, with the proof if the log's newest checkpoint covers it. `None` when the agency has no such
-/// document.
+/// A document's receipt, with the proof if a signed checkpoint covers it: the first one with a timestamp, or else the newest.
+/// `None` when the agency has no such document.
 ///
 /// # Errors
 /// The store's own.
@@ -224,135 +288,15 @@ pub async fn complete(
     let mut receipt = Receipt::read(&document.receipt).ok_or(store::Error::Damaged("a receipt"))?;
     let wanted = STANDARD.decode(&receipt.leaf).map_err(|_| store::Error::Damaged("a receipt"))?;
     let leaves = tx.leaves_of(agency_id, document_id.as_bytes()).await?;
-    let index = leaves.iter().find(|leaf| leaf.leaf == wanted).and_then(|leaf| leaf.index);
-    if let (Some(index), Some(checkpoint)) = (index, tx.newest_checkpoint().await?)
-        && index < checkpoint.tree_size
+    let place = leaves.iter().find(|leaf| leaf.leaf == wanted).and_then(|leaf| leaf.place);
+    if let Some(place) = place
+        && let Some(checkpoint) = tx.checkpoint_for(place).await?
     {
-        let hashes = tx.prove_inclusion(index, checkpoint.tree_size).await?;
-        let hashes = hashes.iter().map(|hash| STANDARD.encode(hash)).collect();
-        receipt.proof = Some(Proof { index, hashes, checkpoint: checkpoint.note });
+        let hashes = tx.prove_inclusion(place, checkpoint.tree_size).await?;
+        let proof = TlogProof { extra: None, index: place.index, hashes, checkpoint: checkpoint.note };
+        receipt.format = FORMAT.to_owned();
+        receipt.proof = Some(Proof::Text(proof.to_string()));
+        receipt.timestamp = checkpoint.timestamp_token.map(|token| STANDARD.encode(token));
     }
     Ok(Some(receipt))
-}
-
-/// Why a signed note does not open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoteTrouble {
-    /// Our key has not signed it; somebody else may have.
-    Stranger,
-    /// It claims our key's signature, and the signature is wrong.
-    Forged,
-}
-
-/// The log's verifier key at work.
-pub trait NoteVerifier {
-    /// The log's name.
-    fn name(&self) -> &str;
-    /// The text of a note that the log signed.
-    ///
-    /// # Errors
-    /// [`NoteTrouble`].
-    fn open(&self, note: &str) -> Result<String, NoteTrouble>;
-}
-
-/// What a receipt comes to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// The log holds this act.
-    Proven(Box<Receipt>),
-    /// It does not prove it, and never will.
-    NotProven(Trouble),
-    /// With this key, or at this time, it cannot be told.
-    CannotTell(Trouble),
-}
-
-macro_rules! troubles {
-    ($($(#[doc = $doc:literal])+ $name:ident $code:literal $vi:literal $en:literal)*) => {
-        /// Why a receipt is not proven: a stable code and a sentence in both languages.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Trouble { $($(#[doc = $doc])+ $name,)* }
-
-        impl Trouble {
-            /// Every trouble, for manuals and tests.
-            pub const ALL: &'static [Trouble] = &[$(Self::$name,)*];
-
-            /// The stable name.
-            pub fn code(self) -> &'static str {
-                match self { $(Self::$name => $code,)* }
-            }
-            /// The sentence in Vietnamese.
-            pub fn vi(self) -> &'static str {
-                match self { $(Self::$name => $vi,)* }
-            }
-            /// The sentence in English.
-            pub fn en(self) -> &'static str {
-                match self { $(Self::$name => $en,)* }
-            }
-        }
-    };
-}
-
-troubles! {
-    /// No receipt, or of a version this program does not know.
-    Format "receipt.format" "Tệp không phải là biên nhận (hoặc thuộc phiên bản khác)." "The file is no receipt, or of another version."
-    /// The act is not what the leaf was made of.
-    Leaf "receipt.leaf" "Nội dung biên nhận không khớp với mục đã ghi sổ." "The receipt's content does not match its leaf."
-    /// Signed by another log than the key's.
-    OtherLog "receipt.other-log" "Biên nhận thuộc sổ khác với khóa kiểm tra đã cho." "The receipt belongs to another log than the key given."
-    /// The promise is forged, or for another leaf.
-    Promise "receipt.promise" "Cam kết của sổ không đúng." "The log's promise is wrong."
-    /// There is no proof yet.
-    NoProof "receipt.no-proof" "Biên nhận mới có cam kết, chưa có chứng minh; hãy lấy lại biên nhận đầy đủ." "The receipt holds a promise and no proof yet; fetch the complete receipt."
-    /// The checkpoint is forged.
-    Checkpoint "receipt.checkpoint" "Chữ ký trên mốc sổ không đúng." "The checkpoint's signature is wrong."
-    /// The proof does not lead from the leaf to the checkpoint.
-    Proof "receipt.proof" "Chứng minh không dẫn tới mốc sổ đã ký." "The proof does not lead to the signed checkpoint."
-}
-
-/// Checks a receipt file against the log's verifier key, offline.
-pub fn verify(file: &[u8], log: &dyn NoteVerifier) -> Verdict {
-    let Some(receipt) = Receipt::read(file) else { return Verdict::CannotTell(Trouble::Format) };
-    match check(&receipt, log) {
-        Ok(()) => Verdict::Proven(Box::new(receipt)),
-        Err(trouble @ (Trouble::OtherLog | Trouble::NoProof)) => Verdict::CannotTell(trouble),
-        Err(trouble) => Verdict::NotProven(trouble),
-    }
-}
-
-fn check(receipt: &Receipt, log: &dyn NoteVerifier) -> Result<(), Trouble> {
-    let leaf = STANDARD.decode(&receipt.leaf).map_err(|_| Trouble::Leaf)?;
-    let salt = read_hex(receipt.salt.as_bytes()).filter(|salt| salt.len() == 16).ok_or(Trouble::Leaf)?;
-    // One spelling of the salt, so that one receipt is one file.
-    if full_hex(&salt) != receipt.salt || leaf_of(&receipt.record.to_bytes(), &salt) != leaf {
-        return Err(Trouble::Leaf);
-    }
-    if receipt.record.log != log.name() {
-        return Err(Trouble::OtherLog);
-    }
-    let opened = |note: &str, forged: Trouble| {
-        log.open(note).map_err(|trouble| match trouble {
-            NoteTrouble::Stranger => Trouble::OtherLog,
-            NoteTrouble::Forged => forged,
-        })
-    };
-    let promise = opened(&receipt.promise, Trouble::Promise)?;
-    if promise != promise_text(&receipt.record.log, &receipt.leaf, &receipt.record.at) {
-        return Err(Trouble::Promise);
-    }
-    let proof = receipt.proof.as_ref().ok_or(Trouble::NoProof)?;
-    let text = opened(&proof.checkpoint, Trouble::Checkpoint)?;
-    let checkpoint = read_checkpoint(&text).filter(|c| c.origin == log.name()).ok_or(Trouble::Checkpoint)?;
-    let hashes = proof_hashes(&proof.hashes).ok_or(Trouble::Proof)?;
-    let leaf = merkle::leaf_hash(&leaf);
-    match merkle::verify_inclusion(&leaf, proof.index, checkpoint.size, &hashes, &checkpoint.root) {
-        true => Ok(()),
-        false => Err(Trouble::Proof),
-    }
-}
-
-fn proof_hashes(encoded: &[String]) -> Option<Vec<merkle::Hash>> {
-    if encoded.len() > PROOF_HASHES_MAX {
-        return None;
-    }
-    encoded.iter().map(|hash| STANDARD.decode(hash).ok()?.try_into().ok()).collect()
 }

@@ -149,7 +149,9 @@ pub struct LinkView {
 pub struct LeafView {
     /// Which act.
     pub act: String,
-    /// Its place in the log; `None` until the sequencer has taken it in.
+    /// The year whose tree it stands in; 0 for the tree from before there were years. `None` until the sequencer has taken it in.
+    pub year: Option<i64>,
+    /// Its place in that tree; `None` until the sequencer has taken it in.
     pub index: Option<u64>,
     /// When.
     pub at: String,

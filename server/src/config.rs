@@ -241,6 +241,12 @@ section! {
         key: PathBuf = PathBuf::new(),
         /// Milliseconds between two signed checkpoints while acts come in.
         checkpoint_millis: u64 = 250,
+        /// Timestamp authority (RFC 3161, http://… or https://…) that says by when a checkpoint existed; empty means none.
+        timestamp_url: String = String::new(),
+        /// Seconds between two timestamps while the ledger grows.
+        timestamp_seconds: u64 = 600,
+        /// Directory of exported years (see "congvan ledger export"); what was dropped from the database is read there.
+        archive: PathBuf = PathBuf::new(),
     }
 }
 
@@ -365,6 +371,12 @@ impl Config {
 
     pub(crate) fn ledger_key(&self) -> PathBuf {
         self.or_in_data(&self.ledger.key, "keys/ledger.pem")
+    }
+
+    /// Where exported years of the ledger are, when the configuration says.
+    pub(crate) fn ledger_archive(&self) -> Option<PathBuf> {
+        let is_said = !self.ledger.archive.as_os_str().is_empty();
+        is_said.then(|| self.house.data.join(&self.ledger.archive))
     }
 
     pub(crate) fn tls_certificate(&self) -> PathBuf {

@@ -62,6 +62,9 @@ impl House {
         let (store, worker) = Store::open(store_config, chance.clone(), clock.now())
             .await
             .context("cannot open the data (không mở được dữ liệu)")?;
+        if let Some(folder) = config.ledger_archive() {
+            store.set_ledger_archive(folder);
+        }
         let writer = TaskTracker::new();
         writer.spawn(worker.run());
         writer.close();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -101,11 +101,8 @@ impl Server {
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
 fn router(house: Arc<House>, intake: Arc<Intake>, has_tls: bool) -> anyhow::Result<Router> {
-    let mut router: Router<Arc<House>> = Router::new()
-        .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(ready))
-        .route("/ledger/checkpoint", get(checkpoint))
-        .route("/ledger/tile/{level}/{*tile}", get(tile));
+    let mut router: Router<Arc<House>> =
+        Router::new().route("/healthz", get(async || "ok\n")).route("/readyz", get(ready));
     if !has_tls {
         // Numbers for the operator stay on the machine: the door without TLS is a loopback door (R57).
         router = router.route("/metrics", get(metrics));
@@ -115,6 +112,7 @@ fn router(house: Arc<House>, intake: Arc<Intake>, has_tls: bool) -> anyhow::Resu
         .merge(crate::jmap::routes(house.clone()))
         .merge(crate::pages::routes(house.clone()))
         .merge(crate::check::routes(house.clone())?)
+        .merge(crate::ledger::routes(house.clone())?)
         .merge(crate::exchange::routes(house.clone(), intake.clone()))
         .merge(crate::api::routes(house.clone(), intake));
     if crate::demo::exists(&house.config.house.data) {
@@ -176,20 +174,6 @@ async fn metrics(State(house): State<Arc<House>>) -> Response {
     ([(header::CONTENT_TYPE, content_type)], house.metrics.page()).into_response()
 }
 
-/// The newest signed root (C2SP tlog-checkpoint).
-async fn checkpoint(State(house): State<Arc<House>>) -> Response {
-    let found = house.store.read((), |tx, ()| Box::pin(async move { tx.newest_checkpoint().await })).await;
-    match found {
-        Ok(Some(checkpoint)) => {
-            ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], checkpoint.note).into_response()
-        }
-        Ok(None) => {
-            problem(StatusCode::NOT_FOUND, "empty-log", "Sổ chưa có bản ghi nào. / The log is empty.")
-        }
-        Err(error) => storage_problem(&error),
-    }
-}
-
 /// The answer when the store cannot be asked.
 pub(crate) fn storage_problem(error: &store::Error) -> Response {
     tracing::warn!("a request failed in the store: {error}");
@@ -198,61 +182,4 @@ pub(crate) fn storage_problem(error: &store::Error) -> Response {
         "storage",
         "Hệ thống tạm thời không truy cập được dữ liệu. / The data cannot be reached now.",
     )
-}
-
-/// A tile of hashes (C2SP tlog-tiles): `/ledger/tile/<level>/<number in groups of three>[.p/<width>]`.
-async fn tile(State(house): State<Arc<House>>, Path((level, tile)): Path<(u32, String)>) -> Response {
-    let unknown = || problem(StatusCode::NOT_FOUND, "no-tile", "Không có mảnh này. / There is no such tile.");
-    let Some((number, width)) = tile_name(&tile) else { return unknown() };
-    let found =
-        house.store.read((level, number), |tx, (level, number)| Box::pin(tx.tile(*level, *number))).await;
-    match found {
-        Ok(hashes) if hashes.len() >= width => {
-            let bytes = hashes[..width].concat();
-            ([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response()
-        }
-        Ok(_) => unknown(),
-        Err(error) => storage_problem(&error),
-    }
-}
-
-/// Reads `x001/x234/067` as 1234067, and `067.p/8` as the first 8 hashes of tile 67.
-fn tile_name(text: &str) -> Option<(u64, usize)> {
-    let (path, width) = match text.split_once(".p/") {
-        Some((path, width)) => (path, width.parse().ok().filter(|w| (1..256).contains(w))?),
-        None => (text, 256),
-    };
-    let mut number: u64 = 0;
-    let groups: Vec<&str> = path.split('/').collect();
-    let (last, before) = groups.split_last()?;
-    let before = before.iter().map(|group| group.strip_prefix('x'));
-    for group in before.chain([Some(*last)]) {
-        let group = group.filter(|g| g.len() == 3 && g.bytes().all(|b| b.is_ascii_digit()))?;
-        number = number.checked_mul(1000)?.checked_add(group.parse().ok()?)?;
-    }
-    Some((number, width))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    #[rustfmt::skip]
-    fn tile_names_of_c2sp_tlog_tiles() {
-        let rows = [
-            ("067",            Some((67, 256))),
-            ("x001/x234/067",  Some((1_234_067, 256))),
-            ("067.p/8",        Some((67, 8))),
-            ("067.p/0",        None),
-            ("067.p/256",      None),
-            ("67",             None),
-            ("001/067",        None),
-            ("x001/x067",      None),
-            ("",               None),
-        ];
-        for (text, expected) in rows {
-            assert_eq!(tile_name(text), expected, "{text}");
-        }
-    }
 }

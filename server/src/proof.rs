@@ -9,13 +9,23 @@ use registry::receipt::{NoteTrouble, NoteVerifier};
 pub(crate) struct LogVerifier(pub(crate) VerifierKey);
 
 impl LogVerifier {
-    /// Whether a note claims to be signed by this key.
-    fn is_claimed(&self, note: &str) -> bool {
-        let hash = self.0.hash();
-        note.lines().filter_map(|line| line.strip_prefix("— ")?.split_once(' ')).any(|(name, signature)| {
-            name == self.0.name() && STANDARD.decode(signature).is_ok_and(|bytes| bytes.starts_with(&hash))
-        })
+    /// Opens a note with the key under a name; the checkpoint's lines by others are kept in it.
+    pub(crate) fn note(&self, name: &str, note: &str) -> Result<Note, NoteTrouble> {
+        let key = self.0.named(name).map_err(|_| NoteTrouble::Stranger)?;
+        match Note::open(note.as_bytes(), std::slice::from_ref(&key), &certs::Limits::default()) {
+            Ok(note) => Ok(note),
+            Err(_) if is_claimed(&key, note) => Err(NoteTrouble::Forged),
+            Err(_) => Err(NoteTrouble::Stranger),
+        }
     }
+}
+
+/// Whether a note claims to be signed by this key.
+fn is_claimed(key: &VerifierKey, note: &str) -> bool {
+    let hash = key.hash();
+    note.lines().filter_map(|line| line.strip_prefix("— ")?.split_once(' ')).any(|(name, signature)| {
+        name == key.name() && STANDARD.decode(signature).is_ok_and(|bytes| bytes.starts_with(&hash))
+    })
 }
 
 impl NoteVerifier for LogVerifier {
@@ -23,11 +33,7 @@ impl NoteVerifier for LogVerifier {
         self.0.name()
     }
 
-    fn open(&self, note: &str) -> Result<String, NoteTrouble> {
-        match Note::open(note.as_bytes(), std::slice::from_ref(&self.0), &certs::Limits::default()) {
-            Ok(note) => Ok(note.text().to_owned()),
-            Err(_) if self.is_claimed(note) => Err(NoteTrouble::Forged),
-            Err(_) => Err(NoteTrouble::Stranger),
-        }
+    fn open(&self, name: &str, note: &str) -> Result<String, NoteTrouble> {
+        self.note(name, note).map(|note| note.text().to_owned())
     }
 }

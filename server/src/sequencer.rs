@@ -1,7 +1,8 @@
 //! The ledger's sequencer: takes waiting leaves in and signs where the log stands. It gives events their places too.
 //!
-//! Only the holder of a lease in the database does this, so any number of nodes may run. A crash between taking in
-//! and signing leaves a tree without a checkpoint; whoever comes next signs it.
+//! Any number of nodes may run: a row's lock lets one work at a time, and only what is committed is signed, so two never sign
+//! different trees of one size. A crash between taking in and signing leaves a tree without a checkpoint; whoever comes next
+//! signs it. When a year ends in Vietnam its tree gets a last checkpoint, and the next tree begins with that.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,17 +10,16 @@ use std::time::Duration;
 use anyhow::Context;
 use certs::keys::{Key, Size};
 use certs::note::{Checkpoint as NoteCheckpoint, Note, NoteSigner};
+use mail::Timestamp;
 use store::Signal;
-use store::ledger::{Checkpoint, Head};
+use store::ledger::{Checkpoint, Head, Turn};
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::house::{House, write_private};
 
 /// Leaves taken in at once: one transaction of a few hundred milliseconds at most.
 const LEAVES_AT_ONCE: i64 = 4_000;
-/// How long a sequencer that died keeps others waiting. Prolonged with every turn, three times as often at least.
-const LEASE: Duration = Duration::from_secs(3);
-/// How long to sleep when nobody signals: another node's leaves are found then.
+/// How long to sleep when nobody signals: what another node left behind is found then, and the end of a year.
 const LOOK_ANYWAY: Duration = Duration::from_secs(1);
 
 /// The log's signing key.
@@ -63,14 +63,15 @@ impl LogKey {
         &self.key
     }
 
-    fn sign(&self, head: Head) -> anyhow::Result<String> {
+    /// Signs a tree's root as that tree: its origin is the key's name (C2SP tlog-checkpoint).
+    pub(crate) fn sign(&self, head: &Head) -> anyhow::Result<String> {
         let checkpoint = NoteCheckpoint {
-            origin: self.origin.clone(),
+            origin: head.origin.clone(),
             size: head.tree_size,
             root: head.root,
             extensions: Vec::new(),
         };
-        Ok(Note::sign(&checkpoint.to_string(), &[self.signer()?])?)
+        Ok(Note::sign(&checkpoint.to_string(), &[NoteSigner::new(&head.origin, &self.key)?])?)
     }
 }
 
@@ -84,45 +85,38 @@ pub(crate) async fn run(house: Arc<House>) {
             return;
         }
     };
-    // One server works on a SQLite file (see serve.rs), so whoever held the lease before is gone and nobody waits.
-    let holder = match house.store.engine() {
-        "sqlite" => "the server of this file".to_owned(),
-        _ => house.draw_token(12),
-    };
     let mut signals = house.store.signals();
     let pause = Duration::from_millis(house.config.ledger.checkpoint_millis);
     loop {
-        match turn(&house, &key, &holder).await {
-            // More than one turn's worth was waiting.
-            Ok(Some(taken)) if taken as i64 == LEAVES_AT_ONCE => continue,
-            Ok(_) => {}
-            Err(error) => tracing::warn!("the sequencer could not work: {error:#}"),
-        }
-        // A pause first, so that what comes together is signed together; then until something comes.
+        let worked = match turn(&house, &key).await {
+            // More than one turn's worth was waiting, or a year has ended.
+            Ok(Some(turn)) if turn.more && !house.stop.is_cancelled() => continue,
+            Ok(turn) => turn.is_some(),
+            Err(error) => {
+                tracing::warn!("the sequencer could not work: {error:#}");
+                true
+            }
+        };
+        // What comes after quiet is signed at once. After a signature there is a pause, so that what comes together is
+        // signed together.
         let sleep = async {
-            tokio::time::sleep(pause).await;
+            if worked {
+                tokio::time::sleep(pause).await;
+            }
             wait_for_leaves(&mut signals).await;
         };
         tokio::select! {
-            () = house.stop.cancelled() => {
-                return last_turns(&house, &key, &holder).await;
-            }
+            () = house.stop.cancelled() => return last_turns(&house, &key).await,
             () = sleep => {}
         }
     }
 }
 
-/// What was accepted until now gets its proof before the house sleeps. Somebody else who holds the lease does that, or
-/// is dead; after the time of a lease it is known which.
-async fn last_turns(house: &House, key: &LogKey, holder: &str) {
-    let mut waited = false;
+/// What was accepted until now gets its proof before the house sleeps.
+async fn last_turns(house: &House, key: &LogKey) {
     loop {
-        match turn(house, key, holder).await {
-            Ok(Some(taken)) if taken as i64 == LEAVES_AT_ONCE => {}
-            Ok(None) if !waited => {
-                waited = true;
-                tokio::time::sleep(LEASE).await;
-            }
+        match turn(house, key).await {
+            Ok(Some(turn)) if turn.more => {}
             Ok(_) => return,
             Err(error) => return tracing::warn!("the last checkpoint was not signed: {error:#}"),
         }
@@ -142,42 +136,36 @@ async fn wait_for_leaves(signals: &mut tokio::sync::broadcast::Receiver<Signal>)
     let _ = tokio::time::timeout(LOOK_ANYWAY, signalled).await;
 }
 
-/// Takes leaves in and signs; answers how many were taken, or `None` when somebody else holds the lease.
-async fn turn(house: &House, key: &LogKey, holder: &str) -> anyhow::Result<Option<usize>> {
-    let now = house.now();
-    let input = (holder.to_owned(), now);
-    let taken: Option<(Head, usize, bool)> = house
-        .store
-        .write("take leaves in", input, |tx, (holder, now)| {
-            Box::pin(async move {
-                if !tx.take_lease("ledger sequencer", holder, *now, LEASE).await? {
-                    return Ok::<_, store::Error>(None);
-                }
-                let events = tx.number_events(LEAVES_AT_ONCE).await?;
-                let (head, leaves) = tx.integrate(LEAVES_AT_ONCE).await?;
-                let count = leaves.max(events);
-                let signed = tx.newest_checkpoint().await?;
-                let is_signed = signed.is_some_and(|checkpoint| checkpoint.tree_size == head.tree_size);
-                Ok(Some((head, count, is_signed)))
-            })
-        })
-        .await?;
-    let Some((head, count, is_signed)) = taken else { return Ok(None) };
-    house.metrics.ledger_size.set(i64::try_from(head.tree_size).unwrap_or(i64::MAX));
-    if !is_signed && head.tree_size > 0 {
+/// Takes leaves in, then signs what was committed; `None` when there was nothing to do.
+async fn turn(house: &House, key: &LogKey) -> anyhow::Result<Option<Turn>> {
+    turn_at(house, key, house.now()).await
+}
+
+pub(crate) async fn turn_at(house: &House, key: &LogKey, now: Timestamp) -> anyhow::Result<Option<Turn>> {
+    let is_due = house.store.read(now, |tx, now| Box::pin(async move { tx.has_to_sequence(*now).await }));
+    let is_due: bool = is_due.await?;
+    if !is_due {
+        return Ok(None);
+    }
+    let input = (key.origin.clone(), now);
+    let turn = house.store.write("take leaves in", input, |tx, (origin, now)| {
+        Box::pin(async move { tx.sequence(origin, *now, LEAVES_AT_ONCE).await })
+    });
+    let turn: Turn = turn.await?;
+    house.metrics.ledger_size.set(i64::try_from(turn.tree_size).unwrap_or(i64::MAX));
+    if let Some(head) = &turn.unsigned {
         let checkpoint = Checkpoint {
+            shard_no: head.shard_no,
             tree_size: head.tree_size,
             root: head.root,
             note: key.sign(head)?,
             timestamp_token: None,
             signed_at: now,
         };
-        house
-            .store
-            .write("keep a checkpoint", checkpoint, |tx, checkpoint| {
-                Box::pin(async move { tx.put_checkpoint(checkpoint).await })
-            })
-            .await?;
+        let kept = house.store.write("keep a checkpoint", checkpoint, |tx, checkpoint| {
+            Box::pin(async move { tx.put_checkpoint(checkpoint).await })
+        });
+        kept.await?;
     }
-    Ok(Some(count))
+    Ok(Some(turn))
 }

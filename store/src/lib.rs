@@ -52,7 +52,7 @@ mod words;
 
 use std::collections::HashSet;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use mail::{AccountId, AgencyId, Chance, Timestamp};
@@ -180,6 +180,8 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) keyring: Keyring,
     pub(crate) objects: Arc<dyn ObjectStore>,
+    /// Where exported years of the ledger are.
+    pub(crate) ledger_archive: OnceLock<PathBuf>,
     signals: broadcast::Sender<Signal>,
 }
 
@@ -229,6 +231,7 @@ impl Store {
             chance,
             keyring: Keyring::new(&config.master_key, limits.keys_cached),
             objects: Arc::new(objects),
+            ledger_archive: OnceLock::new(),
             signals: broadcast::Sender::new(limits.signals),
             limits,
         });

@@ -15,6 +15,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (6, "numbers", include_str!("../migrations/0006_numbers.sql")),
     (7, "lifecycle", include_str!("../migrations/0007_lifecycle.sql")),
     (8, "api", include_str!("../migrations/0008_api.sql")),
+    (9, "ledger", include_str!("../migrations/0009_ledger.sql")),
     (10, "peers", include_str!("../migrations/0010_peers.sql")),
 ];
 

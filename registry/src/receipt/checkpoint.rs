@@ -15,9 +15,7 @@ pub(super) struct Checkpoint {
 pub(super) fn read_checkpoint(text: &str) -> Option<Checkpoint> {
     let mut lines = text.strip_suffix('\n')?.split('\n');
     let origin = lines.next().filter(|line| !line.is_empty())?.to_owned();
-    let number = lines.next()?;
-    let is_plain = number.bytes().all(|b| b.is_ascii_digit()) && (number == "0" || !number.starts_with('0'));
-    let size = number.parse().ok().filter(|_| is_plain)?;
+    let size = super::tlog_proof::plain_number(lines.next()?)?;
     let root = STANDARD.decode(lines.next()?).ok()?.try_into().ok()?;
     Some(Checkpoint { origin, size, root })
 }

@@ -1,5 +1,6 @@
 //! What can be said of receipts without a store; the rest is in the stories.
 
+use super::checkpoint::read_checkpoint;
 use super::*;
 
 fn act() -> Act {
@@ -57,5 +58,37 @@ fn checkpoints_of_c2sp_tlog_checkpoint() {
     ];
     for (text, size) in rows {
         assert_eq!(read_checkpoint(&text).map(|c| c.size), size, "{text:?}");
+    }
+}
+
+/// What the fuzzer does for hours, for a moment in every test run: bytes changed one by one in each kind of file it reads.
+#[test]
+fn bent_receipts_and_proofs_are_read_without_harm() {
+    let proof = TlogProof {
+        extra: Some(b"abc".to_vec()),
+        index: 1,
+        hashes: vec![[7; 32]],
+        checkpoint: format!("a.vn/so/2026\n2\n{}\n\n— a.vn/so/2026 AAAAAAAA\n", STANDARD.encode([7; 32])),
+    };
+    let text = proof.to_string();
+    let receipt = Receipt {
+        format: FORMAT.to_owned(),
+        record: act(),
+        salt: full_hex(&[7; 16]),
+        leaf: STANDARD.encode([1; 33]),
+        promise: "a\n\n— a.vn/so AAAAAAAA\n".to_owned(),
+        proof: Some(Proof::Text(text.clone())),
+        timestamp: Some("MAA=".to_owned()),
+    };
+    let bundle = store::ledger::walk::write_bundle([[1; 33].as_slice(), &[2; 33]]).unwrap();
+    for file in [text.into_bytes(), receipt.to_compact(), bundle] {
+        for at in 0..file.len() {
+            for byte in [b'\n', b'0', b'=', 0xff, file[at] ^ 1] {
+                let mut bent = file.clone();
+                bent[at] = byte;
+                crate::fuzz::receipt(&bent);
+                crate::fuzz::receipt(&bent[..at]);
+            }
+        }
     }
 }

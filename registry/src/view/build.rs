@@ -147,7 +147,8 @@ fn leaf(leaf: &store::ledger::Leaf) -> LeafView {
         leaf.record.get(16..).and_then(|act| serde_json::from_slice(act).ok()).unwrap_or_default();
     LeafView {
         act: text(&act, "act").unwrap_or_default(),
-        index: leaf.index,
+        year: leaf.place.map(|place| place.shard_no),
+        index: leaf.place.map(|place| place.index),
         at: text(&act, "at").unwrap_or_default(),
     }
 }

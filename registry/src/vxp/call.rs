@@ -165,7 +165,7 @@ impl DocId {
         &self.0
     }
 
-    /// Whatever is not of the form names nothing we ever gave out.
+    /// Reads an id. Whatever is not of the form names nothing we ever gave out.
     ///
     /// # Errors
     /// [`Error::NoSuchDocument`].

@@ -50,6 +50,7 @@ pub(crate) struct House {
     /// Milliseconds between two packages; all at once unless a story is about their order.
     pub(crate) step: u64,
     taken: AtomicU64,
+    place: Place,
     _dir: tempfile::TempDir,
 }
 
@@ -76,7 +77,7 @@ impl House {
     async fn open(dir: tempfile::TempDir, place: Place) -> Self {
         let chance: Arc<dyn Chance> = Arc::new(Seeded(AtomicU64::new(1)));
         let config = Config {
-            place,
+            place: place.clone(),
             blobs: dir.path().join("blobs"),
             master_key: MasterKey::from_bytes([7; 32]),
             limits: store::Limits::default(),
@@ -97,7 +98,7 @@ impl House {
             signatures_required: true,
             lifecycle: accept::Lifecycle::default(),
         };
-        let house = Self { desk, step: 0, taken: AtomicU64::new(0), _dir: dir };
+        let house = Self { desk, step: 0, taken: AtomicU64::new(0), place, _dir: dir };
         house.furnish().await;
         house
     }
@@ -249,6 +250,21 @@ impl House {
     pub(crate) fn shredding_after(mut self, days: u32) -> Self {
         self.desk.lifecycle.recall_shred_days = days;
         self
+    }
+
+    /// What no verb does: somebody at the database behind our back.
+    pub(crate) async fn run_sql(&self, sql: &'static str) {
+        match &self.place {
+            Place::Sqlite(file) => {
+                let url = format!("sqlite://{}", file.display());
+                let mut conn = sqlx::SqliteConnection::connect(&url).await.unwrap();
+                sqlx::query(sql).execute(&mut conn).await.unwrap();
+            }
+            Place::Postgres(url) => {
+                let mut conn = sqlx::PgConnection::connect(url.expose_secret()).await.unwrap();
+                sqlx::query(sql).execute(&mut conn).await.unwrap();
+            }
+        }
     }
 
     /// What waits for a system.

@@ -1,6 +1,7 @@
 //! Stories of accepting: each runs on SQLite and on PostgreSQL (`CONGVAN_TEST_POSTGRES`, see `scripts/with-postgres`).
 
 mod acceptance;
+mod audit;
 mod conflicts;
 mod deadlines;
 mod house;

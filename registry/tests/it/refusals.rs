@@ -113,7 +113,7 @@ stories! {
         }
         let (sent, mail, leaves, audit) = house.desk.store.read((), |tx, ()| Box::pin(async move {
             let sent = tx.sent_rows("hub.01", None, None).await?;
-            let leaves = tx.tree_size().await?;
+            let leaves = tx.waiting_leaves().await?;
             Ok::<_, store::Error>((sent.len(), tx.outbox_depth().await?, leaves, tx.audit_trail(agency_id(1), 100).await?))
         })).await.unwrap();
         assert_eq!((sent, mail, leaves), (0, 0, 0));

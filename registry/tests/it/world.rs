@@ -42,7 +42,7 @@ impl World {
         Evidence { crls: self.crls(SIGNED, &revoked).unwrap(), ..self.0.evidence(SIGNED).unwrap() }
     }
 
-    fn token(&self, request: &tst::Request) -> Vec<u8> {
+    pub(crate) fn token(&self, request: &tst::Request) -> Vec<u8> {
         let certificates = self.chain(&self.tsa);
         let authority = tst::Authority {
             key: self.tsa.key(),

@@ -5,12 +5,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
-use certs::note::VerifierKey;
+use certs::note::{VerifierKey, WitnessKey};
 use clap::Subcommand;
 use mail::DocumentId;
-use registry::receipt::{self, Receipt, Verdict};
+use registry::receipt::{self, Receipt, Trouble, Verdict};
+use signer::tst::{Token, TokenVerdict};
+use signer::{Evidence, Policy};
 
-use super::Outcome;
+use super::{Outcome, files};
 use crate::config::Config;
 use crate::house::House;
 use crate::proof::LogVerifier;
@@ -41,6 +43,12 @@ pub(super) enum ReceiptCommand {
         /// The log's verifier key, "name+hash+key".
         #[arg(long)]
         log_key: String,
+        /// A witness that has to have cosigned the checkpoint, "name+hash+key" (C2SP tlog-cosignature); may be repeated.
+        #[arg(long)]
+        witness: Vec<String>,
+        /// Certificates to trust for the timestamp (PEM, or a directory of them) instead of the installation's.
+        #[arg(long)]
+        trust: Vec<PathBuf>,
         /// Answer in JSON.
         #[arg(long)]
         json: bool,
@@ -52,7 +60,9 @@ impl ReceiptCommand {
         match self {
             Self::Get { doc_id, out } => get(config, &doc_id, &out),
             Self::Show { file } => show(&file),
-            Self::Verify { file, log_key, json } => verify(&file, &log_key, json),
+            Self::Verify { file, log_key, witness, trust, json } => {
+                verify(config, &Wanted { file, log_key, witness, trust, json })
+            }
         }
     }
 }
@@ -132,7 +142,10 @@ fn show(file: &Path) -> Outcome {
         ("Thời điểm / at", in_vietnam(&act.at)),
         ("SHA-256 gói tin / package", act.package_sha256.clone()),
         ("SHA-256 văn bản / document", act.document_sha256.clone()),
-        ("Vị trí trong sổ / place", receipt.proof.as_ref().map_or_else(String::new, |p| p.index.to_string())),
+        (
+            "Vị trí trong sổ / place",
+            receipt.read_proof().map_or_else(String::new, |proof| proof.index.to_string()),
+        ),
     ];
     for (label, value) in rows.iter().filter(|(_, value)| !value.is_empty()) {
         println!("{label}: {}", printable(value));
@@ -145,16 +158,37 @@ fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
 }
 
-fn verify(file: &Path, log_key: &str, json: bool) -> Outcome {
+/// What is to be checked, and against what.
+struct Wanted {
+    file: PathBuf,
+    log_key: String,
+    witness: Vec<String>,
+    trust: Vec<PathBuf>,
+    json: bool,
+}
+
+fn verify(config: &Path, wanted: &Wanted) -> Outcome {
     let key: VerifierKey =
-        log_key.parse().context("--log-key is no verifier key (khóa kiểm tra không hợp lệ)")?;
-    let verdict = receipt::verify(&read(file)?, &LogVerifier(key));
+        wanted.log_key.parse().context("--log-key is no verifier key (khóa kiểm tra không hợp lệ)")?;
+    let key = LogVerifier(key);
+    let witnesses = wanted.witness.iter().map(|witness| witness.parse());
+    let witnesses: Vec<WitnessKey> = witnesses
+        .collect::<Result<_, _>>()
+        .context("--witness is no witness key (khóa chứng kiến không hợp lệ)")?;
+    let mut verdict = receipt::verify(&read(&wanted.file)?, &key);
+    let mut stamp = None;
+    if let Verdict::Proven(receipt) = &verdict {
+        stamp = judge_timestamp(config, &wanted.trust, receipt)?;
+        if !is_witnessed(&key, receipt, &witnesses) {
+            verdict = Verdict::CannotTell(Trouble::Witness);
+        }
+    }
     let (number, word, trouble) = match &verdict {
         Verdict::Proven(_) => (0, "proven", None),
         Verdict::NotProven(trouble) => (1, "not-proven", Some(trouble)),
         Verdict::CannotTell(trouble) => (2, "cannot-tell", Some(trouble)),
     };
-    if json {
+    if wanted.json {
         let answer = serde_json::json!({
             "verdict": word,
             "reason": trouble.map(|t| serde_json::json!({ "code": t.code(), "vi": t.vi(), "en": t.en() })),
@@ -162,14 +196,58 @@ fn verify(file: &Path, log_key: &str, json: bool) -> Outcome {
                 Verdict::Proven(receipt) => serde_json::to_value(&receipt.record)?,
                 _ => serde_json::Value::Null,
             },
+            "timestamp": stamp.map(|stamp| serde_json::json!({ "at": stamp.at, "verdict": stamp.word, "code": stamp.code })),
         });
         println!("{answer}");
-    } else if let Some(trouble) = trouble {
-        println!("{word}: {} / {}", trouble.vi(), trouble.en());
-    } else {
-        println!("{word}: sổ có ghi việc này / the log holds this act");
+        return Ok(ExitCode::from(number));
+    }
+    match trouble {
+        Some(trouble) => println!("{word}: {} / {}", trouble.vi(), trouble.en()),
+        None => println!("{word}: sổ có ghi việc này / the log holds this act"),
+    }
+    if let Some(stamp) = stamp {
+        println!("có trong sổ trước / in the log before {}: {}", stamp.at, stamp.word);
     }
     Ok(ExitCode::from(number))
+}
+
+/// What a receipt's timestamp comes to.
+struct Stamp {
+    at: String,
+    /// `valid`, `invalid`, `undecided` when evidence is missing, `untrusted` when nobody here trusts its authority.
+    word: &'static str,
+    code: Option<&'static str>,
+}
+
+/// Judges the timestamp with whom this installation trusts, offline. It is told, not decided on: that the token is whole and of
+/// this checkpoint is proven already, and the log's proof outlives the authority's certificate.
+fn judge_timestamp(config: &Path, trusted: &[PathBuf], receipt: &Receipt) -> anyhow::Result<Option<Stamp>> {
+    let Some(bytes) = receipt.timestamp_token() else { return Ok(None) };
+    let trust = match trusted.is_empty() {
+        true => files::installed_trust(files::configuration(config)?.as_ref())?,
+        false => files::anchors(trusted)?,
+    };
+    let policy = Policy { trust, ..Policy::default() };
+    let Ok(token) = Token::read(&bytes, &policy.limits) else { return Ok(None) };
+    let evidence = Evidence { certificates: token.certificates().to_vec(), ..Evidence::default() };
+    let verdict = token.judge(&evidence, &policy.trust, files::now().secs(), &policy.certificate_limits);
+    let (word, code) = match verdict {
+        TokenVerdict::Valid { .. } => ("valid", None),
+        TokenVerdict::Undecided { .. } => ("undecided", None),
+        TokenVerdict::Invalid(reason) if reason.code == signer::Code::TimestampUntrusted => {
+            ("untrusted", Some(reason.code.id()))
+        }
+        TokenVerdict::Invalid(reason) => ("invalid", Some(reason.code.id())),
+    };
+    Ok(Some(Stamp { at: mail::Timestamp::from_secs(token.at).to_rfc3339_vietnam(), word, code }))
+}
+
+/// Whether every witness has cosigned the proof's checkpoint.
+fn is_witnessed(log: &LogVerifier, receipt: &Receipt, witnesses: &[WitnessKey]) -> bool {
+    let Some(proof) = receipt.read_proof() else { return false };
+    let origin = proof.checkpoint.split('\n').next().unwrap_or_default();
+    let Ok(note) = log.note(origin, &proof.checkpoint) else { return false };
+    witnesses.iter().all(|witness| witness.cosigned_at(&note).is_some())
 }
 
 /// A moment as a clock in Vietnam shows it (RULES R51); as it stands when it is none.

@@ -1,51 +1,89 @@
-//! The ledger: an append-only Merkle log of accepted acts (RFC 6962/9162 hashing, C2SP `tlog-tiles` layout).
+//! The ledger: an append-only Merkle log of accepted acts, one tree for each year (RFC 6962/9162 hashing, C2SP
+//! `tlog-tiles` layout).
 //!
 //! A leaf is written in the transaction of the act it tells of ([`Tx::append_leaf`]) and holds nothing but a salted
-//! digest. One sequencer takes waiting leaves in ([`Tx::integrate`]), gives them their places and grows the tiles; the
-//! program signs the root it answers with and keeps the signed note ([`Tx::put_checkpoint`]).
+//! digest. One sequencer at a time takes waiting leaves in ([`Tx::sequence`]), gives them their places and grows the
+//! tiles; the program signs the root it answers with and keeps the signed note ([`Tx::put_checkpoint`]).
+//!
+//! A year's tree is a *shard*. When a new year begins the old shard gets a last checkpoint and is closed, and that
+//! checkpoint is the first leaf of the next one: the years are one chain.
 
+mod audit;
+mod checkpoints;
 pub mod merkle;
+pub mod names;
+mod sequence;
+pub mod walk;
+
+use std::path::PathBuf;
 
 use mail::{OwnerId, Timestamp};
 
 use crate::error::{Error, Result};
 use crate::sql::{Row, values};
-use crate::{Signal, Tx};
+use crate::{Store, Tx};
 use merkle::{Hash, Missing, TILE_WIDTH, Tiles};
+use names::{Kind, TileName};
+
+pub use audit::DoneDelivery;
+pub use checkpoints::Checkpoint;
+pub use sequence::Turn;
+
+/// First byte of the leaf that begins a shard: the last checkpoint of the one before follows, as its log signed it.
+pub const CHAIN_LEAF: u8 = 2;
+
+/// Where a leaf stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Which tree.
+    pub shard_no: i64,
+    /// Its index in the tree, from 0.
+    pub index: u64,
+}
 
 /// A leaf and where it stands.
 #[derive(Clone, Debug)]
 pub struct Leaf {
     /// Its number in order of writing; local to this database.
     pub seq: i64,
-    /// Its place in the log, once the sequencer has taken it in.
-    pub index: Option<u64>,
+    /// Its place, once the sequencer has taken it in.
+    pub place: Option<Place>,
     /// What is hashed into the log.
     pub leaf: Vec<u8>,
+    /// Whose act it is; zeroes for the log's own leaves.
+    pub owner_id: OwnerId,
+    /// What the act is about.
+    pub subject_id: [u8; 16],
     /// What opens the digest: the salt and the act. Never part of the log.
     pub record: Vec<u8>,
     /// When the act was accepted.
     pub accepted_at: Timestamp,
 }
 
-/// A signed root.
-#[derive(Clone, Debug)]
-pub struct Checkpoint {
+/// One tree of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// The year in Vietnam; 0 for the tree from before there were years.
+    pub shard_no: i64,
+    /// The origin in its checkpoints.
+    pub origin: String,
     /// Leaves in the tree.
     pub tree_size: u64,
-    /// Its root.
-    pub root: Hash,
-    /// The signed note (C2SP tlog-checkpoint).
-    pub note: String,
-    /// The RFC 3161 timestamp over the note, when there is one.
-    pub timestamp_token: Option<Vec<u8>>,
-    /// When it was signed.
-    pub signed_at: Timestamp,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+    /// When it got its last leaf and checkpoint; `None` while it grows.
+    pub closed_at: Option<Timestamp>,
+    /// When its tiles were dropped from the database, because the archive has them.
+    pub dropped_at: Option<Timestamp>,
 }
 
-/// Where the log stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where a tree stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
+    /// Which tree.
+    pub shard_no: i64,
+    /// Its origin.
+    pub origin: String,
     /// Leaves in the tree.
     pub tree_size: u64,
     /// Its root.
@@ -67,152 +105,162 @@ fn hash(bytes: Vec<u8>) -> Result<Hash> {
     bytes.try_into().map_err(|_| Error::Damaged("a hash of the ledger"))
 }
 
-fn leaf(row: &Row) -> Result<Leaf> {
-    Ok(Leaf {
-        seq: row.int(0)?,
-        index: row.opt_int(1)?.map(number).transpose()?,
-        leaf: row.bytes(2)?,
-        record: row.bytes(3)?,
-        accepted_at: row.moment(4)?,
-    })
+fn hashes(bytes: &[u8]) -> Result<Vec<Hash>> {
+    bytes.chunks(32).map(|chunk| hash(chunk.to_vec())).collect()
 }
 
-macro_rules! select_checkpoint {
+macro_rules! select_leaf {
     ($tail:literal) => {
-        concat!("SELECT tree_size, root, note, timestamp_token, signed_at FROM ledger_checkpoint ", $tail)
+        concat!(
+            "SELECT l.seq, p.shard_no, p.leaf_index, l.leaf, l.owner_id, l.subject_id, l.record, l.accepted_at ",
+            $tail
+        )
     };
 }
 
-fn checkpoint(row: &Row) -> Result<Checkpoint> {
-    Ok(Checkpoint {
-        tree_size: number(row.int(0)?)?,
-        root: hash(row.bytes(1)?)?,
-        note: row.text(2)?,
-        timestamp_token: row.opt_bytes(3)?,
-        signed_at: row.moment(4)?,
+fn leaf(row: &Row) -> Result<Leaf> {
+    let place = match (row.opt_int(1)?, row.opt_int(2)?) {
+        (Some(shard_no), Some(index)) => Some(Place { shard_no, index: number(index)? }),
+        _ => None,
+    };
+    Ok(Leaf {
+        seq: row.int(0)?,
+        place,
+        leaf: row.bytes(3)?,
+        owner_id: row.id(4)?,
+        subject_id: row.bytes(5)?.try_into().map_err(|_| Error::Damaged("a leaf's subject"))?,
+        record: row.bytes(6)?,
+        accepted_at: row.moment(7)?,
+    })
+}
+
+macro_rules! select_shard {
+    ($tail:literal) => {
+        concat!(
+            "SELECT shard_no, origin, tree_size, opened_at, closed_at, dropped_at FROM ledger_shard ",
+            $tail
+        )
+    };
+}
+
+fn shard(row: &Row) -> Result<Shard> {
+    Ok(Shard {
+        shard_no: row.int(0)?,
+        origin: row.text(1)?,
+        tree_size: number(row.int(2)?)?,
+        opened_at: row.moment(3)?,
+        closed_at: row.opt_moment(4)?,
+        dropped_at: row.opt_moment(5)?,
     })
 }
 
 impl Tx {
-    /// Writes a leaf; it gets its place within a second.
-    pub async fn append_leaf(
-        &mut self,
-        owner: impl Into<OwnerId>,
-        subject_id: &[u8; 16],
-        leaf: &[u8],
-        record: &[u8],
-        now: Timestamp,
-    ) -> Result<()> {
-        let owner = owner.into();
-        self.exec(
-            "INSERT INTO ledger_leaf (leaf, owner_id, subject_id, record, accepted_at) VALUES ($1, $2, $3, $4, $5)",
-            values![leaf, &owner, subject_id, record, now],
-        )
-        .await?;
-        self.signals.insert(Signal::Ledger);
-        Ok(())
-    }
-
     /// The leaves about a subject, oldest first.
     pub async fn leaves_of(&mut self, owner: impl Into<OwnerId>, subject_id: &[u8; 16]) -> Result<Vec<Leaf>> {
         let owner = owner.into();
         let rows = self
             .rows(
-                "SELECT seq, leaf_index, leaf, record, accepted_at FROM ledger_leaf \
-                 WHERE owner_id = $1 AND subject_id = $2 ORDER BY seq LIMIT 1000",
+                select_leaf!(
+                    "FROM ledger_leaf l LEFT JOIN ledger_place p ON p.seq = l.seq \
+                     WHERE l.owner_id = $1 AND l.subject_id = $2 ORDER BY l.seq LIMIT 1000"
+                ),
                 values![&owner, subject_id],
             )
             .await?;
         rows.iter().map(leaf).collect()
     }
 
-    /// Leaves from a place in the log on, in order, for whoever walks it.
-    pub async fn leaves_from(&mut self, index: u64, limit: i64) -> Result<Vec<Leaf>> {
+    /// Leaves of a tree from an index on, in order.
+    pub async fn leaves_from(&mut self, shard_no: i64, index: u64, limit: i64) -> Result<Vec<Leaf>> {
         let rows = self
             .rows(
-                "SELECT seq, leaf_index, leaf, record, accepted_at FROM ledger_leaf \
-                 WHERE leaf_index >= $1 ORDER BY leaf_index LIMIT $2",
-                values![place(index)?, limit],
+                select_leaf!(
+                    "FROM ledger_place p JOIN ledger_leaf l ON l.seq = p.seq \
+                     WHERE p.shard_no = $1 AND p.leaf_index >= $2 ORDER BY p.leaf_index LIMIT $3"
+                ),
+                values![shard_no, place(index)?, limit],
             )
             .await?;
         rows.iter().map(leaf).collect()
     }
 
-    /// Leaves in the tree now.
-    pub async fn tree_size(&mut self) -> Result<u64> {
-        let row = self.row("SELECT COALESCE(MAX(leaf_index) + 1, 0) FROM ledger_leaf", &[]).await?;
-        number(row.map_or(Ok(0), |row| row.int(0))?)
-    }
-
-    /// Takes waiting leaves in, in order of writing, `limit` at most. Only the holder of the sequencer's lease may call
-    /// this. Answers where the log stands now, and how many leaves were taken.
-    pub async fn integrate(&mut self, limit: i64) -> Result<(Head, usize)> {
-        let size = self.tree_size().await?;
+    /// What entry bundle `number` of a tree holds, in order (C2SP tlog-tiles); less than 256 at the right edge.
+    pub async fn entries(&mut self, shard_no: i64, number: u64) -> Result<Vec<Vec<u8>>> {
+        let Some(first) = number.checked_mul(TILE_WIDTH) else { return Ok(Vec::new()) };
         let rows = self
             .rows(
-                "UPDATE ledger_leaf SET leaf_index = n.place FROM (SELECT seq, \
-                 CAST($1 AS BIGINT) + ROW_NUMBER() OVER (ORDER BY seq) - 1 AS place FROM ledger_leaf \
-                 WHERE leaf_index IS NULL ORDER BY seq LIMIT $2) n \
-                 WHERE ledger_leaf.seq = n.seq RETURNING ledger_leaf.leaf_index, ledger_leaf.leaf",
-                values![place(size)?, limit],
+                "SELECT p.leaf_index, l.leaf FROM ledger_place p JOIN ledger_leaf l ON l.seq = p.seq \
+                 WHERE p.shard_no = $1 AND p.leaf_index >= $2 AND p.leaf_index < $3 ORDER BY p.leaf_index",
+                values![shard_no, place(first)?, place(first.saturating_add(TILE_WIDTH))?],
             )
             .await?;
-        let mut taken = Vec::with_capacity(rows.len());
-        for row in &rows {
-            taken.push((row.int(0)?, merkle::leaf_hash(&row.bytes(1)?)));
-        }
-        taken.sort_unstable();
-        let hashes: Vec<Hash> = taken.into_iter().map(|(_, hash)| hash).collect();
-        self.grow(0, size, hashes).await?;
-        let tree_size = size + rows.len() as u64;
-        let root = self.with_tiles(|tiles| tiles.root(tree_size)).await?;
-        Ok((Head { tree_size, root }, rows.len()))
-    }
-
-    /// Appends hashes to a level that holds `have`, and the roots of the tiles they fill to the level above.
-    async fn grow(&mut self, level: u32, have: u64, mut hashes: Vec<Hash>) -> Result<()> {
-        let (mut level, mut have) = (level, have);
-        while !hashes.is_empty() {
-            let first_tile = have / TILE_WIDTH;
-            let mut row = match have % TILE_WIDTH {
-                0 => Vec::new(),
-                _ => self.tile(level, first_tile).await?,
-            };
-            row.append(&mut hashes);
-            let mut above = Vec::new();
-            for (tile, chunk) in (first_tile..).zip(row.chunks(TILE_WIDTH as usize)) {
-                self.exec(
-                    "INSERT INTO ledger_tile (level, tile, hashes) VALUES ($1, $2, $3) \
-                     ON CONFLICT (level, tile) DO UPDATE SET hashes = excluded.hashes",
-                    values![i64::from(level), place(tile)?, &chunk.concat()],
-                )
-                .await?;
-                if chunk.len() as u64 == TILE_WIDTH {
-                    above.push(merkle::tile_root(chunk));
-                }
+        let mut entries = Vec::with_capacity(rows.len());
+        for (row, index) in rows.iter().zip(first..) {
+            match row.int(0)? == place(index)? {
+                true => entries.push(row.bytes(1)?),
+                false => return Err(Error::Damaged("the ledger lacks a leaf")),
             }
-            hashes = above;
-            have = first_tile;
-            level += 1;
         }
-        Ok(())
+        Ok(entries)
     }
 
-    /// A tile's hashes; empty when there is no such tile.
-    pub async fn tile(&mut self, level: u32, tile: u64) -> Result<Vec<Hash>> {
+    /// Every tree, oldest first.
+    pub async fn shards(&mut self) -> Result<Vec<Shard>> {
+        let rows = self.rows(select_shard!("ORDER BY shard_no"), &[]).await?;
+        rows.iter().map(shard).collect()
+    }
+
+    /// One tree.
+    pub async fn shard(&mut self, shard_no: i64) -> Result<Option<Shard>> {
+        let row = self.row(select_shard!("WHERE shard_no = $1"), values![shard_no]).await?;
+        row.as_ref().map(shard).transpose()
+    }
+
+    /// The tree that grows, or grew last.
+    pub async fn newest_shard(&mut self) -> Result<Option<Shard>> {
+        let row = self.row(select_shard!("ORDER BY shard_no DESC LIMIT 1"), &[]).await?;
+        row.as_ref().map(shard).transpose()
+    }
+
+    /// A tile's hashes; empty when there is no such tile. One that was dropped is read from the archive.
+    pub async fn tile(&mut self, shard_no: i64, level: u32, tile: u64) -> Result<Vec<Hash>> {
         let row = self
             .row(
-                "SELECT hashes FROM ledger_tile WHERE level = $1 AND tile = $2",
-                values![i64::from(level), place(tile)?],
+                "SELECT hashes FROM ledger_tile WHERE shard_no = $1 AND level = $2 AND tile = $3",
+                values![shard_no, i64::from(level), place(tile)?],
             )
             .await?;
-        let bytes = row.map_or(Ok(Vec::new()), |row| row.bytes(0))?;
-        bytes.chunks(32).map(|chunk| hash(chunk.to_vec())).collect()
+        match row {
+            Some(row) => hashes(&row.bytes(0)?),
+            None => self.archived_tile(shard_no, level, tile).await,
+        }
     }
 
-    /// Answers a question about the tree, fetching the tiles it turns out to need.
+    /// The same from the archive: the directory of that year, as it was exported.
+    async fn archived_tile(&mut self, shard_no: i64, level: u32, tile: u64) -> Result<Vec<Hash>> {
+        let Some(folder) = self.shared.ledger_archive.get().cloned() else { return Ok(Vec::new()) };
+        let Some(shard) = self.shard(shard_no).await?.filter(|shard| shard.dropped_at.is_some()) else {
+            return Ok(Vec::new());
+        };
+        let all = shard.tree_size.checked_shr(level.saturating_mul(8)).unwrap_or(0);
+        let width = all.saturating_sub(tile.saturating_mul(TILE_WIDTH)).min(TILE_WIDTH);
+        if width == 0 {
+            return Ok(Vec::new());
+        }
+        let name = TileName { kind: Kind::Hashes(level), number: tile, width };
+        let file = folder.join(shard_no.to_string()).join(name.to_string());
+        let bytes =
+            tokio::fs::read(&file).await.map_err(|_| Error::Damaged("the ledger's archive lacks a tile"))?;
+        match bytes.len() as u64 == width * 32 {
+            true => hashes(&bytes),
+            false => Err(Error::Damaged("a tile in the ledger's archive")),
+        }
+    }
+
+    /// Answers a question about a tree, fetching the tiles it turns out to need.
     async fn with_tiles<T>(
         &mut self,
+        shard_no: i64,
         question: impl Fn(&Tiles) -> std::result::Result<T, Missing>,
     ) -> Result<T> {
         let mut tiles = Tiles::default();
@@ -224,7 +272,7 @@ impl Tx {
                     return Err(Error::Damaged("the ledger lacks a tile"));
                 }
                 Err(missing) => {
-                    let hashes = self.tile(missing.level, missing.tile).await?;
+                    let hashes = self.tile(shard_no, missing.level, missing.tile).await?;
                     tiles.put(missing.level, missing.tile, hashes);
                     fetched.push(missing);
                 }
@@ -232,58 +280,53 @@ impl Tx {
         }
     }
 
-    /// The inclusion proof of a leaf in the tree of `size` leaves.
-    pub async fn prove_inclusion(&mut self, index: u64, size: u64) -> Result<Vec<Hash>> {
-        if index >= size {
+    /// The inclusion proof of a leaf in its tree when that had `size` leaves.
+    pub async fn prove_inclusion(&mut self, place: Place, size: u64) -> Result<Vec<Hash>> {
+        if place.index >= size {
             return Err(Error::Refused("the leaf is not in that tree"));
         }
-        self.with_tiles(|tiles| tiles.inclusion(index, size)).await
+        self.with_tiles(place.shard_no, |tiles| tiles.inclusion(place.index, size)).await
     }
 
     /// The proof that the tree of `old` leaves is the beginning of the tree of `new` leaves.
-    pub async fn prove_consistency(&mut self, old: u64, new: u64) -> Result<Vec<Hash>> {
+    pub async fn prove_consistency(&mut self, shard_no: i64, old: u64, new: u64) -> Result<Vec<Hash>> {
         if old == 0 || old > new {
             return Err(Error::Refused("no such pair of trees"));
         }
-        self.with_tiles(|tiles| tiles.consistency(old, new)).await
+        self.with_tiles(shard_no, |tiles| tiles.consistency(old, new)).await
     }
 
-    /// The root of the tree of the first `size` leaves.
-    pub async fn root_at(&mut self, size: u64) -> Result<Hash> {
-        self.with_tiles(|tiles| tiles.root(size)).await
+    /// The root of a tree's first `size` leaves.
+    pub async fn root_at(&mut self, shard_no: i64, size: u64) -> Result<Hash> {
+        self.with_tiles(shard_no, |tiles| tiles.root(size)).await
     }
 
-    /// Keeps a signed root.
-    pub async fn put_checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<()> {
-        self.exec(
-            "INSERT INTO ledger_checkpoint (tree_size, root, note, timestamp_token, signed_at) VALUES ($1, $2, $3, $4, $5) \
-             ON CONFLICT (tree_size) DO NOTHING",
-            values![
-                place(checkpoint.tree_size)?,
-                &checkpoint.root,
-                &checkpoint.note,
-                checkpoint.timestamp_token.as_deref(),
-                checkpoint.signed_at
-            ],
-        )
-        .await
-        .map(drop)
-    }
-
-    /// The newest signed root.
-    pub async fn newest_checkpoint(&mut self) -> Result<Option<Checkpoint>> {
-        let row = self.row(select_checkpoint!("ORDER BY tree_size DESC LIMIT 1"), &[]).await?;
-        row.as_ref().map(checkpoint).transpose()
-    }
-
-    /// Signed roots of trees of more than `size` leaves, smallest first.
-    pub async fn checkpoints_after(&mut self, size: u64, limit: i64) -> Result<Vec<Checkpoint>> {
-        let rows = self
-            .rows(
-                select_checkpoint!("WHERE tree_size > $1 ORDER BY tree_size LIMIT $2"),
-                values![place(size)?, limit],
+    /// Marks a closed tree's tiles as kept by the archive alone, and drops some of them, `limit` at most; answers how many.
+    /// Whoever calls this has made sure that the archive has them.
+    pub async fn drop_tiles(&mut self, shard_no: i64, limit: i64, now: Timestamp) -> Result<u64> {
+        let marked = self
+            .exec(
+                "UPDATE ledger_shard SET dropped_at = COALESCE(dropped_at, $2) \
+                 WHERE shard_no = $1 AND closed_at IS NOT NULL",
+                values![shard_no, now],
             )
             .await?;
-        rows.iter().map(checkpoint).collect()
+        if marked == 0 || self.shared.ledger_archive.get().is_none() {
+            return Err(Error::Refused("only a closed year is dropped, and only beside an archive"));
+        }
+        self.exec(
+            "DELETE FROM ledger_tile WHERE shard_no = $1 AND (level, tile) IN \
+             (SELECT level, tile FROM ledger_tile WHERE shard_no = $1 ORDER BY level, tile LIMIT $2)",
+            values![shard_no, limit],
+        )
+        .await
+    }
+}
+
+impl Store {
+    /// Names the directory of exported years; tiles that were dropped from the database are read there. Said once.
+    pub fn set_ledger_archive(&self, folder: PathBuf) {
+        // A second word changes nothing.
+        let _ = self.shared.ledger_archive.set(folder);
     }
 }

@@ -217,4 +217,6 @@ async fn every_proof_holds(program: &Program, promised: &Promised) {
     }
     // The whole log, leaf by leaf.
     program.must(&["ledger", "check"]).await;
+    // Held against the data: nothing was promised that is not there, nothing is there that was not promised.
+    program.must(&["ledger", "audit"]).await;
 }

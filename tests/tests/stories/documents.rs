@@ -65,6 +65,11 @@ async fn a_document_travels(engine: Engine) {
     program.stop().await;
     let log = program.must(&["ledger", "check"]).await;
     assert!(log.contains("14 leaves"), "{log}");
+    let audit = program.must(&["ledger", "audit"]).await;
+    assert!(
+        audit.contains("6 packages, 6 finished deliveries compared") && audit.contains("All agree"),
+        "{audit}"
+    );
 }
 
 async fn travels(

@@ -7,6 +7,7 @@ mod crash;
 mod documents;
 mod hostile;
 mod keys;
+mod ledger;
 mod lifecycle;
 mod mail;
 mod numbers;

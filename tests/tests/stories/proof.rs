@@ -49,7 +49,8 @@ async fn a_receipt_proves_itself(engine: Engine) {
     let bent = program.data.join("bent.json");
     let bent_path = bent.to_str().unwrap();
     let mut tried = 0;
-    for pointer in leaves(&whole, String::new()) {
+    // The timestamp's own certificates may change without its words changing; it is tried elsewhere.
+    for pointer in leaves(&whole, String::new()).into_iter().filter(|pointer| pointer != "/timestamp") {
         let mut other = whole.clone();
         let value = other.pointer_mut(&pointer).unwrap();
         *value = match value.clone() {
