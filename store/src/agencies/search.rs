@@ -56,9 +56,15 @@ fn common(mut lists: Vec<Vec<Entry>>) -> Vec<Entry> {
     let mut lists = lists.into_iter();
     let mut found = lists.next().unwrap_or_default();
     for list in lists {
+        // Of lists of like length each step is short; in a much longer one it is searched for.
+        let is_alike = list.len() / 8 < found.len();
         let mut at = 0;
         found.retain(|entry| {
-            at += list.get(at..).unwrap_or_default().partition_point(|other| other.no < entry.no);
+            let rest = list.get(at..).unwrap_or_default();
+            at += match is_alike {
+                true => rest.iter().take_while(|other| other.no < entry.no).count(),
+                false => rest.partition_point(|other| other.no < entry.no),
+            };
             list.get(at).is_some_and(|other| other.no == entry.no)
         });
     }
