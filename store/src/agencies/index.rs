@@ -41,7 +41,7 @@ fn unpack(chunk: i64, bytes: &[u8], into: &mut Vec<Entry>) -> Result<()> {
     }
     into.reserve(entries.len());
     for entry in entries {
-        let packed = entry.iter().rev().fold(0u32, |n, byte| (n << 8) | u32::from(*byte));
+        let packed = u32::from_le_bytes(entry.try_into().map_err(|_| damaged())?);
         into.push(Entry { no: base + (packed >> RANK_BITS), rank: packed & ((1 << RANK_BITS) - 1) });
     }
     Ok(())

@@ -17,8 +17,6 @@ const QUERY_BYTES_MAX: usize = 400;
 /// Agencies that are looked at for each one that is answered: they are put into their final order by what is true at the
 /// moment asked about.
 const LOOKED_AT: usize = 4;
-/// Codes with one beginning that are looked at.
-const CODES_MAX: i64 = 200;
 /// Lists read for one beginning of a word. A beginning of three letters has some twenty words, each some thirty lists.
 const LISTS_MAX: i64 = 2_000;
 
@@ -58,9 +56,15 @@ fn common(mut lists: Vec<Vec<Entry>>) -> Vec<Entry> {
     let mut lists = lists.into_iter();
     let mut found = lists.next().unwrap_or_default();
     for list in lists {
+        // Of lists of like length each step is short; in a much longer one it is searched for.
+        let is_alike = list.len() / 8 < found.len();
         let mut at = 0;
         found.retain(|entry| {
-            at += list.get(at..).unwrap_or_default().partition_point(|other| other.no < entry.no);
+            let rest = list.get(at..).unwrap_or_default();
+            at += match is_alike {
+                true => rest.iter().take_while(|other| other.no < entry.no).count(),
+                false => rest.partition_point(|other| other.no < entry.no),
+            };
             list.get(at).is_some_and(|other| other.no == entry.no)
         });
     }
@@ -90,7 +94,7 @@ impl Tx {
         let query = mail::text::clip(query.trim(), QUERY_BYTES_MAX);
         let max = limit.saturating_mul(LOOKED_AT);
         let mut found: HashMap<AgencyId, Option<AgencyCode>> = HashMap::new();
-        for (agency_id, code) in self.found_by_code(query).await? {
+        for (agency_id, code) in self.found_by_code(query, max).await? {
             found.entry(agency_id).or_insert(Some(code));
         }
         let asked = asked(query);
@@ -122,9 +126,9 @@ impl Tx {
     }
 
     /// The agencies of the codes that begin with the question, if it may be one.
-    async fn found_by_code(&mut self, query: &str) -> Result<Vec<(AgencyId, AgencyCode)>> {
+    async fn found_by_code(&mut self, query: &str, max: usize) -> Result<Vec<(AgencyId, AgencyCode)>> {
         let Ok(code) = query.parse::<AgencyCode>() else { return Ok(Vec::new()) };
-        let codes = self.codes_beginning(&code.folded(), CODES_MAX).await?;
+        let codes = self.codes_beginning(&code.folded(), i64::try_from(max).unwrap_or(i64::MAX)).await?;
         Ok(codes.into_iter().map(|known| (known.agency_id, known.code)).collect())
     }
 

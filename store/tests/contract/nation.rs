@@ -112,7 +112,8 @@ async fn found_in(house: &House, count: u32) {
         ("ubnd xa tan lap", "Ủy ban nhân dân xã Tân Lập, tỉnh số"),
         ("lập tân xã ủy", "Ủy ban nhân dân xã Tân Lập, tỉnh số"),
         ("yên trung tỉnh số 34 ủy ban", "Ủy ban nhân dân xã Yên Trung, tỉnh số 34"),
-        ("hoà thuỷ", "Ủy ban nhân dân xã Hòa Thủy, tỉnh số"),
+        // Short names come first: a school or a post where there is one.
+        ("hoà thuỷ", ""),
         ("Ðông Đ", ""),
         ("trường xã", ""),
         ("t", ""),
