@@ -143,8 +143,8 @@ section! {
     Exchange {
         /// Largest package taken, bytes (VXP 4.2; RULES E17).
         package_bytes_max: usize = 200 * 1024 * 1024,
-        /// Packages taken in at once; each may take a few times its size in memory.
-        packages_at_once: usize = 8,
+        /// Bytes of memory for packages on their way in; each counts three times its size, and whoever comes when it is taken waits.
+        packages_memory_bytes_max: usize = 1024 * 1024 * 1024,
         /// Whether a document needs valid signatures of leader and agency to be accepted (RULES R14): "required" refuses without
         /// them, "recorded" accepts and records that it is for information only.
         signatures: String = "required".to_owned(),
@@ -153,9 +153,18 @@ section! {
         /// Addresses (scheme and host) from which CRL, OCSP and issuer certificates may be fetched; "*" means any address a
         /// certificate under a trusted anchor names.
         evidence_from: Vec<String> = vec!["*".to_owned()],
+        /// Days for which a package to a code that was closed by a merger, or replaced, still goes to who follows; its sender is told
+        /// (RULES I6). Afterwards it is refused, and the refusal names the codes that followed. 0: refused at once.
+        forward_closed_days: u32 = 365,
         /// Days a revocation list may have outlived its next update and still count, for closed networks that see new ones rarely
         /// (RULES D27). The verdict says so. 0: not at all.
         revocation_grace_days: u16 = 0,
+        /// Days a recalled copy is kept under its key after the receiver has cancelled it, unreadable, so that two persons can
+        /// reverse a mistaken recall (RULES R43, RECALL_SHRED_DELAY). 0: the key is forgotten at once.
+        recall_shred_days: u32 = 30,
+        /// Codes of agencies for which status 01 is sent when their system acknowledges a document with "done" (RULES R28); "*" means
+        /// all. Leave it empty where the receiving software sends 01 itself.
+        automatic_arrival: Vec<String> = Vec::new(),
     }
 }
 
@@ -275,6 +284,12 @@ impl Config {
             if !allowed.contains(&value.as_str()) {
                 anyhow::bail!("{key} = {value:?}: must be one of {allowed:?} (giá trị không hợp lệ)");
             }
+        }
+        let codes = &self.exchange.automatic_arrival;
+        if let Some(wrong) = codes.iter().find(|c| *c != "*" && c.parse::<mail::AgencyCode>().is_err()) {
+            anyhow::bail!(
+                "exchange.automatic_arrival: {wrong:?} is no agency code (mã cơ quan không hợp lệ)"
+            );
         }
         if self.house.hostname.parse::<mail::Domain>().is_err() {
             anyhow::bail!("house.hostname is not a host name (tên máy không hợp lệ)");

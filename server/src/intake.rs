@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use certs::note::{Note, NoteSigner};
-use registry::accept::{self, Accepted, Arrived, Desk, Examined, Pending, Screened};
+use registry::accept::{self, Accepted, Arrived, Desk, Examined, Lifecycle, Pending, Screened};
 use registry::package::Warning;
 use registry::upstream::Forwarding;
 use registry::vxp::call::SendParameters;
@@ -25,8 +25,17 @@ pub(crate) struct Intake {
     desk: Desk,
     /// What we are as an intermediary: our own line in a package means that it goes in circles.
     forwarding: Forwarding,
-    /// Packages in memory at once.
+    /// KiB of memory for packages.
     room: Semaphore,
+    /// All of it.
+    room_kib: u32,
+}
+
+/// A package is held as it came and as files; a third time while it is packed and sealed.
+const TIMES_IN_MEMORY: usize = 3;
+
+fn kib(bytes: usize) -> u32 {
+    u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX >> 3)
 }
 
 /// A package that was taken in.
@@ -38,9 +47,10 @@ pub(crate) struct TakenIn {
 
 impl Intake {
     pub(crate) fn new(house: Arc<House>) -> anyhow::Result<Arc<Self>> {
-        let room = Semaphore::new(house.config.exchange.packages_at_once.max(1));
+        let room_kib = kib(house.config.exchange.packages_memory_bytes_max).max(1);
+        let room = Semaphore::new(usize::try_from(room_kib)?);
         let forwarding = house.config.forwarding();
-        Ok(Arc::new(Self { desk: desk(&house)?, forwarding, room, house }))
+        Ok(Arc::new(Self { desk: desk(&house)?, forwarding, room, room_kib, house }))
     }
 
     /// What we are as an intermediary.
@@ -53,12 +63,17 @@ impl Intake {
         &self.desk
     }
 
-    /// Waits until there is room for another package in memory, for as long as a request may take.
+    /// Waits until there is room in memory for another package, of `bytes` if that was announced, for as long as a request
+    /// may take. Who came first enters first.
     ///
     /// Errors: [`Error::SlowDown`].
-    pub(crate) async fn enter(&self) -> Result<SemaphorePermit<'_>, Error> {
+    pub(crate) async fn enter(&self, bytes: Option<u64>) -> Result<SemaphorePermit<'_>, Error> {
         let patience = Duration::from_secs(self.house.config.http.request_seconds);
-        match tokio::time::timeout(patience, self.room.acquire()).await {
+        let max = self.desk.limits.package_bytes_max;
+        let bytes = bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(max).min(max);
+        // A package larger than all the room has it to itself.
+        let share = kib(bytes.saturating_mul(TIMES_IN_MEMORY)).clamp(1, self.room_kib);
+        match tokio::time::timeout(patience, self.room.acquire_many(share)).await {
             Ok(Ok(room)) => Ok(room),
             _ => Err(Error::SlowDown),
         }
@@ -122,11 +137,11 @@ impl Intake {
         parameters: SendParameters,
         system: Arc<ExchangeSystem>,
     ) -> Result<TakenIn, Error> {
-        let accept::Opened { package, parties } = opened;
+        let parties = opened.parties.clone();
         let outcome = async {
-            let package = package?;
+            let package = self.desk.admit(opened, sha256, &system, self.house.now()).await?;
             self.forwarding.check(&bytes)?;
-            let warnings = package.warnings().to_vec();
+            let mut warnings = package.warnings().to_vec();
             let arrived = Arrived { bytes, sha256, package, parameters, system: system.clone() };
             let accepted = match self.desk.screen(arrived, self.house.now()).await? {
                 Screened::Repeated(accepted) => accepted,
@@ -136,6 +151,7 @@ impl Intake {
                     self.desk.keep(*pending, &examined, package.as_ref(), now).await?
                 }
             };
+            warnings.extend(accepted.warnings.iter().cloned());
             Ok(TakenIn { accepted, warnings })
         };
         let outcome = outcome.await;
@@ -177,7 +193,8 @@ impl Intake {
     }
 }
 
-fn desk(house: &House) -> anyhow::Result<Desk> {
+/// What accepts packages, as it is configured.
+pub(crate) fn desk(house: &House) -> anyhow::Result<Desk> {
     let config = &house.config;
     let key = LogKey::read(house)?;
     let origin = config.ledger.origin.clone();
@@ -190,12 +207,20 @@ fn desk(house: &House) -> anyhow::Result<Desk> {
     };
     Ok(Desk {
         store: house.store.clone(),
-        limits: Limits { package_bytes_max: config.exchange.package_bytes_max, ..Limits::default() },
+        limits: Limits {
+            package_bytes_max: config.exchange.package_bytes_max,
+            forward_closed_days: config.exchange.forward_closed_days,
+            ..Limits::default()
+        },
         chance: house.chance.clone(),
         hostname: config.house.hostname.clone(),
         log: origin,
         sign: Arc::new(sign),
         signatures_required: config.exchange.signatures == "required",
+        lifecycle: Lifecycle {
+            recall_shred_days: config.exchange.recall_shred_days,
+            automatic_arrival: config.exchange.automatic_arrival.clone(),
+        },
     })
 }
 

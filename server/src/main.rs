@@ -5,6 +5,7 @@ mod body;
 mod check;
 mod cli;
 mod config;
+mod deadlines;
 mod demo;
 mod evidence;
 mod exchange;

@@ -15,7 +15,7 @@ use crate::house::House;
 use crate::intake::Intake;
 use crate::keys::OwnKey;
 use crate::listen::{self, Bounds, Doorway};
-use crate::{housekeeping, http, mail_in, mail_out, sequencer, tls, upstream};
+use crate::{deadlines, housekeeping, http, intake, mail_in, mail_out, sequencer, tls, upstream};
 
 /// The ports that were really opened, by door.
 pub(crate) type Ports = BTreeMap<&'static str, Vec<SocketAddr>>;
@@ -69,7 +69,8 @@ pub(crate) async fn serve(
     // Whoever needs it holds it; the store ends with its last handle.
     drop(intake);
     house.inside.spawn(sequencer::run(house.clone()));
-    house.inside.spawn(housekeeping::run(house.clone()));
+    house.inside.spawn(housekeeping::run(house.clone(), intake::desk(&house)?));
+    house.inside.spawn(deadlines::run(house.clone()));
     ready(&house, &ports)?;
     tracing::info!("open: {}", summary(&ports));
 

@@ -333,6 +333,7 @@ impl Tx {
             agencies.push(agency.clone());
         }
         Ok(ExchangeSystem {
+            may_manage_units: false,
             system_id: way.clone(),
             system_folded: way,
             agency_id: AgencyId::from_bytes(*PEER.as_bytes()),

@@ -9,7 +9,7 @@ use crate::document_id::DocumentIdentifier;
 use crate::package::{NewParty, NewStatus, Package, Staff, StatusAddress, write_status};
 use crate::status::StatusCode;
 use crate::transport::Waiting;
-use crate::vxp::call::{Kind, SendParameters};
+use crate::vxp::call::{Declared, Kind, SendParameters};
 
 /// Whose name reports made by this house go under, where a system's would stand. It has a colon: no system's id can be it.
 const HOUSE: &str = "house:congvan";
@@ -119,7 +119,7 @@ impl Desk {
     ///
     /// # Errors
     /// The store's trouble.
-    pub async fn speaker(&self, peer: &str, package: &Package) -> Result<Speaker, Error> {
+    pub async fn speaker(&self, peer: &str, package: &Package, now: Timestamp) -> Result<Speaker, Error> {
         let sender = package.sender().organ_id.clone();
         let receivers: Vec<AgencyCode> = package.receivers().into_iter().cloned().collect();
         let identifier = match package {
@@ -129,21 +129,26 @@ impl Desk {
         let input = (peer.to_owned(), sender.clone(), receivers, identifier);
         let found = self.store.read(input, |tx, (peer, sender, receivers, identifier)| {
             Box::pin(async move {
-                let agency = tx.agency_by_code(sender).await?;
+                let agency = tx.agency_by_code(sender, now).await?;
                 if let Some(agency) = &agency
                     && is_our_own(tx, peer, agency, identifier).await?
                 {
                     return Ok(None);
                 }
                 let system = tx.peer_speaker(peer, agency.as_ref()).await?;
-                Ok::<_, store::Error>(Some((system, reachable(tx, peer, receivers).await?)))
+                Ok::<_, store::Error>(Some((system, reachable(tx, peer, receivers, now).await?)))
             })
         });
         Ok(match found.await? {
             None => Speaker::Ourselves,
             Some((system, to)) => {
-                let parameters =
-                    SendParameters { from: sender.as_str().to_owned(), to, hash_file: None, hint: None };
+                let parameters = SendParameters {
+                    from: sender.as_str().to_owned(),
+                    to,
+                    hash_file: None,
+                    hint: None,
+                    declared: Declared::default(),
+                };
                 Speaker::Peer(Box::new(system), parameters)
             }
         })
@@ -216,7 +221,7 @@ impl Desk {
         let input = (peer.to_owned(), sender.clone(), receivers);
         let found = self.store.read(input, |tx, (peer, sender, receivers)| {
             Box::pin(async move {
-                let way = match tx.agency_by_code(sender).await? {
+                let way = match tx.agency_by_code(sender, now).await? {
                     Some(agency) => tx.way_to(&agency).await?,
                     None => None,
                 };
@@ -224,7 +229,7 @@ impl Desk {
                     return Ok(None);
                 }
                 for code in receivers.iter() {
-                    if let Some(agency) = tx.agency_by_code(code).await?
+                    if let Some(agency) = tx.agency_by_code(code, now).await?
                         && tx.system_of(agency.agency_id).await?.is_some()
                     {
                         return Ok(Some(agency));
@@ -298,6 +303,7 @@ fn house_speaking_for(agency: &Agency) -> ExchangeSystem {
         system_folded: HOUSE.to_owned(),
         agency_id: agency.agency_id,
         secret: Secret::new(String::new()),
+        may_manage_units: false,
         agencies: vec![agency.clone()],
     }
 }
@@ -324,11 +330,18 @@ async fn is_our_own(
 
 /// The receivers that we can reach, not counting those behind the peer that brings the package: all others are the peer's
 /// business, and strangers among them no reason to refuse (VXP 3.8 step 5).
-async fn reachable(tx: &mut Tx, peer: &str, codes: &[AgencyCode]) -> Result<Vec<AgencyCode>, store::Error> {
+async fn reachable(
+    tx: &mut Tx,
+    peer: &str,
+    codes: &[AgencyCode],
+    now: Timestamp,
+) -> Result<Vec<AgencyCode>, store::Error> {
     let back = way_of_peer(peer);
     let mut found = Vec::new();
     for code in codes {
-        let Some(agency) = tx.agency_by_code(code).await?.filter(|agency| agency.is_active) else { continue };
+        let Some(agency) = tx.agency_by_code(code, now).await?.filter(|agency| agency.is_active) else {
+            continue;
+        };
         if tx.way_to(&agency).await?.is_some_and(|way| way != back) {
             found.push(code.clone());
         }

@@ -65,11 +65,11 @@ async fn learn_one(
     learned: &mut Learned,
     now: Timestamp,
 ) -> Result<(), store::Error> {
-    let mut there = tx.agency_by_code(&one.code).await?;
+    let mut there = tx.agency_by_code(&one.code, now).await?;
     if there.is_none()
         && let Some(other) = &one.code102
     {
-        there = tx.agency_by_code(other).await?;
+        there = tx.agency_by_code(other, now).await?;
     }
     if let Some(there) = there {
         let way = tx.way_to(&there).await?;

@@ -7,7 +7,7 @@ use mail::{AgencyCode, AgencyId, DeliveryId, DocumentId, OwnerId, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::{
     Audit, Claimed, Delivery, DeliveryState, Direction, DocumentKind, Lane, NewDelivery, NewDocument,
-    NewOutbox, OutboxKind, Peer, PeerMessage, PeerState, Tx, peer_of_way, way_of_peer,
+    NewOutbox, NewProgress, OutboxKind, Peer, PeerMessage, PeerState, Tx, peer_of_way, way_of_peer,
 };
 
 use super::schedule::{CLOCK_STOP, Calendar, RESENDS_MAX, pause_after};
@@ -52,7 +52,7 @@ pub(crate) async fn enqueue(
         let Some(peer) = peer_of_way(&delivery.system_folded) else { continue };
         let mut to: Vec<&str> = Vec::new();
         for code in arrived.package.receivers() {
-            let agency = tx.agency_by_code(code).await?;
+            let agency = tx.agency_by_code(code, now).await?;
             if agency.is_some_and(|agency| delivery.to_codes.contains(&agency.code)) {
                 to.push(code.as_str());
             }
@@ -481,14 +481,19 @@ impl Desk {
     /// What is to be reported of a package that the peer will not have, when it came here over another axis: a status 02 in the
     /// name of each receiver that will not get it. Its sender is not ours and asks us nothing (RULES R68). The same attempt gives
     /// the same bytes. To be taken in before [`Desk::package_failed`] is called.
-    pub async fn refusals(&self, outgoing: &Outgoing, failure: &Failure) -> Result<Vec<Report>, Error> {
+    pub async fn refusals(
+        &self,
+        outgoing: &Outgoing,
+        failure: &Failure,
+        now: Timestamp,
+    ) -> Result<Vec<Report>, Error> {
         if !outgoing.was_forwarded || outgoing.delivery.kind != DocumentKind::Edoc {
             return Ok(Vec::new());
         }
         let delivery = &outgoing.delivery;
         let mut reports = Vec::new();
         for code in &delivery.to_codes {
-            reports.extend(self.refusal(&outgoing.message.peer, delivery, code, failure).await?);
+            reports.extend(self.refusal(&outgoing.message.peer, delivery, code, failure, now).await?);
         }
         Ok(reports)
     }
@@ -499,11 +504,12 @@ impl Desk {
         delivery: &Delivery,
         receiver: &AgencyCode,
         failure: &Failure,
+        now: Timestamp,
     ) -> Result<Option<Report>, Error> {
         let input = (peer.to_owned(), delivery.clone(), receiver.clone());
         let found = self.store.read(input, |tx, (peer, delivery, receiver)| {
             Box::pin(async move {
-                let agency = tx.agency_by_code(receiver).await?;
+                let agency = tx.agency_by_code(receiver, now).await?;
                 let document = tx.document(delivery.sender_id, delivery.document_id).await?;
                 let speaker = tx.peer_speaker(peer, agency.as_ref()).await?;
                 Ok::<_, store::Error>(
@@ -551,7 +557,14 @@ async fn fail(
     tx.move_delivery(delivery, DeliveryState::Fail, now).await?;
     for at in tx.receivers_of(delivery.sender_id, delivery.document_id).await? {
         if at.delivery_id == delivery.delivery_id {
-            tx.set_progress(&at, &at.state, &at.ask, &message.reason, now).await?;
+            let kept = NewProgress {
+                state: &at.state,
+                ask: &at.ask,
+                reason: &message.reason,
+                order_id: at.order_id,
+                version_id: at.version_id,
+            };
+            tx.set_progress(&at, &kept, now).await?;
         }
     }
     let facts = serde_json::json!({ "peer": message.peer, "reason": message.reason });

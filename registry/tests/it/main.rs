@@ -1,11 +1,20 @@
 //! Stories of accepting: each runs on SQLite and on PostgreSQL (`CONGVAN_TEST_POSTGRES`, see `scripts/with-postgres`).
 
 mod acceptance;
+mod conflicts;
+mod deadlines;
 mod house;
 mod known;
+mod numbers;
 mod progress;
+mod recalls;
 mod receipts;
 mod refusals;
+mod register;
+mod registers;
+mod stamp;
 mod statuses;
+mod updates;
 mod upstream;
+mod views;
 mod world;

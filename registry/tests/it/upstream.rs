@@ -9,7 +9,7 @@ use registry::package::{NewDocument, Package, trace, write_document};
 use registry::transport::{Announced, Failure, Outlook, Waiting};
 use registry::upstream::schedule::Calendar;
 use registry::upstream::{Forwarding, Incoming, Learned, Named, Outgoing, Resent, Settled, Speaker};
-use registry::vxp::call::{Kind, SendParameters};
+use registry::vxp::call::{Declared, Kind, SendParameters};
 use store::{
     AgencyNames, Delivery, DeliveryState, Event, NewAgency, NewPeer, OutboxKind, Peer, PeerMessage,
     PeerState, PeerWay, PeerWrap,
@@ -135,7 +135,7 @@ impl House {
     /// As a poll does: who speaks, and if it is the peer, taken in.
     async fn bring(&self, peer: &str, package: &[u8]) -> Result<Option<Accepted>, Error> {
         let opened = accept::open(package, &self.desk.limits).package?;
-        match self.desk.speaker(peer, &opened).await? {
+        match self.desk.speaker(peer, &opened, NOW).await? {
             Speaker::Ourselves => Ok(None),
             Speaker::Peer(system, parameters) => {
                 forwarding().check(package)?;
@@ -289,7 +289,7 @@ stories! {
         let house = house.with_peers().await;
         let accepted = house.send("hub.01", "H37.01", &good("05", &["H37.02", "H41.01"])).await.unwrap();
         let outgoing = house.next("bac", after(0)).await.unwrap();
-        assert!(house.desk.refusals(&outgoing, &failure(Outlook::Never)).await.unwrap().is_empty(), "our own sender asks us");
+        assert!(house.desk.refusals(&outgoing, &failure(Outlook::Never), NOW).await.unwrap().is_empty(), "our own sender asks us");
         assert_eq!(house.desk.package_failed(&outgoing, &failure(Outlook::Never), after(0)).await.unwrap(), Settled::Refused);
         assert_eq!(house.queued("bac").await, 0);
         let delivery = house.to_peer(&accepted, agency_id(1)).await;
@@ -423,10 +423,10 @@ stories! {
         assert_eq!(hops, ["H51.01", "truc.h51", "truc.h37"]);
         // RULES R68: what the next axis refuses is told to the sender, who is not ours and asks us nothing; and told once.
         for _ in 0..2 {
-            let mut reports = house.desk.refusals(&outgoing, &failure(Outlook::Never)).await.unwrap();
+            let mut reports = house.desk.refusals(&outgoing, &failure(Outlook::Never), NOW).await.unwrap();
             let report = reports.pop().unwrap();
             assert!(reports.is_empty());
-            let parameters = SendParameters { from: report.from.to_string(), to: Vec::new(), hash_file: None, hint: None };
+            let parameters = SendParameters { from: report.from.to_string(), to: Vec::new(), hash_file: None, hint: None, declared: Declared::default() };
             house.take_in(report.system, parameters, &report.bytes, &World::get().evidence(&[])).await.unwrap();
         }
         house.desk.package_failed(&outgoing, &failure(Outlook::Never), after(0)).await.unwrap();
@@ -466,11 +466,11 @@ stories! {
         let house = house.with_peers().await;
         let waiting = Waiting { id: "d-1".to_owned(), from: "H41.01".to_owned(), to: vec!["H41.02".to_owned(), "H37.02".to_owned()] };
         let broken = b"1212<?xml version='1.0'?><edXML><DocumentId>H41.01,2026/11/22,05/SNV-VP</DocumentId></edXML>";
-        let accept::Opened { package, parties } = accept::open(broken, &house.desk.limits);
+        let accept::Opened { package, parties, .. } = accept::open(broken, &house.desk.limits);
         let refused = package.unwrap_err();
         let report = house.desk.refusal_of("bac", &Named::guess(broken, &parties, &waiting), &refused.vi(), NOW).await.unwrap().unwrap();
         assert_eq!((report.from.as_str(), report.system.system_id.as_str()), ("H37.02", "house:congvan"));
-        let parameters = SendParameters { from: report.from.to_string(), to: Vec::new(), hash_file: None, hint: None };
+        let parameters = SendParameters { from: report.from.to_string(), to: Vec::new(), hash_file: None, hint: None, declared: Declared::default() };
         house.take_in(report.system, parameters, &report.bytes, &World::get().evidence(&[])).await.unwrap();
         let back = house.next("bac", after(0)).await.unwrap();
         assert!(matches!(registry::package::read(&back.parcel.bytes, &house.desk.limits), Ok(Package::Status(said)) if said.code.as_str() == "02"));

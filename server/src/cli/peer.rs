@@ -208,7 +208,7 @@ async fn put(house: Arc<House>, new: NewPeer, ways: Ways) -> Outcome {
         Box::pin(async move {
             let mut ids = Vec::new();
             for code in codes {
-                let agency = tx.agency_by_code(code).await?;
+                let agency = tx.agency_by_code(code, now).await?;
                 ids.push((code.clone(), agency.map(|agency| agency.agency_id)));
             }
             Ok::<_, store::Error>(ids)

@@ -328,7 +328,7 @@ async fn add_signers(
                 Box::pin(async move {
                     let code = code.parse().map_err(|_| store::Error::Refused("an agency code"))?;
                     let agency =
-                        tx.agency_by_code(&code).await?.ok_or(store::Error::NotFound("the agency"))?;
+                        tx.agency_by_code(&code, *now).await?.ok_or(store::Error::NotFound("the agency"))?;
                     let signer = SignerCertificate {
                         agency_id: agency.agency_id,
                         fingerprint: *fingerprint,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use registry::transport::{Done, Errand, Failure, Outlook, Transport};
 use registry::upstream::schedule::{CLOCK_STOP, CLOCK_WARN};
 use registry::upstream::{HOLD_ON_EVERY, Outgoing, Report, Settled};
-use registry::vxp::call::SendParameters;
+use registry::vxp::call::{Declared, SendParameters};
 use store::{Peer, Signal};
 use tokio::sync::Notify;
 use tokio::sync::broadcast::error::RecvError;
@@ -190,7 +190,7 @@ impl Line {
         if failure.outlook != Outlook::Never {
             return failure;
         }
-        let reports = self.intake.desk().refusals(outgoing, &failure).await;
+        let reports = self.intake.desk().refusals(outgoing, &failure, self.house.now()).await;
         let told = match reports {
             Ok(reports) => self.tell(reports).await,
             Err(error) => Err(error),
@@ -220,6 +220,7 @@ impl Line {
                 to: Vec::new(),
                 hash_file: None,
                 hint: None,
+                declared: Declared::default(),
             };
             self.intake.take_in(report.bytes.into(), sha256, parameters, Arc::new(report.system)).await?;
         }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use registry::Error;
-use registry::accept::Opened;
 use registry::transport::{Done, Errand, Failure, Outlook, Waiting};
 use registry::upstream::{Incoming, Named, Speaker};
 use registry::vxp::call::{Acknowledgement, Kind};
@@ -148,7 +147,7 @@ impl Line {
             Ok(None) => {}
             Err(_) => return false,
         }
-        let Ok(_room) = self.intake.enter().await else { return false };
+        let Ok(_room) = self.intake.enter(None).await else { return false };
         let bytes: Arc<[u8]> = match self.run(&Errand::Fetch(waiting.id.clone())).await {
             Ok((Done::Fetched(bytes), _)) => bytes.into(),
             Ok(_) => return false,
@@ -199,22 +198,21 @@ impl Line {
     async fn take_in(&self, waiting: &Waiting, bytes: &Arc<[u8]>, sha256: [u8; 32]) -> Option<Fate> {
         let desk = self.intake.desk();
         let opened = self.intake.open(bytes.clone()).await.ok()?;
-        let Opened { package, parties } = opened;
-        let package = match package {
-            Ok(package) => package,
+        let package = match &opened.package {
+            Ok(package) => package.clone(),
             Err(error) => {
                 let system = self.nobody().await?;
-                desk.record_refusal(&system, &sha256, &parties, &error, self.house.now()).await;
-                let named = Named::guess(bytes, &parties, waiting);
-                return self.refuse(Some(named), &error).await;
+                desk.record_refusal(&system, &sha256, &opened.parties, error, self.house.now()).await;
+                let named = Named::guess(bytes, &opened.parties, waiting);
+                return self.refuse(Some(named), error).await;
             }
         };
-        let (system, parameters) = match desk.speaker(&self.peer.name, &package).await.ok()? {
-            Speaker::Ourselves => return Some(Fate::done("returned", None)),
-            Speaker::Peer(system, parameters) => (Arc::new(*system), parameters),
-        };
+        let (system, parameters) =
+            match desk.speaker(&self.peer.name, &package, self.house.now()).await.ok()? {
+                Speaker::Ourselves => return Some(Fate::done("returned", None)),
+                Speaker::Peer(system, parameters) => (Arc::new(*system), parameters),
+            };
         let named = Named::of(&package);
-        let opened = Opened { package: Ok(package), parties };
         match self.intake.take_opened(opened, bytes.clone(), sha256, parameters, system).await {
             Ok(taken) => Some(Fate::done("taken", Some(taken.accepted.document_id))),
             Err(error) if error.is_worth_retrying() => None,

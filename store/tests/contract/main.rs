@@ -5,11 +5,14 @@
 
 mod house;
 
+mod agencies;
 mod blobs;
 mod documents;
 mod emails;
 mod files;
 mod ledger;
+mod nation;
+mod numbers;
 mod outbox;
 mod peers;
 mod people;

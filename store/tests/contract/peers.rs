@@ -128,7 +128,7 @@ stories! {
         assert_eq!((found.state, found.wrap, found.trace), (PeerState::Active, PeerWrap::Zip, true));
         assert!(read!(house, |tx| tx.peer("nam").await?).is_none());
         // Nobody can call as a peer: it is no system, and no system's id can look like a way.
-        assert!(read!(house, |tx| tx.system(&way_of_peer("bac")).await?).is_none());
+        assert!(read!(house, |tx| tx.system(&way_of_peer("bac"), NOW).await?).is_none());
         assert_eq!((peer_of_way("peer:bac"), peer_of_way("bac")), (Some("bac"), None));
         let house = house.reopen().await;
         assert_eq!(read!(house, |tx| tx.peers().await?)[0].secret.expose_secret(), "khóa của trục");
@@ -160,7 +160,7 @@ stories! {
         let rows = [("H37.01", "qlvb.so"), ("H41.02", "peer:bac"), ("H41.03", "peer:nam"), ("000.00.04.H41", "peer:bac"), ("G22", "peer:quoc-gia"), ("H51.01", "peer:nam")];
         for (code, way) in rows {
             let found = read!(house, |tx| {
-                let agency = tx.agency_by_code(&code.parse().unwrap()).await?.unwrap();
+                let agency = tx.agency_by_code(&code.parse().unwrap(), NOW).await?.unwrap();
                 tx.way_to(&agency).await?
             });
             assert_eq!(found.as_deref(), Some(way), "{code}");
@@ -168,7 +168,7 @@ stories! {
         // A peer speaks for those behind it, and for nobody else.
         for (peer, code, speaks) in [("bac", "H41.02", true), ("bac", "H41.03", false), ("bac", "H37.01", false), ("quoc-gia", "G22", true), ("nam", "G22", false)] {
             let system = read!(house, |tx| {
-                let agency = tx.agency_by_code(&code.parse().unwrap()).await?;
+                let agency = tx.agency_by_code(&code.parse().unwrap(), NOW).await?;
                 tx.peer_speaker(peer, agency.as_ref()).await?
             });
             assert_eq!(system.agencies.len(), usize::from(speaks), "{peer} {code}");

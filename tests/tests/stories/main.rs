@@ -6,9 +6,12 @@ mod crash;
 mod documents;
 mod hostile;
 mod keys;
+mod lifecycle;
 mod mail;
+mod numbers;
 mod proof;
 mod provisioning;
+mod register;
 mod upstream;
 
 /// Tells a story once on each engine.
