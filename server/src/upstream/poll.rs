@@ -139,13 +139,11 @@ impl Line {
         let desk = self.intake.desk();
         match desk.seen(&self.peer.name, &waiting.id).await {
             // Dealt with before: only its acknowledgement did not arrive, or was a no, which is offered again.
-            Ok(Some(before)) => {
-                let word = match before.state.as_str() {
-                    "refused" => Acknowledgement::Fail,
-                    _ => Acknowledgement::Done,
-                };
-                return self.acknowledge(&waiting.id, word, "").await;
+            Ok(Some(before)) if before.state == "refused" => {
+                self.acknowledge(&waiting.id, Acknowledgement::Fail, "").await;
+                return false;
             }
+            Ok(Some(_)) => return self.acknowledge(&waiting.id, Acknowledgement::Done, "").await,
             Ok(None) => {}
             Err(_) => return false,
         }
@@ -244,7 +242,9 @@ impl Line {
             );
         }
         let now = self.house.now();
-        if let Some(named) = named.filter(|_| !is_false) {
+        // A second version under one identifier: the first one is there, and a 02 would be about that.
+        let is_quiet = is_false || matches!(error, Error::Conflict);
+        if let Some(named) = named.filter(|_| !is_quiet) {
             let desk = self.intake.desk();
             let report = desk.refusal_of(&self.peer.name, &named, &error.vi(), now).await.ok()?;
             if let Err(error) = self.tell(report).await {

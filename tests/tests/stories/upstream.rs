@@ -120,6 +120,17 @@ async fn two_houses_exchange(engine: Engine) {
     let checked: Value = serde_json::from_str(&a.must(&["peer", "check", "h97", "--json"]).await).unwrap();
     assert_eq!((&checked["ok"], &checked["waiting"]), (&true.into(), &0.into()), "{checked}");
 
+    // Over TLS: by the certificates that were given, and by no others (RULES R57).
+    let (tls, root) = (b.https("/vxp"), b.data.join("pki/root.pem"));
+    for (ca, trusted) in [(Some(root.to_str().unwrap()), true), (None, false)] {
+        let mut arguments = vec!["peer", "add", "tls", "--url", &tls, "--system-id", "truc.h97.client"];
+        arguments.extend(ca.iter().flat_map(|ca| ["--ca", ca]));
+        a.must(&arguments).await;
+        let checked = a.command(&["peer", "check", "tls", "--json"]).await;
+        assert_eq!(checked.status.success(), trusted, "{}", String::from_utf8_lossy(&checked.stdout));
+    }
+    a.must(&["peer", "remove", "tls"]).await;
+
     // To both houses at once: one copy for each system, our line and not one byte more.
     let paper = Paper::new(&a, "cong-van").await;
     let package = paper.packed(&a, &a1_code, &[&a2_code, &b1_code], "05").await;
