@@ -21,8 +21,26 @@ struct Arguments {
     /// Seconds of each measurement.
     #[arg(long, default_value_t = 8, global = true)]
     seconds: u64,
+    /// Only this engine: sqlite or postgres.
+    #[arg(long, global = true)]
+    engine: Option<String>,
+    /// Only with so many connections.
+    #[arg(long, global = true)]
+    connections: Option<usize>,
     #[command(subcommand)]
     what: What,
+}
+
+impl Arguments {
+    fn engines(&self) -> Vec<Engine> {
+        let named = |engine: &Engine| format!("{engine:?}").to_lowercase();
+        let wanted = |engine: &Engine| self.engine.as_ref().is_none_or(|wanted| *wanted == named(engine));
+        [Engine::Sqlite, Engine::Postgres].into_iter().filter(wanted).collect()
+    }
+
+    fn connections(&self, usual: &[usize]) -> Vec<usize> {
+        self.connections.map_or_else(|| usual.to_vec(), |only| vec![only])
+    }
 }
 
 #[derive(Subcommand, PartialEq, Eq)]
@@ -50,20 +68,20 @@ fn main() -> anyhow::Result<()> {
         }
         println!("| engine | work | connections | per second | CPU-ms each | idle MiB | loaded MiB |");
         println!("| --- | --- | ---: | ---: | ---: | ---: | ---: |");
-        for engine in [Engine::Sqlite, Engine::Postgres] {
+        for engine in arguments.engines() {
             if arguments.what != What::Packages {
-                measure_mail(engine, lasts).await;
+                measure_mail(engine, &arguments.connections(&[1, 10, 50]), lasts).await;
             }
             if arguments.what != What::Mail {
-                measure_packages(engine, lasts).await;
+                measure_packages(engine, &arguments.connections(&[1, 4, 16]), lasts).await;
             }
         }
     });
     Ok(())
 }
 
-async fn measure_mail(engine: Engine, lasts: Duration) {
-    for connections in [1, 10, 50] {
+async fn measure_mail(engine: Engine, connections: &[usize], lasts: Duration) {
+    for connections in connections.iter().copied() {
         let program = Program::demo(engine).await;
         let to = program.demo.accounts[0].address.clone();
         let before = Cost::of(program.pid());
@@ -72,20 +90,15 @@ async fn measure_mail(engine: Engine, lasts: Duration) {
     }
 }
 
-async fn measure_packages(engine: Engine, lasts: Duration) {
-    for connections in [1, 4] {
+async fn measure_packages(engine: Engine, connections: &[usize], lasts: Duration) {
+    let sizes =
+        [(200_000, "package, 200 KB, two signatures"), (1024 * 1024, "package, 1 MiB, two signatures")];
+    let all = sizes.into_iter().flat_map(|size| connections.iter().map(move |n| (size, *n)));
+    for ((size, work), connections) in all {
         let program = Program::demo(engine).await;
         let before = Cost::of(program.pid());
-        let accepted = packages::load(&program, connections, 1024 * 1024, lasts).await;
-        row(
-            engine,
-            "package, 1 MiB, two signatures",
-            connections,
-            accepted,
-            lasts,
-            before,
-            Cost::of(program.pid()),
-        );
+        let accepted = packages::load(&program, connections, size, lasts).await;
+        row(engine, work, connections, accepted, lasts, before, Cost::of(program.pid()));
     }
 }
 

@@ -168,8 +168,8 @@ pub async fn add_account(
 
 async fn add_checked(tx: &mut Tx, checked: &Checked) -> Result<Account> {
     let Checked { agency, unit, ready, actor, now } = checked;
-    let agency = need_agency(tx, agency).await?;
-    may_use_domain(tx, ready.new.address.domain(), &agency).await?;
+    let agency = need_agency(tx, agency, *now).await?;
+    may_use_domain(tx, ready.new.address.domain(), &agency, *now).await?;
     let mut ready = ready.clone();
     ready.new.agency_id = agency.agency_id;
     if let Some(code) = unit {

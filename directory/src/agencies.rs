@@ -102,7 +102,7 @@ async fn add_checked_agency(
     now: Timestamp,
 ) -> Result<Added<Agency>> {
     let CheckedAgency { agency_id, names, domain, parent } = new;
-    if let Some(there) = tx.agency_by_code(&names.code).await? {
+    if let Some(there) = tx.agency_by_code(&names.code, now).await? {
         let same_102 = names.code102.is_none() || names.code102 == there.code102;
         if !same_102 || there.code != names.code || there.name != names.name {
             return Err(Error::CodeTaken { code: names.code.to_string(), by: called(&there) });
@@ -114,18 +114,18 @@ async fn add_checked_agency(
         return Ok(if gained { Added::New(there) } else { Added::Unchanged(there) });
     }
     if let Some(code102) = &names.code102
-        && let Some(there) = tx.agency_by_code(code102).await?
+        && let Some(there) = tx.agency_by_code(code102, now).await?
     {
         return Err(Error::CodeTaken { code: code102.to_string(), by: called(&there) });
     }
     let mut names = names.clone();
     if let Some(parent) = parent {
-        let found = tx.agency_by_code(parent).await?;
+        let found = tx.agency_by_code(parent, now).await?;
         names.parent_id = Some(found.ok_or_else(|| Error::NoAgency(parent.to_string()))?.agency_id);
     }
     let code = names.code.to_string();
     tx.add_agency(&NewAgency { agency_id: *agency_id, names, valid_from: now }, now).await?;
-    let added = tx.agency(*agency_id).await?.ok_or(Error::NoAgency(code))?;
+    let added = tx.agency(*agency_id, now).await?.ok_or(Error::NoAgency(code))?;
     tx.audit(*agency_id, now, actor, Audit::AgencyChanged, &agency_id.to_string(), "").await?;
     if let Some(domain) = domain {
         give_domain(tx, domain, Some(&added), actor, now).await?;
@@ -161,7 +161,7 @@ pub async fn add_unit(
     store
         .write("add a unit", input, |tx, (agency, code, name, unit_id, actor, now)| {
             Box::pin(async move {
-                let agency_id = need_agency(tx, agency).await?.agency_id;
+                let agency_id = need_agency(tx, agency, *now).await?.agency_id;
                 let there = tx.unit_by_code(agency_id, code).await?;
                 if let Some(there) = there.filter(|unit| unit.name == *name) {
                     return Ok(Added::Unchanged(there));
@@ -199,7 +199,7 @@ pub async fn add_domain(
         .write("add a domain", input, |tx, (domain, agency, actor, now)| {
             Box::pin(async move {
                 let agency = match agency {
-                    Some(code) => Some(need_agency(tx, code).await?),
+                    Some(code) => Some(need_agency(tx, code, *now).await?),
                     None => None,
                 };
                 let added = give_domain(tx, domain, agency.as_ref(), actor, *now).await?;
@@ -224,7 +224,7 @@ async fn give_domain(
             return Ok(Added::Unchanged(()));
         }
         (Some((_, Some(owner))), Some(agency)) => {
-            let owner = tx.agency(*owner).await?.ok_or(store::Error::Damaged("a domain's agency"))?;
+            let owner = tx.agency(*owner, now).await?.ok_or(store::Error::Damaged("a domain's agency"))?;
             return match are_related(&owner, agency) {
                 true => Ok(Added::Unchanged(())),
                 false => Err(Error::DomainTaken { domain: domain.to_string(), by: called(&owner) }),
@@ -239,11 +239,16 @@ async fn give_domain(
 }
 
 /// Whether an agency's people may have addresses of a domain: its own, a shared one, or a related agency's.
-pub(crate) async fn may_use_domain(tx: &mut Tx, domain: &Domain, agency: &Agency) -> Result<()> {
+pub(crate) async fn may_use_domain(
+    tx: &mut Tx,
+    domain: &Domain,
+    agency: &Agency,
+    now: Timestamp,
+) -> Result<()> {
     let there = tx.domains().await?.into_iter().find(|(name, _)| name == domain);
     let Some((_, owner)) = there else { return Err(Error::NoDomain(domain.to_string())) };
     let Some(owner) = owner.filter(|owner| *owner != agency.agency_id) else { return Ok(()) };
-    let owner = tx.agency(owner).await?.ok_or(store::Error::Damaged("a domain's agency"))?;
+    let owner = tx.agency(owner, now).await?.ok_or(store::Error::Damaged("a domain's agency"))?;
     match are_related(&owner, agency) {
         true => Ok(()),
         false => Err(Error::DomainTaken { domain: domain.to_string(), by: called(&owner) }),
@@ -299,7 +304,7 @@ pub async fn add_system(
     }
     let code = agency_code(agency)?;
     let agency: Agency =
-        store.read(code, |tx, code| Box::pin(async move { need_agency(tx, code).await })).await?;
+        store.read(code, |tx, code| Box::pin(async move { need_agency(tx, code, now).await })).await?;
     store.ready_to_seal(agency.agency_id, now).await?;
     let new = NewSystem { system_id: system_id.clone(), agency_id: agency.agency_id, secret: secret.clone() };
     let was_known = store
@@ -311,9 +316,9 @@ pub async fn add_system(
 }
 
 async fn admit(tx: &mut Tx, new: &NewSystem, actor: &str, now: Timestamp) -> Result<bool> {
-    let known = tx.system(&new.system_id).await?;
+    let known = tx.system(&new.system_id, now).await?;
     if let Some(known) = known.as_ref().filter(|known| known.agency_id != new.agency_id) {
-        let owner = tx.agency(known.agency_id).await?;
+        let owner = tx.agency(known.agency_id, now).await?;
         let by = owner.as_ref().map(called).unwrap_or_default();
         return Err(Error::SystemTaken { system: new.system_id.clone(), by });
     }
@@ -391,11 +396,11 @@ pub(crate) fn agency_code(text: &str) -> Result<AgencyCode> {
 }
 
 /// The agency that answers to a code, or an explanation.
-pub(crate) async fn need_agency(tx: &mut Tx, code: &AgencyCode) -> Result<Agency> {
-    tx.agency_by_code(code).await?.ok_or_else(|| Error::NoAgency(code.to_string()))
+pub(crate) async fn need_agency(tx: &mut Tx, code: &AgencyCode, at: Timestamp) -> Result<Agency> {
+    tx.agency_by_code(code, at).await?.ok_or_else(|| Error::NoAgency(code.to_string()))
 }
 
 /// An agency as people are told of it.
-fn called(agency: &Agency) -> String {
+pub(crate) fn called(agency: &Agency) -> String {
     format!("{} ({})", mail::text::clip(&agency.name, 4 * TITLE_CHARS_MAX), agency.code)
 }

@@ -25,6 +25,16 @@ pub enum Error {
     },
     /// No agency answers to the code.
     NoAgency(String),
+    /// The agency is not there on the day a change is to begin; its name and code.
+    NotThatDay(String),
+    /// A successor that is closed by then, or the agency itself; its name and code.
+    BadSuccessor(String),
+    /// An agency cannot be its own superior or focal point; its name and code.
+    OfItself(String),
+    /// Not a mail address.
+    BadMail(String),
+    /// There is no such system.
+    NoSystem(String),
     /// Not a domain name.
     BadDomain(String),
     /// The domain is an unrelated agency's.
@@ -158,15 +168,22 @@ impl Said for Error {
             Self::Address(fault) => fault.said(),
             Self::Password(faults) => all(faults),
             Self::File(fault) => fault.said(),
-            Self::CodeTaken { .. } | Self::NoAgency(_) | Self::NoUnit(_) | Self::BadUnit(_) => {
-                self.of_agencies()
-            }
+            Self::CodeTaken { .. }
+            | Self::NoAgency(_)
+            | Self::NoUnit(_)
+            | Self::BadUnit(_)
+            | Self::NotThatDay(_)
+            | Self::BadSuccessor(_)
+            | Self::OfItself(_)
+            | Self::BadMail(_) => self.of_agencies(),
             Self::BadDomain(_) | Self::DomainTaken { .. } | Self::NoDomain(_) | Self::BadTarget(_) => {
                 self.of_domains()
             }
-            Self::BadSystem(_) | Self::SystemTaken { .. } | Self::AnotherSystem(_) | Self::BadSecret => {
-                self.of_systems()
-            }
+            Self::BadSystem(_)
+            | Self::NoSystem(_)
+            | Self::SystemTaken { .. }
+            | Self::AnotherSystem(_)
+            | Self::BadSecret => self.of_systems(),
             _ => self.of_accounts(),
         }
     }
@@ -184,6 +201,30 @@ impl Error {
                 "agency_unknown",
                 format!("Không có cơ quan nào mang mã “{code}”."),
                 format!("No agency answers to code “{code}”."),
+            ),
+            Self::NotThatDay(agency) => Sentence::new(
+                "agency_not_that_day",
+                format!("Vào ngày đó chưa có {agency}; chọn ngày muộn hơn."),
+                format!("{agency} is not there on that day; choose a later one."),
+            ),
+            Self::BadSuccessor(agency) => Sentence::new(
+                "agency_bad_successor",
+                format!(
+                    "Không đóng được {agency}: cơ quan kế thừa phải là cơ quan khác, còn hoạt động vào ngày đó."
+                ),
+                format!(
+                    "{agency} cannot be closed: a successor must be another agency that is active on that day."
+                ),
+            ),
+            Self::OfItself(agency) => Sentence::new(
+                "agency_of_itself",
+                format!("{agency} không thể là cấp trên hay đầu mối của chính mình."),
+                format!("{agency} cannot be its own superior or focal point."),
+            ),
+            Self::BadMail(mail) => Sentence::new(
+                "agency_bad_mail",
+                format!("“{mail}” không phải địa chỉ thư."),
+                format!("“{mail}” is not a mail address."),
             ),
             Self::NoUnit(unit) => Sentence::new(
                 "unit_unknown",
@@ -239,6 +280,11 @@ impl Error {
                 format!(
                     "System id “{system}” may hold letters, digits, dots, dashes and underscores only; 64 at most."
                 ),
+            ),
+            Self::NoSystem(system) => Sentence::new(
+                "system_unknown",
+                format!("Không có hệ thống “{system}”."),
+                format!("There is no system “{system}”."),
             ),
             Self::SystemTaken { system, by } => Sentence::new(
                 "system_taken",

@@ -17,6 +17,7 @@ mod error;
 pub mod import;
 pub mod passwords;
 pub mod policy;
+pub mod register;
 pub mod sign_in;
 mod words;
 

@@ -25,6 +25,10 @@ pub enum Act {
     SendDocument,
     /// Recall, update or replace a document that was sent.
     RecallDocument,
+    /// Speak, as one of two persons, for the release of a package refused as a state secret (RULES R13).
+    ReleaseSecrecy,
+    /// Speak, as one of two persons, for the reversal of a recall (RULES R43).
+    ReverseRecall,
     /// Sign as the competent person.
     SignDocument,
     /// Add and change accounts, reset passwords, unlock.
@@ -41,7 +45,7 @@ pub enum Act {
 
 impl Act {
     /// All acts, for pages that show the table.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::ReadMail,
         Self::SendMail,
         Self::ReadDocuments,
@@ -49,6 +53,8 @@ impl Act {
         Self::SealDocument,
         Self::SendDocument,
         Self::RecallDocument,
+        Self::ReleaseSecrecy,
+        Self::ReverseRecall,
         Self::SignDocument,
         Self::ManageAccounts,
         Self::ManageAgencies,
@@ -99,6 +105,8 @@ pub const fn reach(role: Role, act: Act) -> Reach {
         SealDocument     => [Agency,  Nothing, Nothing, Nothing],
         SendDocument     => [Agency,  Nothing, Nothing, Nothing],
         RecallDocument   => [Agency,  Nothing, Nothing, Nothing],
+        ReleaseSecrecy   => [Agency,  Agency,  Nothing, Nothing],
+        ReverseRecall    => [Agency,  Agency,  Nothing, Nothing],
         SignDocument     => [Nothing, Agency,  Nothing, Nothing],
         ManageAccounts   => [Nothing, Nothing, Nothing, Below],
         ManageAgencies   => [Nothing, Nothing, Nothing, Below],
@@ -255,6 +263,8 @@ mod tests {
             (SealDocument, Own, &[Clerk]),      (SealDocument, Agency, &[Clerk]),      (SealDocument, Below, &[]),
             (SendDocument, Own, &[Clerk]),      (SendDocument, Agency, &[Clerk]),      (SendDocument, Below, &[]),
             (RecallDocument, Own, &[Clerk]),    (RecallDocument, Agency, &[Clerk]),    (RecallDocument, Below, &[]),
+            (ReleaseSecrecy, Own, &[Clerk, Leader]), (ReleaseSecrecy, Agency, &[Clerk, Leader]), (ReleaseSecrecy, Below, &[]),
+            (ReverseRecall, Own, &[Clerk, Leader]), (ReverseRecall, Agency, &[Clerk, Leader]), (ReverseRecall, Below, &[]),
             (SignDocument, Own, &[Leader]),     (SignDocument, Agency, &[Leader]),     (SignDocument, Below, &[]),
             (ManageAccounts, Own, &[Admin]),    (ManageAccounts, Agency, &[Admin]),    (ManageAccounts, Below, &[Admin]),
             (ManageAgencies, Own, &[Admin]),    (ManageAgencies, Agency, &[Admin]),    (ManageAgencies, Below, &[Admin]),
@@ -310,6 +320,21 @@ mod tests {
         assert!(leader.may_on_agency(Act::SignDocument, own).is_ok());
         assert!(leader.may_on_agency(Act::SealDocument, own).is_err());
         assert!(leader.may_on_agency(Act::SendDocument, own).is_err());
+    }
+
+    #[test]
+    fn r13_r43_no_administrator_releases_or_reverses_anything() {
+        let own = AgencyId::from_bytes([1; 16]);
+        let other = AgencyId::from_bytes([2; 16]);
+        for act in [Act::ReleaseSecrecy, Act::ReverseRecall] {
+            for role in [Role::Admin, Role::Staff] {
+                assert_eq!(actor(role).may_on_agency(act, own), Err(Denied { role, act }));
+            }
+            for role in [Role::Clerk, Role::Leader] {
+                assert!(actor(role).may_on_agency(act, own).is_ok());
+                assert!(actor(role).may_on_agency(act, other).is_err());
+            }
+        }
     }
 
     #[test]

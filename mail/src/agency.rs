@@ -37,10 +37,32 @@ impl AgencyCode {
         &self.0
     }
 
+    /// Whether it has the shape of QCVN 102 (RULES I1, odd forms too): groups of digits, the first level last.
+    pub fn is_qcvn102(&self) -> bool {
+        let Some((below, first)) = self.0.rsplit_once('.') else { return false };
+        let digits = |group: &str| matches!(group.len(), 2 | 3) && group.bytes().all(|b| b.is_ascii_digit());
+        is_level_1(first) && below.split('.').count() <= 3 && below.split('.').all(digits)
+    }
+
+    /// The first-level group of a code of one of the law's schemes, upper case: the province or ministry that all codes below have
+    /// in common (RULES I1, I2). `None` for the free words of hubs.
+    pub fn level_1(&self) -> Option<String> {
+        let first = match self.is_qcvn102() {
+            true => self.0.rsplit('.').next(),
+            false => self.0.split('.').next(),
+        };
+        first.filter(|group| is_level_1(group)).map(str::to_ascii_uppercase)
+    }
+
     /// The one form to compare and to index by: ASCII upper case.
     pub fn folded(&self) -> String {
         self.0.to_ascii_uppercase()
     }
+}
+
+/// A letter and two digits; QCVN 102 codes in the field also have letters there (`TT2`).
+fn is_level_1(group: &str) -> bool {
+    matches!(group.as_bytes(), [a, b, c] if a.is_ascii_alphabetic() && b.is_ascii_alphanumeric() && c.is_ascii_digit())
 }
 
 impl FromStr for AgencyCode {
@@ -117,6 +139,23 @@ mod tests {
         for (text, expected) in rows {
             let code = text.parse::<AgencyCode>();
             assert_eq!(code.as_ref().map(AgencyCode::as_str).map_err(|e| *e), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn i1_i2_the_first_level_of_a_code() {
+        for (code, level, is_102) in [
+            ("H37.02.02", Some("H37"), false),
+            ("h37", Some("H37"), false),
+            ("000.00.02.H37", Some("H37"), true),
+            ("001.00.20.TT2", Some("TT2"), true),
+            ("01.02.g22", Some("G22"), true),
+            ("hub.thu.01", None, false),
+            ("1.2.3.H37", None, false),
+            ("00.00.00.00.H37", None, false),
+        ] {
+            let code: AgencyCode = code.parse().unwrap();
+            assert_eq!((code.level_1().as_deref(), code.is_qcvn102()), (level, is_102), "{code}");
         }
     }
 

@@ -26,6 +26,32 @@ pub fn exact(text: &str) -> String {
     text.nfc().flat_map(char::to_lowercase).collect()
 }
 
+/// How a text is spelled, whichever letter its tone marks stand on (`hòa` and `hoà` alike): lower case, marks kept, the tone of
+/// each word at its end. For comparing only.
+///
+/// ```
+/// assert_eq!(mail::text::spelled("Hòa Bình"), mail::text::spelled("hoà bình"));
+/// assert_ne!(mail::text::spelled("Hòa"), mail::text::spelled("Hóa"));
+/// ```
+pub fn spelled(text: &str) -> String {
+    // Grave, acute, tilde, hook above, dot below: the tones. Other marks make letters (ă, â, ê, ô, ơ, ư).
+    const TONES: [char; 5] = ['\u{300}', '\u{301}', '\u{303}', '\u{309}', '\u{323}'];
+    let mut out = String::with_capacity(text.len());
+    let mut tone = None;
+    for c in text.nfd().flat_map(char::to_lowercase) {
+        if TONES.contains(&c) {
+            tone = Some(c);
+            continue;
+        }
+        if !c.is_alphanumeric() && !unicode_normalization::char::is_combining_mark(c) {
+            out.extend(tone.take());
+        }
+        out.push(if c == 'ð' { 'đ' } else { c });
+    }
+    out.extend(tone);
+    out
+}
+
 /// NFC, as displayed names and stored text are kept (TCVN 6909:2001, RULES M4).
 pub fn nfc(text: &str) -> String {
     text.nfc().collect()
@@ -60,6 +86,18 @@ mod tests {
         ];
         for (text, folded) in rows {
             assert_eq!(fold(text), folded, "{text}");
+        }
+    }
+
+    #[test]
+    fn m4_a_spelling_does_not_depend_on_where_a_tone_stands() {
+        for (one, other) in [("Thuỷ Hoà", "thủy hòa"), ("Ðường số 2", "đường SỐ 2"), ("hòa", "ho\u{300}a")]
+        {
+            assert_eq!(spelled(one), spelled(other), "{one}");
+        }
+        for (one, other) in [("hòa", "hóa"), ("tan", "tân"), ("đông", "dông")] {
+            assert_ne!(spelled(one), spelled(other), "{one}");
+            assert_eq!(fold(one), fold(other), "{one}");
         }
     }
 

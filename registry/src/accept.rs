@@ -10,8 +10,12 @@
 //! Between `screen` and `keep` evidence may be fetched, so time passes: the transaction looks again before it writes.
 //! Whatever refuses, nobody has received anything; the refusal itself is kept without content (RULES R12).
 
+mod acts;
+mod describe;
 mod fault;
 mod keep;
+pub(crate) mod leaves;
+mod named;
 mod notice;
 mod package_signature;
 mod progress;
@@ -19,19 +23,21 @@ mod route;
 mod worth;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use mail::{AgencyCode, AgencyId, Chance, DocumentId, Timestamp};
+use mail::{AgencyCode, Chance, DocumentId, Timestamp};
 use signer::Judged;
-use store::{Audit, ExchangeSystem, SignerCertificate, Store};
+use store::{Audit, ExchangeSystem, SignerCertificate, Store, Tx};
 
 pub use fault::SignatureFault;
 pub(crate) use route::speaks_for;
 pub use worth::{INFORMATION, ORIGINAL};
 
-use crate::package::{FileKind, Package};
-use crate::vxp::call::SendParameters;
+use crate::package::{FileKind, Package, Warning};
+use crate::vxp::call::{DeclaredPaper, SendParameters};
 use crate::vxp::hash::full_hex;
-use crate::{Error, Limits, secrecy};
+use crate::{Error, Limits, Whose, secrecy, two_persons};
+use leaves::{Leaves, Said, word};
 use route::Routed;
 
 /// Receivers that the record of a refusal names. Ours: a refused package must not fill the audit log.
@@ -58,6 +64,37 @@ pub struct Desk {
     /// Whether a document without the signatures of leader and agency is refused (RULES R14); else it is accepted
     /// for information.
     pub signatures_required: bool,
+    /// What becomes of documents afterwards.
+    pub lifecycle: Lifecycle,
+}
+
+/// How the life of documents is configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lifecycle {
+    /// Days a cancelled copy is kept under its key, so that a mistaken recall can be reversed (RULES R43,
+    /// `RECALL_SHRED_DELAY`); 0 forgets the key in the cancelling transaction.
+    pub recall_shred_days: u32,
+    /// Codes of agencies for which 01 is sent when their system acknowledges a document (RULES R28); `*` means all.
+    pub automatic_arrival: Vec<String>,
+}
+
+impl Default for Lifecycle {
+    fn default() -> Self {
+        Self { recall_shred_days: 30, automatic_arrival: Vec::new() }
+    }
+}
+
+impl Lifecycle {
+    pub(crate) fn shred_millis(&self) -> i64 {
+        i64::from(self.recall_shred_days).saturating_mul(86_400_000)
+    }
+
+    pub(crate) fn reports_arrival(&self, code: &AgencyCode) -> bool {
+        let folded = code.folded();
+        self.automatic_arrival.iter().any(|wanted| {
+            wanted == "*" || wanted.parse::<AgencyCode>().is_ok_and(|wanted| wanted.folded() == folded)
+        })
+    }
 }
 
 /// A package that has arrived and can be read.
@@ -84,6 +121,8 @@ pub struct Accepted {
     pub receipt: Vec<u8>,
     /// Whether it had been accepted before: then nothing was delivered now.
     pub is_repeat: bool,
+    /// What its sender should know: of its receivers (RULES I6), and what was found out while it was kept.
+    pub warnings: Vec<Warning>,
 }
 
 /// What screening comes to.
@@ -138,6 +177,18 @@ pub struct Parties {
     to: Vec<AgencyCode>,
 }
 
+impl Parties {
+    /// The sender, where it could be read.
+    pub fn from(&self) -> Option<&AgencyCode> {
+        self.from.as_ref()
+    }
+
+    /// The receivers, as far as they could be read.
+    pub fn to(&self) -> &[AgencyCode] {
+        &self.to
+    }
+}
+
 /// A package that was looked at.
 #[derive(Debug)]
 pub struct Opened {
@@ -145,41 +196,51 @@ pub struct Opened {
     pub package: Result<Package, Error>,
     /// Between whom; empty when that could not be read.
     pub parties: Parties,
+    /// What is refused as a state secret: only [`Desk::admit`] lets it out, when two persons have released it.
+    pub(crate) held: Option<Box<Package>>,
 }
 
 /// Reads a package and looks for marks of secrecy. Takes as long as the package is large: not for an async thread.
 pub fn open(bytes: &[u8], limits: &Limits) -> Opened {
     let package = match crate::package::read(bytes, limits) {
         Ok(package) => package,
-        Err(refusal) => return Opened { package: Err(refusal.into()), parties: Parties::default() },
+        Err(refusal) => {
+            let parties = Parties::default();
+            return Opened { package: Err(refusal.into()), parties, held: None };
+        }
     };
     let parties = Parties {
         from: Some(package.sender().organ_id.clone()),
         to: package.receivers().into_iter().cloned().collect(),
     };
-    let package = match secrecy::in_package(&package, limits) {
-        Some(hit) => Err(Error::Secret(hit)),
-        None => Ok(package),
-    };
-    Opened { package, parties }
+    match secrecy::in_package(&package, limits) {
+        Some(hit) => Opened { package: Err(Error::Secret(hit)), parties, held: Some(Box::new(package)) },
+        None => Opened { package: Ok(package), parties, held: None },
+    }
 }
 
 impl Desk {
     /// Holds a package against what the store knows.
     ///
     /// # Errors
-    /// [`Error::NotYourAgency`], [`Error::UnknownAgencies`], [`Error::Conflict`], [`Error::Incomplete`], or the
-    /// store's trouble.
+    /// [`Error::NotYourAgency`], [`Error::UnknownAgencies`], [`Error::Conflict`], [`Error::Frozen`],
+    /// [`Error::Incomplete`], [`Error::PaperReason`], or the store's trouble.
     pub async fn screen(&self, arrived: Arrived, now: Timestamp) -> Result<Screened, Error> {
+        if let Package::Document(document) = &arrived.package
+            && acts::paper_follows(document)
+            && arrived.parameters.declared.paper == DeclaredPaper::Asked(None)
+        {
+            return Err(Error::PaperReason);
+        }
         let looked = self
             .store
-            .read(&arrived, |tx, arrived| {
+            .read((&arrived, self.asked(now)), |tx, (arrived, asked)| {
                 Box::pin(async move {
-                    let routed = route::find(tx, arrived).await?;
+                    let routed = route::find(tx, arrived, *asked).await?;
                     let sender = routed.sender.agency_id;
                     let folded = &arrived.system.system_folded;
                     if let Some(before) = tx.document_sent_before(sender, folded, &arrived.sha256).await? {
-                        return Ok(Err(before));
+                        return Ok(Err((before, routed.warnings)));
                     }
                     route::check_conflict(tx, arrived, &routed).await?;
                     let signers = tx.signers(sender, now).await?;
@@ -192,7 +253,7 @@ impl Desk {
             })
             .await?;
         let (routed, clerks, signers) = match looked {
-            Err(before) => return Ok(Screened::Repeated(repeated(before))),
+            Err((before, warnings)) => return Ok(Screened::Repeated(repeated(before, warnings))),
             Ok(found) => found,
         };
         let complete = arrived.package.completeness();
@@ -201,6 +262,12 @@ impl Desk {
         }
         let files = files_to_judge(&arrived.package);
         Ok(Screened::Pending(Box::new(Pending { arrived, routed, clerks, signers, files })))
+    }
+
+    /// A question about codes at a moment.
+    fn asked(&self, at: Timestamp) -> named::Asked {
+        let days = u64::from(self.limits.forward_closed_days);
+        named::Asked { at, forward: Duration::from_secs(days.saturating_mul(86_400)) }
     }
 
     /// Keeps the record of a refusal: who, when, why, and a digest; nothing of the content (RULES R12).
@@ -222,14 +289,25 @@ impl Desk {
         if let Error::Secret(hit) = error {
             detail["detector"] = hit.detector.code().into();
         }
-        let row: (AgencyId, String, String) =
-            (system.agency_id, system.system_folded.clone(), detail.to_string());
+        let detector = match error {
+            Error::Secret(hit) => Some(hit.detector.code()),
+            _ => None,
+        };
+        let refused = Refused {
+            system: system.clone(),
+            parties: parties.clone(),
+            sha256: *sha256,
+            code: error.code(),
+            detector,
+            // What may be accepted in a minute is no act to prove.
+            is_act: error.whose() == Whose::Caller && !error.is_worth_retrying(),
+            detail: detail.to_string(),
+            leaves: Leaves::new(&self.log, &*self.chance),
+        };
         let written = self
             .store
-            .write("record a refusal", row, move |tx, (owner, actor, detail)| {
-                Box::pin(
-                    async move { tx.audit(*owner, now, actor, Audit::DocumentRefused, "", detail).await },
-                )
+            .write("record a refusal", refused, move |tx, refused| {
+                Box::pin(async move { refused.write(tx, now).await })
             })
             .await;
         // The caller is refused all the same.
@@ -239,8 +317,39 @@ impl Desk {
     }
 }
 
-fn repeated(before: store::Document) -> Accepted {
-    Accepted { document_id: before.document_id, receipt: before.receipt, is_repeat: true }
+/// The record of a refusal.
+struct Refused {
+    system: ExchangeSystem,
+    parties: Parties,
+    sha256: [u8; 32],
+    code: &'static str,
+    detector: Option<&'static str>,
+    is_act: bool,
+    detail: String,
+    leaves: Leaves,
+}
+
+impl Refused {
+    async fn write(&self, tx: &mut Tx, now: Timestamp) -> Result<(), store::Error> {
+        let actor = &self.system.system_folded;
+        let act = Audit::DocumentRefused;
+        tx.audit(self.system.agency_id, now, actor, act, "", &self.detail).await?;
+        let owner = two_persons::owner(tx, &self.system, &self.parties, now).await?;
+        if let Some(detector) = self.detector {
+            tx.add_secrecy_refusal(owner, &self.sha256, detector, now).await?;
+        }
+        if self.is_act {
+            let from = self.parties.from().map(ToString::to_string).unwrap_or_default();
+            let to = self.parties.to.iter().take(RECORDED_RECEIVERS_MAX).map(ToString::to_string).collect();
+            let said = Said { act: word::TURNED_AWAY, to, system: &self.system.system_id, status: self.code };
+            self.leaves.append_digest(tx, owner, &self.sha256, said, &from, now).await?;
+        }
+        Ok(())
+    }
+}
+
+fn repeated(before: store::Document, warnings: Vec<Warning>) -> Accepted {
+    Accepted { document_id: before.document_id, receipt: before.receipt, is_repeat: true, warnings }
 }
 
 /// The main document, whatever it is, and the other PDFs.
@@ -249,5 +358,5 @@ fn files_to_judge(package: &Package) -> Vec<Arc<[u8]>> {
     let Some(main) = document.main_attachment() else { return Vec::new() };
     let others = document.attachments.iter().filter(|file| !std::ptr::eq(*file, main));
     let others = others.filter(|file| file.kind == FileKind::Pdf);
-    std::iter::once(main).chain(others).map(|file| Arc::from(file.content.as_slice())).collect()
+    std::iter::once(main).chain(others).map(|file| file.content.clone()).collect()
 }

@@ -250,7 +250,12 @@ pub struct Said {
 ///
 /// # Errors
 /// The store's own.
-pub async fn history(tx: &mut Tx, system: &ExchangeSystem, seen: &Seen) -> Result<Vec<Said>, store::Error> {
+pub async fn history(
+    tx: &mut Tx,
+    system: &ExchangeSystem,
+    seen: &Seen,
+    now: Timestamp,
+) -> Result<Vec<Said>, store::Error> {
     let entries = tx.statuses(seen.document.agency_id, seen.document.document_id).await?;
     let mut said: Vec<Said> = Vec::with_capacity(entries.len());
     for entry in entries {
@@ -260,7 +265,7 @@ pub async fn history(tx: &mut Tx, system: &ExchangeSystem, seen: &Seen) -> Resul
         let known = said.iter().find(|earlier| earlier.entry.reporter_id == entry.reporter_id);
         let reporter = match known {
             Some(earlier) => earlier.reporter.clone(),
-            None => tx.agency(entry.reporter_id).await?.map_or_else(String::new, |a| a.code.to_string()),
+            None => tx.agency(entry.reporter_id, now).await?.map_or_else(String::new, |a| a.code.to_string()),
         };
         said.push(Said { entry, reporter });
     }

@@ -13,40 +13,8 @@ use crate::package::{
     Answered, BusinessType, Code, DocumentType, NewAttachment, NewBusiness, NewDocument, NewParty, NewStatus,
     OtherInfo, PromulgationInfo, Replacement, SignerInfo, Staff, StatusAddress, Unwritable, Update,
 };
+use crate::reasons::PaperReason;
 use crate::status::StatusCode;
-
-/// Why a paper copy follows, which is the exception (RULES R15).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PaperReason {
-    /// The Government or the Prime Minister wants it (Đ7.2.a).
-    Government,
-    /// The head of the agency listed such documents (Đ7.2.b): the item.
-    AgencyList(String),
-    /// The receiver cannot exchange documents yet (Đ7.1).
-    ReceiverNotReady,
-}
-
-impl PaperReason {
-    /// Reads `GOV_PM`, `AGENCY_LIST:item` or `RECEIVER_NOT_READY`.
-    pub fn read(text: &str) -> Option<Self> {
-        match text.split_once(':') {
-            None if text == "GOV_PM" => Some(Self::Government),
-            None if text == "RECEIVER_NOT_READY" => Some(Self::ReceiverNotReady),
-            Some(("AGENCY_LIST", item)) if !item.trim().is_empty() => {
-                Some(Self::AgencyList(item.trim().to_owned()))
-            }
-            _ => None,
-        }
-    }
-
-    fn words(&self) -> String {
-        match self {
-            Self::Government => "GOV_PM (QĐ 28/2018 Đ7.2.a)".to_owned(),
-            Self::AgencyList(item) => format!("AGENCY_LIST (QĐ 28/2018 Đ7.2.b): {item}"),
-            Self::ReceiverNotReady => "RECEIVER_NOT_READY (QĐ 28/2018 Đ7.1)".to_owned(),
-        }
-    }
-}
 
 /// What a caller says of a document to send. What is `None` comes from the document it is about, where there is one.
 #[derive(Clone, Debug, Default)]
@@ -116,9 +84,9 @@ pub async fn document(
         own.or_else(|| original.as_ref().map(|original| original.text(member))).unwrap_or_default()
     };
     let from = match (&draft.from, &original) {
-        (Some(code), _) => own_agency(tx, system, code).await?,
+        (Some(code), _) => own_agency(tx, system, code, now).await?,
         (None, Some(original)) => {
-            tx.agency(original.document.agency_id).await?.ok_or(Error::NoSuchDocument)?
+            tx.agency(original.document.agency_id, now).await?.ok_or(Error::NoSuchDocument)?
         }
         (None, None) => only_agency(system)?,
     };
@@ -136,7 +104,7 @@ pub async fn document(
     if draft.files.len() > limits.attachments_max {
         return Err(Error::BadParameter { name: "files", expected: "100 files at most" });
     }
-    let receivers = parties(tx, &to).await?;
+    let receivers = parties(tx, &to, now).await?;
     let (number, notation) = match (draft.number, draft.notation, &original) {
         (None, None, Some(original)) => split_code(&original.text(&["code"])),
         (number, notation, _) => (number.unwrap_or_default(), notation.unwrap_or_default()),
@@ -195,9 +163,9 @@ fn business(
 ) -> Result<NewBusiness, Error> {
     let reason = match (&paper, kind) {
         (Some(paper), BusinessType::New) => {
-            format!("Văn bản điện tử mới; gửi kèm bản giấy: {}", paper.words())
+            format!("Văn bản điện tử mới; gửi kèm bản giấy: {}", paper)
         }
-        (Some(paper), _) => format!("{reason}; gửi kèm bản giấy: {}", paper.words()),
+        (Some(paper), _) => format!("{reason}; gửi kèm bản giấy: {}", paper),
         (None, _) => reason,
     };
     let mut business = NewBusiness { kind, reason, paper: paper.is_some(), ..NewBusiness::default() };
@@ -261,8 +229,13 @@ fn only_agency(system: &ExchangeSystem) -> Result<Agency, Error> {
     }
 }
 
-async fn own_agency(tx: &mut Tx, system: &ExchangeSystem, code: &AgencyCode) -> Result<Agency, Error> {
-    let found = tx.agency_by_code(code).await?;
+async fn own_agency(
+    tx: &mut Tx,
+    system: &ExchangeSystem,
+    code: &AgencyCode,
+    now: Timestamp,
+) -> Result<Agency, Error> {
+    let found = tx.agency_by_code(code, now).await?;
     let own = found.filter(|agency| system.agencies.iter().any(|own| own.agency_id == agency.agency_id));
     own.ok_or_else(|| Error::NotYourAgency {
         code: code.as_str().to_owned(),
@@ -271,11 +244,11 @@ async fn own_agency(tx: &mut Tx, system: &ExchangeSystem, code: &AgencyCode) -> 
 }
 
 /// Receivers by their codes, with the names of the register.
-async fn parties(tx: &mut Tx, codes: &[AgencyCode]) -> Result<Vec<NewParty>, Error> {
+async fn parties(tx: &mut Tx, codes: &[AgencyCode], now: Timestamp) -> Result<Vec<NewParty>, Error> {
     let mut found = Vec::with_capacity(codes.len());
     let mut unknown = Vec::new();
     for code in codes {
-        match tx.agency_by_code(code).await? {
+        match tx.agency_by_code(code, now).await? {
             Some(agency) => found.push(NewParty { organ_id: code.clone(), ..party(&agency) }),
             None => unknown.push(code.clone()),
         }
@@ -324,7 +297,7 @@ pub async fn status(tx: &mut Tx, seen: &Seen, report: &Report, now: Timestamp) -
     if !is_mine {
         return Err(Error::Forbidden);
     }
-    let sender = tx.agency(seen.document.agency_id).await?.ok_or(Error::NoSuchDocument)?;
+    let sender = tx.agency(seen.document.agency_id, now).await?.ok_or(Error::NoSuchDocument)?;
     let (reporter, addressee) = match asks_back {
         true => {
             let to = one_of(seen, report.to.as_ref(), "to", "the code of the receiver that is asked")?;
@@ -332,7 +305,7 @@ pub async fn status(tx: &mut Tx, seen: &Seen, report: &Report, now: Timestamp) -
         }
         false => {
             let by = one_of(seen, report.agency.as_ref(), "agency", "the code of the agency that reports")?;
-            let by = tx.agency_by_code(&by).await?.ok_or(Error::NoSuchDocument)?;
+            let by = tx.agency_by_code(&by, now).await?.ok_or(Error::NoSuchDocument)?;
             (by, seen.document.from_code.clone())
         }
     };
@@ -369,21 +342,6 @@ fn one_of(
         (Some(code), receivers) => {
             let found = receivers.iter().find(|receiver| receiver.code.folded() == code.folded());
             found.map(|receiver| receiver.code.clone()).ok_or_else(wrong)
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn r15_a_paper_copy_needs_a_reason_of_the_list() {
-        assert_eq!(PaperReason::read("GOV_PM"), Some(PaperReason::Government));
-        assert_eq!(PaperReason::read("RECEIVER_NOT_READY"), Some(PaperReason::ReceiverNotReady));
-        assert_eq!(PaperReason::read("AGENCY_LIST: 7"), Some(PaperReason::AgencyList("7".to_owned())));
-        for wrong in ["", "AGENCY_LIST", "AGENCY_LIST: ", "GOV_PM:1", "gov_pm", "because"] {
-            assert_eq!(PaperReason::read(wrong), None, "{wrong}");
         }
     }
 }

@@ -106,7 +106,7 @@ pub fn notation_key(text: &str) -> String {
 
 /// A part that has the shape of a date, as `yyyy/MM/dd`; any other part as it is. Impossible days count as dates:
 /// they are in the field, and only compared.
-fn date_key(part: &str) -> String {
+pub(crate) fn date_key(part: &str) -> String {
     let digits =
         |range: std::ops::Range<usize>| part.get(range).filter(|d| d.bytes().all(|b| b.is_ascii_digit()));
     let separator = |at: usize| part.as_bytes().get(at).is_some_and(|b| matches!(b, b'/' | b'-'));

@@ -7,6 +7,7 @@ use crate::accept::SignatureFault;
 use crate::keys::Scope;
 use crate::package::{Refusal, Unwritable};
 use crate::secrecy::Hit;
+use crate::tombstone::Tombstone;
 
 /// Whose turn it is to do something about an [`Error`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -17,6 +18,15 @@ pub enum Whose {
     Ours,
     /// Nobody; time will.
     Nobody,
+}
+
+/// An agency code that names nobody any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gone {
+    /// The code.
+    pub code: AgencyCode,
+    /// The codes of those that followed; none when nobody did.
+    pub followed: Vec<AgencyCode>,
 }
 
 /// Why a call is refused.
@@ -45,6 +55,14 @@ pub enum Error {
     /// Receivers, or an agency to be changed, that nobody registered.
     #[error("unknown agency codes")]
     UnknownAgencies(Vec<AgencyCode>),
+    /// Receivers that were closed or replaced, and may not be forwarded for any more (RULES I6); and those nobody registered.
+    #[error("closed agency codes")]
+    GoneAgencies {
+        /// Which, and who followed.
+        gone: Vec<Gone>,
+        /// Those that nobody registered.
+        unknown: Vec<AgencyCode>,
+    },
     /// The sender is no agency of the calling system.
     #[error("agency {code} does not belong to system {system}")]
     NotYourAgency {
@@ -62,6 +80,18 @@ pub enum Error {
     /// What was to be written as a package cannot be: which field, and why (RULES E37).
     #[error(transparent)]
     Unwritable(#[from] Unwritable),
+    /// The document was cancelled after a recall; what remains of it is here (RULES R39).
+    #[error("recalled and cancelled")]
+    Withdrawn(Box<Tombstone>),
+    /// Under that identifier a recall is still to be answered (RULES R38).
+    #[error("frozen by a recall")]
+    Frozen,
+    /// A person may not do this, or gave no good reason: a sentence for him.
+    #[error("denied: {0}")]
+    Denied(&'static str),
+    /// The package has been here before: our own line is in its trace, or it went through too many hands (RULES R66).
+    #[error("the package goes in circles")]
+    Loop,
     /// The same sender already sent another new document under that identifier (VXP 3.8).
     #[error("conflicts with an earlier package")]
     Conflict,
@@ -86,6 +116,9 @@ pub enum Error {
     /// The signatures of the document are not what the exchange asks for (RULES R14).
     #[error("signatures: {0}")]
     Signature(SignatureFault),
+    /// Paper is to follow and no reason is given (RULES R15).
+    #[error("paper without a reason")]
+    PaperReason,
     /// Too many calls.
     #[error("too many calls")]
     SlowDown,
@@ -103,16 +136,22 @@ impl Error {
         match self {
             Self::BadParameter { .. } => 400,
             Self::NotAuthenticated | Self::DamagedHeaders => 401,
-            Self::NotYourAgency { .. } | Self::Forbidden | Self::OutOfScope(_) => 403,
-            Self::NoSuchCall | Self::NoSuchDocument | Self::UnknownAgencies(_) => 404,
-            Self::Conflict => 409,
+            Self::NotYourAgency { .. } | Self::Forbidden | Self::OutOfScope(_) | Self::Denied(_) => 403,
+            Self::NoSuchCall
+            | Self::NoSuchDocument
+            | Self::UnknownAgencies(_)
+            | Self::GoneAgencies { .. } => 404,
+            Self::Conflict | Self::Frozen => 409,
+            Self::Withdrawn(_) => 410,
             Self::TooLarge { .. } => 413,
             Self::Package(refusal) if refusal.reason() == crate::package::Reason::TooLarge => 413,
             Self::DamagedBody
             | Self::Package(_)
             | Self::Secret(_)
             | Self::Incomplete(_)
-            | Self::Unwritable(_) => 422,
+            | Self::Unwritable(_)
+            | Self::PaperReason
+            | Self::Loop => 422,
             Self::Signature(fault) if fault.ask_again() => 503,
             Self::Signature(_) => 422,
             Self::SlowDown => 429,
@@ -130,17 +169,23 @@ impl Error {
             Self::NoSuchCall => "vxp.no-such-call",
             Self::NoSuchDocument => "vxp.no-such-document",
             Self::UnknownAgencies(_) => "vxp.unknown-agencies",
+            Self::GoneAgencies { .. } => "vxp.gone-agencies",
             Self::NotYourAgency { .. } => "vxp.not-your-agency",
             Self::Forbidden => "vxp.forbidden",
             Self::OutOfScope(_) => "out-of-scope",
             Self::Unwritable(_) => "unwritable",
             Self::Conflict => "vxp.conflict",
+            Self::Frozen => "document.frozen",
+            Self::Withdrawn(_) => "document.withdrawn",
+            Self::Denied(_) => "two-person.denied",
+            Self::Loop => "trace.loop",
             Self::TooLarge { .. } => "vxp.too-large",
             Self::DamagedBody => "vxp.damaged-body",
             Self::Package(refusal) => refusal.code(),
             Self::Secret(_) => "secrecy.refused",
             Self::Incomplete(_) => "package.incomplete",
             Self::Signature(fault) => fault.code(),
+            Self::PaperReason => "package.paper-reason",
             Self::SlowDown => "vxp.slow-down",
             Self::Internal => "internal",
             Self::Unavailable => "unavailable",
@@ -178,6 +223,13 @@ impl Error {
             Self::NoSuchCall => "Không có dịch vụ này".to_owned(),
             Self::NoSuchDocument => "Không tìm thấy văn bản".to_owned(),
             Self::UnknownAgencies(codes) => format!("Mã đơn vị chưa đăng ký: {}", list(codes)),
+            Self::GoneAgencies { gone, unknown } => {
+                let gone = all_gone(gone, "không có mã kế thừa", "thay bằng");
+                match unknown.as_slice() {
+                    [] => format!("Mã đơn vị đã đóng: {gone}"),
+                    codes => format!("Mã đơn vị đã đóng: {gone}; mã chưa đăng ký: {}", list(codes)),
+                }
+            }
             Self::NotYourAgency { code, system } => {
                 format!("Đơn vị gửi {} không đúng với mã đã đăng ký: {}", plain(code), plain(system))
             }
@@ -187,6 +239,10 @@ impl Error {
             Self::Conflict => "Mã định danh văn bản đã được gửi với nội dung khác; hãy gửi cập nhật (loại 2) hoặc thay thế \
                  (loại 3)"
                 .to_owned(),
+            Self::Frozen => "Văn bản mang mã định danh này đang được thu hồi, chưa có đủ trả lời; chưa thể gửi cho nơi nhận mới".to_owned(),
+            Self::Withdrawn(stone) => stone.vi(),
+            Self::Denied(why) => format!("Không được phép: {why}"),
+            Self::Loop => "Gói tin đã đi qua hệ thống này hoặc qua quá nhiều hệ thống trung gian".to_owned(),
             Self::TooLarge { max } => format!("Gói tin vượt quá {max} byte"),
             Self::DamagedBody => "Nội dung bị thay đổi hoặc bị cắt trên đường truyền (hash-file không khớp)".to_owned(),
             Self::Package(refusal) => refusal.vi(),
@@ -198,6 +254,7 @@ impl Error {
                 format!("Gói tin không đầy đủ: {count} tệp có trong danh mục nhưng thiếu hoặc trùng")
             }
             Self::Signature(fault) => fault.vi(),
+            Self::PaperReason => "Gửi kèm bản giấy phải nêu lý do: GOV_PM, AGENCY_LIST(mục) hoặc RECEIVER_NOT_READY (QĐ 28/2018 Đ7)".to_owned(),
             Self::SlowDown => "Gọi quá nhiều lần, hãy thử lại sau".to_owned(),
             Self::Internal => "Lỗi hệ thống".to_owned(),
             Self::Unavailable => "Hệ thống tạm thời gián đoạn, hãy thử lại sau".to_owned(),
@@ -215,6 +272,13 @@ impl Error {
             Self::NoSuchCall => "There is no such call".to_owned(),
             Self::NoSuchDocument => "No such document".to_owned(),
             Self::UnknownAgencies(codes) => format!("Agency codes not registered: {}", list(codes)),
+            Self::GoneAgencies { gone, unknown } => {
+                let gone = all_gone(gone, "no code follows", "followed by");
+                match unknown.as_slice() {
+                    [] => format!("Agency codes closed: {gone}"),
+                    codes => format!("Agency codes closed: {gone}; not registered: {}", list(codes)),
+                }
+            }
             Self::NotYourAgency { code, system } => {
                 format!("Sending agency {} does not belong to system {}", plain(code), plain(system))
             }
@@ -224,6 +288,10 @@ impl Error {
             Self::Conflict => "The document identifier was already sent with other content; send an update (type 2) or a \
                  replacement (type 3)"
                 .to_owned(),
+            Self::Frozen => "A document under this identifier is being recalled and not all have answered; it may not go to new receivers".to_owned(),
+            Self::Withdrawn(stone) => stone.en(),
+            Self::Denied(why) => format!("Not permitted: {why}"),
+            Self::Loop => "The package has passed through here before, or through too many hands".to_owned(),
             Self::TooLarge { max } => format!("The package is larger than {max} bytes"),
             Self::DamagedBody => "The content was changed or cut on the way (hash-file does not match)".to_owned(),
             Self::Package(refusal) => refusal.en(),
@@ -232,6 +300,7 @@ impl Error {
                 format!("The package is not complete: {count} files of its manifest are missing or ambiguous")
             }
             Self::Signature(fault) => fault.en(),
+            Self::PaperReason => "Paper may follow only for a reason: GOV_PM, AGENCY_LIST(item) or RECEIVER_NOT_READY (QĐ 28/2018 Đ7)".to_owned(),
             Self::SlowDown => "Too many calls, try again later".to_owned(),
             Self::Internal => "Internal error".to_owned(),
             Self::Unavailable => "Temporarily unavailable, try again later".to_owned(),
@@ -245,6 +314,19 @@ impl From<store::Error> for Error {
         tracing::warn!("the exchange could not use the store: {error}");
         if error.is_temporary() { Self::Unavailable } else { Self::Internal }
     }
+}
+
+/// Closed codes and who followed, at most ten of them.
+fn all_gone(gone: &[Gone], nobody: &str, by: &str) -> String {
+    let said = gone.iter().take(10).map(|gone| match gone.followed.as_slice() {
+        [] => format!("{} ({nobody})", gone.code),
+        followed => format!("{} ({by} {})", gone.code, list(followed)),
+    });
+    let mut text = said.collect::<Vec<_>>().join(", ");
+    if gone.len() > 10 {
+        text.push_str(&format!(" (+{})", gone.len() - 10));
+    }
+    text
 }
 
 /// Codes as one text, at most ten of them: a thousand would not help anybody.

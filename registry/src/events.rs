@@ -20,11 +20,59 @@ pub enum Happened {
     Failed,
     /// To whom a status is addressed: a word about a document.
     Status,
+    /// To a receiver: its answer to a document is due today (RULES R33).
+    ReceiptDue,
+    /// To a receiver and to the sender: the answer has not come in time.
+    ReceiptLate,
+    /// To a receiver: the document's own deadline is near.
+    DueSoon,
+    /// To a receiver: the document's own deadline has passed.
+    Overdue,
+    /// To sender and receivers: its sender recalls a document (RULES R37).
+    Recalled,
+    /// To sender and receivers: its sender updates a document (RULES R44).
+    Updated,
+    /// To sender and receivers: another document stands in its place (RULES R45).
+    Replaced,
+    /// To sender and receiver: a recalled document was cancelled there (RULES R39).
+    Cancelled,
+    /// To sender and receiver: the key to a cancelled copy was forgotten (RULES R43).
+    Shredded,
+    /// To sender and receivers: two persons reversed a recall (RULES R43).
+    Reinstated,
+    /// To a receiver: a document repeats one that is there (RULES R32).
+    Duplicate,
+    /// To whom a status is addressed: it belongs to no document known here (RULES E21).
+    Unlinked,
+    /// To a sender: a document did not get through by the deadline of the law, and waits for somebody (RULES R26, R27).
+    Late,
+    /// To an agency: its system has not asked for long (RULES R71).
+    Silent,
 }
 
 impl Happened {
     /// Every kind of event, for manuals and tests.
-    pub const ALL: [Self; 5] = [Self::Accepted, Self::Arrived, Self::Delivered, Self::Failed, Self::Status];
+    pub const ALL: [Self; 19] = [
+        Self::Accepted,
+        Self::Arrived,
+        Self::Delivered,
+        Self::Failed,
+        Self::Status,
+        Self::ReceiptDue,
+        Self::ReceiptLate,
+        Self::DueSoon,
+        Self::Overdue,
+        Self::Recalled,
+        Self::Updated,
+        Self::Replaced,
+        Self::Cancelled,
+        Self::Shredded,
+        Self::Reinstated,
+        Self::Duplicate,
+        Self::Unlinked,
+        Self::Late,
+        Self::Silent,
+    ];
 
     /// The stable word.
     pub fn as_str(self) -> &'static str {
@@ -34,6 +82,20 @@ impl Happened {
             Self::Delivered => "document.delivered",
             Self::Failed => "document.failed",
             Self::Status => "document.status",
+            Self::ReceiptDue => "document.receipt-due",
+            Self::ReceiptLate => "document.receipt-late",
+            Self::DueSoon => "document.due-soon",
+            Self::Overdue => "document.overdue",
+            Self::Recalled => "document.recalled",
+            Self::Updated => "document.updated",
+            Self::Replaced => "document.replaced",
+            Self::Cancelled => "document.cancelled",
+            Self::Shredded => "document.shredded",
+            Self::Reinstated => "document.reinstated",
+            Self::Duplicate => "document.duplicate",
+            Self::Unlinked => "status.unlinked",
+            Self::Late => "document.late",
+            Self::Silent => "system.silent",
         }
     }
 }

@@ -3,8 +3,6 @@
 //! Each answers from what belongs to the calling system and from nothing else: what is another's is answered as if it
 //! were not there (VXP 3.10).
 
-use std::collections::HashMap;
-
 use mail::{AgencyId, DeliveryId, DocumentId, Timestamp};
 use store::{Audit, Delivery, DeliveryFilter, DocumentKind, ExchangeSystem, SentRow, Tx};
 
@@ -12,6 +10,8 @@ use crate::Error;
 use crate::accept::{Desk, speaks_for};
 use crate::events::{Happened, tell};
 use crate::receipt::{Act, draw_salt, moment, salted};
+use crate::register::List;
+use crate::tombstone::Tombstone;
 use crate::vxp::answer::{self, Answer, DeliveryState};
 use crate::vxp::call::{Acknowledgement, Call, DocId, Kind, ReceivedQuery};
 use crate::vxp::hash::full_hex;
@@ -49,11 +49,14 @@ impl Desk {
                 self.acknowledge(system, &doc_id, acknowledgement, now).await
             }
             Call::Count(kind) => self.count(system, kind_of(kind), now).await,
-            Call::AgenciesList => self.agencies().await,
-            Call::AgenciesListQd20 { first_level_only } => self.agencies_qd20(first_level_only).await,
-            Call::SynchronizeUnit => self.units().await,
-            // No system has been given the right to manage units (VXP 3.5).
-            Call::RegisterAgency(_) | Call::DeleteAgency(_) => Err(Error::Forbidden),
+            Call::AgenciesList => self.plain_list(List::Agencies, now).await,
+            Call::AgenciesListQd20 { first_level_only: false } => self.plain_list(List::Qd20, now).await,
+            Call::AgenciesListQd20 { first_level_only: true } => {
+                self.plain_list(List::Qd20FirstLevel, now).await
+            }
+            Call::SynchronizeUnit => self.plain_list(List::Units, now).await,
+            Call::RegisterAgency(new) => self.register_unit(system, &new, now).await,
+            Call::DeleteAgency(code) => self.withdraw_unit(system, &code, now).await,
             // Its body is taken by `accept`.
             Call::Send(_) => Err(Error::Internal),
         }
@@ -90,10 +93,18 @@ impl Desk {
                 Box::pin(async move {
                     // Narrow only by one of the caller's own codes; anything else is left over (VXP 3.7).
                     let narrow = match receiver {
-                        Some(code) => tx.agency_by_code(code).await?.filter(|a| own.contains(&a.agency_id)),
+                        Some(code) => {
+                            tx.agency_by_code(code, now).await?.filter(|a| own.contains(&a.agency_id))
+                        }
                         None => None,
                     };
-                    let to_code = narrow.map(|agency| agency.code);
+                    let to_code = match narrow {
+                        Some(agency) => {
+                            let codes = tx.codes_of(agency.agency_id, now).await?;
+                            Some(codes.into_iter().map(|known| known.code).collect())
+                        }
+                        None => None,
+                    };
                     let deliveries =
                         tx.waiting_deliveries(&DeliveryFilter { to_code, ..filter.clone() }, now).await?;
                     Ok::<_, Error>(deliveries)
@@ -173,16 +184,29 @@ impl Desk {
     /// The package of a delivery to the caller. Whoever takes it is noted.
     ///
     /// # Errors
-    /// [`Error::NoSuchDocument`] when the receiver's key to it was shredded; the store's trouble.
+    /// [`Error::Withdrawn`] for what was recalled and cancelled (RULES R39); [`Error::NoSuchDocument`] when the receiver's key to it was
+    /// shredded; the store's trouble.
     pub async fn package_of(
         &self,
         system: &ExchangeSystem,
         delivery: &Delivery,
         now: Timestamp,
     ) -> Result<Vec<u8>, Error> {
+        if delivery.withdrawn_at.is_some() {
+            return Err(self.withdrawn(delivery.clone()).await?);
+        }
         let package = self.store.read_delivery(delivery).await?.ok_or(Error::NoSuchDocument)?;
         self.note(system, delivery, Audit::DocumentDelivered, String::new(), now).await?;
         Ok(package)
+    }
+
+    /// RULES R39: what a cancelled document is answered with.
+    async fn withdrawn(&self, delivery: Delivery) -> Result<Error, Error> {
+        let stone = self
+            .store
+            .read(delivery, |tx, delivery| Box::pin(async move { Tombstone::read(tx, delivery).await }))
+            .await?;
+        Ok(stone.map_or(Error::NoSuchDocument, |stone| Error::Withdrawn(Box::new(stone))))
     }
 
     async fn delivery(
@@ -239,6 +263,11 @@ impl Desk {
         word: Acknowledgement,
         now: Timestamp,
     ) -> Result<(), Error> {
+        if word == Acknowledgement::Done
+            && let Some(delivery) = self.delivery(system, delivery_id).await?
+        {
+            self.report_arrival(system, &delivery, now).await?;
+        }
         let salt = draw_salt(&*self.chance);
         let input = (system.system_folded.clone(), delivery_id, self.log.clone(), salt);
         self.store
@@ -283,67 +312,6 @@ impl Desk {
             .await?;
         Ok(answer::count(u64::try_from(waiting).unwrap_or_default()))
     }
-
-    async fn agencies(&self) -> Result<Answer, Error> {
-        let (agencies, _) = self.register().await?;
-        let rows = Register::new(&agencies);
-        Ok(answer::agencies(rows.active().map(|(agency, id, pid)| answer::AgencyRow {
-            id,
-            pid,
-            code: agency.code.as_str(),
-            name: &agency.name,
-            mail: some(&agency.mail),
-            old_code: agency.code102.as_ref().map(mail::AgencyCode::as_str),
-        })))
-    }
-
-    async fn agencies_qd20(&self, first_level_only: bool) -> Result<Answer, Error> {
-        let (agencies, _) = self.register().await?;
-        let rows = Register::new(&agencies);
-        let wanted = rows.active().filter(|(_, _, pid)| !first_level_only || pid.is_none());
-        Ok(answer::agencies_qd20(wanted.map(|(agency, id, _)| answer::Qd20Row {
-            id,
-            code: agency.code.as_str(),
-            name: &agency.name,
-            mail: some(&agency.mail),
-            code102: agency.code102.as_ref().map(mail::AgencyCode::as_str),
-        })))
-    }
-
-    async fn units(&self) -> Result<Answer, Error> {
-        let (agencies, systems) = self.register().await?;
-        let rows = Register::new(&agencies);
-        Ok(answer::units(rows.all().map(|(agency, id, pid)| answer::UnitRow {
-            id,
-            pid,
-            code: agency.code.as_str(),
-            name: &agency.name,
-            mail: some(&agency.mail),
-            center_code: systems.get(&agency.agency_id).map(String::as_str),
-            version: 1,
-            deleted: !agency.is_active,
-            modified: agency.changed_at,
-            is_agency: true,
-        })))
-    }
-
-    async fn register(&self) -> Result<(Vec<store::Agency>, HashMap<AgencyId, String>), Error> {
-        let found = self
-            .store
-            .read((), |tx, ()| {
-                Box::pin(async move {
-                    let agencies = tx.agencies().await?;
-                    let systems = tx.speakers().await?.into_iter().collect();
-                    Ok::<_, store::Error>((agencies, systems))
-                })
-            })
-            .await?;
-        Ok(found)
-    }
-}
-
-fn some(text: &str) -> Option<&str> {
-    Some(text).filter(|text| !text.is_empty())
 }
 
 /// Number and notation as the package spells them; the column is folded for matching.
@@ -351,30 +319,6 @@ fn notation(document: &store::Document) -> String {
     let facts: Option<serde_json::Value> = serde_json::from_str(&document.facts).ok();
     let spelled = facts.as_ref().and_then(|facts| facts.get("code")?.as_str());
     spelled.unwrap_or(&document.notation).to_owned()
-}
-
-/// Agencies with their ids as texts.
-struct Register<'a> {
-    agencies: &'a [store::Agency],
-    ids: Vec<(String, Option<String>)>,
-}
-
-impl<'a> Register<'a> {
-    fn new(agencies: &'a [store::Agency]) -> Self {
-        let ids = agencies
-            .iter()
-            .map(|agency| (agency.agency_id.to_string(), agency.parent_id.map(|parent| parent.to_string())));
-        Self { agencies, ids: ids.collect() }
-    }
-
-    fn all(&self) -> impl Iterator<Item = (&'a store::Agency, &str, Option<&str>)> {
-        let rows = self.agencies.iter().zip(&self.ids);
-        rows.map(|(agency, (id, parent))| (agency, id.as_str(), parent.as_deref()))
-    }
-
-    fn active(&self) -> impl Iterator<Item = (&'a store::Agency, &str, Option<&str>)> {
-        self.all().filter(|(agency, ..)| agency.is_active)
-    }
 }
 
 async fn is_received(tx: &mut Tx, system: &str, id: &str) -> Result<bool, store::Error> {

@@ -1,7 +1,10 @@
 //! Entry points for fuzzing: hostile bytes in, no panic out.
 
 use crate::Limits;
-use crate::package::{Package, read};
+use crate::package::{Package, read, trace};
+use crate::transport::{Credentials, Errand, Heard, Transport};
+use crate::vxp::call::Kind;
+use crate::vxp::client::Vxp;
 
 /// Reads bytes as an edXML package and walks over what came out.
 pub fn edxml(bytes: &[u8]) {
@@ -24,6 +27,30 @@ pub fn edxml(bytes: &[u8]) {
             }
         }
         Err(refusal) => assert!(!refusal.code().is_empty()),
+    }
+    forwarded(bytes, read(bytes, &limits).is_ok());
+}
+
+/// Whoever forwards a package adds one line to it, and only that (RULES R66).
+fn forwarded(bytes: &[u8], is_package: bool) {
+    let Ok(before) = trace::read(bytes) else {
+        assert!(!is_package, "what was read as a package has a trace");
+        return;
+    };
+    let after = before.append(bytes, "truc.h37", mail::Timestamp::from_secs(0));
+    if is_package {
+        let hops = trace::read(&after).map(|trace| trace.hops.len());
+        assert_eq!(hops.ok(), Some(before.hops.len() + 1));
+    }
+}
+
+/// Reads bytes as what another axis answers.
+pub fn axis_answer(bytes: &[u8]) {
+    let credentials = Credentials { system_id: "a".to_owned(), secret: mail::Secret::from("b") };
+    let client = Vxp::new(credentials, &Limits::default());
+    let heard = Heard { status: 200, body: bytes.to_vec() };
+    for errand in [Errand::List(Kind::Documents), Errand::Fetch("1".to_owned()), Errand::Agencies] {
+        let _ = client.read(&errand, &heard);
     }
 }
 

@@ -113,10 +113,10 @@ pub async fn add(tx: &mut Tx, key: &KeyToAdd, actor: &str, now: Timestamp) -> Re
         return Err(Error::BadParameter { name: "scope", expected: "one scope at least" });
     }
     let unknown = || Error::BadParameter { name: "system", expected: "an active system of the exchange" };
-    let system = tx.system(&key.system_id).await?.ok_or_else(unknown)?;
+    let system = tx.system(&key.system_id, now).await?.ok_or_else(unknown)?;
     let mut agencies = Vec::with_capacity(key.agencies.len());
     for code in &key.agencies {
-        let found = tx.agency_by_code(code).await?;
+        let found = tx.agency_by_code(code, now).await?;
         let own = found.filter(|agency| speaks_for(&system, agency.agency_id));
         let agency = own.ok_or_else(|| Error::NotYourAgency {
             code: code.as_str().to_owned(),
@@ -150,7 +150,7 @@ pub async fn revoke(tx: &mut Tx, key_id: ApiKeyId, actor: &str, now: Timestamp) 
         store::Error::NotFound(_) => Error::BadParameter { name: "id", expected: "the id of a key" },
         other => other.into(),
     })?;
-    if let Some(system) = tx.system(&key.system_folded).await? {
+    if let Some(system) = tx.system(&key.system_folded, now).await? {
         let detail = serde_json::json!({ "key": key_id.to_string(), "act": "revoked" });
         let act = Audit::SystemChanged;
         tx.audit(system.agency_id, now, actor, act, &system.system_id, &detail.to_string()).await?;
@@ -194,7 +194,7 @@ pub async fn open(tx: &mut Tx, key: &str, now: Timestamp) -> Result<Caller, Erro
     if known.revoked_at.is_some() || known.expires_at.is_some_and(|end| end <= now) {
         return Err(Error::NotAuthenticated);
     }
-    let mut system = tx.system(&known.system_folded).await?.ok_or(Error::NotAuthenticated)?;
+    let mut system = tx.system(&known.system_folded, now).await?.ok_or(Error::NotAuthenticated)?;
     if !known.agencies.is_empty() {
         system.agencies.retain(|agency| known.agencies.contains(&agency.agency_id));
         // What is sent in the system's own name is sent for its own agency; this key may not speak for all of them.

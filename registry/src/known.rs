@@ -4,7 +4,7 @@
 
 use mail::Timestamp;
 use signer::{Report, Role};
-use store::{DocumentFile, SignerRole, Tx};
+use store::{DocumentAct, DocumentFile, SignerRole, Tx};
 
 /// Documents one file may belong to, looked at. A standard form is attached to many; the newest tell.
 const DOCUMENTS_MAX: i64 = 50;
@@ -57,8 +57,13 @@ pub async fn look_up(tx: &mut Tx, sha256: &[u8; 32]) -> Result<Known, store::Err
 /// What became of a document: the newest act of its own sender decides (RULES R37).
 async fn fate(tx: &mut Tx, file: &DocumentFile) -> Result<Known, store::Error> {
     let acts = tx.acts_on(file.agency_id, &file.identifier).await?;
-    let later =
-        acts.iter().filter(|act| act.document_id != file.document_id && act.accepted_at >= file.accepted_at);
+    // What two persons have reversed did not happen (RULES R43).
+    let links = tx.acts_upon(file.agency_id, file.document_id).await?;
+    let is_undone =
+        |act: &DocumentAct| links.iter().any(|l| l.act_id == act.document_id && l.undone_at.is_some());
+    let later = acts.iter().filter(|act| {
+        act.document_id != file.document_id && act.accepted_at >= file.accepted_at && !is_undone(act)
+    });
     let mut known = Known::Active;
     for act in later {
         let at = act.accepted_at;
@@ -103,7 +108,7 @@ pub async fn holders(tx: &mut Tx, report: &Report, now: Timestamp) -> Result<Vec
             found = tx.registrations(certificate.sha256.as_bytes(), now).await?;
         }
         let [(agency_id, role)] = found[..] else { continue };
-        let Some(agency) = tx.agency(agency_id).await? else { continue };
+        let Some(agency) = tx.agency(agency_id, now).await? else { continue };
         let role = match role {
             SignerRole::Leader => Role::Leader,
             SignerRole::Seal => Role::Agency,

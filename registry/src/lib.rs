@@ -1,7 +1,7 @@
 //! Documents exchanged between agencies, and the evidence of it.
 //!
-//! Nothing here opens a socket, asks for the time or draws randomness: they are handed in. Only [`accept`] and
-//! [`exchange`] know the store; the rest are pure functions over bytes and plain data.
+//! Nothing here opens a socket, asks for the time or draws randomness: they are handed in. Only [`accept`],
+//! [`exchange`], [`deadlines`], [`numbering`] and [`registers`] know the store; the rest are pure functions over bytes and plain data.
 //!
 //! | module | what |
 //! | --- | --- |
@@ -15,8 +15,19 @@
 //! | [`events`] | the words of the feed: what systems are told of as it happens |
 //! | [`exchange`] | the calls of the exchange over the store's verbs (VXP 3) |
 //! | [`keys`] | keys to our API: what they may do, for whom they speak |
+//! | [`calendar`] | working days: announced, declared, computed (RULES R19) |
+//! | [`deadlines`] | until when to send, to answer, to finish; and who is late (RULES R19, R20, R27, R33, R85) |
+//! | [`numbering`] | numbers without gap or repeat, notations, types of documents (RULES R75, R76, R79, R80) |
+//! | [`registers`] | the books of the records office, as the law prints them (RULES R77, R90) |
+//! | [`lifecycle`] | what is done to documents later: shredding, what takes two persons (RULES R13, R43) |
 //! | [`known`] | what the registry knows of a file in somebody's hand: recalled, replaced, or nothing |
+//! | [`reasons`] | reasons that have a code: of refusals, of paper (RULES R15, R30) |
 //! | [`receipt`] | what a sender gets in its hand: an act, the log's promise and its proof |
+//! | [`tombstone`] | what remains of a cancelled document (RULES R39) |
+//! | [`two_persons`] | what takes two persons: releases and reversals (RULES R13, R43) |
+//! | [`view`] | a document as it is shown to its sender and its receivers: the sixteen items (RULES R31) |
+//! | [`transport`] | how packages travel to and from another axis: what to ask, how to read the answer (RULES E43) |
+//! | [`upstream`] | what is sent to other axes and taken from them, and the record of it (RULES R26, R65–R71) |
 //! | [`vxp`] | the national exchange protocol: who calls, what is asked, how it is answered (VXP 1–3) |
 //! | [`words`] | the words a document is found by |
 //!
@@ -31,8 +42,11 @@
 //! ```
 
 pub mod accept;
+mod arrival;
 pub mod browse;
+pub mod calendar;
 pub mod compose;
+pub mod deadlines;
 pub mod document_id;
 mod error;
 pub mod events;
@@ -40,13 +54,24 @@ pub mod exchange;
 pub mod fuzz;
 pub mod keys;
 pub mod known;
+pub mod lifecycle;
 mod limits;
+pub mod numbering;
 pub mod package;
+pub mod reasons;
 pub mod receipt;
+pub mod register;
+pub mod registers;
 pub mod secrecy;
 pub mod status;
+pub mod tombstone;
+pub mod transport;
+pub mod two_persons;
+mod units;
+pub mod upstream;
+pub mod view;
 pub mod vxp;
 pub mod words;
 
-pub use error::{Error, Whose};
+pub use error::{Error, Gone, Whose};
 pub use limits::Limits;

@@ -39,6 +39,13 @@ pub struct Limits {
     pub call_body_bytes_max: usize,
     /// Rows of one list answer. VXP 3.7: 1,000.
     pub page_rows_max: u32,
+    /// Days for which what is addressed to a code that was closed by a merger, or replaced, goes to who follows. RULES I6.
+    pub forward_closed_days: u32,
+    /// Agencies a system may look at in one page of the register. Ours: a page is some 400 KB of text.
+    pub register_page_rows: i64,
+    /// Whether a status with a code outside the list is read (RULES 1.4: archives and other axes hold some). VXP 5 refuses it
+    /// at the exchange's own door.
+    pub unknown_status_codes: bool,
     /// Characters of a text that is searched for a secrecy stamp. Ours: some 300 pages.
     pub secrecy_text_chars_max: usize,
 }
@@ -63,6 +70,9 @@ impl Default for Limits {
             sign_header_members_max: 64,
             call_body_bytes_max: 64 * 1024,
             page_rows_max: 1_000,
+            forward_closed_days: 365,
+            register_page_rows: 1_000,
+            unknown_status_codes: false,
             secrecy_text_chars_max: 1_000_000,
         }
     }

@@ -25,6 +25,7 @@ mod read;
 mod refusal;
 mod sniff;
 mod text;
+pub mod trace;
 mod warning;
 mod write;
 mod xml;

@@ -15,7 +15,7 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
 use crate::Limits;
-use crate::package::Package;
+use crate::package::{FileKind, Package};
 
 /// The degree of secrecy a mark names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -92,7 +92,7 @@ pub fn check(item: &Item<'_>, limits: &Limits) -> Option<Hit> {
         .or_else(|| hit(Detector::FileName, item.file_names.iter().find_map(|name| file_name::degree(name))))
 }
 
-/// Looks at what an edXML package says about itself. Text layers of its files are looked at where they are extracted.
+/// Looks at what an edXML package says about itself, and at the first page of each PDF in it.
 pub fn in_package(package: &Package, limits: &Limits) -> Option<Hit> {
     match package {
         Package::Document(document) => {
@@ -115,7 +115,8 @@ pub fn in_package(package: &Package, limits: &Limits) -> Option<Hit> {
                 file_names: &names,
                 texts: &texts,
             };
-            check(&item, limits)
+            let pdfs = document.attachments.iter().filter(|attachment| attachment.kind == FileKind::Pdf);
+            check(&item, limits).or_else(|| pdfs.map(|pdf| &pdf.content).find_map(|pdf| in_pdf(pdf)))
         }
         Package::Status(status) => {
             let texts = [status.description.as_str()];
@@ -125,6 +126,21 @@ pub fn in_package(package: &Package, limits: &Limits) -> Option<Hit> {
             )
         }
     }
+}
+
+/// How far from the left and from the top of its page a stamp of secrecy begins, as a share of the page: it belongs below number and
+/// notation (NĐ 30/2020 PL I, ô 10a). Elsewhere a lone word is a word: a table has a column "Mật".
+const STAMP_FROM_LEFT: f64 = 0.45;
+const STAMP_FROM_TOP: f64 = 0.45;
+
+/// (c) A stamp in the text of a PDF's first page. A scanned page has no text, and nothing is found in it.
+pub fn in_pdf(file: &[u8]) -> Option<Hit> {
+    let lines = signer::pdf::first_page(file, &signer::Limits::default()).ok()?;
+    let in_place = |line: &&signer::pdf::Line| {
+        line.from_left <= STAMP_FROM_LEFT && (0.0..=STAMP_FROM_TOP).contains(&line.from_top)
+    };
+    let degree = lines.iter().filter(in_place).find_map(|line| in_line(&line.text))?;
+    Some(Hit { detector: Detector::Stamp, degree })
 }
 
 /// (a) Any value that does not say "not secret" is secret.

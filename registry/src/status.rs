@@ -183,8 +183,10 @@ impl State {
 /// What the sender has asked the receiver for and not been answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Ask {
-    /// To cancel the document: a recall (type 1) or a status 13.
+    /// To cancel the document: a recall (type 1). The receiver has no right to decline it (RULES R40).
     Recall,
+    /// To give the document back: a status 13, which may be declined (RULES R41).
+    TakeBack,
     /// To take over an update (type 2).
     Update,
 }
@@ -194,13 +196,14 @@ impl Ask {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Recall => "recall",
+            Self::TakeBack => "take-back",
             Self::Update => "update",
         }
     }
 
     /// The question of a name.
     pub fn named(name: &str) -> Option<Self> {
-        [Self::Recall, Self::Update].into_iter().find(|ask| ask.as_str() == name)
+        [Self::Recall, Self::TakeBack, Self::Update].into_iter().find(|ask| ask.as_str() == name)
     }
 }
 
@@ -245,10 +248,15 @@ impl Progress {
         Self { state: State::named(&receiver.state).unwrap_or_default(), ask: Ask::named(&receiver.ask) }
     }
 
-    /// The sender asks: a recall or update package went out.
+    /// The sender asks: a recall or update package went out. An order to cancel is not weakened by a later request.
     pub fn ask(self, ask: Ask) -> Step {
         if self.state.is_final() {
             return self.unchanged(Fit::Contradicts);
+        }
+        match (self.ask, ask) {
+            (Some(Ask::Recall), _) => return self.unchanged(Fit::Known),
+            (Some(Ask::TakeBack), Ask::Update) => return self.unchanged(Fit::Contradicts),
+            _ => {}
         }
         let now = Self { state: self.state, ask: Some(ask) };
         Step { now, fit: Fit::InOrder, implied: &[] }
@@ -258,7 +266,7 @@ impl Progress {
     pub fn hear(self, code: &StatusCode) -> Step {
         match code {
             StatusCode::Unknown(_) => self.unchanged(Fit::Unknown),
-            StatusCode::TakeBack => self.ask(Ask::Recall),
+            StatusCode::TakeBack => self.ask(Ask::TakeBack),
             StatusCode::Agreed => self.agreed(),
             StatusCode::Declined => self.declined(),
             StatusCode::Refused => self.refused(),
@@ -312,17 +320,36 @@ impl Progress {
     fn agreed(self) -> Step {
         match (self.ask, self.state) {
             (_, State::Cancelled) => self.unchanged(Fit::Known),
-            (Some(Ask::Recall), State::Delivered) => self.moved(State::Cancelled, None, Fit::Ahead),
-            (Some(Ask::Recall), _) => self.moved(State::Cancelled, None, Fit::InOrder),
+            (Some(Ask::Recall | Ask::TakeBack), State::Delivered) => {
+                self.moved(State::Cancelled, None, Fit::Ahead)
+            }
+            (Some(Ask::Recall | Ask::TakeBack), _) => self.moved(State::Cancelled, None, Fit::InOrder),
             (Some(Ask::Update), state) => self.moved(state, None, Fit::InOrder),
             (None, _) => self.unchanged(Fit::Contradicts),
         }
     }
 
+    /// RULES R40, R41: a request and an update may be declined; a genuine recall may not, so that one stays open.
     fn declined(self) -> Step {
+        match self.ask {
+            Some(Ask::TakeBack | Ask::Update) => self.moved(self.state, None, Fit::InOrder),
+            Some(Ask::Recall) | None => self.unchanged(Fit::Contradicts),
+        }
+    }
+
+    /// A recall was declined for one of the causes the law leaves (RULES R40): the question is closed.
+    pub fn excused(self) -> Step {
         match self.ask {
             Some(_) => self.moved(self.state, None, Fit::InOrder),
             None => self.unchanged(Fit::Contradicts),
+        }
+    }
+
+    /// Two persons have reversed the recall (RULES R43): the document stands where it stood.
+    pub fn reinstated(self, before: State) -> Self {
+        match self.state {
+            State::Cancelled => Self { state: before, ask: None },
+            state => Self { state, ask: self.ask.filter(|ask| *ask != Ask::Recall) },
         }
     }
 }
@@ -334,7 +361,11 @@ mod tests {
     #[test]
     fn states_and_questions_are_found_by_their_names() {
         assert!(State::ALL.into_iter().all(|state| State::named(state.as_str()) == Some(state)));
-        assert!([Ask::Recall, Ask::Update].into_iter().all(|ask| Ask::named(ask.as_str()) == Some(ask)));
+        assert!(
+            [Ask::Recall, Ask::TakeBack, Ask::Update]
+                .into_iter()
+                .all(|ask| Ask::named(ask.as_str()) == Some(ask))
+        );
         assert_eq!((State::named(""), Ask::named("")), (None, None));
     }
 
@@ -377,24 +408,45 @@ mod tests {
     }
 
     #[test]
-    fn r37_r40_recall_is_agreed_or_declined_in_every_living_state() {
+    fn r40_a_recall_is_agreed_to_and_never_declined() {
         for state in State::ALL.into_iter().filter(|state| !state.is_final()) {
-            for asked in [
-                Progress { state, ask: None }.hear(&StatusCode::TakeBack).now,
-                Progress { state, ask: None }.ask(Ask::Recall).now,
-            ] {
-                assert_eq!(asked, Progress { state, ask: Some(Ask::Recall) });
-                let agreed = asked.hear(&StatusCode::Agreed).now;
-                assert_eq!(agreed, Progress { state: State::Cancelled, ask: None });
-                let declined = asked.hear(&StatusCode::Declined).now;
-                assert_eq!(declined, Progress { state, ask: None });
-            }
-            let update = Progress { state, ask: None }.ask(Ask::Update).now;
-            assert_eq!(update.hear(&StatusCode::Agreed).now, Progress { state, ask: None });
+            let asked = Progress { state, ask: None }.ask(Ask::Recall).now;
+            assert_eq!(asked, Progress { state, ask: Some(Ask::Recall) });
+            assert_eq!(asked.hear(&StatusCode::Agreed).now, Progress { state: State::Cancelled, ask: None });
+            let declined = asked.hear(&StatusCode::Declined);
+            assert_eq!((declined.now, declined.fit), (asked, Fit::Contradicts), "the question stays open");
+            assert_eq!(asked.excused().now, Progress { state, ask: None });
+            // A request or an update that comes later does not make an order weaker.
+            assert_eq!(asked.hear(&StatusCode::TakeBack).now, asked);
+            assert_eq!(asked.ask(Ask::Update).now, asked);
         }
         for state in [State::Returned, State::Cancelled] {
             assert_eq!(Progress { state, ask: None }.ask(Ask::Recall).fit, Fit::Contradicts);
         }
+    }
+
+    #[test]
+    fn r41_r44_a_request_and_an_update_are_agreed_to_or_declined() {
+        for state in State::ALL.into_iter().filter(|state| !state.is_final()) {
+            let asked = Progress { state, ask: None }.hear(&StatusCode::TakeBack).now;
+            assert_eq!(asked, Progress { state, ask: Some(Ask::TakeBack) });
+            assert_eq!(asked.hear(&StatusCode::Agreed).now, Progress { state: State::Cancelled, ask: None });
+            assert_eq!(asked.hear(&StatusCode::Declined).now, Progress { state, ask: None });
+            assert_eq!(asked.ask(Ask::Recall).now.ask, Some(Ask::Recall), "an order comes over a request");
+            let update = Progress { state, ask: None }.ask(Ask::Update).now;
+            assert_eq!(update.hear(&StatusCode::Agreed).now, Progress { state, ask: None });
+            assert_eq!(update.hear(&StatusCode::Declined).now, Progress { state, ask: None });
+        }
+    }
+
+    #[test]
+    fn r43_a_reversed_recall_leaves_the_document_where_it_stood() {
+        let cancelled = Progress { state: State::Cancelled, ask: None };
+        assert_eq!(cancelled.reinstated(State::InWork), Progress { state: State::InWork, ask: None });
+        let asked = Progress { state: State::Accepted, ask: Some(Ask::Recall) };
+        assert_eq!(asked.reinstated(State::Arrived), Progress { state: State::Accepted, ask: None });
+        let updated = Progress { state: State::Accepted, ask: Some(Ask::Update) };
+        assert_eq!(updated.reinstated(State::Arrived), updated);
     }
 
     #[test]

@@ -6,12 +6,14 @@
 //! * [`hash`] – the client's thin hexadecimal
 //! * [`delivery`] – who may send, where a package goes, what an acknowledgement changes
 //! * [`answer`] – how answers look, refusals too
+//! * [`client`] – the other side: we call (see [`crate::transport`])
 //!
 //! The handlers between [`call::Call`] and [`answer::Answer`] are functions over `store` verbs and plain data.
 
 pub mod answer;
 pub mod auth;
 pub mod call;
+pub mod client;
 pub mod delivery;
 pub mod hash;
 mod json;

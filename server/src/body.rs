@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use registry::Error;
@@ -31,7 +31,10 @@ pub(crate) async fn piece(body: &mut Body) -> Result<Option<Bytes>, Error> {
 
 /// Takes a body to its end, or to `max` bytes; what is more is read away and refused.
 pub(crate) async fn take(mut body: Body, max: usize) -> Result<Vec<u8>, Error> {
+    let announced = body.size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok());
     let mut taken = Vec::new();
+    // What was announced is believed as far as it may come: then a large body is never moved while it grows.
+    taken.reserve_exact(announced.unwrap_or_default().min(max));
     while let Some(piece) = piece(&mut body).await? {
         if taken.len().saturating_add(piece.len()) > max {
             drop(taken);

@@ -3,11 +3,14 @@
 //! The explanation is the doc comment: `congvan config print`, `docs/CONFIG.md` and the structs below come from the
 //! same lines, and a test notices when the file in `docs/` drifts.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use certs::keys::{KeyName, PinSource};
+use registry::upstream::Forwarding;
+use registry::upstream::schedule::Calendar;
 use serde::{Deserialize, Serialize};
 
 use crate::keys;
@@ -140,8 +143,8 @@ section! {
     Exchange {
         /// Largest package taken, bytes (VXP 4.2; RULES E17).
         package_bytes_max: usize = 200 * 1024 * 1024,
-        /// Packages taken in at once; each may take a few times its size in memory.
-        packages_at_once: usize = 8,
+        /// Bytes of memory for packages on their way in; each counts three times its size, and whoever comes when it is taken waits.
+        packages_memory_bytes_max: usize = 1024 * 1024 * 1024,
         /// Whether a document needs valid signatures of leader and agency to be accepted (RULES R14): "required" refuses without
         /// them, "recorded" accepts and records that it is for information only.
         signatures: String = "required".to_owned(),
@@ -150,9 +153,45 @@ section! {
         /// Addresses (scheme and host) from which CRL, OCSP and issuer certificates may be fetched; "*" means any address a
         /// certificate under a trusted anchor names.
         evidence_from: Vec<String> = vec!["*".to_owned()],
+        /// Days for which a package to a code that was closed by a merger, or replaced, still goes to who follows; its sender is told
+        /// (RULES I6). Afterwards it is refused, and the refusal names the codes that followed. 0: refused at once.
+        forward_closed_days: u32 = 365,
         /// Days a revocation list may have outlived its next update and still count, for closed networks that see new ones rarely
         /// (RULES D27). The verdict says so. 0: not at all.
         revocation_grace_days: u16 = 0,
+        /// Days a recalled copy is kept under its key after the receiver has cancelled it, unreadable, so that two persons can
+        /// reverse a mistaken recall (RULES R43, RECALL_SHRED_DELAY). 0: the key is forgotten at once.
+        recall_shred_days: u32 = 30,
+        /// Codes of agencies for which status 01 is sent when their system acknowledges a document with "done" (RULES R28); "*" means
+        /// all. Leave it empty where the receiving software sends 01 itself.
+        automatic_arrival: Vec<String> = Vec::new(),
+    }
+}
+
+section! {
+    /// Other axes that this house is a client of (congvan peer), and watching over those who are clients here.
+    Upstream {
+        /// Our own code in the traces of packages we forward, letters, digits and .-_ only (RULES R66); empty means the hostname.
+        organ_id: String = String::new(),
+        /// Hands a package may have gone through before it comes here; more means that it goes in circles.
+        hops_max: usize = 16,
+        /// Whether our line is added even to packages whose signature covers the whole of them and breaks by it (RULES R67). Without,
+        /// they are forwarded unchanged.
+        trace_breaks_signatures: bool = false,
+        /// Seconds another axis may keep still in the middle of an answer.
+        patience_seconds: u64 = 60,
+        /// Days the content of what another axis has confirmed, and of what was refused, is kept; the log of messages stays (RULES R69).
+        content_days: u32 = 90,
+        /// Minutes in office hours after which an agency is told that its system does not ask any more (RULES R71). 0: never.
+        silent_minutes: u64 = 30,
+        /// Office hours.
+        office_hours: String = "07:30-17:00".to_owned(),
+        /// When the morning ends, until which a document has to be through on the next working day (RULES R19).
+        morning_end: String = "12:00".to_owned(),
+        /// Days off besides Saturdays and Sundays, yyyy-mm-dd.
+        holidays: Vec<String> = Vec::new(),
+        /// Saturdays and Sundays that are worked instead, yyyy-mm-dd.
+        made_up_days: Vec<String> = Vec::new(),
     }
 }
 
@@ -225,6 +264,7 @@ pub(crate) struct Config {
     pub(crate) mail: Mail,
     pub(crate) http: Http,
     pub(crate) exchange: Exchange,
+    pub(crate) upstream: Upstream,
     pub(crate) check: Check,
     pub(crate) api: Api,
     pub(crate) ledger: Ledger,
@@ -265,12 +305,50 @@ impl Config {
                 anyhow::bail!("{key} = {value:?}: must be one of {allowed:?} (giá trị không hợp lệ)");
             }
         }
+        let codes = &self.exchange.automatic_arrival;
+        if let Some(wrong) = codes.iter().find(|c| *c != "*" && c.parse::<mail::AgencyCode>().is_err()) {
+            anyhow::bail!(
+                "exchange.automatic_arrival: {wrong:?} is no agency code (mã cơ quan không hợp lệ)"
+            );
+        }
         if self.house.hostname.parse::<mail::Domain>().is_err() {
             anyhow::bail!("house.hostname is not a host name (tên máy không hợp lệ)");
         }
+        if self.forwarding().organ_id.parse::<mail::AgencyCode>().is_err() {
+            anyhow::bail!("upstream.organ_id is not a code (mã đơn vị không hợp lệ)");
+        }
+        self.calendar()?;
         self.tls_key()?;
         self.tls_key_password()?;
         Ok(())
+    }
+
+    /// What this house is as an intermediary.
+    pub(crate) fn forwarding(&self) -> Forwarding {
+        let organ_id = match self.upstream.organ_id.as_str() {
+            "" => self.house.hostname.clone(),
+            code => code.to_owned(),
+        };
+        Forwarding {
+            organ_id,
+            hops_max: self.upstream.hops_max,
+            breaks_whole_signatures: self.upstream.trace_breaks_signatures,
+        }
+    }
+
+    /// Which days are worked, and when.
+    ///
+    /// Errors: a key that is no day or no time.
+    pub(crate) fn calendar(&self) -> anyhow::Result<Calendar> {
+        let upstream = &self.upstream;
+        let (opens, closes) =
+            upstream.office_hours.split_once('-').context("upstream.office_hours: 07:30-17:00")?;
+        Ok(Calendar {
+            holidays: days("upstream.holidays", &upstream.holidays)?,
+            made_up: days("upstream.made_up_days", &upstream.made_up_days)?,
+            morning_end: clock("upstream.morning_end", &upstream.morning_end)?,
+            office: (clock("upstream.office_hours", opens)?, clock("upstream.office_hours", closes)?),
+        })
     }
 
     fn or_in_data(&self, given: &Path, default: &str) -> PathBuf {
@@ -354,12 +432,27 @@ impl Config {
         print_section(&mut out, "mail", &self.mail)?;
         print_section(&mut out, "http", &self.http)?;
         print_section(&mut out, "exchange", &self.exchange)?;
+        print_section(&mut out, "upstream", &self.upstream)?;
         print_section(&mut out, "check", &self.check)?;
         print_section(&mut out, "api", &self.api)?;
         print_section(&mut out, "ledger", &self.ledger)?;
         print_section(&mut out, "log", &self.log)?;
         Ok(out)
     }
+}
+
+fn days(key: &str, list: &[String]) -> anyhow::Result<BTreeSet<time::Date>> {
+    let form = time::macros::format_description!("[year]-[month]-[day]");
+    let read = |day: &String| {
+        time::Date::parse(day.trim(), form)
+            .with_context(|| format!("{key}: {day:?} is no day like 2027-02-05"))
+    };
+    list.iter().map(read).collect()
+}
+
+fn clock(key: &str, text: &str) -> anyhow::Result<time::Time> {
+    let form = time::macros::format_description!("[hour]:[minute]");
+    time::Time::parse(text.trim(), form).with_context(|| format!("{key}: {text:?} is no time like 12:00"))
 }
 
 fn print_section<S: Explained>(out: &mut String, name: &str, section: &S) -> anyhow::Result<()> {
@@ -421,6 +514,25 @@ mod tests {
         config.check().unwrap();
         config.tls.key_password = "pass:1234".to_owned();
         assert!(config.check().is_err(), "a password is not written into the configuration");
+    }
+
+    #[test]
+    fn r19_days_and_hours_are_read_or_refused() {
+        let mut config = Config::default();
+        config.upstream.holidays = vec!["2027-02-05".to_owned()];
+        assert_eq!(config.calendar().unwrap().holidays, [time::macros::date!(2027 - 02 - 05)].into());
+        type Change = fn(&mut Upstream);
+        let wrong: [Change; 4] = [
+            |upstream| upstream.holidays = vec!["05/02/2027".to_owned()],
+            |upstream| upstream.office_hours = "08:00".to_owned(),
+            |upstream| upstream.morning_end = "25:00".to_owned(),
+            |upstream| upstream.organ_id = "Trục liên thông".to_owned(),
+        ];
+        for change in wrong {
+            let mut config = Config::default();
+            change(&mut config.upstream);
+            assert!(config.check().is_err(), "{:?}", config.upstream);
+        }
     }
 
     #[test]

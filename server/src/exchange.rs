@@ -1,11 +1,13 @@
 //! The exchange's door: `/vxp/<call>` (VXP). Takes requests in, has packages judged, and answers in the protocol's own
 //! words; what is accepted and why is `registry`'s business.
 
+mod lists;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, Version, header};
@@ -13,28 +15,40 @@ use axum::response::Response;
 use axum::routing::any;
 use registry::Error;
 use registry::accept::Desk;
+use registry::register::List;
 use registry::vxp::call::{Call, Name};
 use registry::vxp::{Answer, answer, auth, call, send};
 use store::ExchangeSystem;
 
+use self::lists::Lists;
 use crate::body::{drain, take};
 use crate::house::House;
 use crate::intake::{Intake, blocking};
+use crate::upstream::Polls;
 
 /// Below this path stand the calls.
 const BASE: &str = "/vxp";
 /// Characters of a system's id that are worth looking up. Ours: those known have fewer than 30.
 const SYSTEM_ID_MAX: usize = 128;
 
+/// An answer to a call: words, or a list of the register that is kept ready.
+enum Answered {
+    Text(Answer),
+    List(Response),
+}
+
 /// The exchange and what it works with.
 struct Exchange {
     house: Arc<House>,
     intake: Arc<Intake>,
+    lists: Lists,
+    /// Who has asked when (RULES R71).
+    polls: Polls,
 }
 
 /// The routes of the exchange.
 pub(crate) fn routes(house: Arc<House>, intake: Arc<Intake>) -> Router {
-    let exchange = Arc::new(Exchange { house, intake });
+    let exchange = Arc::new(Exchange { house, intake, lists: Lists::default(), polls: Polls::default() });
     let serve = any(move |request: Request| {
         let exchange = exchange.clone();
         async move { exchange.serve(request).await }
@@ -64,7 +78,11 @@ impl Exchange {
                 Err(error)
             }
             Ok((Name::Send, (signed, system))) => self.send(&parts, &signed, system, body).await,
-            Ok((name, (signed, system))) => self.call(name, &signed, &system, body).await,
+            Ok((name, (signed, system))) => match self.call(name, &signed, &system, &parts, body).await {
+                Ok(Answered::List(response)) => return response,
+                Ok(Answered::Text(answer)) => Ok(answer),
+                Err(error) => Err(error),
+            },
         };
         let answer = answered.unwrap_or_else(|error| {
             tracing::info!(call = ?name, code = error.code(), "a call of the exchange was refused");
@@ -83,7 +101,9 @@ impl Exchange {
             true => self
                 .house
                 .store
-                .read(id.to_owned(), |tx, id| Box::pin(async move { tx.system(id).await }))
+                .read((id.to_owned(), self.house.now()), |tx, (id, now)| {
+                    Box::pin(async move { tx.system(id, *now).await })
+                })
                 .await
                 .map_err(Error::from)?,
             false => None,
@@ -100,8 +120,9 @@ impl Exchange {
         name: Name,
         signed: &auth::Signed,
         system: &ExchangeSystem,
+        parts: &Parts,
         body: Body,
-    ) -> Result<Answer, Error> {
+    ) -> Result<Answered, Error> {
         let patience = Duration::from_secs(self.house.config.http.request_seconds);
         let work = async {
             let body = match name.has_body() {
@@ -109,7 +130,18 @@ impl Exchange {
                 false => Vec::new(),
             };
             let call = call::read(name, signed, &body, &self.desk().limits)?;
-            self.desk().answer(system, call, self.house.now()).await
+            if name == Name::ReceivedList {
+                self.polls.note(&self.house, &system.system_folded).await;
+            }
+            let now = self.house.now();
+            Ok(match List::of(&call) {
+                Some(list) => {
+                    let lists = &self.lists;
+                    let answer = lists.answer(self.desk(), list, now, &parts.headers, parts.version).await?;
+                    Answered::List(answer)
+                }
+                None => Answered::Text(self.desk().answer(system, call, now).await?),
+            })
         };
         tokio::time::timeout(patience, work).await.unwrap_or(Err(Error::Unavailable))
     }
@@ -130,7 +162,7 @@ impl Exchange {
                 return Err(error);
             }
         };
-        let _room = match self.intake.enter().await {
+        let _room = match self.intake.enter(body.size_hint().exact()).await {
             Ok(room) => room,
             Err(error) => {
                 drain(body, max).await;
@@ -156,7 +188,12 @@ impl Exchange {
 fn respond(answer: Answer, version: Version) -> Response {
     let mut response = Response::new(Body::from(answer.body));
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    for (name, value) in answer.headers {
+    put_headers(&mut response, answer.headers, version);
+    response
+}
+
+fn put_headers(response: &mut Response, headers: Vec<(&'static str, String)>, version: Version) {
+    for (name, value) in headers {
         // HTTP/2 has no connections of one request to end (RFC 9113 §8.2.2).
         if name.eq_ignore_ascii_case("connection") && version == Version::HTTP_2 {
             continue;
@@ -165,7 +202,6 @@ fn respond(answer: Answer, version: Version) -> Response {
             response.headers_mut().insert(name, value);
         }
     }
-    response
 }
 
 #[cfg(test)]

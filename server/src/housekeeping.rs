@@ -1,8 +1,11 @@
-//! What is done now and then, so that nothing only grows: uploads that nobody used go when they expire (RFC 8620 §6.1, and those
-//! of our API), answers are given again for some days, and events can be read for some months.
+//! What is done now and then, so that nothing only grows: uploads that nobody used go when they expire (RFC 8620 §6.1, and those of
+//! our API), answers are given again for some days, and events can be read for some months; keys of recalled copies are forgotten
+//! when their time has come (RULES R43); and what was recorded of agencies for today is taken notice of (RULES R61).
 
 use std::sync::Arc;
 use std::time::Duration;
+
+use registry::accept::Desk;
 
 use crate::house::House;
 
@@ -12,7 +15,7 @@ const EVERY: Duration = Duration::from_secs(60);
 const AT_ONCE: i64 = 200;
 
 /// Works until the house stops.
-pub(crate) async fn run(house: Arc<House>) {
+pub(crate) async fn run(house: Arc<House>, desk: Desk) {
     let mut look = tokio::time::interval(EVERY);
     loop {
         tokio::select! {
@@ -23,6 +26,12 @@ pub(crate) async fn run(house: Arc<House>) {
             if let Err(error) = let_go(&house, work).await {
                 tracing::warn!(?work, "what has expired could not be let go: {error}");
             }
+        }
+        if let Err(error) = agencies_take_effect(&house).await {
+            tracing::warn!("changes of agencies could not take effect in lists and searches: {error}");
+        }
+        if let Err(error) = shred_recalled(&house, &desk).await {
+            tracing::warn!("recalled copies could not be shredded: {error}");
         }
     }
 }
@@ -64,6 +73,35 @@ async fn let_go(house: &House, work: Work) -> Result<(), store::Error> {
             })
             .await?;
         if (gone as i64) < AT_ONCE {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Lets what was recorded for a day that has come take its place in lists, the feed and the index.
+async fn agencies_take_effect(house: &House) -> Result<(), store::Error> {
+    while !house.stop.is_cancelled() {
+        let now = house.now();
+        let (_, due) =
+            house.store.read((), |tx, ()| Box::pin(async move { tx.register_version().await })).await?;
+        if due.is_none_or(|due| due > now) {
+            return Ok(());
+        }
+        house
+            .store
+            .write("let agencies take effect", now, |tx, now| {
+                Box::pin(async move { tx.agencies_take_effect(*now, AT_ONCE).await })
+            })
+            .await?;
+    }
+    Ok(())
+}
+
+/// Forgets the keys of cancelled copies that are due, a transaction at a time.
+async fn shred_recalled(house: &House, desk: &Desk) -> Result<(), registry::Error> {
+    while !house.stop.is_cancelled() {
+        if desk.shred_due(house.now()).await? < Desk::shredded_at_once() {
             return Ok(());
         }
     }

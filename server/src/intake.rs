@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use certs::note::{Note, NoteSigner};
-use registry::accept::{self, Accepted, Arrived, Desk, Examined, Pending, Screened};
+use registry::accept::{self, Accepted, Arrived, Desk, Examined, Lifecycle, Pending, Screened};
 use registry::package::Warning;
+use registry::upstream::Forwarding;
 use registry::vxp::call::SendParameters;
 use registry::{Error, Limits};
 use signer::{Judged, Policy, Role};
@@ -22,8 +23,19 @@ use crate::sequencer::LogKey;
 pub(crate) struct Intake {
     house: Arc<House>,
     desk: Desk,
-    /// Packages in memory at once.
+    /// What we are as an intermediary: our own line in a package means that it goes in circles.
+    forwarding: Forwarding,
+    /// KiB of memory for packages.
     room: Semaphore,
+    /// All of it.
+    room_kib: u32,
+}
+
+/// A package is held as it came and as files; a third time while it is packed and sealed.
+const TIMES_IN_MEMORY: usize = 3;
+
+fn kib(bytes: usize) -> u32 {
+    u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX >> 3)
 }
 
 /// A package that was taken in.
@@ -35,8 +47,15 @@ pub(crate) struct TakenIn {
 
 impl Intake {
     pub(crate) fn new(house: Arc<House>) -> anyhow::Result<Arc<Self>> {
-        let room = Semaphore::new(house.config.exchange.packages_at_once.max(1));
-        Ok(Arc::new(Self { desk: desk(&house)?, room, house }))
+        let room_kib = kib(house.config.exchange.packages_memory_bytes_max).max(1);
+        let room = Semaphore::new(usize::try_from(room_kib)?);
+        let forwarding = house.config.forwarding();
+        Ok(Arc::new(Self { desk: desk(&house)?, forwarding, room, room_kib, house }))
+    }
+
+    /// What we are as an intermediary.
+    pub(crate) fn forwarding(&self) -> &Forwarding {
+        &self.forwarding
     }
 
     /// What accepts packages for this house.
@@ -44,12 +63,17 @@ impl Intake {
         &self.desk
     }
 
-    /// Waits until there is room for another package in memory, for as long as a request may take.
+    /// Waits until there is room in memory for another package, of `bytes` if that was announced, for as long as a request
+    /// may take. Who came first enters first.
     ///
     /// Errors: [`Error::SlowDown`].
-    pub(crate) async fn enter(&self) -> Result<SemaphorePermit<'_>, Error> {
+    pub(crate) async fn enter(&self, bytes: Option<u64>) -> Result<SemaphorePermit<'_>, Error> {
         let patience = Duration::from_secs(self.house.config.http.request_seconds);
-        match tokio::time::timeout(patience, self.room.acquire()).await {
+        let max = self.desk.limits.package_bytes_max;
+        let bytes = bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(max).min(max);
+        // A package larger than all the room has it to itself.
+        let share = kib(bytes.saturating_mul(TIMES_IN_MEMORY)).clamp(1, self.room_kib);
+        match tokio::time::timeout(patience, self.room.acquire_many(share)).await {
             Ok(Ok(room)) => Ok(room),
             _ => Err(Error::SlowDown),
         }
@@ -64,13 +88,40 @@ impl Intake {
         parameters: SendParameters,
         system: Arc<ExchangeSystem>,
     ) -> Result<TakenIn, Error> {
-        let outcome = self.accept(bytes, sha256, parameters, system).await;
-        self.count(match &outcome {
+        let outcome = match self.open(bytes.clone()).await {
+            Ok(opened) => self.accept(opened, bytes, sha256, parameters, system).await,
+            Err(error) => Err(error),
+        };
+        self.tally(&outcome);
+        outcome
+    }
+
+    /// Looks at a package without taking it in yet.
+    pub(crate) async fn open(&self, bytes: Arc<[u8]>) -> Result<accept::Opened, Error> {
+        let limits = self.desk.limits.clone();
+        blocking(move || accept::open(&bytes, &limits)).await
+    }
+
+    /// The same as [`Intake::take_in`] for a package that was looked at before.
+    pub(crate) async fn take_opened(
+        &self,
+        opened: accept::Opened,
+        bytes: Arc<[u8]>,
+        sha256: [u8; 32],
+        parameters: SendParameters,
+        system: Arc<ExchangeSystem>,
+    ) -> Result<TakenIn, Error> {
+        let outcome = self.accept(opened, bytes, sha256, parameters, system).await;
+        self.tally(&outcome);
+        outcome
+    }
+
+    fn tally(&self, outcome: &Result<TakenIn, Error>) {
+        self.count(match outcome {
             Ok(taken) if taken.accepted.is_repeat => "repeated",
             Ok(_) => "accepted",
             Err(_) => "refused",
         });
-        outcome
     }
 
     /// Counts what became of a package.
@@ -80,18 +131,17 @@ impl Intake {
 
     async fn accept(
         &self,
+        opened: accept::Opened,
         bytes: Arc<[u8]>,
         sha256: [u8; 32],
         parameters: SendParameters,
         system: Arc<ExchangeSystem>,
     ) -> Result<TakenIn, Error> {
-        let limits = self.desk.limits.clone();
-        let reading = bytes.clone();
-        let opened = blocking(move || accept::open(&reading, &limits)).await?;
-        let accept::Opened { package, parties } = opened;
+        let parties = opened.parties.clone();
         let outcome = async {
-            let package = package?;
-            let warnings = package.warnings().to_vec();
+            let package = self.desk.admit(opened, sha256, &system, self.house.now()).await?;
+            self.forwarding.check(&bytes)?;
+            let mut warnings = package.warnings().to_vec();
             let arrived = Arrived { bytes, sha256, package, parameters, system: system.clone() };
             let accepted = match self.desk.screen(arrived, self.house.now()).await? {
                 Screened::Repeated(accepted) => accepted,
@@ -101,6 +151,7 @@ impl Intake {
                     self.desk.keep(*pending, &examined, package.as_ref(), now).await?
                 }
             };
+            warnings.extend(accepted.warnings.iter().cloned());
             Ok(TakenIn { accepted, warnings })
         };
         let outcome = outcome.await;
@@ -142,7 +193,8 @@ impl Intake {
     }
 }
 
-fn desk(house: &House) -> anyhow::Result<Desk> {
+/// What accepts packages, as it is configured.
+pub(crate) fn desk(house: &House) -> anyhow::Result<Desk> {
     let config = &house.config;
     let key = LogKey::read(house)?;
     let origin = config.ledger.origin.clone();
@@ -155,12 +207,20 @@ fn desk(house: &House) -> anyhow::Result<Desk> {
     };
     Ok(Desk {
         store: house.store.clone(),
-        limits: Limits { package_bytes_max: config.exchange.package_bytes_max, ..Limits::default() },
+        limits: Limits {
+            package_bytes_max: config.exchange.package_bytes_max,
+            forward_closed_days: config.exchange.forward_closed_days,
+            ..Limits::default()
+        },
         chance: house.chance.clone(),
         hostname: config.house.hostname.clone(),
         log: origin,
         sign: Arc::new(sign),
         signatures_required: config.exchange.signatures == "required",
+        lifecycle: Lifecycle {
+            recall_shred_days: config.exchange.recall_shred_days,
+            automatic_arrival: config.exchange.automatic_arrival.clone(),
+        },
     })
 }
 

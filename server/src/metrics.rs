@@ -21,6 +21,20 @@ pub(crate) struct Outcome {
     pub(crate) outcome: &'static str,
 }
 
+/// A line to another axis, by the short name its operator gave it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Line {
+    pub(crate) peer: String,
+}
+
+/// What became of a package on a line.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct LineOutcome {
+    pub(crate) peer: String,
+    pub(crate) direction: &'static str,
+    pub(crate) outcome: &'static str,
+}
+
 /// All counters of the program.
 pub(crate) struct Metrics {
     registry: Registry,
@@ -32,6 +46,16 @@ pub(crate) struct Metrics {
     pub(crate) mail_out: Family<Outcome, Counter>,
     /// Packages handed in: accepted, repeated, refused.
     pub(crate) packages: Family<Outcome, Counter>,
+    /// Packages over lines to other axes: out sent, put-off, refused, stopped, held; in taken, returned, refused.
+    pub(crate) line_packages: Family<LineOutcome, Counter>,
+    /// Packages that wait for another axis.
+    pub(crate) line_backlog: Family<Line, Gauge<i64, AtomicI64>>,
+    /// Seconds since another axis last answered well.
+    pub(crate) line_silent_seconds: Family<Line, Gauge<i64, AtomicI64>>,
+    /// Milliseconds another axis' clock is before ours (RULES R51).
+    pub(crate) line_clock_millis: Family<Line, Gauge<i64, AtomicI64>>,
+    /// Systems that have not asked for long in office hours (RULES R71).
+    pub(crate) silent_systems: Gauge<i64, AtomicI64>,
     /// Files on the public page: the verdict, receipt, refused.
     pub(crate) checks: Family<Outcome, Counter>,
     /// Leaves in the ledger.
@@ -48,16 +72,44 @@ impl Metrics {
         let mail_out = Family::default();
         let packages = Family::default();
         let checks = Family::default();
+        let line_packages = Family::default();
+        let line_backlog = Family::default();
+        let line_silent_seconds = Family::default();
+        let line_clock_millis = Family::default();
+        let silent_systems = Gauge::default();
         let ledger_size = Gauge::default();
         let outbox_depth = Gauge::default();
         registry.register("connections", "Connections now open, by door", connections.clone());
         registry.register("mail_in", "Messages at the doors, by outcome", mail_in.clone());
         registry.register("mail_out", "Recipients of outgoing mail, by outcome", mail_out.clone());
         registry.register("packages", "Packages handed in, by outcome", packages.clone());
+        let lines = "Packages over lines to other axes, by peer, direction and outcome";
+        registry.register("line_packages", lines, line_packages.clone());
+        registry.register("line_backlog", "Packages waiting for another axis", line_backlog.clone());
+        let silent = "Seconds since another axis last answered well";
+        registry.register("line_silent_seconds", silent, line_silent_seconds.clone());
+        let clock = "Milliseconds the clock of another axis is before ours";
+        registry.register("line_clock_millis", clock, line_clock_millis.clone());
+        let systems = "Systems that have not asked for long in office hours";
+        registry.register("silent_systems", systems, silent_systems.clone());
         registry.register("checks", "Files checked on the public page, by outcome", checks.clone());
         registry.register("ledger_size", "Leaves in the ledger", ledger_size.clone());
         registry.register("outbox_depth", "Rows waiting in the outbox", outbox_depth.clone());
-        Self { registry, connections, mail_in, mail_out, packages, checks, ledger_size, outbox_depth }
+        Self {
+            registry,
+            connections,
+            mail_in,
+            mail_out,
+            packages,
+            line_packages,
+            line_backlog,
+            line_silent_seconds,
+            line_clock_millis,
+            silent_systems,
+            checks,
+            ledger_size,
+            outbox_depth,
+        }
     }
 
     /// The page Prometheus reads.

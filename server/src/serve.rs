@@ -15,7 +15,7 @@ use crate::house::House;
 use crate::intake::Intake;
 use crate::keys::OwnKey;
 use crate::listen::{self, Bounds, Doorway};
-use crate::{housekeeping, http, mail_in, mail_out, sequencer, tls};
+use crate::{deadlines, housekeeping, http, intake, mail_in, mail_out, sequencer, tls, upstream};
 
 /// The ports that were really opened, by door.
 pub(crate) type Ports = BTreeMap<&'static str, Vec<SocketAddr>>;
@@ -61,11 +61,16 @@ pub(crate) async fn serve(
     }
     let (mail_doors, web_doors) = opened.into_iter().partition(|door| mail_in::is_door(door.name));
     let own = tls::own_key(&house.config).await?;
-    start_doors(&house, web_doors, own.as_deref())?;
+    let intake = Intake::new(house.clone())?;
+    start_doors(&house, &intake, web_doors, own.as_deref())?;
     mail_in::start(&house, mail_doors, own.as_deref())?;
     mail_out::start(&house)?;
+    upstream::start(&house, &intake)?;
+    // Whoever needs it holds it; the store ends with its last handle.
+    drop(intake);
     house.inside.spawn(sequencer::run(house.clone()));
-    house.inside.spawn(housekeeping::run(house.clone()));
+    house.inside.spawn(housekeeping::run(house.clone(), intake::desk(&house)?));
+    house.inside.spawn(deadlines::run(house.clone()));
     ready(&house, &ports)?;
     tracing::info!("open: {}", summary(&ports));
 
@@ -107,9 +112,13 @@ fn summary(ports: &Ports) -> String {
     doors.join(", ")
 }
 
-fn start_doors(house: &Arc<House>, opened: Vec<Opened>, own: Option<&OwnKey>) -> anyhow::Result<()> {
+fn start_doors(
+    house: &Arc<House>,
+    intake: &Arc<Intake>,
+    opened: Vec<Opened>,
+    own: Option<&OwnKey>,
+) -> anyhow::Result<()> {
     let web = Bounds::new(house.config.http.connections_max, house.config.http.connections_max);
-    let intake = Intake::new(house.clone())?;
     for Opened { name, listeners } in opened {
         if listeners.is_empty() {
             continue;

@@ -44,6 +44,36 @@ pub enum Audit {
     DocumentAcknowledged,
     /// A receiving agency reported a status of a document.
     StatusReported,
+    /// The calendar of working days, or an hour of its deadlines, was changed.
+    CalendarChanged,
+    /// A book was opened, started at a number, or closed.
+    BookChanged,
+    /// A number of a book was taken.
+    NumberTaken,
+    /// A number was voided.
+    NumberVoided,
+    /// A document was recalled by its sender.
+    DocumentRecalled,
+    /// A document was updated by its sender.
+    DocumentUpdated,
+    /// A document was replaced by its sender.
+    DocumentReplaced,
+    /// A receiving agency cancelled a recalled document.
+    DocumentCancelled,
+    /// The key to a cancelled copy was forgotten.
+    DocumentShredded,
+    /// A person agreed to an act that takes two.
+    ConsentGiven,
+    /// Two persons reversed a recall.
+    RecallReversed,
+    /// Two persons released a package that was refused as a state secret.
+    SecrecyReleased,
+    /// A released package was let through although a detector found a mark.
+    SecrecyPassed,
+    /// A package was handed to another axis.
+    DocumentForwarded,
+    /// Another axis was added, changed, stopped or removed.
+    PeerChanged,
 }
 
 impl Audit {
@@ -67,6 +97,21 @@ impl Audit {
             Self::DocumentDelivered => "document.delivered",
             Self::DocumentAcknowledged => "document.acknowledged",
             Self::StatusReported => "status.reported",
+            Self::CalendarChanged => "calendar.changed",
+            Self::BookChanged => "book.changed",
+            Self::NumberTaken => "number.taken",
+            Self::NumberVoided => "number.voided",
+            Self::DocumentRecalled => "document.recalled",
+            Self::DocumentUpdated => "document.updated",
+            Self::DocumentReplaced => "document.replaced",
+            Self::DocumentCancelled => "document.cancelled",
+            Self::DocumentShredded => "document.shredded",
+            Self::ConsentGiven => "consent.given",
+            Self::RecallReversed => "recall.reversed",
+            Self::SecrecyReleased => "secrecy.released",
+            Self::SecrecyPassed => "secrecy.passed",
+            Self::DocumentForwarded => "document.forwarded",
+            Self::PeerChanged => "peer.changed",
         }
     }
 }

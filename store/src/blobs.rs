@@ -8,7 +8,7 @@ use mail::{AccountId, BlobId, OwnerId, Timestamp};
 use object_store::{ObjectStoreExt, path::Path};
 
 use crate::error::{Error, Result};
-use crate::keyring::{DataKey, KeyName};
+use crate::keyring::{DataKey, KeyName, NONCE_LEN, TAG_LEN};
 use crate::sql::values;
 use crate::{Store, Tx};
 
@@ -94,17 +94,24 @@ fn object_path(owner: OwnerId, blob_id: BlobId, key_no: i64) -> Path {
     Path::from(format!("{owner}/{}/{name}-{key_no:x}", &name[..2]))
 }
 
+/// What is sealed, after room for the nonce: packed into the one buffer that is then sealed where it lies, because a blob may be
+/// large.
 fn compress(bytes: &[u8]) -> Vec<u8> {
-    let mut plain = vec![ZSTD];
-    match zstd::bulk::compress(bytes, ZSTD_LEVEL) {
-        Ok(packed) if packed.len() < bytes.len() => plain.extend_from_slice(&packed),
-        // What does not shrink (a PDF, a ZIP) is kept as it is.
+    let head = NONCE_LEN + 1;
+    let mut buffer = Vec::with_capacity(head + bytes.len() + TAG_LEN);
+    buffer.resize(head + bytes.len(), 0);
+    // The room is as long as the bytes: what does not shrink (a PDF, a ZIP) does not fit and is kept as it is.
+    match zstd::bulk::compress_to_buffer(bytes, &mut buffer[head..], ZSTD_LEVEL) {
+        Ok(packed) if packed < bytes.len() => {
+            buffer[NONCE_LEN] = ZSTD;
+            buffer.truncate(head + packed);
+        }
         _ => {
-            plain[0] = PLAIN;
-            plain.extend_from_slice(bytes);
+            buffer[NONCE_LEN] = PLAIN;
+            buffer[head..].copy_from_slice(bytes);
         }
     }
-    plain
+    buffer
 }
 
 fn decompress(mut plain: Vec<u8>, size: u64) -> Result<Vec<u8>> {
@@ -157,7 +164,7 @@ impl Store {
         bytes: &[u8],
     ) -> Result<Sealed> {
         let blob_id = self.shared.keyring.name_blob(name.owner, bytes);
-        let sealed = key.seal(compress(bytes), &context(name.owner, blob_id), &*self.shared.chance);
+        let sealed = key.seal_in_place(compress(bytes), &context(name.owner, blob_id), &*self.shared.chance);
         let length = |n: usize| i64::try_from(n).map_err(|_| Error::Refused("too large"));
         let (size, stored_size) = (length(bytes.len())?, length(sealed.len())?);
         let inline = if sealed.len() <= self.shared.limits.inline_bytes_max {

@@ -64,6 +64,14 @@ pub struct Delivery {
     pub created_at: Timestamp,
     /// When it last moved.
     pub updated_at: Timestamp,
+    /// When the receiving system had it.
+    pub done_at: Option<Timestamp>,
+    /// Since when no receiver may read it (RULES R39).
+    pub withdrawn_at: Option<Timestamp>,
+    /// When its key is to be forgotten (RULES R43).
+    pub shred_at: Option<Timestamp>,
+    /// Whether its key is forgotten: nobody can ever open it again for this receiver.
+    pub is_shredded: bool,
 }
 
 /// Which deliveries a system asks for (VXP 3.7).
@@ -77,8 +85,8 @@ pub struct DeliveryFilter {
     pub from: Option<Timestamp>,
     /// Only arrived at or before.
     pub to: Option<Timestamp>,
-    /// Only with this receiving code, in its registered spelling.
-    pub to_code: Option<AgencyCode>,
+    /// Only for a receiver with one of these codes: it may have had another when a package came.
+    pub to_code: Option<Vec<AgencyCode>>,
     /// Skip so many.
     pub offset: i64,
     /// So many at most.
@@ -94,7 +102,8 @@ macro_rules! select_delivery {
     ($tail:literal) => {
         concat!(
             "SELECT delivery_id, agency_id, system_folded, sender_id, document_id, kind, from_code, to_codes, blob_id, \
-             state, failures, created_at, updated_at FROM delivery ",
+             state, failures, created_at, updated_at, withdrawn_at, shred_at, done_at, \
+             CAST(CASE WHEN grant_key IS NULL THEN 1 ELSE 0 END AS BIGINT) FROM delivery ",
             $tail
         )
     };
@@ -115,6 +124,10 @@ fn delivery(row: &Row) -> Result<Delivery> {
         failures: row.int(10)?,
         created_at: row.moment(11)?,
         updated_at: row.moment(12)?,
+        withdrawn_at: row.opt_moment(13)?,
+        shred_at: row.opt_moment(14)?,
+        done_at: row.opt_moment(15)?,
+        is_shredded: row.flag(16)?,
     })
 }
 
@@ -140,7 +153,8 @@ impl Tx {
         rows.iter().map(delivery).collect()
     }
 
-    /// What waits for a system, oldest first (VXP 3.7).
+    /// What waits for a system: the urgent first, each oldest first (VXP 3.7, RULES R21). What was recalled and cancelled
+    /// waits no more.
     pub async fn waiting_deliveries(
         &mut self,
         filter: &DeliveryFilter,
@@ -149,19 +163,25 @@ impl Tx {
         let sql = Sql {
             sqlite: select_delivery!(
                 "WHERE system_folded = $1 AND state IN ('initial', 'processing', 'fail') \
-                 AND (state <> 'fail' OR (offered_from <= $2 AND failures <= $3)) \
+                 AND (state <> 'fail' OR (offered_from <= $2 AND failures <= $3)) AND withdrawn_at IS NULL \
                  AND (CAST($4 AS TEXT) IS NULL OR kind = $4) AND created_at >= $5 AND created_at <= $6 \
-                 AND (CAST($7 AS TEXT) IS NULL OR instr(',' || to_codes || ',', ',' || $7 || ',') > 0) \
-                 ORDER BY created_at, delivery_id LIMIT $8 OFFSET $9"
+                 AND (CAST($7 AS TEXT) IS NULL OR EXISTS (SELECT 1 FROM json_each($7) \
+                 WHERE instr(',' || to_codes || ',', ',' || value || ',') > 0)) \
+                 ORDER BY lane DESC, created_at, delivery_id LIMIT $8 OFFSET $9"
             ),
             postgres: select_delivery!(
                 "WHERE system_folded = $1 AND state IN ('initial', 'processing', 'fail') \
-                 AND (state <> 'fail' OR (offered_from <= $2 AND failures <= $3)) \
+                 AND (state <> 'fail' OR (offered_from <= $2 AND failures <= $3)) AND withdrawn_at IS NULL \
                  AND (CAST($4 AS TEXT) IS NULL OR kind = $4) AND created_at >= $5 AND created_at <= $6 \
-                 AND (CAST($7 AS TEXT) IS NULL OR strpos(',' || to_codes || ',', ',' || $7 || ',') > 0) \
-                 ORDER BY created_at, delivery_id LIMIT $8 OFFSET $9"
+                 AND (CAST($7 AS TEXT) IS NULL OR EXISTS (SELECT 1 FROM jsonb_array_elements_text($7::jsonb) c(code) \
+                 WHERE strpos(',' || to_codes || ',', ',' || c.code || ',') > 0)) \
+                 ORDER BY lane DESC, created_at, delivery_id LIMIT $8 OFFSET $9"
             ),
         };
+        let codes = filter
+            .to_code
+            .as_ref()
+            .map(|codes| serde_json::Value::from_iter(codes.iter().map(AgencyCode::as_str)).to_string());
         let rows = self
             .rows(
                 sql,
@@ -172,7 +192,7 @@ impl Tx {
                     filter.kind.map(DocumentKind::as_str),
                     filter.from.map_or(i64::MIN, Timestamp::millis),
                     filter.to.map_or(i64::MAX, Timestamp::millis),
-                    filter.to_code.as_ref().map(AgencyCode::as_str),
+                    codes.as_deref(),
                     filter.limit,
                     filter.offset
                 ],
@@ -191,7 +211,7 @@ impl Tx {
         let row = self
             .row(
                 "SELECT COUNT(*) FROM delivery WHERE system_folded = $1 AND state IN ('initial', 'processing', 'fail') \
-                 AND (state <> 'fail' OR (offered_from <= $2 AND failures <= $3)) AND kind = $4",
+                 AND (state <> 'fail' OR (offered_from <= $2 AND failures <= $3)) AND withdrawn_at IS NULL AND kind = $4",
                 values![system_folded, now, FAILURES_MAX, kind.as_str()],
             )
             .await?;
@@ -240,7 +260,7 @@ impl Tx {
         let pause = FAILURE_PAUSE_MILLIS << found.failures.clamp(0, FAILURES_MAX);
         let touched = self
             .exec(
-                "UPDATE delivery SET state = $3, updated_at = $4, failures = failures + $5, offered_from = $6 \
+                "UPDATE delivery SET state = $3, updated_at = $4, failures = failures + $5, offered_from = $6, done_at = $7 \
                  WHERE agency_id = $1 AND delivery_id = $2 AND state <> 'done' AND (state <> $3 OR $5 = 1)",
                 values![
                     &found.agency_id,
@@ -248,18 +268,83 @@ impl Tx {
                     state.as_str(),
                     now,
                     is_failure,
-                    if is_failure { now.millis() + pause } else { now.millis() }
+                    if is_failure { now.millis() + pause } else { now.millis() },
+                    (state == DeliveryState::Done).then_some(now)
                 ],
             )
             .await?;
         Ok(touched == 1)
     }
 
-    /// Forgets a receiver's key to a package: its content is unreadable to that receiver from now on (RULES R39).
-    pub async fn shred_delivery(&mut self, found: &Delivery, now: Timestamp) -> Result<()> {
+    /// Lets what still waits of a document go with what is urgent: an urgent act about it must come behind it (VXP 4.4,
+    /// RULES R21).
+    pub async fn hurry_deliveries(&mut self, sender_id: AgencyId, document_id: DocumentId) -> Result<()> {
+        self.exec(
+            "UPDATE delivery SET lane = 1 WHERE sender_id = $1 AND document_id = $2 AND state <> 'done' AND lane = 0",
+            values![&sender_id, &document_id],
+        )
+        .await
+        .map(drop)
+    }
+
+    /// Makes a delivery unreadable at once, and its key due to be forgotten (RULES R39, R43).
+    pub async fn withdraw_delivery(
+        &mut self,
+        found: &Delivery,
+        shred_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<()> {
+        self.exec(
+            "UPDATE delivery SET withdrawn_at = $3, updated_at = $3, \
+             shred_at = CASE WHEN grant_key IS NULL THEN NULL ELSE CAST($4 AS BIGINT) END \
+             WHERE agency_id = $1 AND delivery_id = $2 AND withdrawn_at IS NULL",
+            values![&found.agency_id, &found.delivery_id, now, shred_at],
+        )
+        .await
+        .map(drop)
+    }
+
+    /// Makes a withdrawn delivery readable again, if its key is still there (RULES R43); answers whether it was.
+    pub async fn restore_delivery(&mut self, found: &Delivery, now: Timestamp) -> Result<bool> {
         let touched = self
             .exec(
-                "UPDATE delivery SET grant_key = NULL, updated_at = $3 \
+                "UPDATE delivery SET withdrawn_at = NULL, shred_at = NULL, updated_at = $3 \
+                 WHERE agency_id = $1 AND delivery_id = $2 AND grant_key IS NOT NULL",
+                values![&found.agency_id, &found.delivery_id, now],
+            )
+            .await?;
+        Ok(touched == 1)
+    }
+
+    /// Deliveries whose keys are to be forgotten now, those longest due first. What is held by law is not among them.
+    pub async fn deliveries_to_shred(&mut self, now: Timestamp, limit: i64) -> Result<Vec<Delivery>> {
+        let rows = self
+            .rows(
+                select_delivery!(
+                    "WHERE shred_at IS NOT NULL AND shred_at <= $1 AND legal_hold = 0 ORDER BY shred_at, delivery_id LIMIT $2"
+                ),
+                values![now, limit],
+            )
+            .await?;
+        rows.iter().map(delivery).collect()
+    }
+
+    /// Holds a delivery for the law, or lets it go: what is held is not shredded (RULES A26).
+    pub async fn hold_delivery(&mut self, found: &Delivery, held: bool) -> Result<()> {
+        self.exec(
+            "UPDATE delivery SET legal_hold = $3 WHERE agency_id = $1 AND delivery_id = $2",
+            values![&found.agency_id, &found.delivery_id, held],
+        )
+        .await
+        .map(drop)
+    }
+
+    /// Forgets a receiver's key to a package: its content is unreadable to that receiver from now on (RULES R39).
+    /// Answers whether it was there and is not held by law.
+    pub async fn shred_delivery(&mut self, found: &Delivery, now: Timestamp) -> Result<bool> {
+        let touched = self
+            .exec(
+                "UPDATE delivery SET grant_key = NULL, shred_at = NULL, updated_at = $3 \
                  WHERE agency_id = $1 AND delivery_id = $2 AND grant_key IS NOT NULL AND legal_hold = 0",
                 values![&found.agency_id, &found.delivery_id, now],
             )
@@ -267,12 +352,12 @@ impl Tx {
         if touched == 1 {
             self.drop_blob(found.sender_id, found.blob_id, now).await?;
         }
-        Ok(())
+        Ok(touched == 1)
     }
 }
 
 impl Store {
-    /// The package of a delivery, opened with the receiver's own key; `None` when that key was shredded.
+    /// The package of a delivery, opened with the receiver's own key; `None` when it was withdrawn or that key shredded.
     ///
     /// # Errors
     /// [`Error::Damaged`] when what lies there is not what was written.
@@ -282,7 +367,7 @@ impl Store {
                 Box::pin(async move {
                     let grant = tx
                         .row(
-                            "SELECT grant_key FROM delivery WHERE agency_id = $1 AND delivery_id = $2",
+                            "SELECT grant_key FROM delivery WHERE agency_id = $1 AND delivery_id = $2 AND withdrawn_at IS NULL",
                             values![&found.agency_id, &found.delivery_id],
                         )
                         .await?

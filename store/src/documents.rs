@@ -8,6 +8,7 @@ use crate::blobs::Sealed;
 use crate::deliveries::{Delivery, NewDelivery, grant_context};
 use crate::error::{Error, Result};
 use crate::keyring::KeyName;
+use crate::links::DocumentState;
 use crate::sql::{Row, values};
 
 words! {
@@ -82,6 +83,8 @@ pub struct Document {
     pub identifier: String,
     /// `number/notation`, normalised.
     pub notation: String,
+    /// The promulgation date as it was written.
+    pub promulgated_on: String,
     /// Trích yếu.
     pub subject: String,
     /// BussinessDocType.
@@ -98,6 +101,8 @@ pub struct Document {
     pub facts: String,
     /// The first answer.
     pub receipt: Vec<u8>,
+    /// What it is to its sender now (RULES R38, R45).
+    pub state: DocumentState,
     /// When it was accepted.
     pub accepted_at: Timestamp,
 }
@@ -120,7 +125,8 @@ macro_rules! select_document {
     ($tail:literal) => {
         concat!(
             "SELECT document_id, agency_id, system_folded, kind, from_code, package_sha256, blob_id, identifier, notation, \
-             subject, business_type, priority, class, legal_value, verdict, facts, receipt, accepted_at FROM document ",
+             subject, business_type, priority, class, legal_value, verdict, facts, receipt, accepted_at, promulgated_on, state \
+             FROM document ",
             $tail
         )
     };
@@ -150,6 +156,8 @@ fn document(row: &Row) -> Result<Document> {
         facts: row.text(15)?,
         receipt: row.bytes(16)?,
         accepted_at: row.moment(17)?,
+        promulgated_on: row.text(18)?,
+        state: row.text(19)?.parse()?,
     })
 }
 
@@ -220,6 +228,8 @@ impl Tx {
         }
         let name = KeyName { owner: new.agency_id.into(), number: key_no };
         let key = self.data_key(name).await?.ok_or(Error::Damaged("a document's key"))?;
+        // RULES R21: what is urgent goes before everything else.
+        let is_urgent = new.kind == DocumentKind::Edoc && new.priority >= 1;
         for delivery in deliveries {
             let chance = self.shared.chance.clone();
             let grant = self.shared.keyring.wrap(&key, &grant_context(delivery.delivery_id), &*chance);
@@ -227,8 +237,8 @@ impl Tx {
             self.refer_to_blob(new.agency_id, blob_id).await?;
             self.exec(
                 "INSERT INTO delivery (agency_id, delivery_id, system_folded, sender_id, document_id, kind, from_code, \
-                 to_codes, blob_id, grant_key, state, failures, offered_from, created_at, updated_at, legal_hold) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'initial', 0, $11, $11, $11, 0)",
+                 to_codes, blob_id, grant_key, state, failures, offered_from, created_at, updated_at, legal_hold, lane) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'initial', 0, $11, $11, $11, 0, $12)",
                 values![
                     &delivery.agency_id,
                     &delivery.delivery_id,
@@ -240,7 +250,8 @@ impl Tx {
                     &to_codes.join(","),
                     &blob_id,
                     &grant,
-                    now
+                    now,
+                    is_urgent
                 ],
             )
             .await?;
@@ -327,6 +338,29 @@ impl Tx {
                     "WHERE agency_id = $1 AND notation = $2 AND kind = 'edoc' ORDER BY document_id DESC LIMIT 100"
                 ),
                 values![&agency_id, notation],
+            )
+            .await?;
+        rows.iter().map(document).collect()
+    }
+
+    /// Documents of a sender that a receiver holds already under an identifier or a number and notation, newest first
+    /// (RULES R32); those it sent back or cancelled are none.
+    pub async fn documents_held_by(
+        &mut self,
+        receiver_id: AgencyId,
+        sender_id: AgencyId,
+        identifier: &str,
+        notation: &str,
+    ) -> Result<Vec<Document>> {
+        let rows = self
+            .rows(
+                select_document!(
+                    "WHERE agency_id = $2 AND (identifier = $3 OR (notation = $4 AND notation <> '')) AND kind = 'edoc' \
+                     AND business_type IN (0, 3) AND EXISTS (SELECT 1 FROM document_receiver r WHERE r.receiver_id = $1 \
+                     AND r.document_id = document.document_id AND r.state NOT IN ('returned', 'cancelled')) \
+                     ORDER BY document_id DESC LIMIT 20"
+                ),
+                values![&receiver_id, &sender_id, identifier, notation],
             )
             .await?;
         rows.iter().map(document).collect()

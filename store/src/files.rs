@@ -80,14 +80,42 @@ impl Tx {
             .await?;
         }
         for target in targets {
-            self.exec(
-                "INSERT INTO document_act (agency_id, target, document_id) VALUES ($1, $2, $3) \
-                 ON CONFLICT (agency_id, target, document_id) DO NOTHING",
-                values![&agency_id, target.as_str(), &document_id],
-            )
-            .await?;
+            self.add_target(agency_id, target, document_id).await?;
         }
         Ok(())
+    }
+
+    /// Keeps that a package is an act about a document.
+    pub async fn add_target(
+        &mut self,
+        agency_id: AgencyId,
+        target: &str,
+        document_id: DocumentId,
+    ) -> Result<()> {
+        self.exec(
+            "INSERT INTO document_act (agency_id, target, document_id) VALUES ($1, $2, $3) \
+             ON CONFLICT (agency_id, target, document_id) DO NOTHING",
+            values![&agency_id, target, &document_id],
+        )
+        .await
+        .map(drop)
+    }
+
+    /// Whether two documents of an agency have a file in common.
+    pub async fn share_a_file(
+        &mut self,
+        agency_id: AgencyId,
+        one: DocumentId,
+        other: DocumentId,
+    ) -> Result<bool> {
+        let row = self
+            .row(
+                "SELECT a.file_no FROM document_file a JOIN document_file b ON b.agency_id = a.agency_id \
+                 AND b.sha256 = a.sha256 WHERE a.agency_id = $1 AND a.document_id = $2 AND b.document_id = $3 LIMIT 1",
+                values![&agency_id, &one, &other],
+            )
+            .await?;
+        Ok(row.is_some())
     }
 
     /// The documents of whatever agency that a file belongs to, newest first; recalls that repeat the file are none.

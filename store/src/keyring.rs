@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 
 use mail::{BlobId, Chance, OwnerId, Secret};
-use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+pub(crate) use ring::aead::{MAX_TAG_LEN as TAG_LEN, NONCE_LEN};
 
 use crate::error::{Error, Result};
 
@@ -110,7 +111,24 @@ impl DataKey {
         seal_with(&gcm(self.0.expose_secret()), plain, context, chance)
     }
 
-    /// Opens what [`DataKey::seal`] sealed.
+    /// Seals what follows the first [`NONCE_LEN`] bytes of `buffer`, which the nonce takes, where it lies.
+    pub(crate) fn seal_in_place(&self, mut buffer: Vec<u8>, context: &[u8], chance: &dyn Chance) -> Vec<u8> {
+        let mut nonce = [0u8; NONCE_LEN];
+        chance.fill(&mut nonce);
+        let Some((head, plain)) = buffer.split_at_mut_checked(NONCE_LEN) else {
+            unreachable!("the caller left room for the nonce")
+        };
+        head.copy_from_slice(&nonce);
+        let nonce = Nonce::assume_unique_for_key(nonce);
+        match gcm(self.0.expose_secret()).seal_in_place_separate_tag(nonce, Aad::from(context), plain) {
+            Ok(tag) => buffer.extend_from_slice(tag.as_ref()),
+            // Only a plaintext of 64 GiB fails.
+            Err(_) => unreachable!("blobs are bounded far below 64 GiB"),
+        }
+        buffer
+    }
+
+    /// Opens what [`DataKey::seal`] and [`DataKey::seal_in_place`] sealed.
     pub(crate) fn open(&self, sealed: Vec<u8>, context: &[u8]) -> Result<Vec<u8>> {
         open_with(&gcm(self.0.expose_secret()), sealed, context)
             .ok_or(Error::Damaged("a sealed blob does not open"))

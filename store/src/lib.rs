@@ -21,6 +21,8 @@ mod api_keys;
 mod audit;
 mod blobs;
 mod changes;
+mod consents;
+mod deadlines;
 mod deliveries;
 mod documents;
 mod email_query;
@@ -31,9 +33,13 @@ mod events;
 mod files;
 mod keyring;
 pub mod ledger;
+mod links;
 mod mailboxes;
 mod migrate;
+mod numbers;
 mod outbox;
+mod peer_log;
+mod peers;
 mod receivers;
 mod repeats;
 mod settings;
@@ -58,12 +64,15 @@ use tokio::sync::{broadcast, mpsc};
 
 pub use accounts::{Account, AccountKind, AccountState, Address, NewAccount, Role};
 pub use agencies::{
-    Agency, AgencyNames, ExchangeSystem, NewAgency, NewSystem, SignerCertificate, SignerRole, Unit,
+    Agency, AgencyChange, AgencyHit, AgencyNames, AgencyVersion, CodeScheme, ExchangeSystem, Followed,
+    KnownCode, Matched, NewAgency, NewSystem, SignerCertificate, SignerRole, Unit,
 };
 pub use api_keys::{ApiKey, NewApiKey};
 pub use audit::{Audit, AuditEntry};
 pub use blobs::{Blob, Sealed, Upload};
 pub use changes::{Changes, Changing};
+pub use consents::{Consent, NewConsent, TwoPersonAct};
+pub use deadlines::{Deadline, DeclaredDay, SendingCounts, Stage, Trouble, Watch, WatchKind};
 pub use deliveries::{Delivery, DeliveryFilter, DeliveryState, NewDelivery};
 pub use documents::{Document, DocumentKind, NewDocument, SentRow};
 pub use email_query::EmailQuery;
@@ -73,11 +82,15 @@ pub use error::{Error, Result};
 pub use events::{Event, NewEvent};
 pub use files::{DocumentAct, DocumentFile, FileEvidence, NewFile};
 pub use keyring::MasterKey;
+pub use links::{DocumentState, Link, LinkKind, NewLink};
 pub use mailboxes::{Mailbox, MailboxRole, NewMailbox};
+pub use numbers::{BookState, Line, LineEnd, LineFilter, LineState, NewLine, Series};
 pub use outbox::{Claimed, Lane, NewOutbox, OutboxKind};
-pub use receivers::{NewReceiver, Receiver};
+pub use peer_log::{Direction, PeerHealth, PeerMessage, SystemPoll};
+pub use peers::{NewPeer, PEER, Peer, PeerState, PeerWay, PeerWrap, peer_of_way, way_of_peer};
+pub use receivers::{NewProgress, NewReceiver, Receiver};
 pub use repeats::Repeat;
-pub use statuses::{NewStatus, StatusEntry};
+pub use statuses::{NewStatus, StatusEntry, UnlinkedStatus};
 pub use submissions::{NewSubmission, Submission};
 pub use uploads::{FileUpload, UploadPart};
 pub use words::{Hit, OTHER_WORDS_MAX};

@@ -11,7 +11,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "files", include_str!("../migrations/0002_files.sql")),
     (3, "signers", include_str!("../migrations/0003_signers.sql")),
     (4, "receivers", include_str!("../migrations/0004_receivers.sql")),
+    (5, "agencies", include_str!("../migrations/0005_agencies.sql")),
+    (6, "numbers", include_str!("../migrations/0006_numbers.sql")),
+    (7, "lifecycle", include_str!("../migrations/0007_lifecycle.sql")),
     (8, "api", include_str!("../migrations/0008_api.sql")),
+    (10, "peers", include_str!("../migrations/0010_peers.sql")),
 ];
 
 /// The engine's words for what the migration files leave open.
@@ -19,13 +23,23 @@ struct Dialect {
     bytes: &'static str,
     keyless: &'static str,
     serial_key: &'static str,
+    bytewise: &'static str,
 }
 
-/// `WITHOUT ROWID` keeps a table of short rows in its primary key alone.
-const SQLITE: Dialect =
-    Dialect { bytes: "BLOB", keyless: "WITHOUT ROWID", serial_key: "INTEGER PRIMARY KEY AUTOINCREMENT" };
-const POSTGRES: Dialect =
-    Dialect { bytes: "BYTEA", keyless: "", serial_key: "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY" };
+/// `WITHOUT ROWID` keeps a table of short rows in its primary key alone. Texts that are looked up by how they begin are in
+/// byte order, whatever the order of the database is.
+const SQLITE: Dialect = Dialect {
+    bytes: "BLOB",
+    keyless: "WITHOUT ROWID",
+    serial_key: "INTEGER PRIMARY KEY AUTOINCREMENT",
+    bytewise: "COLLATE BINARY",
+};
+const POSTGRES: Dialect = Dialect {
+    bytes: "BYTEA",
+    keyless: "",
+    serial_key: "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+    bytewise: "COLLATE \"C\"",
+};
 
 impl Dialect {
     fn put_in(&self, script: &str) -> String {
@@ -37,6 +51,7 @@ impl Dialect {
                 line.replace("BYTES", self.bytes)
                     .replace("KEYLESS", self.keyless)
                     .replace("SERIAL_KEY", self.serial_key)
+                    .replace("BYTEWISE", self.bytewise)
             })
             .collect();
         statements.join("\n")

@@ -8,7 +8,7 @@ use std::time::Duration;
 use mail::{BlobId, OutboxId, OwnerId, Timestamp};
 
 use crate::error::{Error, Result};
-use crate::sql::{Sql, values};
+use crate::sql::{Row, Sql, values};
 use crate::{Signal, Tx};
 
 /// What kind of thing leaves; each has its own carrier and schedule.
@@ -19,6 +19,8 @@ pub enum OutboxKind {
     Mail,
     /// A mail to a further account of this house (the first one is delivered in the accepting transaction).
     Local,
+    /// A package to another axis; the destination is the peer's name.
+    Package,
 }
 
 impl OutboxKind {
@@ -26,6 +28,7 @@ impl OutboxKind {
         match self {
             Self::Mail => "mail",
             Self::Local => "local",
+            Self::Package => "package",
         }
     }
 
@@ -33,6 +36,7 @@ impl OutboxKind {
         match name {
             "mail" => Ok(Self::Mail),
             "local" => Ok(Self::Local),
+            "package" => Ok(Self::Package),
             _ => Err(Error::Damaged("an outbox kind")),
         }
     }
@@ -110,6 +114,32 @@ const CLAIM: Sql = Sql {
         RETURNING outbox_id, kind, owner_id, destination, payload, blob_id, attempts, created_at, lane, due_at",
 };
 
+const CLAIM_NEXT: Sql = Sql {
+    sqlite: "UPDATE outbox SET lease_until = $1, lease_holder = $2, attempts = attempts + 1 \
+        WHERE outbox_id = (SELECT outbox_id FROM outbox \
+            WHERE kind = $3 AND destination = $4 AND lane >= $5 AND is_held = 0 AND due_at <= $6 AND lease_until <= $6 \
+            ORDER BY lane DESC, outbox_id LIMIT 1) \
+        RETURNING outbox_id, kind, owner_id, destination, payload, blob_id, attempts, created_at, lane, due_at",
+    postgres: "UPDATE outbox SET lease_until = $1, lease_holder = $2, attempts = attempts + 1 \
+        WHERE outbox_id = (SELECT outbox_id FROM outbox \
+            WHERE kind = $3 AND destination = $4 AND lane >= $5 AND is_held = 0 AND due_at <= $6 AND lease_until <= $6 \
+            ORDER BY lane DESC, outbox_id LIMIT 1 FOR UPDATE SKIP LOCKED) \
+        RETURNING outbox_id, kind, owner_id, destination, payload, blob_id, attempts, created_at, lane, due_at",
+};
+
+fn claimed(row: &Row) -> Result<Claimed> {
+    Ok(Claimed {
+        outbox_id: row.id(0)?,
+        kind: OutboxKind::from_name(&row.text(1)?)?,
+        owner: row.id(2)?,
+        destination: row.text(3)?,
+        payload: row.text(4)?,
+        blob_id: row.opt_id(5)?,
+        attempts: row.int(6)?,
+        created_at: row.moment(7)?,
+    })
+}
+
 impl Tx {
     /// Writes a row.
     pub async fn enqueue(&mut self, new: &NewOutbox, now: Timestamp) -> Result<OutboxId> {
@@ -148,26 +178,80 @@ impl Tx {
         limit: i64,
     ) -> Result<Vec<Claimed>> {
         let rows = self.rows(CLAIM, values![now.plus(lasts), holder, kind.name(), now, limit]).await?;
-        let mut claimed = Vec::with_capacity(rows.len());
+        let mut rows_in_order = Vec::with_capacity(rows.len());
         for row in &rows {
             let order = (std::cmp::Reverse(row.int(8)?), row.int(9)?);
-            claimed.push((
-                order,
-                Claimed {
-                    outbox_id: row.id(0)?,
-                    kind: OutboxKind::from_name(&row.text(1)?)?,
-                    owner: row.id(2)?,
-                    destination: row.text(3)?,
-                    payload: row.text(4)?,
-                    blob_id: row.opt_id(5)?,
-                    attempts: row.int(6)?,
-                    created_at: row.moment(7)?,
-                },
-            ));
+            rows_in_order.push((order, claimed(row)?));
         }
         // RETURNING keeps no order.
-        claimed.sort_by_key(|(order, _)| *order);
-        Ok(claimed.into_iter().map(|(_, row)| row).collect())
+        rows_in_order.sort_by_key(|(order, _)| *order);
+        Ok(rows_in_order.into_iter().map(|(_, row)| row).collect())
+    }
+
+    /// Leases the next row of one queue: the urgent lane first, then in the order of writing, so that what was put off comes
+    /// before what was written after it. `at_least` leaves the lanes below alone.
+    pub async fn claim_next(
+        &mut self,
+        kind: OutboxKind,
+        destination: &str,
+        at_least: Lane,
+        holder: &str,
+        now: Timestamp,
+        lasts: Duration,
+    ) -> Result<Option<Claimed>> {
+        let row = self
+            .row(
+                CLAIM_NEXT,
+                values![now.plus(lasts), holder, kind.name(), destination, at_least.number(), now],
+            )
+            .await?;
+        row.as_ref().map(claimed).transpose()
+    }
+
+    /// How many rows wait in one queue, and since when the oldest does.
+    pub async fn queue(&mut self, kind: OutboxKind, destination: &str) -> Result<(i64, Option<Timestamp>)> {
+        let row = self
+            .row(
+                "SELECT COUNT(*), MIN(created_at) FROM outbox WHERE kind = $1 AND destination = $2",
+                values![kind.name(), destination],
+            )
+            .await?;
+        row.map_or(Ok((0, None)), |row| Ok((row.int(0)?, row.opt_moment(1)?)))
+    }
+
+    /// Takes rows of one queue back that nobody carries now, by a word in their payload; answers whether there was one.
+    pub async fn withdraw(
+        &mut self,
+        kind: OutboxKind,
+        destination: &str,
+        word: &str,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let gone = self
+            .exec(
+                "DELETE FROM outbox WHERE kind = $1 AND destination = $2 AND payload LIKE '%' || $3 || '%' \
+                 AND blob_id IS NULL AND lease_until <= $4",
+                values![kind.name(), destination, word, now],
+            )
+            .await?;
+        Ok(gone > 0)
+    }
+
+    /// Prolongs how long a claimed row is ours; `false` when the lease was lost.
+    pub async fn hold_on(
+        &mut self,
+        claimed: &Claimed,
+        holder: &str,
+        now: Timestamp,
+        lasts: Duration,
+    ) -> Result<bool> {
+        let touched = self
+            .exec(
+                "UPDATE outbox SET lease_until = $3 WHERE outbox_id = $1 AND lease_holder = $2",
+                values![&claimed.outbox_id, holder, now.plus(lasts)],
+            )
+            .await?;
+        Ok(touched == 1)
     }
 
     /// The row is done: it goes, with its reference to the blob. `false` when the lease was lost and somebody else has

@@ -16,6 +16,23 @@ pub struct NewReceiver {
     pub code: AgencyCode,
     /// The delivery that brings the document to its system.
     pub delivery_id: DeliveryId,
+    /// The document that this one repeats there (RULES R32).
+    pub duplicate_of: Option<DocumentId>,
+}
+
+/// Where a document stands at a receiver from now on.
+#[derive(Clone, Copy, Debug)]
+pub struct NewProgress<'a> {
+    /// Where it stands, in the words of the registry.
+    pub state: &'a str,
+    /// What the sender has asked and not been answered; empty when nothing.
+    pub ask: &'a str,
+    /// What was said with the last word heard.
+    pub reason: &'a str,
+    /// The package by which the sender asks, or by which the document was cancelled.
+    pub order_id: Option<DocumentId>,
+    /// The update the receiver has agreed to last.
+    pub version_id: Option<DocumentId>,
 }
 
 /// A receiving agency of a document, and where the document stands there.
@@ -41,13 +58,19 @@ pub struct Receiver {
     pub accepted_at: Timestamp,
     /// When anything here changed last.
     pub changed_at: Timestamp,
+    /// The package by which the sender asks, or by which the document was cancelled (RULES R39).
+    pub order_id: Option<DocumentId>,
+    /// The update the receiver has agreed to last (RULES R44).
+    pub version_id: Option<DocumentId>,
+    /// The document that this one repeats there (RULES R32).
+    pub duplicate_of: Option<DocumentId>,
 }
 
 macro_rules! select_receiver {
     ($tail:literal) => {
         concat!(
-            "SELECT receiver_id, document_id, sender_id, delivery_id, code, state, ask, reason, accepted_at, changed_at \
-             FROM document_receiver ",
+            "SELECT receiver_id, document_id, sender_id, delivery_id, code, state, ask, reason, accepted_at, changed_at, \
+             order_id, version_id, duplicate_of FROM document_receiver ",
             $tail
         )
     };
@@ -65,6 +88,9 @@ fn receiver(row: &Row) -> Result<Receiver> {
         reason: row.text(7)?,
         accepted_at: row.moment(8)?,
         changed_at: row.moment(9)?,
+        order_id: row.opt_id(10)?,
+        version_id: row.opt_id(11)?,
+        duplicate_of: row.opt_id(12)?,
     })
 }
 
@@ -80,14 +106,15 @@ impl Tx {
         for new in receivers {
             self.exec(
                 "INSERT INTO document_receiver (receiver_id, document_id, sender_id, delivery_id, code, state, ask, reason, \
-                 accepted_at, changed_at) VALUES ($1, $2, $3, $4, $5, 'delivered', '', '', $6, $6)",
+                 accepted_at, changed_at, duplicate_of) VALUES ($1, $2, $3, $4, $5, 'delivered', '', '', $6, $6, $7)",
                 values![
                     &new.receiver_id,
                     &document_id,
                     &sender_id,
                     &new.delivery_id,
                     new.code.as_str(),
-                    now
+                    now,
+                    new.duplicate_of.as_ref()
                 ],
             )
             .await?;
@@ -163,18 +190,20 @@ impl Tx {
     }
 
     /// Writes where a document stands at a receiver now, and what was said.
-    pub async fn set_progress(
-        &mut self,
-        at: &Receiver,
-        state: &str,
-        ask: &str,
-        reason: &str,
-        now: Timestamp,
-    ) -> Result<()> {
+    pub async fn set_progress(&mut self, at: &Receiver, new: &NewProgress<'_>, now: Timestamp) -> Result<()> {
         self.exec(
-            "UPDATE document_receiver SET state = $3, ask = $4, reason = $5, changed_at = $6 \
+            "UPDATE document_receiver SET state = $3, ask = $4, reason = $5, order_id = $6, version_id = $7, changed_at = $8 \
              WHERE receiver_id = $1 AND document_id = $2",
-            values![&at.receiver_id, &at.document_id, state, ask, reason, now],
+            values![
+                &at.receiver_id,
+                &at.document_id,
+                new.state,
+                new.ask,
+                new.reason,
+                new.order_id.as_ref(),
+                new.version_id.as_ref(),
+                now
+            ],
         )
         .await
         .map(drop)

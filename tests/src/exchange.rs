@@ -93,6 +93,35 @@ impl Exchange {
         serde_json::from_slice(&bytes).ok().map(Answer)
     }
 
+    /// Waits until this system has so many of a kind, and answers them, oldest first.
+    ///
+    /// # Panics
+    /// When they do not come within a minute.
+    pub async fn wait_for(&self, message_type: &str, count: usize) -> Vec<Value> {
+        let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
+        loop {
+            let waiting = self.received(message_type).await;
+            if waiting.len() >= count {
+                return waiting;
+            }
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "only {waiting:?} of {count} {message_type} came"
+            );
+            // The protocol has no push: whoever waits asks again.
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        }
+    }
+
+    /// Fetches a package that waits, and acknowledges it.
+    pub async fn take(&self, waiting: &Value) -> Vec<u8> {
+        let id = waiting["docId"].as_str().expect("a docId");
+        let file = self.call("getEdoc", &[("docId", id)]).await.file();
+        let done = self.call("updateStatus", &[("docid", id), ("status", "done")]).await;
+        assert!(done.is_ok(), "{done:?}");
+        file
+    }
+
     /// What waits for this system.
     pub async fn received(&self, message_type: &str) -> Vec<Value> {
         let parameters = [("servicetype", "eDoc"), ("messagetype", message_type)];

@@ -4,6 +4,7 @@
 //! the same stories could be told to another program.
 
 mod api;
+mod axis;
 mod browser;
 mod engine;
 mod exchange;
@@ -13,6 +14,7 @@ mod paper;
 mod program;
 
 pub use api::{ALL_SCOPES, ApiClient, said};
+pub use axis::{Axis, Turn};
 pub use browser::{Browser, artefacts};
 pub use engine::Engine;
 pub use exchange::{Answer, Exchange};

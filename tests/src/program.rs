@@ -106,13 +106,27 @@ async fn run_seeing(arguments: &[&str], environment: &[(&'static str, String)]) 
 impl Program {
     /// A new demonstration on free ports, served.
     pub async fn demo(engine: Engine) -> Self {
+        Self::demo_of(engine, "H99", &[]).await
+    }
+
+    /// The same of a province of its own, with lines of its configuration changed: what stands there, what it becomes.
+    pub async fn demo_of(engine: Engine, province: &str, changes: &[(&str, &str)]) -> Self {
         let directory =
             tempfile::Builder::new().prefix("congvan-story.").tempdir().expect("a temporary directory");
         let data = directory.path().join("data");
         let database = engine.database();
         let data_text = data.to_str().expect("a plain path");
-        let made = run(&["demo", "--data", data_text, "--free-ports", "--database", &database]).await;
+        let wanted =
+            ["demo", "--data", data_text, "--free-ports", "--database", &database, "--province", province];
+        let made = run(&wanted).await;
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let config = data.join("congvan.toml");
+        let mut text = std::fs::read_to_string(&config).expect("a configuration");
+        for (there, then) in changes {
+            assert!(text.contains(there), "{there} is not in the configuration");
+            text = text.replace(there, then);
+        }
+        std::fs::write(&config, text).expect("a configuration");
         let demo = std::fs::read(data.join("demo.json")).expect("demo.json");
         let demo = serde_json::from_slice(&demo).expect("demo.json holds a demonstration");
         let mut program = Self {

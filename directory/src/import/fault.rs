@@ -22,6 +22,10 @@ pub enum FileFault {
     Empty,
     /// No column with names; holds the header that was found.
     NoNameColumn(String),
+    /// No column with codes or none with names in a list of agencies; holds the header that was found.
+    NoCodeColumn(String),
+    /// JSON, and not a list of agencies.
+    NotAList,
     /// Two columns for the same thing; holds the second one's name.
     ColumnTwice(String),
     /// More columns than there may be.
@@ -117,6 +121,20 @@ impl Said for FileFault {
                 format!(
                     "The header has no column “full_name” (found: {found}). The first line names the columns: full_name, address, unit, position, role."
                 ),
+            ),
+            Self::NoCodeColumn(found) => Sentence::new(
+                "file_no_code_column",
+                format!(
+                    "Dòng tiêu đề thiếu cột “code” hoặc “name” (đã đọc: {found}). Các cột: code, code102, old_code, name, parent, mail, valid_from, valid_to, successor, decision."
+                ),
+                format!(
+                    "The header has no column “code” or “name” (found: {found}). The columns: code, code102, old_code, name, parent, mail, valid_from, valid_to, successor, decision."
+                ),
+            ),
+            Self::NotAList => Sentence::new(
+                "file_not_a_list",
+                "Tệp JSON không phải danh sách đơn vị (getAgenciesList, getAgenciesListQD20, getSynchronizeUnit).",
+                "The JSON is not a list of agencies (getAgenciesList, getAgenciesListQD20, getSynchronizeUnit).",
             ),
             Self::ColumnTwice(name) => Sentence::new(
                 "file_column_twice",

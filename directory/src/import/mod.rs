@@ -12,6 +12,7 @@ pub use apply::{Applied, Batch, Batches, Hashed, apply};
 pub use fault::{Fault, FileFault};
 pub use plan::{Counts, Create, Outcome, Plan, Row, RowReport, preview};
 pub use read::{Cells, Line, LineFault, Table, read};
+pub(crate) use read::{decode, line_number, reader, said_separator};
 
 use store::Role;
 

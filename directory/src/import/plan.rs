@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use mail::{AccountId, AgencyId, Domain, EmailAddress, UnitId};
+use mail::{AccountId, AgencyId, Domain, EmailAddress, Timestamp, UnitId};
 use serde::Serialize;
 use store::{Account, AccountState, Agency, Role, Store, Tx, Unit};
 
@@ -196,16 +196,16 @@ fn known_as(display_name: &str, unit_id: Option<UnitId>) -> Known {
 /// # Errors
 /// [`Error::File`] when the list cannot be read at all; [`Error::NoAgency`], [`Error::NoDomain`], [`Error::DomainTaken`] when it
 /// could lead nowhere.
-pub async fn preview(store: &Store, bytes: &[u8], context: &Context) -> Result<Plan> {
+pub async fn preview(store: &Store, bytes: &[u8], context: &Context, now: Timestamp) -> Result<Plan> {
     let table = read(bytes, &context.limits)?;
     let domain: Domain =
         context.domain.trim().parse().map_err(|_| Error::BadDomain(quoted(&context.domain)))?;
     let code = agency_code(&context.agency)?;
     store
-        .read((table, code, domain, context.clone()), |tx, (table, code, domain, context)| {
+        .read((table, code, domain, context.clone()), move |tx, (table, code, domain, context)| {
             Box::pin(async move {
-                let agency = need_agency(tx, code).await?;
-                may_use_domain(tx, domain, &agency).await?;
+                let agency = need_agency(tx, code, now).await?;
+                may_use_domain(tx, domain, &agency, now).await?;
                 let units = Units::of(tx.units(agency.agency_id).await?);
                 let mut planner = Planner::new(tx, agency.agency_id, domain, &context.addresses).await?;
                 let rows = planner.rows(&table.lines, &units, context).await?;

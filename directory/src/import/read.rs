@@ -116,7 +116,7 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<Table, FileFault> {
 }
 
 /// The text of the file, if its encoding is certain.
-fn decode(bytes: &[u8]) -> Result<String, FileFault> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<String, FileFault> {
     let utf16 = |encoding: &'static encoding_rs::Encoding, bytes: &[u8]| {
         let (text, broken) = encoding.decode_without_bom_handling(bytes);
         if broken { Err(FileFault::Encoding { line: 1 }) } else { Ok(text.into_owned()) }
@@ -149,7 +149,7 @@ fn newlines(bytes: &[u8]) -> u64 {
 }
 
 /// Excel's first line `sep=;`: the separator, the rest, and the lines taken off.
-fn said_separator(text: &str) -> (Option<u8>, &str, u64) {
+pub(crate) fn said_separator(text: &str) -> (Option<u8>, &str, u64) {
     if let Some((first, rest)) = text.split_once('\n')
         && let [s, e, p, b'=', separator] = first.trim_end_matches('\r').as_bytes()
         && [*s, *e, *p].eq_ignore_ascii_case(b"sep")
@@ -160,7 +160,7 @@ fn said_separator(text: &str) -> (Option<u8>, &str, u64) {
     (None, text, 0)
 }
 
-fn reader(separator: u8, text: &str) -> csv::Reader<&[u8]> {
+pub(crate) fn reader(separator: u8, text: &str) -> csv::Reader<&[u8]> {
     ReaderBuilder::new()
         .delimiter(separator)
         .has_headers(false)
@@ -217,7 +217,7 @@ fn columns(names: &[String]) -> Result<(Vec<Option<Column>>, Vec<String>), FileF
 }
 
 /// The number of the line a record begins on. The reader counts blank lines before a record as part of it.
-fn line_number(record: &StringRecord, text: &str) -> u64 {
+pub(crate) fn line_number(record: &StringRecord, text: &str) -> u64 {
     let Some(position) = record.position() else { return 0 };
     let start = usize::try_from(position.byte()).unwrap_or(usize::MAX);
     let rest = text.as_bytes().get(start..).unwrap_or_default();

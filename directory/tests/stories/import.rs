@@ -30,7 +30,7 @@ async fn with_units(house: &House) {
 }
 
 async fn plan(house: &House, text: &str) -> Plan {
-    preview(&house.store, text.as_bytes(), &context()).await.unwrap()
+    preview(&house.store, text.as_bytes(), &context(), NOW).await.unwrap()
 }
 
 /// Line, address, and the codes of everything said.
@@ -223,7 +223,7 @@ Lê P,không phải,,,
         with_units(&house).await;
         house.agency("H37", "langson.gov.vn").await.unwrap();
         let refused = async |bytes: &[u8], context: Context| {
-            preview(&house.store, bytes, &context).await.unwrap_err().said().code
+            preview(&house.store, bytes, &context, NOW).await.unwrap_err().said().code
         };
         let list = "họ tên\nLê A\n".as_bytes();
         assert_eq!(refused(b"PK\x03\x04", context()).await, "file_is_workbook");
@@ -237,7 +237,7 @@ Lê P,không phải,,,
     async fn administrators_come_by_list_only_where_that_is_allowed(house: House) {
         with_units(&house).await;
         let allowed = Context { admins_allowed: true, ..context() };
-        let plan = preview(&house.store, "name,role\nLê A,admin\n".as_bytes(), &allowed).await.unwrap();
+        let plan = preview(&house.store, "name,role\nLê A,admin\n".as_bytes(), &allowed, NOW).await.unwrap();
         assert_eq!(lines(&plan)[0].2, "account_create");
     }
 }

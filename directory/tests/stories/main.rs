@@ -5,6 +5,7 @@ mod house;
 
 mod import;
 mod provision;
+mod register;
 mod sign_in;
 
 /// The server spawns these: their futures go from thread to thread.
@@ -39,7 +40,7 @@ fn everything_slow_may_be_spawned() {
             admins_allowed: false,
             limits: directory::Limits::default(),
         };
-        is_send(import::preview(store, b"", &context));
+        is_send(import::preview(store, b"", &context, now));
         let hash = move |batch: import::Batch| async move {
             tokio::task::spawn_blocking(move || batch.hash(now)).await.ok()
         };

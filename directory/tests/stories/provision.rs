@@ -45,9 +45,9 @@ stories! {
         assert!(taken.vi.contains("UBND tỉnh Bến Tre (H07)") && taken.en.contains("UBND tỉnh Bến Tre (H07)"), "{taken:?}");
         // An agency with only the older code.
         assert!(agency(&house, named("000.00.05.H07", None, "Sở cũ", None)).await.unwrap());
-        let old = read!(house, |tx| tx.agency_by_code(&"000.00.05.H07".parse().unwrap()).await?).unwrap();
+        let old = read!(house, |tx| tx.agency_by_code(&"000.00.05.H07".parse().unwrap(), NOW).await?).unwrap();
         assert_eq!(old.code102, Some(old.code));
-        let first = read!(house, |tx| tx.agency_by_code(&"H07".parse().unwrap()).await?).unwrap();
+        let first = read!(house, |tx| tx.agency_by_code(&"H07".parse().unwrap(), NOW).await?).unwrap();
         let trail = read!(house, |tx| tx.audit_trail(first.agency_id, 10).await?);
         let mut actions: Vec<_> = trail.iter().map(|row| row.action.as_str()).collect();
         // All in one millisecond: their order is not kept.
@@ -60,8 +60,8 @@ stories! {
         let under = |parent: &str| AgencyToAdd { parent: Some(parent.into()), ..named("G22", None, "Đơn vị", None) };
         assert_eq!(code(agency(&house, under("H99")).await), "agency_unknown");
         assert!(agency(&house, under("H07")).await.unwrap());
-        let found = read!(house, |tx| tx.agency_by_code(&"G22".parse().unwrap()).await?).unwrap();
-        let parent = read!(house, |tx| tx.agency_by_code(&"H07".parse().unwrap()).await?).unwrap();
+        let found = read!(house, |tx| tx.agency_by_code(&"G22".parse().unwrap(), NOW).await?).unwrap();
+        let parent = read!(house, |tx| tx.agency_by_code(&"H07".parse().unwrap(), NOW).await?).unwrap();
         assert_eq!(found.parent_id, Some(parent.agency_id));
     }
 
@@ -69,7 +69,7 @@ stories! {
         house.agency("H07", "bentre.gov.vn").await.unwrap();
         house.agency("H07.02", "bentre.gov.vn").await.unwrap();
         assert_eq!(code(house.agency("H37", "bentre.gov.vn").await), "domain_taken");
-        assert!(read!(house, |tx| tx.agency_by_code(&"H37".parse().unwrap()).await?).is_none(), "all or nothing");
+        assert!(read!(house, |tx| tx.agency_by_code(&"H37".parse().unwrap(), NOW).await?).is_none(), "all or nothing");
         house.agency("H37", "langson.gov.vn").await.unwrap();
         assert!(add_domain(&house.store, "chung.gov.vn", None, "test", NOW).await.unwrap().is_new());
         assert!(!add_domain(&house.store, "CHUNG.gov.vn.", None, "test", NOW).await.unwrap().is_new());
@@ -77,7 +77,7 @@ stories! {
         assert_eq!(code(add_domain(&house.store, "[1.2.3.4]", None, "test", NOW).await), "domain_bad");
         assert_eq!(code(add_domain(&house.store, "x.gov.vn", Some("H99"), "test", NOW).await), "agency_unknown");
         let domains = read!(house, |tx| tx.domains().await?);
-        let owner = read!(house, |tx| tx.agency_by_code(&"H07".parse().unwrap()).await?).unwrap();
+        let owner = read!(house, |tx| tx.agency_by_code(&"H07".parse().unwrap(), NOW).await?).unwrap();
         let found = domains.iter().find(|(domain, _)| domain.as_str() == "bentre.gov.vn").unwrap();
         assert_eq!(found.1, Some(owner.agency_id), "the first keeps it");
         assert_eq!(read!(house, |tx| tx.audit_trail(HOUSE, 10).await?).len(), 1);
@@ -106,11 +106,11 @@ stories! {
         let drawn = add("00.22.W00", "H07", None).await.unwrap();
         assert_eq!(drawn.secret.expose_secret().len(), 43, "32 bytes in base64url");
         assert!(!drawn.was_known && !format!("{drawn:?}").contains(drawn.secret.expose_secret().as_str()));
-        let kept = read!(house, |tx| tx.system("00.22.w00").await?).unwrap();
+        let kept = read!(house, |tx| tx.system("00.22.w00", NOW).await?).unwrap();
         assert_eq!(kept.secret, drawn.secret);
         let again = add("00.22.w00", "H07", Some("mot-khoa-bi-mat-moi")).await.unwrap();
         assert!(again.was_known);
-        let kept = read!(house, |tx| tx.system("00.22.W00").await?).unwrap();
+        let kept = read!(house, |tx| tx.system("00.22.W00", NOW).await?).unwrap();
         assert_eq!(kept.secret, Secret::from("mot-khoa-bi-mat-moi"));
         assert_eq!(code(add("00.22.W00", "H37", None).await), "system_taken");
         assert_eq!(code(add("00.23.W00", "H07", None).await), "system_another_speaks");
@@ -120,7 +120,7 @@ stories! {
         for bad in ["ngan", "co khoang trang o day", "mật-khẩu-có-dấu-ở-đây"] {
             assert_eq!(code(add("00.37.W00", "H37", Some(bad)).await), "secret_bad", "{bad}");
         }
-        let kept = read!(house, |tx| tx.system("00.22.W00").await?).unwrap();
+        let kept = read!(house, |tx| tx.system("00.22.W00", NOW).await?).unwrap();
         assert_eq!(kept.secret, Secret::from("mot-khoa-bi-mat-moi"), "what was refused changed nothing");
     }
 

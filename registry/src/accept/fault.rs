@@ -151,6 +151,19 @@ impl SignatureFault {
         }
     }
 
+    /// Sorts the refused judgement of a copy, which has no leader to miss (RULES D17).
+    pub(crate) fn of_copy(judged: &Judged, refusal: &Refusal) -> Self {
+        match Self::of(judged, refusal) {
+            Self::LeaderMissing => match judged.report().class {
+                Class::Weak => Self::Weak,
+                Class::UnknownRevocation => Self::Undecided,
+                _ if refusal.ask_again() => Self::Undecided,
+                _ => Self::SealMissing,
+            },
+            fault => fault,
+        }
+    }
+
     /// Sorts a refused judgement: what is broken comes before what is missing, and what is certain before what may
     /// still turn out well.
     pub(crate) fn of(judged: &Judged, refusal: &Refusal) -> Self {

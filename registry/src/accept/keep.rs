@@ -6,15 +6,17 @@ use store::{
     Audit, DocumentKind, Lane, NewDelivery, NewDocument, NewFile, NewOutbox, OutboxKind, Sealed, Tx,
 };
 
+use super::leaves::Leaves;
+use super::named::Asked;
 use super::worth::Worth;
 use super::{
-    Accepted, Arrived, Desk, Examined, Pending, SignatureFault, notice, package_signature, progress,
-    repeated, route,
+    Accepted, Arrived, Desk, Examined, Pending, SignatureFault, acts, describe, notice, package_signature,
+    progress, repeated, route,
 };
 use crate::Error;
-use crate::document_id::notation_key;
-use crate::package::{BusinessType, Document, Package, Priority, Status};
+use crate::package::{BusinessType, Oddity, Package, Priority, Status, Warning};
 use crate::receipt::{Act, Promised, moment, promise};
+use crate::upstream;
 use crate::vxp::hash::full_hex;
 
 /// A notice ready to be enqueued: the sealed message, and a row for each clerk.
@@ -37,7 +39,19 @@ pub(super) struct Intake {
     targets: Vec<String>,
     /// The words it is found by.
     pub(super) words: Vec<String>,
+    /// Makes the leaves of what it does to other documents.
+    pub(super) leaves: Leaves,
+    /// How long a cancelled copy is kept under its key (RULES R43).
+    pub(super) shred_millis: i64,
     pub(super) now: Timestamp,
+}
+
+/// What the transaction came to.
+enum Written {
+    /// Kept, with what its sender should know.
+    Now(Vec<Oddity>),
+    /// The same package had been accepted before.
+    Before(Accepted),
 }
 
 /// What stops the transaction.
@@ -85,6 +99,7 @@ impl Desk {
                 document_id: intake.document.document_id,
                 receipt: intake.document.receipt.clone(),
                 is_repeat: false,
+                warnings: intake.routed.warnings.clone(),
             };
             (key, first)
         };
@@ -93,11 +108,15 @@ impl Desk {
             .write("accept a package", intake, |tx, intake| Box::pin(async move { write(tx, intake).await }))
             .await;
         match written {
-            Ok(None) => Ok(first),
-            Ok(Some(before)) => Ok(before),
+            Ok(Written::Now(marks)) => {
+                let found = marks.into_iter().map(|oddity| Warning { oddity, path: String::new() });
+                let warnings = first.warnings.iter().cloned().chain(found).collect();
+                Ok(Accepted { warnings, ..first })
+            }
+            Ok(Written::Before(before)) => Ok(before),
             Err(Stop::Refused(error)) => Err(error),
             // The same package was accepted at the same moment by somebody else: its receipt is ours too.
-            Err(Stop::Store(store::Error::Conflict(_))) => self.accepted_before(key).await,
+            Err(Stop::Store(store::Error::Conflict(_))) => self.accepted_before(key, first.warnings).await,
             Err(Stop::Store(error)) => Err(error.into()),
         }
     }
@@ -115,18 +134,25 @@ impl Desk {
         if !same {
             return Err(Error::Signature(SignatureFault::NoDocument));
         }
+        if describe::is_copy(&pending.arrived, document) {
+            return Worth::weigh_copy(judged, &pending.signers).map_err(Error::Signature);
+        }
         let name = &document.signer_info.full_name;
         Worth::weigh(judged, &pending.signers, name, self.signatures_required).map_err(Error::Signature)
     }
 
-    async fn accepted_before(&self, key: (AgencyId, String, [u8; 32])) -> Result<Accepted, Error> {
+    async fn accepted_before(
+        &self,
+        key: (AgencyId, String, [u8; 32]),
+        warnings: Vec<Warning>,
+    ) -> Result<Accepted, Error> {
         let before = self
             .store
             .read(key, |tx, (sender, system, sha256)| {
                 Box::pin(async move { tx.document_sent_before(*sender, system, sha256).await })
             })
             .await?;
-        before.map(repeated).ok_or(Error::Unavailable)
+        before.map(|before| repeated(before, warnings)).ok_or(Error::Unavailable)
     }
 
     async fn prepare(
@@ -165,10 +191,10 @@ impl Desk {
         };
         match &arrived.package {
             Package::Document(read) => {
-                describe_document(&mut document, read, &worth.warnings);
+                describe::document(&mut document, &arrived, read, &worth.warnings);
                 package_signature::describe(&mut document, read.package_signed, package, &signers);
             }
-            Package::Status(status) => describe_status(&mut document, status),
+            Package::Status(status) => describe::status(&mut document, status),
         }
         let deliveries = self.deliveries(&routed, now);
         let (files, targets) = (Vec::new(), Vec::new());
@@ -176,7 +202,22 @@ impl Desk {
             Package::Document(read) => crate::words::of_document(read),
             Package::Status(_) => Vec::new(),
         };
-        Ok(Intake { arrived, routed, document, deliveries, promised, notices, files, targets, words, now })
+        let leaves = Leaves::new(&self.log, &*self.chance);
+        let shred_millis = self.lifecycle.shred_millis();
+        Ok(Intake {
+            arrived,
+            routed,
+            document,
+            deliveries,
+            promised,
+            notices,
+            files,
+            targets,
+            words,
+            leaves,
+            shred_millis,
+            now,
+        })
     }
 
     /// By which files the document is known, with the evidence of those that were judged (RULES D31); and which documents it
@@ -198,8 +239,7 @@ impl Desk {
             files.push(NewFile { sha256: *file.judged.sha256(), evidence });
         }
         for attachment in &document.attachments {
-            let digest = ring::digest::digest(&ring::digest::SHA256, &attachment.content);
-            let Ok(sha256) = <[u8; 32]>::try_from(digest.as_ref()) else { continue };
+            let sha256 = attachment.sha256;
             if files.iter().all(|file| file.sha256 != sha256) {
                 files.push(NewFile { sha256, evidence: None });
             }
@@ -304,98 +344,36 @@ fn act(
     }
 }
 
-/// What lists and matching need of a document, and the header for those who show it (RULES R31).
-fn describe_document(new: &mut NewDocument, document: &Document, warnings: &[&str]) {
-    new.identifier = document.document_id.key().to_owned();
-    new.notation = notation_key(&document.code.full());
-    new.promulgated_on.clone_from(&document.promulgation_info.date);
-    new.subject.clone_from(&document.subject);
-    new.business_type = i64::from(document.business_type().number());
-    new.priority = i64::from(document.other_info.priority.number());
-    let party = |party: &crate::package::Party| serde_json::json!({ "code": party.organ_id, "name": party.organ_name });
-    let files = document.attachments.iter().map(|file| {
-        let digest = ring::digest::digest(&ring::digest::SHA256, &file.content);
-        serde_json::json!({
-            "name": file.display_name(),
-            "size": file.content.len(),
-            "sha256": full_hex(digest.as_ref()),
-        })
-    });
-    new.facts = serde_json::json!({
-        "documentId": document.document_id.as_str(),
-        "code": document.code.full(),
-        "promulgationDate": document.promulgation_info.date,
-        "promulgationPlace": document.promulgation_info.place,
-        "type": document.document_type.name,
-        "subject": document.subject,
-        "files": files.collect::<Vec<_>>(),
-        "signer": {
-            "competence": document.signer_info.competence,
-            "position": document.signer_info.position,
-            "name": document.signer_info.full_name,
-        },
-        "priority": document.other_info.priority.number(),
-        "from": party(&document.from),
-        "to": document.to.iter().map(party).collect::<Vec<_>>(),
-        "dueDate": document.due_date,
-        "targets": document.target_ids().iter().map(|id| id.as_str()).collect::<Vec<_>>(),
-        "warnings": document.warnings.iter().map(|w| w.oddity.code()).chain(warnings.iter().copied()).collect::<Vec<_>>(),
-    })
-    .to_string();
-}
-
-fn describe_status(new: &mut NewDocument, status: &Status) {
-    new.kind = DocumentKind::Status;
-    let about = &status.response_for;
-    new.identifier = about.document_id.as_ref().map_or_else(String::new, |id| id.key().to_owned());
-    new.notation = notation_key(&about.code);
-    new.promulgated_on.clone_from(&about.promulgation_date);
-    // VXP 3.9: lists show a status by its code.
-    new.subject = status.code.as_str().to_owned();
-}
-
-/// `Some`: the same package had been accepted before.
-async fn write(tx: &mut Tx, intake: &Intake) -> Result<Option<Accepted>, Stop> {
+/// Keeps a package and does what it says.
+async fn write(tx: &mut Tx, intake: &Intake) -> Result<Written, Stop> {
     let Intake { arrived, document, now, .. } = intake;
     let now = *now;
     let sender = document.agency_id;
     let before = tx.document_sent_before(sender, &document.system_folded, &document.package_sha256).await?;
     if let Some(before) = before {
-        return Ok(Some(repeated(before)));
+        return Ok(Written::Before(repeated(before, intake.routed.warnings.clone())));
     }
     // Evidence was fetched meanwhile; what was looked up before must still hold.
-    let routed = route::find(tx, arrived).await?;
+    let routed = route::find(tx, arrived, Asked { at: now, ..intake.routed.asked }).await?;
     if !routed.is_same(&intake.routed) {
         return Err(Error::Unavailable.into());
     }
+    // From here on nobody else accepts anything under these identifiers before we are done.
+    tx.hold_identifiers(sender, &route::identifiers(&arrived.package)).await?;
     route::check_conflict(tx, arrived, &routed).await?;
-    let link = match &arrived.package {
-        Package::Status(status) => {
-            let linked = route::linked(tx, status, &routed).await?;
-            Some((status, linked))
-        }
-        Package::Document(_) => None,
+    let marks = match &arrived.package {
+        Package::Document(_) => write_document(tx, intake).await?,
+        Package::Status(status) => match write_status(tx, intake, status, &routed).await? {
+            Some(before) => {
+                return Ok(Written::Before(repeated(before, intake.routed.warnings.clone())));
+            }
+            None => Vec::new(),
+        },
     };
-    match &link {
-        None => tx.add_document(document, &intake.deliveries, now).await?,
-        Some((status, linked)) => {
-            let facts = serde_json::json!({
-                "code": status.response_for.code,
-                "status": status.code.as_str(),
-                "linkedTo": linked.as_ref().map(|found| found.document_id.to_string()),
-            });
-            let marked = NewDocument { facts: facts.to_string(), ..document.clone() };
-            tx.add_document(&marked, &intake.deliveries, now).await?;
-        }
-    }
-    tx.add_files(sender, document.document_id, &intake.files, &intake.targets, now).await?;
-    match &link {
-        None => progress::begin(tx, intake).await?,
-        Some((status, about)) => progress::hear(tx, intake, status, about.as_ref()).await?,
-    }
+    upstream::enqueue(tx, arrived, document, &intake.deliveries, now).await?;
     let Promised { leaf, record, .. } = &intake.promised;
     tx.append_leaf(sender, document.document_id.as_bytes(), leaf, record, now).await?;
-    audit(tx, intake, link.is_some(), now).await?;
+    audit(tx, intake, matches!(arrived.package, Package::Status(_)), now).await?;
     for notice in &intake.notices {
         // Held while the rows take their own references.
         tx.put_blob(&notice.blob, now).await?;
@@ -404,16 +382,74 @@ async fn write(tx: &mut Tx, intake: &Intake) -> Result<Option<Accepted>, Stop> {
         }
         tx.drop_blob(sender, notice.blob.blob_id(), now).await?;
     }
+    Ok(Written::Now(marks))
+}
+
+async fn write_document(tx: &mut Tx, intake: &Intake) -> Result<Vec<Oddity>, Stop> {
+    let Intake { document, now, .. } = intake;
+    let plan = acts::plan(tx, intake).await?;
+    let mut kept = document.clone();
+    if !plan.marks.is_empty() {
+        let mut facts: serde_json::Value = serde_json::from_str(&kept.facts).unwrap_or_default();
+        if let Some(warnings) = facts["warnings"].as_array_mut() {
+            warnings.extend(plan.marks.iter().map(|mark| mark.code().into()));
+        }
+        if let Some(priority) = plan.priority {
+            kept.priority = priority;
+            facts["priority"] = priority.into();
+        }
+        kept.facts = facts.to_string();
+    }
+    tx.add_document(&kept, &intake.deliveries, *now).await?;
+    tx.add_files(document.agency_id, document.document_id, &intake.files, &intake.targets, *now).await?;
+    progress::begin(tx, intake).await?;
+    acts::perform(tx, intake, &plan).await?;
+    Ok(plan.marks)
+}
+
+/// `Some`: the same had been said before (RULES E23).
+async fn write_status(
+    tx: &mut Tx,
+    intake: &Intake,
+    status: &Status,
+    routed: &route::Routed,
+) -> Result<Option<store::Document>, Stop> {
+    let Intake { document, now, .. } = intake;
+    let (reporter, package_id) = (document.agency_id, document.document_id);
+    let addressee = routed.receivers.first().map(|to| to.agency.agency_id);
+    let linked = route::linked(tx, status, routed).await?;
+    if let Some(key) = addressee.and_then(|addressee| route::once_key(status, addressee))
+        && let Some(before) = tx.status_said_before(reporter, &key, package_id).await?
+        && let Some(before) = tx.document(reporter, before).await?
+        // An answer to a question that is open is no repeat of one that was answered before.
+        && !progress::answers_question(tx, status, &linked, reporter).await?
+    {
+        return Ok(Some(before));
+    }
+    let about = linked.documents.first();
+    let facts = serde_json::json!({
+        "code": status.response_for.code,
+        "status": status.code.as_str(),
+        "linkedTo": about.map(|found| found.document_id.to_string()),
+        "linkedBy": linked.rung.map(route::Rung::as_str),
+    });
+    let marked = NewDocument { facts: facts.to_string(), ..document.clone() };
+    tx.add_document(&marked, &intake.deliveries, *now).await?;
+    progress::hear(tx, intake, status, &linked).await?;
     Ok(None)
 }
 
 async fn audit(tx: &mut Tx, intake: &Intake, is_status: bool, now: Timestamp) -> Result<(), store::Error> {
     let document = &intake.document;
-    let detail = serde_json::json!({
+    let mut detail = serde_json::json!({
         "package": full_hex(&document.package_sha256),
         "class": document.class,
         "deliveries": intake.deliveries.len(),
     });
+    if !intake.routed.warnings.is_empty() {
+        let forwarded = intake.routed.warnings.iter().map(|warning| warning.path.as_str());
+        detail["forwarded"] = forwarded.collect::<Vec<_>>().into();
+    }
     let act = if is_status { Audit::StatusReported } else { Audit::DocumentAccepted };
     let subject = document.document_id.to_string();
     let actor = &document.system_folded;

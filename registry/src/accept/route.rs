@@ -3,16 +3,19 @@
 use std::collections::HashMap;
 
 use mail::{AgencyCode, AgencyId, Timestamp};
-use store::{Agency, Document, ExchangeSystem, Tx};
+use store::{Agency, Document, DocumentState, ExchangeSystem, Tx};
 
 use super::Arrived;
+use super::acts::RECALL;
+use super::named::{self, Asked, Named};
 use crate::Error;
-use crate::document_id::notation_key;
-use crate::package::{self, BusinessType, Package};
-use crate::status::StatusCode;
+use crate::document_id::{date_key, notation_key};
+use crate::error::Gone;
+use crate::package::{self, BusinessType, Oddity, Package, Warning};
+use crate::status::{Ask, Progress, StatusCode};
 use crate::vxp::delivery::{check_sender, route};
 
-/// A receiving agency and the system that takes packages in for it.
+/// A receiving agency and the way to it: the system that takes packages in for it, or a peer.
 #[derive(Clone, Debug)]
 pub(super) struct Receiver {
     pub(super) agency: Agency,
@@ -26,6 +29,10 @@ pub(super) struct Routed {
     pub(super) sender: Agency,
     /// In the order of the package, each once.
     pub(super) receivers: Vec<Receiver>,
+    /// Receivers whose code is closed, and who gets the package instead (RULES I6).
+    pub(super) warnings: Vec<Warning>,
+    /// When this was asked.
+    pub(super) asked: Asked,
 }
 
 impl Routed {
@@ -45,34 +52,71 @@ impl Routed {
 /// Finds sender and receivers.
 ///
 /// # Errors
-/// [`Error::NotYourAgency`], [`Error::UnknownAgencies`] with all that are unknown, withdrawn or not connected.
-pub(super) async fn find(tx: &mut Tx, arrived: &Arrived) -> Result<Routed, Error> {
-    let sender = sender(tx, arrived).await?;
+/// [`Error::NotYourAgency`], [`Error::UnknownAgencies`] with all that are unknown or not connected, [`Error::GoneAgencies`]
+/// when some are closed.
+pub(super) async fn find(tx: &mut Tx, arrived: &Arrived, asked: Asked) -> Result<Routed, Error> {
+    let sender = sender(tx, arrived, asked).await?;
     let mut known: HashMap<String, Receiver> = HashMap::new();
+    let (mut gone, mut warnings) = (Vec::new(), Vec::new());
     let named = &arrived.parameters.to;
     let codes: Vec<&AgencyCode> = arrived.package.receivers().into_iter().chain(named).collect();
     for code in codes {
-        if !known.contains_key(&code.folded())
-            && let Some(agency) = tx.agency_by_code(code).await?.filter(|agency| agency.is_active)
-            && let Some(system_folded) = tx.system_of(agency.agency_id).await?
-        {
-            known.insert(code.folded(), Receiver { agency, system_folded });
+        if known.contains_key(&code.folded()) || gone.iter().any(|gone: &Gone| gone.code == *code) {
+            continue;
         }
+        let (agency, is_instead) = match named::named(tx, code, asked).await? {
+            Named::Agency(agency) => (agency, false),
+            Named::Recoded(agency) | Named::Heir(agency) => (agency, true),
+            Named::Gone(closed) => {
+                gone.push(closed);
+                continue;
+            }
+            Named::Nobody => continue,
+        };
+        let way = match named::system_for(tx, &agency, asked.at).await? {
+            Some(system) => Some(system),
+            None => tx.way_to(&agency).await?,
+        };
+        let Some(system_folded) = way else { continue };
+        if is_instead {
+            let path = format!("{code} → {}", agency.code);
+            warnings.push(Warning { oddity: Oddity::ReceiverForwarded, path });
+        }
+        known.insert(code.folded(), Receiver { agency, system_folded });
     }
-    let ids = route(&arrived.package, named, |code| known.get(&code.folded()).map(|r| r.agency.agency_id))?;
+    let ids = route(&arrived.package, named, |code| known.get(&code.folded()).map(|r| r.agency.agency_id));
+    let ids = ids.map_err(|error| refusal(error, gone))?;
     let receivers = ids.iter().filter_map(|id| known.values().find(|r| r.agency.agency_id == *id).cloned());
-    Ok(Routed { sender, receivers: receivers.collect() })
+    let receivers = crate::upstream::not_back(arrived, receivers.collect(), |r| &r.system_folded)?;
+    Ok(Routed { sender, receivers, warnings, asked })
 }
 
-/// VXP 3.8 step 4, RULES R2.
-async fn sender(tx: &mut Tx, arrived: &Arrived) -> Result<Agency, Error> {
+/// Says of what has no receiver which of them are closed, and who followed.
+fn refusal(error: Error, mut gone: Vec<Gone>) -> Error {
+    let Error::UnknownAgencies(codes) = error else { return error };
+    gone.retain(|gone| codes.contains(&gone.code));
+    if gone.is_empty() {
+        return Error::UnknownAgencies(codes);
+    }
+    let unknown = codes.into_iter().filter(|code| !gone.iter().any(|gone| gone.code == *code)).collect();
+    Error::GoneAgencies { gone, unknown }
+}
+
+/// VXP 3.8 step 4, RULES R2. Of a unit that is taken in for by another's system (RULES R60), that system brings statuses.
+async fn sender(tx: &mut Tx, arrived: &Arrived, asked: Asked) -> Result<Agency, Error> {
     let system = &arrived.system;
+    let is_status = matches!(arrived.package, Package::Status(_));
     let mut own: HashMap<String, Agency> = HashMap::new();
     let written = arrived.package.sender().organ_id.clone();
     for code in [Some(written.clone()), arrived.parameters.from.parse().ok()].into_iter().flatten() {
-        let agency = tx.agency_by_code(&code).await?;
-        if let Some(agency) = agency.filter(|agency| agency.is_active && speaks_for(system, agency.agency_id))
-        {
+        // A system may know the agency's new code some days late, as its correspondents may.
+        let (Named::Agency(agency) | Named::Recoded(agency)) = named::named(tx, &code, asked).await? else {
+            continue;
+        };
+        let is_own = speaks_for(system, agency.agency_id)
+            || (is_status
+                && named::system_for(tx, &agency, asked.at).await?.as_ref() == Some(&system.system_folded));
+        if is_own {
             own.insert(code.folded(), agency);
         }
     }
@@ -84,7 +128,9 @@ async fn sender(tx: &mut Tx, arrived: &Arrived) -> Result<Agency, Error> {
     match own.remove(&written.folded()) {
         Some(agency) => Ok(agency),
         // The package's sender is the system's id itself: then it is the agency the system belongs to.
-        None => tx.agency(system.agency_id).await?.filter(|agency| agency.is_active).ok_or_else(refused),
+        None => {
+            tx.agency(system.agency_id, asked.at).await?.filter(|agency| agency.is_active).ok_or_else(refused)
+        }
     }
 }
 
@@ -94,7 +140,7 @@ pub(crate) fn speaks_for(system: &ExchangeSystem, agency_id: AgencyId) -> bool {
 }
 
 /// VXP 3.8 step 7: another new document under an identifier that one of the receivers has already, and has neither
-/// refused nor given back.
+/// refused nor given back. RULES R38: while a recall under it is still to be answered, it goes to nobody new.
 pub(super) async fn check_conflict(tx: &mut Tx, arrived: &Arrived, routed: &Routed) -> Result<(), Error> {
     let Package::Document(document) = &arrived.package else { return Ok(()) };
     if document.business_type() != BusinessType::New {
@@ -102,59 +148,148 @@ pub(super) async fn check_conflict(tx: &mut Tx, arrived: &Arrived, routed: &Rout
     }
     let sender = routed.sender.agency_id;
     for earlier in tx.documents_by_identifier(sender, document.document_id.key()).await? {
-        if earlier.business_type != 0 || earlier.package_sha256 == arrived.sha256 {
+        if earlier.business_type == RECALL || earlier.package_sha256 == arrived.sha256 {
             continue;
         }
-        let deliveries = tx.deliveries_of(sender, earlier.document_id).await?;
-        let has: Vec<&Receiver> = routed
-            .receivers
-            .iter()
-            .filter(|receiver| deliveries.iter().any(|d| d.to_codes.contains(&receiver.agency.code)))
-            .collect();
-        if has.is_empty() {
-            continue;
-        }
-        let history = tx.statuses(sender, earlier.document_id).await?;
-        let gave_back = |agency_id: AgencyId| {
-            let said = history.iter().filter(|entry| entry.reporter_id == agency_id);
-            said.map(|entry| StatusCode::read(&entry.code))
-                .any(|code| matches!(code, StatusCode::Refused | StatusCode::Agreed))
+        let receivers = tx.receivers_of(sender, earlier.document_id).await?;
+        let is_addressed = |at: &store::Receiver| {
+            routed.receivers.iter().any(|receiver| receiver.agency.agency_id == at.receiver_id)
         };
-        if has.iter().any(|receiver| !gave_back(receiver.agency.agency_id)) {
+        let is_live = |at: &store::Receiver| !Progress::of(at).state.is_final();
+        if earlier.business_type == 0 && receivers.iter().any(|at| is_addressed(at) && is_live(at)) {
             return Err(Error::Conflict);
+        }
+        let is_asked = |at: &store::Receiver| Progress::of(at).ask == Some(Ask::Recall);
+        if earlier.state == DocumentState::Frozen && receivers.iter().any(is_asked) {
+            return Err(Error::Frozen);
         }
     }
     Ok(())
 }
 
-/// The document a status is about: by its identifier, else by number and notation (VXP 5). Only one that went from
-/// the one of the two agencies to the other: nobody reports on what it did not get.
-pub(super) async fn linked(
-    tx: &mut Tx,
-    status: &package::Status,
-    routed: &Routed,
-) -> Result<Option<Document>, Error> {
-    let Some(addressee) = routed.receivers.first() else { return Ok(None) };
+/// The identifiers a package is about, to be held while it is accepted.
+pub(super) fn identifiers(package: &Package) -> Vec<&str> {
+    match package {
+        Package::Document(document) => {
+            let targets = document.target_ids().into_iter().map(|id| id.key());
+            targets.chain([document.document_id.key()]).collect()
+        }
+        Package::Status(_) => Vec::new(),
+    }
+}
+
+/// How a status was matched with a document (RULES E21).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rung {
+    /// The identifier as it was written.
+    Exact,
+    /// The identifier, normalised.
+    Normalised,
+    /// Agency, number and notation, and the date where the status has one.
+    Number,
+}
+
+impl Rung {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Normalised => "normalised",
+            Self::Number => "number",
+        }
+    }
+}
+
+/// The documents a status may be about: versions of one document, newest first.
+#[derive(Debug, Default)]
+pub(super) struct Linked {
+    pub(super) documents: Vec<Document>,
+    pub(super) rung: Option<Rung>,
+}
+
+/// The documents a status may be about, by the ladder of RULES E21. Only what went from the one of the two agencies to the
+/// other: nobody reports on what it did not get. A recall repeats its original's identifier and is meant only where nothing
+/// else is left.
+pub(super) async fn linked(tx: &mut Tx, status: &package::Status, routed: &Routed) -> Result<Linked, Error> {
+    let Some(addressee) = routed.receivers.first() else { return Ok(Linked::default()) };
     // The sender asks for its document back: then the reporter is the document's sender (VXP 5, code 13).
     let (owner, receiver) = match status.code {
         StatusCode::TakeBack => (&routed.sender, &addressee.agency),
         _ => (&addressee.agency, &routed.sender),
     };
-    let owner = owner.agency_id;
-    let mut candidates = Vec::new();
-    if let Some(id) = &status.response_for.document_id {
-        candidates.extend(tx.documents_by_identifier(owner, id.key()).await?);
-    }
-    if !status.response_for.code.is_empty() {
-        candidates.extend(tx.documents_by_notation(owner, &notation_key(&status.response_for.code)).await?);
-    }
-    for document in candidates {
-        let deliveries = tx.deliveries_of(owner, document.document_id).await?;
-        if deliveries.iter().any(|delivery| delivery.to_codes.contains(&receiver.code)) {
-            return Ok(Some(document));
+    let address = &status.response_for;
+    if let Some(id) = &address.document_id {
+        let named = tx.documents_by_identifier(owner.agency_id, id.key()).await?;
+        let (exact, others): (Vec<_>, Vec<_>) =
+            named.into_iter().partition(|document| spelled(document) == id.as_str());
+        for (rung, documents) in [(Rung::Exact, exact), (Rung::Normalised, others)] {
+            let documents = held(tx, documents, receiver).await?;
+            if !documents.is_empty() {
+                return Ok(Linked { documents, rung: Some(rung) });
+            }
         }
     }
-    Ok(None)
+    if address.code.is_empty() {
+        return Ok(Linked::default());
+    }
+    let mut numbered = tx.documents_by_notation(owner.agency_id, &notation_key(&address.code)).await?;
+    // Numbers begin anew every year: a date that is there has to be the document's (RULES E19: it may be missing).
+    let date = date_key(address.promulgation_date.trim());
+    numbered.retain(|document| date.is_empty() || date_key(&document.promulgated_on) == date);
+    let documents = held(tx, numbered, receiver).await?;
+    let rung = (!documents.is_empty()).then_some(Rung::Number);
+    Ok(Linked { documents, rung })
+}
+
+/// The identifier as its document has it.
+fn spelled(document: &Document) -> String {
+    let facts: serde_json::Value = serde_json::from_str(&document.facts).unwrap_or_default();
+    facts["documentId"].as_str().unwrap_or_default().to_owned()
+}
+
+/// Those that went to a receiver; recalls only where there is nothing else.
+async fn held(
+    tx: &mut Tx,
+    documents: Vec<Document>,
+    receiver: &Agency,
+) -> Result<Vec<Document>, store::Error> {
+    let mut held = Vec::new();
+    for document in documents {
+        let is_there = tx.receiver(receiver.agency_id, document.document_id).await?.is_some();
+        if is_there || has_delivery(tx, &document, receiver).await? {
+            held.push(document);
+        }
+    }
+    if held.iter().any(|document| document.business_type != RECALL) {
+        held.retain(|document| document.business_type != RECALL);
+    }
+    Ok(held)
+}
+
+/// Documents older than the receivers' own records are known by their deliveries.
+async fn has_delivery(tx: &mut Tx, document: &Document, receiver: &Agency) -> Result<bool, store::Error> {
+    let deliveries = tx.deliveries_of(document.agency_id, document.document_id).await?;
+    Ok(deliveries.iter().any(|delivery| delivery.to_codes.contains(&receiver.code)))
+}
+
+/// RULES E23: what makes a status the same as one before, in other bytes: to whom, about which document, which code, at
+/// which time. `None` where it names no time.
+pub(super) fn once_key(status: &package::Status, addressee: AgencyId) -> Option<[u8; 32]> {
+    let address = &status.response_for;
+    let about = match &address.document_id {
+        Some(id) => id.key().to_owned(),
+        None => notation_key(&address.code),
+    };
+    let timestamp = status.timestamp.trim();
+    if timestamp.is_empty() {
+        return None;
+    }
+    let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+    context.update(addressee.as_bytes());
+    for part in [about.as_str(), status.code.as_str(), timestamp] {
+        context.update(&part.len().to_be_bytes());
+        context.update(part.as_bytes());
+    }
+    context.finish().as_ref().try_into().ok()
 }
 
 /// When a status was said, by its own words if they are a time that has passed.

@@ -60,6 +60,29 @@ impl Worth {
         }
     }
 
+    /// Weighs an electronic copy of a paper document (RULES R6): the copying agency's signature gives it the value of the
+    /// original (RULES R92, NĐ 30/2020 Đ26), and without that one it is not sent at all.
+    ///
+    /// # Errors
+    /// The fault.
+    pub(super) fn weigh_copy(
+        judged: &[Judged],
+        signers: &[SignerCertificate],
+    ) -> Result<Self, SignatureFault> {
+        let Some((main, others)) = judged.split_first() else { return Err(SignatureFault::NoDocument) };
+        let registered = registered(signers);
+        let context =
+            Context { arrival: Arrival::Exchange, registered: Some(&registered), signer_name: None };
+        if others.iter().any(is_broken) {
+            return Err(SignatureFault::Integrity);
+        }
+        let verified = main.require_valid().map_err(|refusal| SignatureFault::of_copy(main, &refusal))?;
+        match unmet(Part::Copy, main, &context) {
+            Some(fault) => Err(fault),
+            None => Ok(Self { warnings: warnings(others, &context), ..Self::original(&verified, judged) }),
+        }
+    }
+
     /// Weighs a document by its files, the main one first.
     ///
     /// # Errors

@@ -179,7 +179,7 @@ pub(crate) fn unpack(bytes: &[u8], entry: &Entry<'_>, budget: usize) -> Result<V
 
 fn inflate(data: &[u8], size: usize) -> Result<Vec<u8>, BadArchive> {
     let one_more = u64::try_from(size).unwrap_or(u64::MAX).saturating_add(1);
-    let mut content = Vec::new();
+    let mut content = Vec::with_capacity(size);
     flate2::read::DeflateDecoder::new(data)
         .take(one_more)
         .read_to_end(&mut content)

@@ -7,6 +7,8 @@
 //! RULES E12 never unwraps a file with an Office name. The vendor's builder does wrap `xlsx` (VXP 4.5), and no Office
 //! file has a single entry, so a declared wrapping with one entry is unwrapped whatever its name.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -44,8 +46,10 @@ pub struct Attachment {
     pub wrapping: Wrapping,
     /// What the bytes are.
     pub kind: FileKind,
-    /// The file itself, unwrapped.
-    pub content: Vec<u8>,
+    /// The file itself, unwrapped. Shared, because it is judged on other threads; an attachment may be many megabytes.
+    pub content: Arc<[u8]>,
+    /// Its SHA-256.
+    pub sha256: [u8; 32],
 }
 
 impl Attachment {
@@ -75,7 +79,7 @@ fn is_direction_mark(c: char) -> bool {
 /// A file taken out of its encoding.
 #[derive(Debug)]
 pub(crate) struct Decoded {
-    pub(crate) content: Vec<u8>,
+    pub(crate) content: Arc<[u8]>,
     pub(crate) wrapping: Wrapping,
     /// A declared wrapping that holds several files: receivers' readers take the first only.
     pub(crate) several_files: bool,
@@ -83,20 +87,63 @@ pub(crate) struct Decoded {
 
 /// Decodes strict base64: white space goes, anything else that is foreign refuses the package, missing padding too,
 /// because it means that something was cut off.
-pub(crate) fn decode_base64(encoded: &str) -> Result<Vec<u8>, Reason> {
-    let is_blank = |b: u8| is_xml_space(char::from(b));
-    // A line without blanks, as the vendor's builder writes it, needs no second copy.
-    let encoded = encoded.trim_matches(is_xml_space);
-    let decoded = match encoded.bytes().any(is_blank) {
-        true => STANDARD.decode(encoded.bytes().filter(|b| !is_blank(*b)).collect::<Vec<u8>>()),
-        false => STANDARD.decode(encoded),
-    };
-    decoded.map_err(|_| Reason::Base64)
+pub(crate) fn decode_base64(encoded: &str) -> Result<Arc<[u8]>, Reason> {
+    // A line without blanks, as the vendor's builder writes it, is decoded where it lies.
+    let encoded = encoded.trim_matches(is_xml_space).as_bytes();
+    match memchr::memchr3(b'\n', b'\r', b' ', encoded).or_else(|| memchr::memchr(b'\t', encoded)) {
+        None => decode_line(encoded),
+        Some(_) => decode_lines(encoded),
+    }
+}
+
+/// How many bytes `symbols` of padded base64 hold.
+fn decoded_len(symbols: usize, padding: usize) -> Option<usize> {
+    if symbols % 4 != 0 { None } else { (symbols / 4 * 3).checked_sub(padding) }
+}
+
+fn padding(encoded: impl DoubleEndedIterator<Item = u8>) -> usize {
+    encoded.rev().take(2).take_while(|b| *b == b'=').count()
+}
+
+fn decode_line(encoded: &[u8]) -> Result<Arc<[u8]>, Reason> {
+    let len = decoded_len(encoded.len(), padding(encoded.iter().copied())).ok_or(Reason::Base64)?;
+    let mut content = zeroed(len);
+    let room = Arc::get_mut(&mut content).unwrap_or_default();
+    match STANDARD.decode_slice(encoded, room) {
+        Ok(found) if found == len => Ok(content),
+        _ => Err(Reason::Base64),
+    }
+}
+
+/// Lines of any length, with blanks anywhere: gathered into whole groups and decoded piece by piece, so that a long file is
+/// never held a second time.
+fn decode_lines(encoded: &[u8]) -> Result<Arc<[u8]>, Reason> {
+    const PIECE: usize = 64 * 1024;
+    let symbols = || encoded.iter().copied().filter(|b| !is_xml_space(char::from(*b)));
+    let len = decoded_len(symbols().count(), padding(symbols())).ok_or(Reason::Base64)?;
+    let mut content = zeroed(len);
+    let room = Arc::get_mut(&mut content).unwrap_or_default();
+    let (mut piece, mut at, mut symbols) = (Vec::with_capacity(PIECE), 0, symbols());
+    loop {
+        piece.clear();
+        piece.extend(symbols.by_ref().take(PIECE));
+        if piece.is_empty() {
+            break;
+        }
+        let free = room.get_mut(at..).unwrap_or_default();
+        at += STANDARD.decode_slice(&piece, free).map_err(|_| Reason::Base64)?;
+    }
+    if at == len { Ok(content) } else { Err(Reason::Base64) }
+}
+
+/// Bytes to be written once and then shared, without a second copy of them.
+fn zeroed(len: usize) -> Arc<[u8]> {
+    std::iter::repeat_n(0, len).collect()
 }
 
 /// Undoes the wrapping. `budget` is what all attachments together may still become.
 pub(crate) fn unwrap(
-    bytes: Vec<u8>,
+    bytes: Arc<[u8]>,
     name: &str,
     format: &str,
     content_type: &str,
@@ -125,7 +172,9 @@ pub(crate) fn unwrap(
             let budget = budget.min(bytes.len().saturating_mul(limits.unpack_ratio_max).max(free));
             let content = archive::unpack(&bytes, only, budget);
             match content {
-                Ok(content) => Ok(Decoded { content, wrapping: Wrapping::Zipped, several_files: false }),
+                Ok(content) => {
+                    Ok(Decoded { content: content.into(), wrapping: Wrapping::Zipped, several_files: false })
+                }
                 Err(bad) if declared || bad == BadArchive::Bomb => Err(reason_of(bad)),
                 Err(_) => Ok(Decoded { content: bytes, wrapping: Wrapping::Bare, several_files: false }),
             }
@@ -192,7 +241,7 @@ mod tests {
     }
 
     fn run(bytes: &[u8], name: &str, content_type: &str) -> Result<Decoded, Reason> {
-        unwrap(bytes.to_vec(), name, "", content_type, usize::MAX, &Limits::default())
+        unwrap(bytes.into(), name, "", content_type, usize::MAX, &Limits::default())
     }
 
     #[test]
@@ -231,7 +280,7 @@ mod tests {
         ];
         for (what, bytes, name, content_type, expected) in rows {
             let found = run(bytes, name, content_type);
-            let found = found.as_ref().map(|d| (d.content.as_slice(), d.wrapping)).map_err(|r| *r);
+            let found = found.as_ref().map(|d| (&d.content[..], d.wrapping)).map_err(|r| *r);
             assert_eq!(found, *expected, "{what}");
         }
     }
@@ -286,8 +335,19 @@ mod tests {
 
     #[test]
     fn base64_is_strict_once_white_space_is_out() {
-        assert_eq!(decode_base64(" JVBE\r\n\tRi0= \n").unwrap(), b"%PDF-");
-        assert_eq!(decode_base64("").unwrap(), b"");
+        assert_eq!(decode_base64(" JVBE\r\n\tRi0= \n").unwrap()[..], *b"%PDF-");
+        assert_eq!(decode_base64("").unwrap()[..], *b"");
+        // Longer than a piece, broken in odd places, padded in the middle of a piece's end.
+        for len in [3 * 16 * 1024 - 1, 3 * 16 * 1024, 3 * 16 * 1024 + 1, 200_001] {
+            let content: Vec<u8> = (0..len).map(|n| (n * 7 % 251) as u8).collect();
+            let line = STANDARD.encode(&content);
+            let lines: Vec<&str> =
+                line.as_bytes().chunks(61).map(|l| std::str::from_utf8(l).unwrap()).collect();
+            assert_eq!(decode_base64(&line).unwrap()[..], content);
+            assert_eq!(decode_base64(&lines.join("\r\n\t ")).unwrap()[..], content);
+            let broken = lines.join("\n").replacen('\n', "=\n", 1);
+            assert_eq!(decode_base64(&broken).unwrap_err(), Reason::Base64);
+        }
         for wrong in
             ["JVBERi0", "JVBE-_0=", "JVBERi0=x", "[[content]]", "JVBERi1=", "====", "JV BE\u{a0}Ri0="]
         {

@@ -421,7 +421,7 @@ pub struct Status {
     pub response_for: StatusAddress,
     /// The person behind it.
     pub staff: Option<Staff>,
-    /// What became of the document; never [`StatusCode::Unknown`] here.
+    /// What became of the document; [`StatusCode::Unknown`] only where the limits let it in.
     pub code: StatusCode,
     /// In words; the reason for 02, 13 and 16.
     pub description: String,

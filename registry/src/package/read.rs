@@ -150,7 +150,9 @@ impl Reader<'_> {
             return Err(address.refuse(Reason::StatusOfNothing));
         }
         let status_code = match StatusCode::read(code.raw_text()) {
-            StatusCode::Unknown(_) => return Err(code.refuse(Reason::StatusCode)),
+            StatusCode::Unknown(_) if !self.limits.unknown_status_codes => {
+                return Err(code.refuse(Reason::StatusCode));
+            }
             known => known,
         };
         let description = self.text_in(message, "Description")?;
@@ -494,9 +496,15 @@ impl Reader<'_> {
             present: encoded.is_some(),
             wrapping: decoded.wrapping,
             kind,
+            sha256: sha256(&decoded.content),
             content: decoded.content,
         })
     }
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
+    digest.as_ref().try_into().unwrap_or_default()
 }
 
 /// Bare digits, nothing around them: receivers hand the text to a number reader as it is (VXP 4.2).

@@ -82,7 +82,7 @@ fn e3_the_sample_of_the_rule_book_reads_in_full() {
     assert_eq!(d.business.as_ref().unwrap().staff[0].staff, "Trần Thị B");
     assert!(d.package_signed);
     let file = d.main_attachment().unwrap();
-    assert_eq!((file.content.as_slice(), file.wrapping, file.kind), (PDF, Wrapping::Zipped, FileKind::Pdf));
+    assert_eq!((&file.content[..], file.wrapping, file.kind), (PDF, Wrapping::Zipped, FileKind::Pdf));
 }
 
 /// Each row of the table in VXP 4.2 (and of VXP 5): what is changed in the sample, and the code it is refused with.
@@ -280,7 +280,8 @@ fn vxp_6_irregular_files_are_accepted() {
         ("priority 9", r("<edXML:Priority>1<", "<edXML:Priority>9<"), &[Oddity::Number]),
         ("receiver twice", r("<edXML:To>", "<edXML:To><edXML:OrganId>000.00.00.h27</edXML:OrganId></edXML:To><edXML:To>"), &[Oddity::ReceiverRepeated]),
         ("manifest lists nothing", s.replace("edXML:Reference>", "edXML:Other>"), &[Oddity::Manifest]),
-        ("long summary", r("<edXML:Content>", &format!("<edXML:Content>{}", "ă".repeat(3000))), &[Oddity::Clipped]),
+        ("long summary", r("<edXML:Content>", &format!("<edXML:Content>{}", "ă".repeat(3000))), &[Oddity::TooWide, Oddity::Clipped]),
+        ("an address wider than its column", r("<edXML:Email>", &format!("<edXML:Email>{}", "a".repeat(101))), &[Oddity::TooWide]),
         ("StatusCode in a document", r(id, &format!("{id}<edXML:StatusCode>03</edXML:StatusCode>")), &[Oddity::StatusInDocument]),
         ("attachments inside the envelope", r("</edXML:edXMLBody>", "</edXML:edXMLBody><edXML:edXMLAttachments><Attachment/></edXML:edXMLAttachments>"), &[Oddity::MisplacedAttachments]),
     ];
@@ -289,7 +290,7 @@ fn vxp_6_irregular_files_are_accepted() {
         assert_eq!(oddities(&package), *expected, "{what}");
         let Package::Document(d) = package else { panic!("{what}") };
         assert_eq!(d.document_id.as_str(), "000.00.01.H07,2025/02/13,05/SX-VP", "{what}");
-        assert_eq!((d.from.organ_name.as_str(), d.attachments[0].content.as_slice()), ("Sở X tỉnh A", PDF), "{what}");
+        assert_eq!((d.from.organ_name.as_str(), &d.attachments[0].content[..]), ("Sở X tỉnh A", PDF), "{what}");
     }
 }
 
@@ -330,7 +331,7 @@ fn a_package_of_one_mebibyte_and_its_budget() {
     let big: Vec<u8> = (0..1024 * 1024u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let text =
         MINIMAL.replace("application/zip", "application/pdf").replace("@CONTENT@", &STANDARD.encode(&big));
-    assert_eq!(document(&text).attachments[0].content, big);
+    assert_eq!(document(&text).attachments[0].content[..], big);
     let tight = Limits { unpacked_bytes_max: big.len() - 1, ..Limits::default() };
     assert_eq!(read(text.as_bytes(), &tight).unwrap_err().reason(), Reason::ZipBomb);
 }

@@ -52,8 +52,14 @@ oddities! {
     Number, "edxml.warn.number", "giá trị số không hợp lệ, đã bỏ qua", "a number is not valid and was ignored";
     /// A text for people that was longer than what is stored.
     Clipped, "edxml.warn.clipped", "giá trị quá dài, chỉ lưu phần đầu", "a text was too long; only its beginning is stored";
+    /// A text that is wider than the column receivers keep it in (RULES E37).
+    TooWide, "edxml.warn.too-wide", "giá trị dài hơn độ dài quy định, nơi nhận có thể cắt bớt",
+        "a text is longer than receivers' columns and may be cut there";
     /// The same receiver twice.
     ReceiverRepeated, "edxml.warn.receiver-repeated", "bên nhận bị lặp lại", "a receiver is named more than once";
+    /// The code of a receiver is closed; the package goes to who follows (RULES I6). Its place names both codes.
+    ReceiverForwarded, "edxml.warn.receiver-forwarded", "mã nơi nhận đã thay đổi, gói tin được chuyển tới mã mới",
+        "the code of a receiver has changed; the package goes to the new one";
     /// Manifest and attachments do not match (RULES E11).
     Manifest, "edxml.warn.manifest", "danh mục tệp không khớp với tệp đính kèm",
         "the manifest does not match the attachments";
@@ -70,6 +76,23 @@ oddities! {
     /// `StatusCode` in a document: ignored.
     StatusInDocument, "edxml.warn.status-in-document", "văn bản có StatusCode, đã bỏ qua",
         "a document has a StatusCode, which is ignored";
+    /// `Paper` is 1; the wire has no place for the reason that must be there (RULES R15).
+    PaperUnstated, "edxml.warn.paper-unstated", "có gửi bản giấy nhưng không nêu lý do",
+        "paper follows and no reason is stated";
+    /// A recall, update or replacement of a document of this sender that is not known here (VXP 4.4).
+    TargetUnknown, "edxml.warn.target-unknown", "không biết văn bản gốc của bên gửi này, trạng thái không thay đổi",
+        "the original is not known here as this sender's, nothing was changed";
+    /// An update or replacement of a document that was recalled (RULES R38).
+    TargetFrozen, "edxml.warn.target-frozen", "văn bản gốc đã bị thu hồi, trạng thái không thay đổi",
+        "the original was recalled, nothing was changed";
+    /// An update of a document that another one replaces (RULES R45).
+    TargetReplaced, "edxml.warn.target-replaced", "văn bản gốc đã được thay thế, trạng thái không thay đổi",
+        "the original was replaced, nothing was changed";
+    /// An update with another urgency than the original's, which stays (RULES R22).
+    UrgencyKept, "edxml.warn.urgency-kept", "mức độ khẩn của văn bản đã gửi không thay đổi",
+        "the urgency of a document that was sent does not change";
+    /// A recall without a reason (RULES R37).
+    OrderReasonMissing, "edxml.warn.order-reason-missing", "lệnh thu hồi không nêu lý do", "the recall states no reason";
 }
 
 /// One oddity, and where it is.
@@ -79,6 +102,26 @@ pub struct Warning {
     pub oddity: Oddity,
     /// At which element; names from the root.
     pub path: String,
+}
+
+impl Warning {
+    /// The half-sentence in Vietnamese.
+    pub fn vi(&self) -> String {
+        self.said(self.oddity.vi())
+    }
+
+    /// The half-sentence in English.
+    pub fn en(&self) -> String {
+        self.said(self.oddity.en())
+    }
+
+    /// Which codes they are is what the sender has to know; elements are for the log.
+    fn said(&self, text: &str) -> String {
+        match self.oddity {
+            Oddity::ReceiverForwarded => format!("{text} ({})", self.path),
+            _ => text.to_owned(),
+        }
+    }
 }
 
 /// Warnings with a cap: a hostile package can be odd in ten thousand places.

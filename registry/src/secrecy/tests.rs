@@ -185,3 +185,53 @@ proptest::proptest! {
         let _ = check(&Item { file_names: &[&text], ..Item::default() }, &Limits::default());
     }
 }
+
+/// A page of A4 with words at places, in a font of Windows' letters.
+fn page(words: &[(&str, f64, f64)]) -> Vec<u8> {
+    let mut content = String::from("BT /F 13 Tf\n");
+    for (word, x, y) in words {
+        content.push_str(&format!("1 0 0 1 {x} {y} Tm ({word}) Tj\n"));
+    }
+    content.push_str("ET");
+    let bodies = [
+        "<</Type/Catalog/Pages 2 0 R>>".to_owned(),
+        "<</Type/Pages/Kids[3 0 R]/Count 1/MediaBox[0 0 595 842]>>".to_owned(),
+        "<</Type/Page/Parent 2 0 R/Contents 4 0 R/Resources<</Font<</F<</Type/Font/Subtype/Type1/BaseFont/Times>>>>>>>>"
+            .to_owned(),
+        format!("<</Length {}>>\nstream\n{content}\nendstream", content.len()),
+    ];
+    let (mut out, mut table) = (b"%PDF-1.7\n".to_vec(), "xref\n0 5\n0000000000 65535 f \n".to_owned());
+    for (index, body) in bodies.iter().enumerate() {
+        table.push_str(&format!("{:010} 00000 n \n", out.len()));
+        out.extend_from_slice(format!("{} 0 obj\n{body}\nendobj\n", index + 1).as_bytes());
+    }
+    let at = out.len();
+    out.extend_from_slice(
+        format!("{table}trailer\n<</Size 5/Root 1 0 R>>\nstartxref\n{at}\n%%EOF\n").as_bytes(),
+    );
+    out
+}
+
+#[test]
+fn r9_c_a_stamp_on_the_first_page_of_a_pdf() {
+    let stamped =
+        |word| page(&[("SO NOI VU", 80.0, 780.0), ("So: 05/SNV-VP", 80.0, 740.0), (word, 110.0, 690.0)]);
+    let rows =
+        [("MAT", Degree::Secret), ("TOI MAT", Degree::TopSecret), ("T U Y E T M A T", Degree::UtmostSecret)];
+    for (word, degree) in rows {
+        assert_eq!(in_pdf(&stamped(word)), Some(Hit { detector: Detector::Stamp, degree }), "{word}");
+    }
+    let friends = [
+        // Part of a line, each word put in its place.
+        page(&[("bao", 80.0, 690.0), ("mat", 104.0, 690.0), ("thong tin", 128.0, 690.0)]),
+        // A column of a table, and the lower half of the page.
+        page(&[("Do mat", 300.0, 700.0), ("MAT", 420.0, 700.0)]),
+        page(&[("MAT", 110.0, 300.0)]),
+        stamped("MAT KHAU"),
+        stamped("HOA TOC"),
+        b"%PDF-1.7 and nothing".to_vec(),
+    ];
+    for file in friends {
+        assert_eq!(in_pdf(&file), None, "{}", String::from_utf8_lossy(&file));
+    }
+}

@@ -10,6 +10,7 @@ use super::call::Name;
 use super::json::Object;
 use crate::Error;
 use crate::package::Warning;
+use crate::tombstone::Tombstone;
 
 /// The header that tells people why a download was refused; its body must be empty (VXP 3.10).
 pub const REASON_HEADER: &str = "X-Congvan-Reason";
@@ -185,47 +186,111 @@ pub fn done() -> Answer {
 
 /// Answers `getAgenciesList`.
 pub fn agencies<'a>(rows: impl Iterator<Item = AgencyRow<'a>>) -> Answer {
-    let rows = rows.map(|row| {
-        Object::new()
-            .text("id", row.id)
-            .text_if("pid", row.pid)
-            .text("code", row.code)
-            .text("name", row.name)
-            .text_if("mail", row.mail)
-            .text_if("oldCode", row.old_code)
-    });
-    list(ok().objects("data", rows))
+    list(ok().objects("data", rows.map(agency_object)))
 }
 
 /// Answers `getAgenciesListQD20`.
 pub fn agencies_qd20<'a>(rows: impl Iterator<Item = Qd20Row<'a>>) -> Answer {
-    let rows = rows.map(|row| {
-        Object::new()
-            .text("id", row.id)
-            .text("code", row.code)
-            .text("name", row.name)
-            .text_if("mail", row.mail)
-            .text_if("code102", row.code102)
-    });
-    list(ok().objects("data", rows))
+    list(ok().objects("data", rows.map(qd20_object)))
 }
 
 /// Answers `getSynchronizeUnit`.
 pub fn units<'a>(rows: impl Iterator<Item = UnitRow<'a>>) -> Answer {
-    let rows = rows.map(|row| {
-        Object::new()
-            .text("id", row.id)
-            .text_if("pid", row.pid)
-            .text("code", row.code)
-            .text("name", row.name)
-            .text_if("mail", row.mail)
-            .text_if("centerCode", row.center_code)
-            .number("version", u64::from(row.version))
-            .flag("deleted", row.deleted)
-            .text("modifyDate", &row.modified.to_edxml())
-            .flag("isAgency", row.is_agency)
-    });
-    list(ok().objects("data", rows))
+    list(ok().objects("data", rows.map(unit_object)))
+}
+
+fn agency_object(row: AgencyRow<'_>) -> Object {
+    Object::new()
+        .text("id", row.id)
+        .text_if("pid", row.pid)
+        .text("code", row.code)
+        .text("name", row.name)
+        .text_if("mail", row.mail)
+        .text_if("oldCode", row.old_code)
+}
+
+fn qd20_object(row: Qd20Row<'_>) -> Object {
+    Object::new()
+        .text("id", row.id)
+        .text("code", row.code)
+        .text("name", row.name)
+        .text_if("mail", row.mail)
+        .text_if("code102", row.code102)
+}
+
+fn unit_object(row: UnitRow<'_>) -> Object {
+    Object::new()
+        .text("id", row.id)
+        .text_if("pid", row.pid)
+        .text("code", row.code)
+        .text("name", row.name)
+        .text_if("mail", row.mail)
+        .text_if("centerCode", row.center_code)
+        .number("version", u64::from(row.version))
+        .flag("deleted", row.deleted)
+        .text("modifyDate", &row.modified.to_edxml())
+        .flag("isAgency", row.is_agency)
+}
+
+/// The text of a list of the register as it grows, for those that are too long to be made at once: the same text as of
+/// [`agencies`], [`agencies_qd20`] and [`units`].
+pub(crate) struct Rows {
+    text: String,
+    is_first: bool,
+}
+
+impl Rows {
+    /// Up to the first row.
+    pub(crate) fn begin() -> Self {
+        let mut text = ok().objects("data", std::iter::empty()).finish();
+        // What closes the list comes at its end.
+        text.truncate(text.len().saturating_sub(LIST_END.len()));
+        Self { text, is_first: true }
+    }
+
+    pub(crate) fn agency(&mut self, row: AgencyRow<'_>) {
+        self.push(agency_object(row));
+    }
+
+    pub(crate) fn qd20(&mut self, row: Qd20Row<'_>) {
+        self.push(qd20_object(row));
+    }
+
+    pub(crate) fn unit(&mut self, row: UnitRow<'_>) {
+        self.push(unit_object(row));
+    }
+
+    fn push(&mut self, row: Object) {
+        if !std::mem::take(&mut self.is_first) {
+            self.text.push(',');
+        }
+        self.text.push_str(&row.finish());
+    }
+
+    /// What there is since the last time.
+    pub(crate) fn take(&mut self) -> String {
+        std::mem::take(&mut self.text)
+    }
+
+    /// The rest.
+    pub(crate) fn end(mut self) -> String {
+        self.text.push_str(LIST_END);
+        self.text
+    }
+}
+
+/// What closes the rows and the object around them.
+const LIST_END: &str = "]}";
+
+/// Answers a list whose text is there already.
+pub(crate) fn list_of(body: Vec<u8>) -> Answer {
+    let headers = list_headers();
+    Answer { status: 200, headers, body, compressible: true }
+}
+
+/// The headers of every list.
+pub fn list_headers() -> Vec<(&'static str, String)> {
+    vec![("Content-Type", "application/json".to_owned()), ("Connection", "close".to_owned())]
 }
 
 fn message_type(is_status: bool) -> &'static str {
@@ -277,16 +342,16 @@ pub fn sent_list<'a>(rows: impl Iterator<Item = SentRow<'a>>) -> Answer {
 pub fn sent(doc_id: &str, warnings: &[Warning], receipt: &[u8]) -> Answer {
     let mut description = "Thành công".to_owned();
     if !warnings.is_empty() {
-        let said = |text: fn(&Warning) -> &'static str| {
-            let mut seen: Vec<&str> = Vec::new();
-            for warning in warnings {
-                if !seen.contains(&text(warning)) {
-                    seen.push(text(warning));
+        let said = |text: fn(&Warning) -> String| {
+            let mut seen: Vec<String> = Vec::new();
+            for text in warnings.iter().map(text) {
+                if !seen.contains(&text) {
+                    seen.push(text);
                 }
             }
             seen.join("; ")
         };
-        let (vi, en) = (said(|w| w.oddity.vi()), said(|w| w.oddity.en()));
+        let (vi, en) = (said(Warning::vi), said(Warning::en));
         description = format!("Đã nhận, nhưng: {vi} / Accepted, but: {en}");
     }
     let object = Object::new()
@@ -298,9 +363,14 @@ pub fn sent(doc_id: &str, warnings: &[Warning], receipt: &[u8]) -> Answer {
     json(object, false)
 }
 
-/// Answers `getEdoc`: the package in standard base64, one line, padded.
+/// Answers `getEdoc`: the package in standard base64, one line, padded; beside it what it is to be held against (RULES E18).
 pub fn package_as_json(package: &[u8]) -> Answer {
-    json(ok().text("data", &STANDARD.encode(package)), true)
+    let sha256 = ring::digest::digest(&ring::digest::SHA256, package);
+    let object = ok()
+        .text("data", &STANDARD.encode(package))
+        .number("contentLength", package.len() as u64)
+        .text("contentSha256", &super::hash::full_hex(sha256.as_ref()));
+    json(object, true)
 }
 
 /// Answers `downloadEdoc`.
@@ -314,6 +384,23 @@ pub fn count(waiting: u64) -> Answer {
     json(ok().number("count", waiting), true)
 }
 
+fn tombstone(stone: &Tombstone) -> Object {
+    Object::new()
+        .text("docId", &stone.doc_id)
+        .text("documentId", &stone.identifier)
+        .text("code", &stone.code)
+        .text("promulgationDate", &stone.promulgation_date)
+        .text("from", &stone.from)
+        .text("to", &stone.to.join(","))
+        .text("receivedAt", &stone.received_at)
+        .text("cancelledAt", &stone.cancelled_at)
+        .text("shredAt", &stone.shred_at)
+        .flag("isShredded", stone.is_shredded)
+        .text("reason", &stone.reason)
+        .text("packageSha256", &stone.package_sha256)
+        .text("orderId", &stone.order_id)
+}
+
 /// Answers a refusal: the one place where an [`Error`] becomes what the client sees. `name` is `None` when the path
 /// named no call.
 pub fn refused(name: Option<Name>, error: &Error) -> Answer {
@@ -325,6 +412,11 @@ pub fn refused(name: Option<Name>, error: &Error) -> Answer {
         .text("status", "FAIL")
         .text("ErrorCode", &error.status().to_string())
         .text("ErrorDesc", &format!("{} / {}", error.vi(), error.en()));
+    // RULES R39: what remains of a cancelled document; the client ignores members it does not know.
+    let object = match error {
+        Error::Withdrawn(stone) => object.objects("tombstone", std::iter::once(tombstone(stone))),
+        _ => object,
+    };
     match name {
         // Without DocId the client drops the whole answer.
         Some(Name::Send) => json(object.text("DocId", ""), false),

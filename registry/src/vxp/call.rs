@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::auth::Signed;
 use crate::package::text_numbers;
+use crate::reasons::PaperReason;
 use crate::{Error, Limits};
 
 /// The calls of the protocol.
@@ -131,6 +132,27 @@ pub struct SendParameters {
     pub hash_file: Option<String>,
     /// A hint that is sometimes wrong; the content decides.
     pub hint: Option<Kind>,
+    /// What the law wants to be said and the wire has no place for.
+    pub declared: Declared,
+}
+
+/// What is said of a document beside its package.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Declared {
+    /// Why paper follows (RULES R15).
+    pub paper: DeclaredPaper,
+    /// Whether it was digitised from paper (RULES R6).
+    pub is_digitised: bool,
+}
+
+/// What is said of the paper that follows (RULES R15).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum DeclaredPaper {
+    /// The door has no place for a reason: paper without one is accepted with a warning.
+    #[default]
+    Unasked,
+    /// The door asks for it: paper without one is refused.
+    Asked(Option<PaperReason>),
 }
 
 /// An id as the caller names a document or a delivery: 1 to 64 of `[A-Za-z0-9._-]`.
@@ -144,7 +166,10 @@ impl DocId {
     }
 
     /// Whatever is not of the form names nothing we ever gave out.
-    fn read(text: &str) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    /// [`Error::NoSuchDocument`].
+    pub fn read(text: &str) -> Result<Self, Error> {
         let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
         match plain && matches!(text.len(), 1..=64) {
             true => Ok(Self(text.to_owned())),
@@ -326,6 +351,7 @@ fn send_parameters(signed: &Signed) -> Result<SendParameters, Error> {
         hash_file: signed.get("hash-file").map(str::to_owned),
         // The content decides, so a strange hint is no fault.
         hint: kind(signed).unwrap_or_default(),
+        declared: Declared::default(),
     })
 }
 

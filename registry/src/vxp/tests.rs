@@ -263,7 +263,9 @@ fn vxp_3_answers_byte_for_byte() {
     assert_eq!(text(&answer::done()), format!("{head}}}"));
     assert_eq!(text(&answer::count(3)), format!("{head},\"count\":3}}"));
     assert_eq!(text(&answer::received([].into_iter())), format!("{head},\"data\":[]}}"));
-    assert_eq!(text(&answer::package_as_json(b"<a/>")), format!("{head},\"data\":\"PGEvPg==\"}}"));
+    let sha256 = super::hash::full_hex(ring::digest::digest(&ring::digest::SHA256, b"<a/>").as_ref());
+    let beside = format!("\"contentLength\":4,\"contentSha256\":\"{sha256}\"");
+    assert_eq!(text(&answer::package_as_json(b"<a/>")), format!("{head},\"data\":\"PGEvPg==\",{beside}}}"));
     assert_eq!(text(&answer::sent("5f", &[], b"")), format!("{head},\"DocId\":\"5f\"}}"));
     assert!(!answer::sent("5f", &[], b"").compressible);
     let row = answer::ReceivedRow {

@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use certs::keys::Key;
 use certs::note::{Note, NoteSigner};
-use mail::{AccountId, AgencyId, Chance, Secret};
-use registry::accept::{self, Accepted, Arrived, Desk, Examined, Opened, Screened};
+use mail::{AccountId, AgencyId, Chance, Secret, Timestamp};
+use registry::accept::{self, Accepted, Arrived, Desk, Examined, Screened};
 use registry::document_id::DocumentIdentifier;
 use registry::package::{
-    Code, DocumentType, NewAttachment, NewBusiness, NewDocument, NewParty, OtherInfo, Packing,
-    PromulgationInfo, SignerInfo, Staff, write_document,
+    BusinessType, Code, DocumentType, NewAttachment, NewBusiness, NewDocument, NewParty, OtherInfo, Packing,
+    PromulgationInfo, Replacement, SignerInfo, Staff, Update, write_document,
 };
-use registry::vxp::call::SendParameters;
+use registry::vxp::call::{Declared, SendParameters};
 use registry::{Error, Limits};
 use signer::bundle::Bundle;
 use signer::{Evidence, Policy, Role, judge};
@@ -47,6 +47,9 @@ pub(crate) fn log_key() -> Key {
 /// A desk that lives as long as its story.
 pub(crate) struct House {
     pub(crate) desk: Desk,
+    /// Milliseconds between two packages; all at once unless a story is about their order.
+    pub(crate) step: u64,
+    taken: AtomicU64,
     _dir: tempfile::TempDir,
 }
 
@@ -92,8 +95,9 @@ impl House {
             log: LOG.to_owned(),
             sign: Arc::new(sign),
             signatures_required: true,
+            lifecycle: accept::Lifecycle::default(),
         };
-        let house = Self { desk, _dir: dir };
+        let house = Self { desk, step: 0, taken: AtomicU64::new(0), _dir: dir };
         house.furnish().await;
         house
     }
@@ -111,7 +115,8 @@ impl House {
                     parent_id: None,
                     decision: String::new(),
                 },
-                valid_from: NOW,
+                // Some stories begin earlier in the year.
+                valid_from: Timestamp::from_secs(NOW.secs() - 366 * 24 * 3600),
             };
             self.desk
                 .store
@@ -137,7 +142,7 @@ impl House {
             .write("signers", (), |tx, ()| {
                 Box::pin(async move {
                     let world = World::get();
-                    tx.let_system_speak("hub.02", agency_id(3)).await?;
+                    tx.let_system_speak("hub.02", agency_id(3), NOW).await?;
                     for (who, role) in [(&world.leader, SignerRole::Leader), (&world.seal, SignerRole::Seal)]
                     {
                         let signer = SignerCertificate {
@@ -158,7 +163,7 @@ impl House {
 
     pub(crate) async fn system(&self, id: &str) -> ExchangeSystem {
         let found =
-            self.desk.store.read(id.to_owned(), |tx, id| Box::pin(async move { tx.system(id).await }));
+            self.desk.store.read(id.to_owned(), |tx, id| Box::pin(async move { tx.system(id, NOW).await }));
         found.await.unwrap().unwrap()
     }
 
@@ -170,21 +175,48 @@ impl House {
         package: &[u8],
         evidence: &Evidence,
     ) -> Result<Accepted, Error> {
-        let system = Arc::new(self.system(system).await);
+        self.send_declared(system, from, package, evidence, Declared::default()).await
+    }
+
+    /// The same, with what is said beside the package.
+    pub(crate) async fn send_declared(
+        &self,
+        system: &str,
+        from: &str,
+        package: &[u8],
+        evidence: &Evidence,
+        declared: Declared,
+    ) -> Result<Accepted, Error> {
+        let system = self.system(system).await;
+        let parameters =
+            SendParameters { from: from.to_owned(), to: Vec::new(), hash_file: None, hint: None, declared };
+        self.take_in(system, parameters, package, evidence).await
+    }
+
+    /// The same for a system and parameters of whatever kind.
+    pub(crate) async fn take_in(
+        &self,
+        system: ExchangeSystem,
+        parameters: SendParameters,
+        package: &[u8],
+        evidence: &Evidence,
+    ) -> Result<Accepted, Error> {
+        let system = Arc::new(system);
+        let number = self.taken.fetch_add(1, Ordering::Relaxed);
+        let now = NOW.plus(std::time::Duration::from_millis(number * self.step));
         let digest = ring::digest::digest(&ring::digest::SHA256, package);
         let sha256: [u8; 32] = digest.as_ref().try_into().unwrap();
-        let Opened { package: opened, parties } = accept::open(package, &self.desk.limits);
+        let opened = accept::open(package, &self.desk.limits);
+        let parties = opened.parties.clone();
         let outcome = async {
-            let parameters =
-                SendParameters { from: from.to_owned(), to: Vec::new(), hash_file: None, hint: None };
             let arrived = Arrived {
                 bytes: package.into(),
                 sha256,
-                package: opened?,
+                package: self.desk.admit(opened, sha256, &system, NOW).await?,
                 parameters,
                 system: system.clone(),
             };
-            let pending = match self.desk.screen(arrived, NOW).await? {
+            let pending = match self.desk.screen(arrived, now).await? {
                 Screened::Repeated(accepted) => return Ok(accepted),
                 Screened::Pending(pending) => pending,
             };
@@ -200,17 +232,23 @@ impl House {
             });
             let examined: Vec<_> = examined.collect();
             let package = pending.signed_package().map(|bytes| judge(bytes.clone(), &policy, evidence, NOW));
-            self.desk.keep(*pending, &examined, package.as_ref(), NOW).await
+            self.desk.keep(*pending, &examined, package.as_ref(), now).await
         };
         let outcome: Result<Accepted, Error> = outcome.await;
         if let Err(error) = &outcome {
-            self.desk.record_refusal(&system, &sha256, &parties, error, NOW).await;
+            self.desk.record_refusal(&system, &sha256, &parties, error, now).await;
         }
         outcome
     }
 
     pub(crate) async fn send(&self, system: &str, from: &str, package: &[u8]) -> Result<Accepted, Error> {
         self.send_with(system, from, package, &World::get().evidence(&[])).await
+    }
+
+    /// The same house, shredding at once or later.
+    pub(crate) fn shredding_after(mut self, days: u32) -> Self {
+        self.desk.lifecycle.recall_shred_days = days;
+        self
     }
 
     /// What waits for a system.
@@ -304,6 +342,34 @@ pub(crate) fn document(number: &str, to: &[&str], files: &[(&str, &[u8])]) -> Ne
 /// A good document from agency 1.
 pub(crate) fn good(number: &str, to: &[&str]) -> Vec<u8> {
     write_document(&document(number, to, &[("van-ban.pdf", &World::get().complete())])).unwrap()
+}
+
+/// An act of agency 1 about its document with a number: a recall, an update. It repeats the header (RULES E9).
+pub(crate) fn act(kind: BusinessType, number: &str, to: &[&str], files: &[(&str, &[u8])]) -> NewDocument {
+    let mut act = document(number, to, files);
+    let update = Update { content_changed: true, receivers_changed: false, receivers: Vec::new() };
+    act.business = NewBusiness {
+        kind,
+        reason: "Sai thể thức".to_owned(),
+        update: (kind == BusinessType::Update).then_some(update),
+        ..NewBusiness::default()
+    };
+    act.subject = format!("V/v {kind:?}");
+    act.staff = Staff { staff: "Lê Thị Hoa".to_owned(), ..Staff::default() };
+    act
+}
+
+/// A replacement with a number of its own.
+pub(crate) fn replacement(number: &str, of: &str, to: &[&str]) -> Vec<u8> {
+    let mut new = document(number, to, &[("van-ban.pdf", &World::get().complete())]);
+    let document_id = DocumentIdentifier::new(&format!("H37.01,2026/11/22,{of}/SNV-VP")).unwrap();
+    let organ_ids = to.iter().map(|code| (*code).to_owned()).collect();
+    new.business = NewBusiness {
+        kind: BusinessType::Replacement,
+        replacements: vec![Replacement { document_id, organ_ids }],
+        ..NewBusiness::default()
+    };
+    write_document(&new).unwrap()
 }
 
 /// `stories! { async fn name(house: House) { … } }`: each runs on both engines.

@@ -2,10 +2,20 @@
 
 mod acceptance;
 mod browse;
+mod conflicts;
+mod deadlines;
 mod house;
 mod known;
+mod numbers;
 mod progress;
+mod recalls;
 mod receipts;
 mod refusals;
+mod register;
+mod registers;
+mod stamp;
 mod statuses;
+mod updates;
+mod upstream;
+mod views;
 mod world;

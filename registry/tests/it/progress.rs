@@ -6,7 +6,7 @@ use crate::house::{House, agency_id, good, stories};
 use crate::statuses::status;
 use crate::world::NOW;
 
-async fn receivers(house: &House, accepted: &registry::accept::Accepted) -> Vec<Receiver> {
+pub(crate) async fn receivers(house: &House, accepted: &registry::accept::Accepted) -> Vec<Receiver> {
     let read = house.desk.store.read(accepted.document_id, |tx, id| {
         Box::pin(async move { tx.receivers_of(agency_id(1), *id).await })
     });
@@ -14,7 +14,7 @@ async fn receivers(house: &House, accepted: &registry::accept::Accepted) -> Vec<
 }
 
 /// Takes waiting events into the feed and reads an agency's.
-async fn feed(house: &House, agency: u8) -> Vec<Event> {
+pub(crate) async fn feed(house: &House, agency: u8) -> Vec<Event> {
     let numbered: Result<usize, store::Error> = house
         .desk
         .store
@@ -41,7 +41,7 @@ stories! {
     async fn r41_a_request_to_take_back_is_open_until_it_is_answered(house: House) {
         let sent = house.send("hub.01", "H37.01", &good("05", &["H37.02"])).await.unwrap();
         house.send("hub.01", "H37.01", &status("H37.01", "H37.02", "05", "13")).await.unwrap();
-        assert_eq!(receivers(&house, &sent).await[0].ask, "recall");
+        assert_eq!(receivers(&house, &sent).await[0].ask, "take-back");
         house.send("hub.02", "H37.02", &status("H37.02", "H37.01", "05", "16")).await.unwrap();
         let at = &receivers(&house, &sent).await[0];
         assert_eq!((at.ask.as_str(), at.state.as_str(), at.reason.as_str()), ("", "delivered", "lý do"));

@@ -25,14 +25,15 @@ pub(super) async fn one(
         Problem::not_found("no-such-agency", "Không có cơ quan nào có mã này.", "No agency has this code.")
     };
     let code: AgencyCode = code.parse().map_err(|_| unknown())?;
+    let now = api.house.now();
     let found: Result<_, store::Error> = api
         .house
         .store
         .read(code, |tx, code| {
             Box::pin(async move {
-                let Some(agency) = tx.agency_by_code(code).await? else { return Ok(None) };
+                let Some(agency) = tx.agency_by_code(code, now).await? else { return Ok(None) };
                 let parent = match agency.parent_id {
-                    Some(parent) => tx.agency(parent).await?,
+                    Some(parent) => tx.agency(parent, now).await?,
                     None => None,
                 };
                 let system = tx.system_of(agency.agency_id).await?;

@@ -141,10 +141,14 @@ pub(super) async fn agencies_of(
 ) -> Result<Vec<AgencyId>, Problem> {
     let all = || caller.system.agencies.iter().map(|agency| agency.agency_id);
     let Some(text) = code else { return Ok(all().collect()) };
+    let now = api.house.now();
     let code: AgencyCode =
         text.parse().map_err(|_| Problem::bad_request("/agency", "expected the code of an agency"))?;
-    let found =
-        api.house.store.read(code, |tx, code| Box::pin(async move { tx.agency_by_code(code).await })).await?;
+    let found = api
+        .house
+        .store
+        .read(code, |tx, code| Box::pin(async move { tx.agency_by_code(code, now).await }))
+        .await?;
     let own = found.and_then(|agency| all().find(|id| *id == agency.agency_id));
     own.map(|id| vec![id]).ok_or_else(|| {
         Error::NotYourAgency { code: text.to_owned(), system: caller.system.system_id.clone() }.into()
@@ -217,11 +221,12 @@ pub(super) async fn history(
     Path(id): Path<String>,
 ) -> Answer {
     let seen = seen(&api, &caller, &id).await?;
+    let now = api.house.now();
     let said: Result<_, store::Error> = api
         .house
         .store
         .read((caller.system.clone(), seen), |tx, (system, seen)| {
-            Box::pin(async move { browse::history(tx, system, seen).await })
+            Box::pin(async move { browse::history(tx, system, seen, now).await })
         })
         .await;
     let history = said?.iter().map(HistoryLine::of).collect();

@@ -231,6 +231,10 @@ impl FileFacts {
         self.number
     }
 
+    pub(super) fn size(&self) -> u64 {
+        self.size
+    }
+
     pub(super) fn name(&self) -> &str {
         &self.name
     }
@@ -531,7 +535,7 @@ pub(crate) struct DocumentToSend {
     pub(super) tasks: Vec<String>,
     /// "Nơi nhận", in words.
     pub(super) places: Vec<String>,
-    /// A paper copy follows, and why: `GOV_PM`, `AGENCY_LIST:item` or `RECEIVER_NOT_READY` (QĐ 28/2018 Đ7).
+    /// A paper copy follows, and why: `GOV_PM`, `AGENCY_LIST(item)` or `RECEIVER_NOT_READY` (QĐ 28/2018 Đ7).
     pub(super) paper_reason: Option<String>,
     /// Why it is recalled, updated or replaced.
     #[schema(max_length = 1000)]

@@ -8,14 +8,15 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use mail::{AgencyCode, FileUploadId, Timestamp};
 use registry::browse::Seen;
-use registry::compose::{self, Draft, PaperReason};
+use registry::compose::{self, Draft};
 use registry::document_id::DocumentIdentifier;
 use registry::keys::{Caller, Scope};
 use registry::package::{
     Answered, BusinessType, NewAttachment, OtherInfo, Packing, Priority, ReceiverChange, SignerInfo, Staff,
     Update, write_document,
 };
-use registry::vxp::call::SendParameters;
+use registry::reasons::PaperReason;
+use registry::vxp::call::{Declared, DeclaredPaper, SendParameters};
 use registry::{Error, Limits};
 use ring::digest::{Context, SHA256, digest};
 use web::form;
@@ -116,7 +117,9 @@ async fn send(api: &Api, request: Request, about: Option<(BusinessType, String)>
             }));
         }
     };
-    let _room = match api.intake.enter().await {
+    // What a description names comes from uploads, and may be of any size.
+    let size = if kind == "application/json" { None } else { announced(&parts.headers) };
+    let _room = match api.intake.enter(size).await {
         Ok(room) => room,
         Err(error) => {
             drain(body, max).await;
@@ -152,6 +155,14 @@ async fn accept(
         Some(repeat) => repeat.package(api).await?,
         None => None,
     };
+    // RULES R15: this door has a place for the reason why paper follows.
+    let declared = match &said {
+        Said::Document(said, _) => Declared {
+            paper: DeclaredPaper::Asked(said.paper_reason.as_deref().and_then(PaperReason::read)),
+            ..Declared::default()
+        },
+        Said::Package => Declared::default(),
+    };
     let package: Arc<[u8]> = match (said, kept) {
         (Said::Package, _) => body,
         (Said::Document(..), Some(kept)) => kept,
@@ -165,20 +176,35 @@ async fn accept(
             }
         }
     };
-    let answer = take_in(api, caller, package).await?;
+    let answer = take_in(api, caller, package, declared).await?;
     uploads::used(api, caller, &used).await;
     Ok(answer)
 }
 
+/// How long the body will be, as far as the client says.
+fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
 /// Has a package accepted.
-pub(super) async fn take_in(api: &Api, caller: &Caller, package: Arc<[u8]>) -> Result<String, Problem> {
+pub(super) async fn take_in(
+    api: &Api,
+    caller: &Caller,
+    package: Arc<[u8]>,
+    declared: Declared,
+) -> Result<String, Problem> {
     let sha256 = {
         let package = package.clone();
         blocking(move || digest(&SHA256, &package)).await?
     };
     let sha256: [u8; 32] = sha256.as_ref().try_into().map_err(|_| Error::Internal)?;
-    let parameters =
-        SendParameters { from: caller.system.system_id.clone(), to: Vec::new(), hash_file: None, hint: None };
+    let parameters = SendParameters {
+        from: caller.system.system_id.clone(),
+        to: Vec::new(),
+        hash_file: None,
+        hint: None,
+        declared,
+    };
     let TakenIn { accepted, warnings } =
         api.intake.take_in(package, sha256, parameters, caller.system.clone()).await?;
     let receipt = String::from_utf8(accepted.receipt).map_err(|_| Error::Internal)?;
@@ -309,7 +335,7 @@ fn draft(said: &DocumentToSend, limits: &Limits) -> Result<Draft, Problem> {
     });
     let paper = said.paper_reason.as_deref().map(|reason| {
         PaperReason::read(reason)
-            .ok_or_else(|| refused("/paperReason", "GOV_PM, AGENCY_LIST:item or RECEIVER_NOT_READY"))
+            .ok_or_else(|| refused("/paperReason", "GOV_PM, AGENCY_LIST(item) or RECEIVER_NOT_READY"))
     });
     Ok(Draft {
         from: said.from.as_deref().map(|code| agency_code(code, "/from")).transpose()?,

@@ -8,6 +8,7 @@ use registry::compose::{self, Report};
 use registry::keys::Scope;
 use registry::package::write_status;
 use registry::status::StatusCode;
+use registry::vxp::call::Declared;
 use ring::digest::{Context, SHA256};
 
 use super::documents::{etag_of, seen, shown};
@@ -61,7 +62,7 @@ pub(super) async fn report(State(api): State<Arc<Api>>, Path(id): Path<String>, 
                 }
             }
         };
-        take_in(&api, &caller, package).await
+        take_in(&api, &caller, package, Declared::default()).await
     };
     let outcome: Result<String, Problem> = outcome.await;
     match (&outcome, &repeat) {

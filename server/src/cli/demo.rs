@@ -21,6 +21,9 @@ pub(super) struct DemoArguments {
     /// Choose ports nobody uses now, instead of 2525, 2587, 2465, 2424, 8443 and 8080.
     #[arg(long)]
     free_ports: bool,
+    /// Code of the province its agencies are of: demonstrations that exchange with one another have one each.
+    #[arg(long, default_value = demo::PROVINCE_CODE, value_parser = province)]
+    province: String,
     #[command(subcommand)]
     command: Option<DemoCommand>,
 }
@@ -78,7 +81,8 @@ impl DemoArguments {
             Some(DemoCommand::Send { package, from, to }) => return send(config_file, package, &from, &to),
             Some(DemoCommand::Paper { title, out }) => paper(&title, &out)?,
             None => {
-                let wanted = Wanted { data: self.data, database: self.database, free_ports: self.free_ports };
+                let Self { data, database, free_ports, province, .. } = self;
+                let wanted = Wanted { data, database, free_ports, province };
                 if demo::exists(&wanted.data) {
                     println!(
                         "{}: đã có bản trình diễn / the demonstration is there already",
@@ -91,6 +95,16 @@ impl DemoArguments {
             }
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// A letter and two digits (RULES I2).
+fn province(text: &str) -> Result<String, String> {
+    let shaped = matches!(text.as_bytes(), [letter, a, b] if letter.is_ascii_uppercase() && a.is_ascii_digit() && b.is_ascii_digit());
+    if shaped {
+        Ok(text.to_owned())
+    } else {
+        Err("a letter and two digits / một chữ cái và hai chữ số: H98".to_owned())
     }
 }
 

@@ -1,4 +1,5 @@
-//! `congvan document evidence`: hands out what a document's acceptance rested on.
+//! `congvan document evidence|overdue|reinstate`: hands out what a document's acceptance rested on; lists what is late; reverses a
+//! recall.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -7,7 +8,7 @@ use anyhow::Context;
 use clap::Subcommand;
 use mail::DocumentId;
 
-use super::{Outcome, files};
+use super::{Outcome, files, overdue, two_persons};
 
 #[derive(Subcommand)]
 pub(super) enum DocumentCommand {
@@ -22,11 +23,27 @@ pub(super) enum DocumentCommand {
         #[arg(long)]
         out: PathBuf,
     },
+    /// List what is late or went wrong: not sent, failed, returned, slow to be taken in (RULES R27).
+    Overdue(overdue::OverdueArguments),
+    /// Reverse a mistaken recall before its copies are shredded. A clerk and a leader of the sending agency each run this. Exit: 0
+    /// reversed, 1 the other person has not spoken yet, 3 fault.
+    Reinstate {
+        /// The DocId of the recall.
+        order: String,
+        #[command(flatten)]
+        person: two_persons::Person,
+    },
 }
 
 impl DocumentCommand {
     pub(super) fn run(self, config: &Path) -> Outcome {
-        let Self::Evidence { doc_id, file, out } = self;
+        let (doc_id, file, out) = match self {
+            Self::Evidence { doc_id, file, out } => (doc_id, file, out),
+            Self::Overdue(overdue) => {
+                return super::on_data(config, |house| async move { overdue.run(&house).await });
+            }
+            Self::Reinstate { order, person } => return two_persons::reinstate(config, &order, person),
+        };
         let id: DocumentId = doc_id.parse().map_err(|_| {
             anyhow::anyhow!("{doc_id:?} is no DocId: 32 hexadecimal digits (mã gửi không hợp lệ)")
         })?;

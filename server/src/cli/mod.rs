@@ -1,7 +1,9 @@
 //! The command line.
 #![allow(clippy::print_stdout)] // a command answers on standard output
 
+mod agency;
 mod api_key;
+mod calendar;
 mod cert;
 mod config;
 mod demo;
@@ -11,9 +13,13 @@ mod files;
 mod key;
 mod ledger;
 mod mark;
+mod number;
+mod overdue;
 mod package;
+mod peer;
 mod provision;
 mod receipt;
+mod register;
 mod release;
 mod seal;
 mod serve;
@@ -21,6 +27,7 @@ mod sign;
 mod sign_file;
 mod timestamp;
 mod trust;
+mod two_persons;
 mod verify;
 
 use std::io::IsTerminal;
@@ -53,7 +60,7 @@ enum Command {
     Demo(demo::DemoArguments),
     /// Agencies.
     #[command(subcommand)]
-    Agency(provision::AgencyCommand),
+    Agency(Box<agency::AgencyCommand>),
     /// Mail domains.
     #[command(subcommand)]
     Domain(provision::DomainCommand),
@@ -71,14 +78,28 @@ enum Command {
     /// Fixed places for outgoing mail.
     #[command(subcommand)]
     Route(provision::RouteCommand),
+    /// Other axes that this house is a client of.
+    #[command(subcommand)]
+    Peer(Box<peer::PeerCommand>),
     /// Pack files as an edXML document, or write a status.
     Package(Box<package::Package>),
     /// Get, show or check the receipt of a document.
     #[command(subcommand)]
     Receipt(receipt::ReceiptCommand),
+    /// Working days and hours of deadlines.
+    Calendar(calendar::CalendarArguments),
+    /// Số văn bản đi, số đến. / Numbers of documents.
+    #[command(subcommand)]
+    Number(number::NumberCommand),
+    /// Sổ văn thư. / The books of the records office.
+    #[command(subcommand)]
+    Register(register::RegisterCommand),
     /// Documents of the exchange.
     #[command(subcommand)]
     Document(document::DocumentCommand),
+    /// Packages refused as state secrets.
+    #[command(subcommand)]
+    Secrecy(two_persons::SecrecyCommand),
     /// The ledger of accepted acts.
     #[command(subcommand)]
     Ledger(ledger::LedgerCommand),
@@ -100,6 +121,9 @@ enum Command {
     #[command(subcommand)]
     Config(config::ConfigCommand),
 }
+
+/// Who did it, in books and the audit log.
+const ACTOR: &str = "cli";
 
 /// What a command came to. Each command says in its help what its numbers mean.
 pub(crate) type Outcome = anyhow::Result<ExitCode>;
@@ -128,9 +152,14 @@ pub(crate) fn run() -> ExitCode {
             Ok(ExitCode::SUCCESS)
         }
         Command::Route(command) => command.run(&arguments.config),
+        Command::Peer(command) => command.run(&arguments.config),
         Command::Package(command) => command.run(&arguments.config),
         Command::Receipt(command) => command.run(&arguments.config),
+        Command::Calendar(command) => command.run(&arguments.config),
+        Command::Number(command) => command.run(&arguments.config),
+        Command::Register(command) => command.run(&arguments.config),
         Command::Document(command) => command.run(&arguments.config),
+        Command::Secrecy(command) => command.run(&arguments.config),
         Command::Ledger(command) => command.run(&arguments.config),
         Command::Verify(command) => command.run(&arguments.config),
         Command::Sign(command) => command.run(&arguments.config),

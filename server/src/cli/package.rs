@@ -145,7 +145,7 @@ impl Package {
             to_places: Vec::new(),
             business: self.business()?,
             staff: Staff::default(),
-            attachments: self.attachments()?,
+            attachments: self.attachments(directory.packing(&self.to).await)?,
             sent: now,
         };
         Ok(write_document(&document)?)
@@ -166,7 +166,7 @@ impl Package {
         Ok(business)
     }
 
-    fn attachments(&self) -> anyhow::Result<Vec<NewAttachment>> {
+    fn attachments(&self, packing: Packing) -> anyhow::Result<Vec<NewAttachment>> {
         let chance = SystemChance::new();
         let attachments = self.files.iter().map(|file| {
             let content = std::fs::read(file)
@@ -174,13 +174,7 @@ impl Package {
             let name = file.file_name().and_then(|name| name.to_str()).context("a file without a name")?;
             let mut id = [0; 16];
             chance.fill(&mut id);
-            Ok(NewAttachment {
-                id,
-                name: name.to_owned(),
-                description: name.to_owned(),
-                content,
-                packing: Packing::default(),
-            })
+            Ok(NewAttachment { id, name: name.to_owned(), description: name.to_owned(), content, packing })
         });
         attachments.collect()
     }
@@ -286,24 +280,47 @@ impl Directory {
     }
 
     async fn agency(&self, code: &AgencyCode) -> Option<store::Agency> {
-        let read = self
-            .0
-            .as_ref()?
-            .store
-            .read(code.clone(), |tx, code| Box::pin(async move { tx.agency_by_code(code).await }));
+        let read = self.0.as_ref()?.store.read((code.clone(), SystemClock.now()), |tx, (code, now)| {
+            Box::pin(async move { tx.agency_by_code(code, *now).await })
+        });
         read.await.ok().flatten()
+    }
+
+    /// As they are when all receivers lie behind peers that want it so (RULES E13), else in a ZIP.
+    async fn packing(&self, to: &[AgencyCode]) -> Packing {
+        let Some(house) = self.0.as_ref() else { return Packing::default() };
+        let now = house.now();
+        let bare = house.store.read(to.to_vec(), |tx, to| {
+            Box::pin(async move {
+                for code in to {
+                    let Some(agency) = tx.agency_by_code(code, now).await? else { return Ok(false) };
+                    let way = tx.way_to(&agency).await?;
+                    let peer = match way.as_deref().and_then(store::peer_of_way) {
+                        Some(name) => tx.peer(name).await?,
+                        None => None,
+                    };
+                    if peer.is_none_or(|peer| peer.wrap != store::PeerWrap::Bare) {
+                        return Ok(false);
+                    }
+                }
+                Ok::<_, store::Error>(!to.is_empty())
+            })
+        });
+        if bare.await.unwrap_or(false) { Packing::Bare } else { Packing::default() }
     }
 
     /// Identifier and date of the newest document of an agency with that number and notation.
     async fn document(&self, owner: &AgencyCode, code: &str) -> Option<(String, String)> {
-        let read =
-            self.0.as_ref()?.store.read((owner.clone(), notation_key(code)), |tx, (owner, notation)| {
+        let read = self.0.as_ref()?.store.read(
+            (owner.clone(), notation_key(code), SystemClock.now()),
+            |tx, (owner, notation, now)| {
                 Box::pin(async move {
-                    let Some(agency) = tx.agency_by_code(owner).await? else { return Ok(None) };
+                    let Some(agency) = tx.agency_by_code(owner, *now).await? else { return Ok(None) };
                     let found = tx.documents_by_notation(agency.agency_id, notation).await?;
                     Ok::<_, store::Error>(found.into_iter().next())
                 })
-            });
+            },
+        );
         let document = read.await.ok().flatten()?;
         let facts: serde_json::Value = serde_json::from_str(&document.facts).ok()?;
         let text = |member: &str| facts.get(member).and_then(|value| value.as_str()).map(str::to_owned);

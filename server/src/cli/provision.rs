@@ -1,4 +1,4 @@
-//! `congvan agency|domain|account|system|route`: provisioning, on the data of a stopped or running server.
+//! `congvan domain|account|system|route`: provisioning, on the data of a stopped or running server.
 
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use clap::{Args, Subcommand};
 use directory::Said;
 use directory::accounts::{self, AccountToAdd};
 use directory::address::AddressPolicy;
-use directory::agencies::{self, AgencyToAdd};
-use directory::codes::{CodeRules, Leniency};
+use directory::agencies;
 use directory::import;
 use directory::passwords::{self, ONE_TIME_VALID};
+use directory::register;
 use mail::{EmailAddress, Secret};
 use serde_json::json;
 use store::{AccountKind, Role};
@@ -25,36 +25,6 @@ use crate::house::House;
 pub(super) const ACTOR: &str = "cli";
 /// A people list of more bytes is no list.
 const LIST_BYTES_MAX: u64 = 64 * 1024 * 1024;
-
-#[derive(Subcommand)]
-pub(super) enum AgencyCommand {
-    /// Add an agency with its mail domain.
-    Add(AgencyAdd),
-}
-
-#[derive(Args)]
-pub(super) struct AgencyAdd {
-    /// Its code: QĐ 20 (H37.02) or QCVN 102 (000.00.02.H37).
-    code: String,
-    /// Its full name.
-    #[arg(long)]
-    name: String,
-    /// The domain of its mail.
-    #[arg(long)]
-    domain: Option<String>,
-    /// Its QCVN 102 code beside a QĐ 20 one.
-    #[arg(long)]
-    code102: Option<String>,
-    /// Code of its superior.
-    #[arg(long)]
-    parent: Option<String>,
-    /// The decision that says so.
-    #[arg(long, default_value = "")]
-    decision: String,
-    /// Refuse a code that has the shape of neither scheme of the law, instead of saying so.
-    #[arg(long)]
-    strict: bool,
-}
 
 #[derive(Subcommand)]
 pub(super) enum DomainCommand {
@@ -88,9 +58,31 @@ pub(super) enum SystemCommand {
         /// Code of the agency it speaks for.
         #[arg(long)]
         agency: String,
+        /// Let it add and withdraw units below its own (registerAgency, deleteAgency).
+        #[arg(long)]
+        may_manage_units: bool,
         /// Answer as JSON.
         #[arg(long)]
         json: bool,
+    },
+    /// Let a system add and withdraw units below its own, or with --no no longer.
+    Allow {
+        /// Its id.
+        system_id: String,
+        /// The right to add and withdraw units.
+        #[arg(long, required = true)]
+        may_manage_units: bool,
+        /// Take the right back.
+        #[arg(long)]
+        no: bool,
+    },
+    /// Let a system speak for further agencies: those behind an axis that is a client here.
+    Speak {
+        /// Its id.
+        system_id: String,
+        /// Code of an agency; more than one may be given.
+        #[arg(long, required = true)]
+        agency: Vec<String>,
     },
 }
 
@@ -162,7 +154,7 @@ pub(super) struct Import {
 }
 
 /// A fault in the directory's words, both languages.
-fn said<E: Said>(fault: E) -> anyhow::Error {
+pub(super) fn said<E: Said>(fault: E) -> anyhow::Error {
     let said = fault.said();
     anyhow::anyhow!("[{}] {} / {}", said.code, said.vi, said.en)
 }
@@ -172,7 +164,7 @@ pub(super) fn tell(vi: &str, en: &str) {
 }
 
 /// What standard input holds, when something was put there; a terminal is not asked.
-fn from_standard_input() -> anyhow::Result<Option<Secret<String>>> {
+pub(super) fn from_standard_input() -> anyhow::Result<Option<Secret<String>>> {
     let input = std::io::stdin();
     if input.is_terminal() {
         return Ok(None);
@@ -181,47 +173,6 @@ fn from_standard_input() -> anyhow::Result<Option<Secret<String>>> {
     input.take(4096).read_to_string(&mut text).context("standard input is not UTF-8 text")?;
     let text = text.trim_end_matches(['\r', '\n']);
     Ok((!text.is_empty()).then(|| Secret::from(text)))
-}
-
-impl AgencyCommand {
-    pub(super) fn run(self, file: &Path) -> Outcome {
-        let Self::Add(add) = self;
-        // Hubs and test systems use free words as codes, and they are addressed by them (VXP 4.3).
-        let lawful = CodeRules::default();
-        let rules = if add.strict { lawful } else { CodeRules { leniency: Leniency::Free, ..lawful } };
-        if let Err(fault) = lawful.judge(&add.code) {
-            let said = fault.said();
-            eprintln!("{} / {}", said.vi, said.en);
-        }
-        let new = AgencyToAdd {
-            code: add.code,
-            code102: add.code102,
-            name: add.name,
-            domain: add.domain,
-            parent: add.parent,
-            decision: add.decision,
-        };
-        super::on_data(file, |house| async move {
-            let now = house.now();
-            let added = agencies::add_agency(&house.store, &rules, &new, ACTOR, now, &*house.chance)
-                .await
-                .map_err(said)?;
-            let is_new = added.is_new();
-            let agency = added.into_inner();
-            let (code, name) = (agency.code, agency.name);
-            match is_new {
-                true => tell(
-                    &format!("Đã thêm cơ quan {name} ({code})."),
-                    &format!("Added agency {name} ({code})."),
-                ),
-                false => tell(
-                    &format!("Cơ quan {code} đã có, giữ nguyên."),
-                    &format!("Agency {code} is there already; nothing changed."),
-                ),
-            }
-            Ok(ExitCode::SUCCESS)
-        })
-    }
 }
 
 impl DomainCommand {
@@ -266,9 +217,41 @@ impl RouteCommand {
     }
 }
 
+async fn let_speak(house: Arc<House>, system_id: String, codes: Vec<String>) -> Outcome {
+    for code in codes {
+        let input = (system_id.clone(), code.clone(), house.now());
+        let spoken = house.store.write("let a system speak", input, |tx, (system_id, code, now)| {
+            Box::pin(async move {
+                let code = code.parse().map_err(|_| store::Error::Refused("an agency code"))?;
+                let system = tx.system(system_id, *now).await?.ok_or(store::Error::NotFound("the system"))?;
+                let agency =
+                    tx.agency_by_code(&code, *now).await?.ok_or(store::Error::NotFound("the agency"))?;
+                tx.let_system_speak(&system.system_id, agency.agency_id, *now).await?;
+                let act = store::Audit::SystemChanged;
+                tx.audit(agency.agency_id, *now, ACTOR, act, &system.system_id, "").await
+            })
+        });
+        let spoken: Result<(), store::Error> = spoken.await;
+        spoken.with_context(|| format!("{system_id}, {code}"))?;
+        tell(
+            &format!("Hệ thống {system_id} đại diện cho {code}."),
+            &format!("System {system_id} speaks for {code}."),
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 impl SystemCommand {
     pub(super) fn run(self, file: &Path) -> Outcome {
-        let Self::Add { system_id, agency, json } = self;
+        let (system_id, agency, may_manage_units, json) = match self {
+            Self::Add { system_id, agency, may_manage_units, json } => {
+                (system_id, agency, may_manage_units, json)
+            }
+            Self::Speak { system_id, agency } => {
+                return super::on_data(file, |house| let_speak(house, system_id, agency));
+            }
+            Self::Allow { system_id, no, .. } => return allow(file, system_id, !no),
+        };
         let given = from_standard_input()?;
         super::on_data(file, |house| async move {
             let is_drawn = given.is_none();
@@ -284,6 +267,9 @@ impl SystemCommand {
             .await
             .map_err(said)?;
             let id = &system.system_id;
+            if may_manage_units {
+                register::allow_units(&house.store, id, true, ACTOR, house.now()).await.map_err(said)?;
+            }
             if json {
                 let secret = is_drawn.then(|| system.secret.expose_secret().clone());
                 println!("{}", json!({ "system_id": id, "agency": system.agency.code, "secret": secret }));
@@ -310,6 +296,23 @@ impl SystemCommand {
             Ok(ExitCode::SUCCESS)
         })
     }
+}
+
+fn allow(file: &Path, system_id: String, may: bool) -> Outcome {
+    super::on_data(file, |house| async move {
+        register::allow_units(&house.store, &system_id, may, ACTOR, house.now()).await.map_err(said)?;
+        match may {
+            true => tell(
+                &format!("Hệ thống {system_id} được thêm, rút đơn vị trực thuộc."),
+                &format!("System {system_id} may add and withdraw units below its own."),
+            ),
+            false => tell(
+                &format!("Hệ thống {system_id} không còn được thêm, rút đơn vị."),
+                &format!("System {system_id} may no longer add and withdraw units."),
+            ),
+        }
+        Ok(ExitCode::SUCCESS)
+    })
 }
 
 /// A password and whether it is a one-time one that was drawn here.
@@ -446,7 +449,7 @@ impl Import {
             admins_allowed: self.admins,
             limits: directory::Limits::default(),
         };
-        let plan = import::preview(&house.store, &bytes, &context).await.map_err(said)?;
+        let plan = import::preview(&house.store, &bytes, &context, house.now()).await.map_err(said)?;
         let (rows, counts) = (plan.report(), plan.counts());
         let mut applied = Vec::new();
         if !self.dry_run {

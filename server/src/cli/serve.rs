@@ -28,7 +28,12 @@ impl Serve {
     pub(super) fn run(self, file: &Path) -> Outcome {
         let runtime = super::runtime()?;
         if self.demo && !demo::exists(&self.data) {
-            let wanted = Wanted { data: self.data.clone(), database: "sqlite".to_owned(), free_ports: false };
+            let wanted = Wanted {
+                data: self.data.clone(),
+                database: "sqlite".to_owned(),
+                free_ports: false,
+                province: demo::PROVINCE_CODE.to_owned(),
+            };
             runtime.block_on(demo::make(&wanted))?;
         }
         let config = match self.demo {

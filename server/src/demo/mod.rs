@@ -37,6 +37,8 @@ pub(crate) struct Wanted {
     pub(crate) database: String,
     /// Ports nobody uses now, instead of the usual ones.
     pub(crate) free_ports: bool,
+    /// Code of the province its agencies are of.
+    pub(crate) province: String,
 }
 
 /// What somebody who tries things out needs to know; kept in `demo.json`.
@@ -71,38 +73,48 @@ const PROVINCE: &str = "UBND TỈNH MẪU";
 /// An agency of the demonstration and its people.
 struct Agency {
     number: usize,
-    code: &'static str,
-    code102: &'static str,
+    code: String,
+    code102: String,
     name: &'static str,
-    domain: &'static str,
-    system_id: &'static str,
+    domain: String,
+    system_id: String,
     clerk: (&'static str, &'static str),
     leader: (&'static str, &'static str),
 }
 
-/// Codes that no province has; a top-level name reserved for tests (RFC 2606).
-const AGENCIES: [Agency; 2] = [
-    Agency {
-        number: 1,
-        code: "H99.01",
-        code102: "000.00.01.H99",
-        name: "Sở Nội vụ tỉnh Mẫu",
-        domain: "sonoivu.mau.test",
-        system_id: "qlvb.sonoivu.mau",
-        clerk: ("Trần Thị Bình", "binhtt"),
-        leader: ("Nguyễn Văn Giám", "giamnv"),
-    },
-    Agency {
-        number: 2,
-        code: "H99.02",
-        code102: "000.00.02.H99",
-        name: "Sở Tài chính tỉnh Mẫu",
-        domain: "sotaichinh.mau.test",
-        system_id: "qlvb.sotaichinh.mau",
-        clerk: ("Lê Thị Cúc", "cuclt"),
-        leader: ("Phạm Văn Đốc", "docpv"),
-    },
-];
+/// The province of a demonstration that asked for no other: no real one has this code.
+pub(crate) const PROVINCE_CODE: &str = "H99";
+
+/// The agencies of a province, under a top-level name reserved for tests (RFC 2606). Two demonstrations that exchange with one another
+/// have a province each.
+fn agencies(province: &str) -> [Agency; 2] {
+    let place = place(province);
+    let agency = |number: usize, name, office: &str, clerk, leader| Agency {
+        number,
+        code: format!("{province}.0{number}"),
+        code102: format!("000.00.0{number}.{province}"),
+        name,
+        domain: format!("{office}.{place}.test"),
+        system_id: format!("qlvb.{office}.{place}"),
+        clerk,
+        leader,
+    };
+    [
+        agency(
+            1,
+            "Sở Nội vụ tỉnh Mẫu",
+            "sonoivu",
+            ("Trần Thị Bình", "binhtt"),
+            ("Nguyễn Văn Giám", "giamnv"),
+        ),
+        agency(2, "Sở Tài chính tỉnh Mẫu", "sotaichinh", ("Lê Thị Cúc", "cuclt"), ("Phạm Văn Đốc", "docpv")),
+    ]
+}
+
+/// What a province is called in names of machines.
+fn place(province: &str) -> String {
+    if province == PROVINCE_CODE { "mau".to_owned() } else { province.to_ascii_lowercase() }
+}
 
 /// Whether a demonstration was made here.
 pub(crate) fn exists(data: &Path) -> bool {
@@ -135,7 +147,7 @@ pub(crate) async fn make(wanted: &Wanted) -> anyhow::Result<()> {
     write_private(&file, config.print()?.as_bytes())?;
     let config = Config::read(&file)?;
     let house = House::open(config).await?;
-    let made = fill(&house).await;
+    let made = fill(&house, &wanted.province).await;
     let writer = house.writer.clone();
     drop(house);
     writer.wait().await;
@@ -155,7 +167,8 @@ fn configuration(wanted: &Wanted) -> anyhow::Result<Config> {
     config.listen.http = vec![ports.next(8080)?];
     let https = config.listen.https[0].port();
     config.http.public_url = format!("https://localhost:{https}");
-    config.ledger.origin = "demo.mau.test/congvan".to_owned();
+    config.ledger.origin = format!("demo.{}.test/congvan", place(&wanted.province));
+    config.upstream.organ_id = format!("truc.{}", wanted.province.to_ascii_lowercase());
     Ok(config)
 }
 
@@ -190,7 +203,7 @@ impl Ports {
 }
 
 /// Fills a new house with the demonstration's people, systems and certificates.
-async fn fill(house: &House) -> anyhow::Result<Demo> {
+async fn fill(house: &House, province: &str) -> anyhow::Result<Demo> {
     let now = house.now();
     let files = Files::in_data(&house.config.house.data);
     let base_url = format!("http://{}", house.config.listen.http[0]);
@@ -216,7 +229,7 @@ async fn fill(house: &House) -> anyhow::Result<Demo> {
     })?;
     let mut demo =
         Demo { accounts: Vec::new(), systems: Vec::new(), log_key: LogKey::read(house)?.verifier()? };
-    for agency in &AGENCIES {
+    for agency in &agencies(province) {
         add_agency(house, agency, &mut demo, now).await?;
         add_signers(house, &maker, agency, now).await?;
     }
@@ -225,18 +238,18 @@ async fn fill(house: &House) -> anyhow::Result<Demo> {
 
 async fn add_agency(house: &House, agency: &Agency, demo: &mut Demo, now: Timestamp) -> anyhow::Result<()> {
     let to_add = AgencyToAdd {
-        code: agency.code.to_owned(),
-        code102: Some(agency.code102.to_owned()),
+        code: agency.code.clone(),
+        code102: Some(agency.code102.clone()),
         name: agency.name.to_owned(),
-        domain: Some(agency.domain.to_owned()),
+        domain: Some(agency.domain.clone()),
         ..AgencyToAdd::default()
     };
     let rules = directory::codes::CodeRules::default();
     directory::agencies::add_agency(&house.store, &rules, &to_add, "demo", now, &*house.chance).await?;
     let system = directory::agencies::add_system(
         &house.store,
-        agency.system_id,
-        agency.code,
+        &agency.system_id,
+        &agency.code,
         None,
         "demo",
         now,
@@ -246,7 +259,7 @@ async fn add_agency(house: &House, agency: &Agency, demo: &mut Demo, now: Timest
     demo.systems.push(DemoSystem {
         system_id: system.system_id,
         secret: system.secret.expose_secret().clone(),
-        agency: agency.code.to_owned(),
+        agency: agency.code.clone(),
         name: agency.name.to_owned(),
     });
     for (role, position, (name, local)) in
@@ -255,7 +268,7 @@ async fn add_agency(house: &House, agency: &Agency, demo: &mut Demo, now: Timest
         let password = Secret::new(house.draw_token(12));
         let account = AccountToAdd {
             address: format!("{local}@{}", agency.domain),
-            agency: agency.code.to_owned(),
+            agency: agency.code.clone(),
             unit: None,
             kind: AccountKind::Person,
             role,
@@ -273,7 +286,7 @@ async fn add_agency(house: &House, agency: &Agency, demo: &mut Demo, now: Timest
             password: password.expose_secret().clone(),
             name: name.to_owned(),
             role: role.as_str().to_owned(),
-            agency: agency.code.to_owned(),
+            agency: agency.code.clone(),
         });
     }
     Ok(())
@@ -308,14 +321,14 @@ async fn add_signers(
     for holder in [leader, seal] {
         let certificate = maker.make_holder(&holder)?;
         let fingerprint = *certificate.sha256().as_bytes();
-        let input = (agency.code, fingerprint, holder.is_seal, holder.name.to_owned(), now);
+        let input = (agency.code.clone(), fingerprint, holder.is_seal, holder.name.to_owned(), now);
         house
             .store
             .write("register a signer", input, |tx, (code, fingerprint, is_seal, holder, now)| {
                 Box::pin(async move {
                     let code = code.parse().map_err(|_| store::Error::Refused("an agency code"))?;
                     let agency =
-                        tx.agency_by_code(&code).await?.ok_or(store::Error::NotFound("the agency"))?;
+                        tx.agency_by_code(&code, *now).await?.ok_or(store::Error::NotFound("the agency"))?;
                     let signer = SignerCertificate {
                         agency_id: agency.agency_id,
                         fingerprint: *fingerprint,
@@ -364,7 +377,8 @@ pub(crate) fn greeting(demo: &Demo, config: &Config, data: &Path) -> String {
     for system in &demo.systems {
         let _ = writeln!(out, "  {:<28} {}   {}", system.system_id, system.secret, system.agency);
     }
-    let (sender, receiver) = (&AGENCIES[0], &AGENCIES[1]);
+    let province = demo.systems.first().and_then(|system| system.agency.split('.').next());
+    let [sender, receiver] = agencies(province.unwrap_or(PROVINCE_CODE));
     let clerk = demo.accounts.last().map_or("", |account| account.address.as_str());
     let config_file = config_file.display();
     let program =

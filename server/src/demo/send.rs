@@ -10,7 +10,7 @@ use registry::vxp::hash::{full_hex, thin_hex};
 use ring::{digest, hmac};
 use serde_json::Value;
 
-use super::{AGENCIES, Demo, DemoSystem};
+use super::{Demo, DemoSystem, agencies};
 use crate::config::Config;
 
 /// What is to be sent.
@@ -28,7 +28,8 @@ pub(crate) struct Journey<'j> {
 impl Journey<'_> {
     /// Makes a document, has it signed by the sender's leader and seal, and packs it.
     pub(crate) fn pack(&self) -> anyhow::Result<PathBuf> {
-        let agency = AGENCIES.iter().find(|agency| agency.code == self.from);
+        let province = self.from.split('.').next().unwrap_or_default();
+        let agency = agencies(province).into_iter().find(|agency| agency.code == self.from);
         let agency = agency.with_context(|| format!("{}: not an agency of the demonstration", self.from))?;
         let data = &self.config.house.data;
         let paper = |kind: &str| data.join("papers").join(format!("{}.{kind}", self.number));

@@ -260,3 +260,114 @@ async fn vxp_2_and_3_1_refusals_at_the_door() {
     assert_eq!(story.json(signed("POST", "/vxp/countReceiveEdoc", "hub.02", SECRET, &[])).await["count"], 0);
     story.close().await;
 }
+
+/// A call of `hub.01` that offers gzip, as the client's list calls do.
+fn offering(name: &str) -> Request<Body> {
+    let mut call = signed("POST", &format!("/vxp/{name}"), "hub.01", SECRET, &[]);
+    call.headers_mut().insert("accept-encoding", "gzip,deflate".parse().unwrap());
+    call
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn vxp_3_2_lists_are_kept_compressed_until_the_register_changes() {
+    let story = story(|_| {}).await;
+    let mut lists = Vec::new();
+    for name in ["getAgenciesList", "getAgenciesListQD20", "getSynchronizeUnit"] {
+        let packed = story.ask(offering(name)).await;
+        assert_eq!(
+            (&packed.headers()["content-encoding"], &packed.headers()["connection"]),
+            (&"gzip".parse().unwrap(), &"close".parse().unwrap())
+        );
+        let length: usize = packed.headers()["content-length"].to_str().unwrap().parse().unwrap();
+        let bytes = packed.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(bytes.len(), length);
+        let mut unpacked = Vec::new();
+        std::io::Read::read_to_end(&mut registry::register::inflate(bytes.as_ref()), &mut unpacked).unwrap();
+        let plain = story.ask(signed("POST", &format!("/vxp/{name}"), "hub.02", SECRET, &[])).await;
+        assert!(!plain.headers().contains_key("content-encoding"));
+        let length: usize = plain.headers()["content-length"].to_str().unwrap().parse().unwrap();
+        let plain = plain.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!((plain.len(), &plain[..]), (length, &unpacked[..]), "{name}");
+        let text: Value = serde_json::from_slice(&plain).unwrap();
+        assert_eq!((text["data"].as_array().unwrap().len(), &text["ErrorCode"]), (2, &"0".into()), "{name}");
+        lists.push(bytes);
+    }
+    // The very same bytes again, then others.
+    let again =
+        story.ask(offering("getSynchronizeUnit")).await.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(again.as_ptr(), lists[2].as_ptr(), "kept, not made again");
+    let now = story.house.now();
+    let closed: Result<bool, store::Error> = story
+        .house
+        .store
+        .write("close", (), move |tx, ()| {
+            Box::pin(async move { tx.close_agency(AgencyId::from_bytes([2; 16]), &[], now, "", now).await })
+        })
+        .await;
+    assert!(closed.unwrap());
+    let units = story.json(signed("POST", "/vxp/getSynchronizeUnit", "hub.01", SECRET, &[])).await;
+    let deleted: Vec<bool> =
+        units["data"].as_array().unwrap().iter().map(|row| row["deleted"].as_bool().unwrap()).collect();
+    assert_eq!(deleted, [false, true]);
+    let active = story.json(signed("POST", "/vxp/getAgenciesList", "hub.01", SECRET, &[])).await;
+    assert_eq!(active["data"].as_array().unwrap().len(), 1);
+    story.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn vxp_1_an_answer_to_send_edoc_is_never_compressed() {
+    let story = story(|_| {}).await;
+    let mut sending = sending("hub.01", SECRET, "H37.01", &package("07"));
+    sending.headers_mut().insert("accept-encoding", "gzip".parse().unwrap());
+    let sent = story.ask(sending).await;
+    assert!(!sent.headers().contains_key("content-encoding"));
+    let sent: Value = serde_json::from_slice(&sent.into_body().collect().await.unwrap().to_bytes()).unwrap();
+    assert_eq!(sent["status"], "OK");
+    story.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i6_the_sender_is_told_in_the_answer_that_a_code_has_changed() {
+    let story = story(|_| {}).await;
+    let now = story.house.now();
+    let replaced: Result<bool, store::Error> = story
+        .house
+        .store
+        .write("replace", (), move |tx, ()| {
+            Box::pin(async move {
+                let code = "H37.22".parse().unwrap();
+                tx.replace_agency_code(
+                    AgencyId::from_bytes([2; 16]),
+                    &code,
+                    store::CodeScheme::Qd20,
+                    now,
+                    "",
+                    now,
+                )
+                .await
+            })
+        })
+        .await;
+    assert!(replaced.unwrap());
+    let sent = story.json(sending("hub.01", SECRET, "H37.01", &package("08"))).await;
+    assert_eq!(sent["status"], "OK");
+    let told = sent["ErrorDesc"].as_str().unwrap();
+    assert!(told.contains("Accepted, but") && told.contains("H37.02 → H37.22"), "{told}");
+    assert_eq!(story.json(sending("hub.01", SECRET, "H37.01", &package("08"))).await, sent);
+    story.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn vxp_3_5_the_vendors_own_example_is_refused_in_words() {
+    let story = story(|_| {}).await;
+    let body =
+        br#"{"id":"1","pcode":"H37.01","code":"H37.01.01","name":"A","mail":cc"","mobile":"","fax":""}"#
+            .to_vec();
+    let refused = story.json(request("POST", "/vxp/registerAgency", "hub.01", SECRET, &[], body)).await;
+    assert_eq!((&refused["status"], &refused["ErrorCode"]), (&"FAIL".into(), &"400".into()), "{refused}");
+    let body = br#"{"id":"1","pcode":"H37.01","code":"H37.01.01","name":"A","mail":"","mobile":"","fax":""}"#
+        .to_vec();
+    let refused = story.json(request("POST", "/vxp/registerAgency", "hub.01", SECRET, &[], body)).await;
+    assert_eq!(refused["ErrorCode"], "403", "{refused}");
+    story.close().await;
+}

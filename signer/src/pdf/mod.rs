@@ -5,6 +5,7 @@
 //! [`read`] gives facts; whether a signature is good is judged elsewhere, from these facts.
 
 mod changes;
+mod content;
 mod document;
 mod dss;
 mod filling;
@@ -18,6 +19,7 @@ mod parse;
 mod revision;
 mod signature;
 mod structure;
+mod text;
 mod warnings;
 mod write;
 mod xref;
@@ -30,6 +32,7 @@ pub(crate) use form::{Field as SignatureField, fields as signature_fields};
 pub use object::{Dict, Object, ObjectId, Stream, Text, text_string};
 pub(crate) use signature::lock_of;
 pub use signature::{Found, Kind, Lock, Signature, SubFilter};
+pub use text::{Line, first_page};
 pub(crate) use write::{Update as PendingUpdate, escape_text};
 
 use crate::coverage::Coverage;

@@ -1,27 +1,16 @@
 //! Whether a later signature's picture lies over text of the page it is put on (the "sneaky signature" of Rohlmann et
 //! al., S&P 2021). A seal beside a name is the law's own practice, so this is a remark; the reader looks himself.
 //!
-//! Text is found by following the few operators that move it (ISO 32000-1 §9.4). How wide a glyph is is estimated: the
-//! question is whether something is under the picture, not what it looks like.
+//! How wide a glyph is is estimated: the question is whether something is under the picture, not what it looks like.
 
+use super::content::{self, Eye, OPERATORS, Shown};
 use super::document::View;
-use super::object::{Dict, Object};
+use super::object::Object;
 use super::parse::Parser;
 use crate::message::Reason;
 
 /// Left, bottom, right, top, in the page's user space.
 pub(crate) type Box4 = [f64; 4];
-
-/// `[a b c d e f]` (§8.3.3).
-type Matrix = [f64; 6];
-
-const IDENTITY: Matrix = [1.0, 0.0, 0.0, 1.0, 0.0, 0.0];
-
-/// Operators looked at on one page: a full page of text has some thousand.
-const OPERATORS: usize = 200_000;
-
-/// Forms inside forms: a letterhead in a template.
-const FORMS: usize = 4;
 
 /// Whether text of the page, as it is in this view, lies under the box. What cannot be read has no text.
 pub(crate) fn covers_text(view: &View<'_>, page: u32, over: Box4) -> Result<bool, Reason> {
@@ -29,24 +18,7 @@ pub(crate) fn covers_text(view: &View<'_>, page: u32, over: Box4) -> Result<bool
     if left == right || bottom == top {
         return Ok(false);
     }
-    let loaded = view.load(page)?;
-    let Object::Dict(dict) = &*loaded.object else { return Ok(false) };
-    let mut content = Vec::new();
-    let streams = match &*view.resolve(dict.get(b"Contents"))? {
-        Object::Array(items) => items.clone(),
-        _ => vec![dict.get(b"Contents").clone()],
-    };
-    for stream in streams {
-        if let Object::Stream(stream) = &*view.resolve(&stream)?
-            && let Ok(data) = view.decode(stream)
-        {
-            content.extend_from_slice(&data);
-            content.push(b'\n');
-        }
-    }
-    let resources = inherited(view, dict, b"Resources")?;
-    let mut reader = Reader { view, over, left: OPERATORS };
-    Ok(reader.read(&content, &resources, IDENTITY, 0))
+    content::follow(view, page, &mut Under { over })
 }
 
 /// Whether a field's look says anything: text, a picture, a shading. A frame and a background say nothing.
@@ -77,154 +49,32 @@ fn letters(object: &Object) -> usize {
     }
 }
 
-/// A value of the page or of a node above it (§7.7.3.4).
-fn inherited(view: &View<'_>, page: &Dict, key: &[u8]) -> Result<Dict, Reason> {
-    let mut at = page.clone();
-    for _ in 0..view.file.limits.depth {
-        if at.has(key) {
-            break;
-        }
-        let Some(above) = view.dict_at(&at, b"Parent")? else { break };
-        at = above;
-    }
-    Ok(view.dict_at(&at, key)?.unwrap_or_default())
-}
-
-struct Reader<'v, 'f> {
-    view: &'v View<'f>,
+/// Looks for text under a box.
+struct Under {
     over: Box4,
-    left: usize,
 }
 
-/// What text operators change.
-#[derive(Clone, Copy)]
-struct State {
-    to_page: Matrix,
-    line: Matrix,
-    at: Matrix,
-    size: f64,
-    leading: f64,
-}
-
-impl Reader<'_, '_> {
-    fn read(&mut self, content: &[u8], resources: &Dict, to_page: Matrix, depth: usize) -> bool {
-        let mut parser = Parser::new(content, 0, 16);
-        let mut state = State { to_page, line: IDENTITY, at: IDENTITY, size: 1.0, leading: 0.0 };
-        let (mut saved, mut operands) = (Vec::new(), Vec::new());
-        loop {
-            parser.skip_space();
-            if let Ok(operand) = parser.object() {
-                operands.push(operand);
-                operands.truncate(64);
-                continue;
-            }
-            let operator = parser.operator();
-            if operator.is_empty() || self.left == 0 {
-                return false;
-            }
-            self.left -= 1;
-            let shown = match operator {
-                b"q" if saved.len() < 64 => {
-                    saved.push(state);
-                    false
-                }
-                b"Q" => {
-                    state = saved.pop().unwrap_or(state);
-                    false
-                }
-                b"Do" => depth < FORMS && self.form(&operands, resources, state.to_page, depth),
-                b"BI" if !parser.skip_inline_image() => return false,
-                _ => self.text(&mut state, operator, &operands),
-            };
-            if shown {
-                return true;
-            }
-            operands.clear();
-        }
-    }
-
-    fn form(&mut self, operands: &[Object], resources: &Dict, to_page: Matrix, depth: usize) -> bool {
-        let Some(name) = operands.first().and_then(Object::name) else { return false };
-        let Ok(Some(drawings)) = self.view.dict_at(resources, b"XObject") else { return false };
-        let Ok(object) = self.view.resolve(drawings.get(name)) else { return false };
-        let Object::Stream(stream) = &*object else { return false };
-        if stream.dict.get(b"Subtype").name() != Some(b"Form") {
-            return false;
-        }
-        let Ok(content) = self.view.decode(stream) else { return false };
-        let own = self.view.dict_at(&stream.dict, b"Resources").ok().flatten();
-        let matrix = numbers(stream.dict.get(b"Matrix").array().unwrap_or_default()).unwrap_or(IDENTITY);
-        self.read(&content, own.as_ref().unwrap_or(resources), times(matrix, to_page), depth + 1)
-    }
-
-    /// Follows one operator; `true` when it shows text under the box.
-    fn text(&self, state: &mut State, operator: &[u8], operands: &[Object]) -> bool {
-        let number = |index: usize| operands.get(index).and_then(Object::number).unwrap_or(0.0);
-        let next_line = |state: &mut State, x: f64, y: f64| {
-            state.line = times([1.0, 0.0, 0.0, 1.0, x, y], state.line);
-            state.at = state.line;
-        };
-        match operator {
-            b"cm" => state.to_page = numbers(operands).map_or(state.to_page, |m| times(m, state.to_page)),
-            b"BT" => (state.line, state.at) = (IDENTITY, IDENTITY),
-            b"Tf" => state.size = number(1),
-            b"TL" => state.leading = number(0),
-            b"Td" => next_line(state, number(0), number(1)),
-            b"TD" => {
-                state.leading = -number(1);
-                next_line(state, number(0), number(1));
-            }
-            b"T*" => next_line(state, 0.0, -state.leading),
-            b"Tm" => {
-                state.line = numbers(operands).unwrap_or(state.line);
-                state.at = state.line;
-            }
-            b"'" | b"\"" => {
-                next_line(state, 0.0, -state.leading);
-                return self.show(state, operands);
-            }
-            b"Tj" | b"TJ" => return self.show(state, operands),
-            _ => {}
-        }
-        false
-    }
-
-    fn show(&self, state: &mut State, operands: &[Object]) -> bool {
-        let letters: usize = operands.iter().map(letters).sum();
+impl Eye for Under {
+    fn see(&mut self, shown: &Shown<'_>) -> Option<f64> {
+        let letters: usize = shown.operands.iter().map(letters).sum();
         if letters == 0 {
-            return false;
+            return Some(0.0);
         }
-        let width = letters as f64 * state.size * 0.5;
-        let to_page = times(state.at, state.to_page);
-        let corners = [(0.0, 0.0), (width, 0.0), (0.0, state.size * 0.7), (width, state.size * 0.7)];
-        let placed = corners.map(|(x, y)| {
-            let [a, b, c, d, e, f] = to_page;
-            (a * x + c * y + e, b * x + d * y + f)
-        });
-        state.at = times([1.0, 0.0, 0.0, 1.0, width, 0.0], state.at);
+        let width = letters as f64 * shown.size * 0.5;
+        let corners = [(0.0, 0.0), (width, 0.0), (0.0, shown.size * 0.7), (width, shown.size * 0.7)];
+        let placed = corners.map(|(x, y)| content::place(shown.to_page, x, y));
         let span = |pick: fn(&(f64, f64)) -> f64| {
             let all = placed.iter().map(pick);
             (all.clone().fold(f64::INFINITY, f64::min), all.fold(f64::NEG_INFINITY, f64::max))
         };
         let ((left, right), (bottom, top)) = (span(|p| p.0), span(|p| p.1));
         let [from_x, from_y, to_x, to_y] = self.over;
-        left < from_x.max(to_x)
+        let is_under = left < from_x.max(to_x)
             && right > from_x.min(to_x)
             && bottom < from_y.max(to_y)
-            && top > from_y.min(to_y)
+            && top > from_y.min(to_y);
+        (!is_under).then_some(width)
     }
-}
-
-fn numbers(objects: &[Object]) -> Option<Matrix> {
-    let numbers: Vec<f64> = objects.iter().filter_map(Object::number).collect();
-    numbers.try_into().ok()
-}
-
-/// First `m`, then `n` (§8.3.4).
-fn times(m: Matrix, n: Matrix) -> Matrix {
-    let [a, b, c, d, e, f] = m;
-    let [g, h, i, j, k, l] = n;
-    [a * g + b * i, a * h + b * j, c * g + d * i, c * h + d * j, e * g + f * i + k, e * h + f * j + l]
 }
 
 #[cfg(test)]

@@ -130,7 +130,7 @@ stories! {
         let both = NewDelivery { to_codes: vec!["H37.02".parse().unwrap(), "H37.0_".parse().unwrap()], ..delivery(1, 2, "hub.02") };
         accept(&house, first, vec![both]).await.unwrap();
         for (code, found) in [("H37.02", 1), ("H37.0_", 1), ("H37.03", 0), ("H37", 0), ("37.02", 0)] {
-            let narrow = DeliveryFilter { to_code: Some(code.parse().unwrap()), ..filter("hub.02") };
+            let narrow = DeliveryFilter { to_code: Some(vec![code.parse().unwrap()]), ..filter("hub.02") };
             assert_eq!(read!(house, |tx| tx.waiting_deliveries(&narrow, NOW).await?).len(), found, "{code}");
         }
     }
@@ -147,6 +147,8 @@ stories! {
                     reporter_id: agency_id(2),
                     code: "05".to_owned(),
                     description: format!("lần {n}"),
+                    reason_code: String::new(),
+                    actor: String::new(),
                     package_id: DocumentId::from_bytes([9; 16]),
                     said_at: NOW,
                 };
@@ -161,5 +163,58 @@ stories! {
         assert_eq!(numbers, (1..=20).collect::<Vec<_>>());
         let history = read!(house, |tx| tx.statuses(agency_id(1), DocumentId::from_bytes([1; 16])).await?);
         assert_eq!(history.len(), 20);
+    }
+
+    async fn r21_an_urgent_document_goes_before_ten_thousand_others(house: House) {
+        let later = mail::Timestamp::from_millis(NOW.millis() + 1_000);
+        let normal = document(&house, 1, b"a").await;
+        let many = (0..10_000u32).map(|n| {
+            let mut id = [1u8; 16];
+            id[..4].copy_from_slice(&n.to_be_bytes());
+            NewDelivery { delivery_id: DeliveryId::from_bytes(id), ..delivery(0, 2, "hub.02") }
+        });
+        accept(&house, normal, many.collect()).await.unwrap();
+        for (id, bytes, priority) in [(2u8, b"b", 0), (3, b"c", 1), (4, b"d", 4)] {
+            let new = NewDocument { priority, ..document(&house, id, bytes).await };
+            let to = vec![delivery(id, 2, "hub.02")];
+            house.store.write("accept", (new, to), move |tx, (new, to)| Box::pin(async move { tx.add_document(new, to, later).await })).await.unwrap();
+        }
+        let page = DeliveryFilter { limit: 2, ..filter("hub.02") };
+        let waiting = { let page = page.clone(); read!(house, |tx| tx.waiting_deliveries(&page, later).await?) };
+        let ids: Vec<_> = waiting.iter().map(|d| d.document_id).collect();
+        assert_eq!(ids, [3, 4].map(|id| DocumentId::from_bytes([id; 16])), "the urgent ones, the older first");
+        let first = DeliveryFilter { limit: 3, ..filter("hub.02") };
+        let waiting = { let first = first.clone(); read!(house, |tx| tx.waiting_deliveries(&first, later).await?) };
+        assert_eq!(waiting[2].document_id, DocumentId::from_bytes([1; 16]), "then the oldest");
+        // An act that is urgent takes its original along (VXP 4.4).
+        let sender = agency_id(1);
+        house.store.write("hurry", (), move |tx, ()| Box::pin(async move { tx.hurry_deliveries(sender, DocumentId::from_bytes([2; 16])).await })).await.unwrap();
+        let waiting = { let first = first.clone(); read!(house, |tx| tx.waiting_deliveries(&first, later).await?) };
+        assert!(waiting.iter().all(|d| d.document_id != DocumentId::from_bytes([1; 16])));
+    }
+
+    async fn r39_what_is_withdrawn_is_unreadable_at_once_and_can_be_restored_until_it_is_shredded(house: House) {
+        let first = document(&house, 1, b"a").await;
+        accept(&house, first, vec![delivery(1, 2, "hub.02"), delivery(2, 3, "hub.03")]).await.unwrap();
+        let copy = read!(house, |tx| tx.waiting_deliveries(&filter("hub.02"), NOW).await?).remove(0);
+        let due = mail::Timestamp::from_millis(NOW.millis() + 1_000);
+        { let copy = copy.clone(); write!(house, copy, |tx| tx.withdraw_delivery(copy, mail::Timestamp::from_millis(NOW.millis() + 1_000), NOW).await?).unwrap() };
+        assert!(house.store.read_delivery(&copy).await.unwrap().is_none());
+        assert!(read!(house, |tx| tx.waiting_deliveries(&filter("hub.02"), NOW).await?).is_empty());
+        assert_eq!(read!(house, |tx| tx.count_waiting("hub.02", DocumentKind::Edoc, NOW).await?), 0);
+        assert!(read!(house, |tx| tx.deliveries_to_shred(NOW, 10).await?).is_empty());
+        assert_eq!(read!(house, |tx| tx.deliveries_to_shred(due, 10).await?).len(), 1);
+        assert!({ let copy = copy.clone(); write!(house, copy, |tx| tx.restore_delivery(copy, NOW).await?).unwrap() });
+        assert_eq!(house.store.read_delivery(&copy).await.unwrap().unwrap(), b"a");
+        { let copy = copy.clone(); write!(house, copy, |tx| tx.withdraw_delivery(copy, NOW, NOW).await?).unwrap() };
+        { let copy = copy.clone(); write!(house, copy, |tx| tx.hold_delivery(copy, true).await?).unwrap() };
+        assert!(!{ let copy = copy.clone(); write!(house, copy, |tx| tx.shred_delivery(copy, NOW).await?).unwrap() }, "what the law holds stays");
+        { let copy = copy.clone(); write!(house, copy, |tx| tx.hold_delivery(copy, false).await?).unwrap() };
+        assert!({ let copy = copy.clone(); write!(house, copy, |tx| tx.shred_delivery(copy, NOW).await?).unwrap() });
+        assert!(!{ let copy = copy.clone(); write!(house, copy, |tx| tx.restore_delivery(copy, NOW).await?).unwrap() });
+        // What is shredded is never due again, however often it is withdrawn.
+        { let copy = copy.clone(); write!(house, copy, |tx| tx.withdraw_delivery(copy, NOW, NOW).await?).unwrap() };
+        assert!(read!(house, |tx| tx.deliveries_to_shred(due, 10).await?).is_empty());
+        assert!(house.store.read_delivery(&copy).await.unwrap().is_none());
     }
 }

@@ -132,7 +132,7 @@ macro_rules! write {
     ($house:expr, $($input:ident,)* |$tx:ident| $body:expr) => {
         $house
             .store
-            .write("a story", ($($input,)*), move |$tx, ($($input,)*)| {
+            .write("a story", ($($input.clone(),)*), move |$tx, ($($input,)*)| {
                 Box::pin(async move { Ok::<_, store::Error>($body) })
             })
             .await

@@ -5,12 +5,16 @@
 
 mod house;
 
+mod agencies;
 mod api;
 mod blobs;
 mod documents;
 mod emails;
 mod files;
 mod ledger;
+mod nation;
+mod numbers;
 mod outbox;
+mod peers;
 mod people;
 mod transactions;

@@ -1,22 +1,22 @@
 //! Agencies, systems, accounts, addresses.
 
 use mail::{Secret, UnitId};
-use store::{AccountState, Error, NewSystem, Role, SignerCertificate, SignerRole, Unit};
+use store::{AccountState, CodeScheme, Error, NewSystem, Role, SignerCertificate, SignerRole, Unit};
 
 use crate::house::{NOW, account, account_id, agency, agency_id, read, stories, write};
 
 stories! {
     async fn i5_an_agency_answers_to_all_its_codes(house: House) {
         write!(house, |tx| tx.add_agency(&agency(1, "H37.02", Some("000.00.02.H37")), NOW).await?).unwrap();
-        write!(house, |tx| tx.add_agency_code(agency_id(1), &"00.02.H37".parse().unwrap(), "old", NOW).await?).unwrap();
+        write!(house, |tx| tx.add_agency_code(agency_id(1), &"00.02.H37".parse().unwrap(), CodeScheme::Old, NOW, "", NOW).await?).unwrap();
         for code in ["H37.02", "h37.02", "000.00.02.H37", "00.02.H37"] {
-            let found = read!(house, |tx| tx.agency_by_code(&code.parse().unwrap()).await?).unwrap();
+            let found = read!(house, |tx| tx.agency_by_code(&code.parse().unwrap(), NOW).await?).unwrap();
             assert_eq!(found.agency_id, agency_id(1), "{code}");
             assert_eq!(found.code.as_str(), "H37.02");
             assert_eq!(found.code102.unwrap().as_str(), "000.00.02.H37");
         }
-        assert!(read!(house, |tx| tx.agency_by_code(&"H37.03".parse().unwrap()).await?).is_none());
-        assert_eq!(read!(house, |tx| tx.agencies().await?).len(), 1);
+        assert!(read!(house, |tx| tx.agency_by_code(&"H37.03".parse().unwrap(), NOW).await?).is_none());
+        assert_eq!(read!(house, |tx| tx.agencies(NOW).await?).len(), 1);
     }
 
     async fn one_system_speaks_for_an_agency(house: House) {
@@ -29,11 +29,11 @@ stories! {
         house.store.add_system(system("Hub.01", 1), NOW).await.unwrap();
         let other = house.store.add_system(system("hub.02", 1), NOW).await;
         assert!(matches!(other, Err(Error::Conflict(_))), "{other:?}");
-        write!(house, |tx| tx.let_system_speak("hub.01", agency_id(2)).await?).unwrap();
-        let found = read!(house, |tx| tx.system("HUB.01").await?).unwrap();
+        write!(house, |tx| tx.let_system_speak("hub.01", agency_id(2), NOW).await?).unwrap();
+        let found = read!(house, |tx| tx.system("HUB.01", NOW).await?).unwrap();
         assert_eq!((found.system_id.as_str(), found.agencies.len()), ("Hub.01", 2));
         assert_eq!(found.secret, Secret::from("s3cret"));
-        assert!(read!(house, |tx| tx.system("hub.02").await?).is_none());
+        assert!(read!(house, |tx| tx.system("hub.02", NOW).await?).is_none());
         let mut speakers = read!(house, |tx| tx.speakers().await?);
         speakers.sort();
         assert_eq!(speakers, [(agency_id(1), "Hub.01".to_owned()), (agency_id(2), "Hub.01".to_owned())]);
@@ -82,7 +82,7 @@ stories! {
 
     async fn i1_an_agency_with_only_a_qcvn_102_code_has_it_as_such(house: House) {
         write!(house, |tx| tx.add_agency(&agency(1, "000.00.02.H37", Some("000.00.02.H37")), NOW).await?).unwrap();
-        let found = read!(house, |tx| tx.agency(agency_id(1)).await?).unwrap();
+        let found = read!(house, |tx| tx.agency(agency_id(1), NOW).await?).unwrap();
         assert_eq!(found.code.as_str(), "000.00.02.H37");
         assert_eq!(found.code102, Some(found.code));
     }
@@ -117,13 +117,13 @@ stories! {
             Err(Error::Refused("changed our mind"))?
         });
         assert!(failed.is_err());
-        assert!(read!(house, |tx| tx.system("hub.01").await?).is_none());
+        assert!(read!(house, |tx| tx.system("hub.01", NOW).await?).is_none());
         write!(house, |tx| {
             let new = NewSystem { system_id: "hub.01".into(), agency_id: agency_id(1), secret: Secret::from("s3cret") };
             tx.add_system(&new, NOW).await?;
             tx.audit(agency_id(1), NOW, "cli", store::Audit::SystemChanged, "hub.01", "").await?
         })
         .unwrap();
-        assert_eq!(read!(house, |tx| tx.system("hub.01").await?).unwrap().secret, Secret::from("s3cret"));
+        assert_eq!(read!(house, |tx| tx.system("hub.01", NOW).await?).unwrap().secret, Secret::from("s3cret"));
     }
 }

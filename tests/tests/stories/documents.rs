@@ -60,10 +60,11 @@ async fn a_document_travels(engine: Engine) {
         let package = paper.packed(&program, &from, &[&to], number).await;
         travels(&program, &sender, &receiver, (&from, &to), &package, number).await;
     }
-    // Each journey is six acts: document and two statuses accepted, and each of them delivered. Repeats are none.
+    // Each journey is seven acts: document and two statuses accepted, each of them delivered, and the document registered (03).
+    // Repeats are none.
     program.stop().await;
     let log = program.must(&["ledger", "check"]).await;
-    assert!(log.contains("12 leaves"), "{log}");
+    assert!(log.contains("14 leaves"), "{log}");
 }
 
 async fn travels(

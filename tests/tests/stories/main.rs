@@ -7,9 +7,13 @@ mod crash;
 mod documents;
 mod hostile;
 mod keys;
+mod lifecycle;
 mod mail;
+mod numbers;
 mod proof;
 mod provisioning;
+mod register;
+mod upstream;
 
 /// Tells a story once on each engine.
 macro_rules! on_both_engines {

@@ -6,6 +6,28 @@ use super::super::warning::Oddity;
 use super::super::xml::Element;
 use super::Reader;
 
+/// Characters that receivers' columns hold (RULES 2.3, and NĐ 30/2020 PL VI part II where that is narrower). What is wider
+/// arrives whole, and the sender is told that some receiver will cut it (RULES E37, class R).
+const WIDTHS: &[(&str, usize)] = &[
+    ("Subject", 500),
+    ("Content", 500),
+    ("OrganName", 200),
+    ("OrganizationInCharge", 500),
+    ("OrganAdd", 500),
+    ("Email", 100),
+    ("Telephone", 20),
+    ("Fax", 20),
+    ("Website", 100),
+    ("TypeName", 100),
+    ("Position", 100),
+    ("FullName", 50),
+    ("Place", 150),
+];
+
+fn width_of(local: &str) -> Option<usize> {
+    WIDTHS.iter().find(|(name, _)| *name == local).map(|(_, width)| *width)
+}
+
 impl Reader<'_> {
     pub(super) fn push<T>(&self, list: &mut Vec<T>, item: T, at: Element<'_, '_>) -> Result<(), Refusal> {
         if list.len() >= self.limits.list_max {
@@ -18,6 +40,9 @@ impl Reader<'_> {
     /// A text for people, clipped to what is stored.
     pub(super) fn text(&mut self, element: Element<'_, '_>) -> String {
         let text = trimmed(element.raw_text());
+        if width_of(element.local()).is_some_and(|width| text.chars().nth(width).is_some()) {
+            self.warnings.add(Oddity::TooWide, || element.path());
+        }
         match text.char_indices().nth(self.limits.text_chars_max) {
             Some((end, _)) => {
                 self.warnings.add(Oddity::Clipped, || element.path());

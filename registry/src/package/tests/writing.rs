@@ -226,8 +226,8 @@ fn t3_what_is_written_reads_back() {
         assert_eq!(business.updates.first(), new.business.update.as_ref());
         assert_eq!((&business.replacements, &business.staff[0]), (&new.business.replacements, &new.staff));
         assert_eq!(d.paper == "1", new.business.paper);
-        let files: Vec<_> = d.attachments.iter().map(|a| (&a.name, &a.content)).collect();
-        let sent: Vec<_> = new.attachments.iter().map(|a| (&a.name, &a.content)).collect();
+        let files: Vec<_> = d.attachments.iter().map(|a| (&a.name, &a.content[..])).collect();
+        let sent: Vec<_> = new.attachments.iter().map(|a| (&a.name, &a.content[..])).collect();
         assert_eq!(files, sent);
     }
 }

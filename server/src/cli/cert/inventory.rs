@@ -172,7 +172,7 @@ async fn read_register(house: &House) -> anyhow::Result<Register> {
         .read((), |tx, ()| {
             Box::pin(async move {
                 let mut rows = Vec::new();
-                for agency in tx.agencies().await? {
+                for agency in tx.agencies(now).await? {
                     let name = format!("{} ({})", agency.name, agency.code);
                     let signers = tx.signers(agency.agency_id, now).await?;
                     rows.extend(signers.into_iter().map(|signer| (name.clone(), signer)));

@@ -1,0 +1,138 @@
+//! `congvan secrecy release` and `congvan document reinstate`: what takes two persons (RULES R13, R43). Each runs it once, with his
+//! own password.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use directory::policy::Act;
+use mail::{AccountId, DocumentId};
+use registry::accept::Desk;
+use registry::two_persons::{Agreement, Word};
+
+use super::Outcome;
+use super::provision::{from_standard_input, said, tell};
+use crate::house::House;
+use crate::{intake, sign_in};
+
+/// The exit code of a word that waits for the other person's.
+const WAITING: u8 = 1;
+
+#[derive(Subcommand)]
+pub(super) enum SecrecyCommand {
+    /// Release a package that was wrongly refused as a state secret. A clerk and a leader of the sending agency each run this;
+    /// then that exact file is let through. Exit: 0 released, 1 the other person has not spoken yet, 3 fault.
+    Release {
+        /// SHA-256 of the refused package, hexadecimal, as the record of the refusal has it.
+        sha256: String,
+        #[command(flatten)]
+        person: Person,
+    },
+}
+
+/// One of the two.
+#[derive(Args)]
+pub(super) struct Person {
+    /// Your address; the password is read from standard input.
+    #[arg(long)]
+    by: String,
+    /// Why.
+    #[arg(long)]
+    reason: String,
+}
+
+impl SecrecyCommand {
+    pub(super) fn run(self, config: &Path) -> Outcome {
+        let Self::Release { sha256, person } = self;
+        let digest = digest(&sha256).with_context(|| {
+            format!("{sha256:?} is no SHA-256: 64 hexadecimal digits (mã băm không hợp lệ)")
+        })?;
+        super::on_data(config, |house| async move {
+            let account_id = person.sign_in(&house, Act::ReleaseSecrecy).await?;
+            let word = Word { account_id, reason: person.reason };
+            let agreed = desk(&house)?.release_secret(digest, word, house.now()).await;
+            answer(
+                agreed,
+                (
+                    "Đã giải tỏa; gói tin này sẽ được nhận khi gửi lại.",
+                    "Released; the package is taken when it is sent again.",
+                ),
+            )
+        })
+    }
+}
+
+/// `congvan document reinstate`.
+pub(super) fn reinstate(config: &Path, order: &str, person: Person) -> Outcome {
+    let order: DocumentId = order
+        .parse()
+        .map_err(|_| anyhow::anyhow!("{order:?} is no DocId: 32 hexadecimal digits (mã gửi không hợp lệ)"))?;
+    super::on_data(config, |house| async move {
+        let account_id = person.sign_in(&house, Act::ReverseRecall).await?;
+        let word = Word { account_id, reason: person.reason };
+        let agreed = desk(&house)?.reverse_recall(order, word, house.now()).await;
+        answer(agreed, ("Lệnh thu hồi đã được hủy bỏ.", "The recall is reversed."))
+    })
+}
+
+fn desk(house: &Arc<House>) -> anyhow::Result<Desk> {
+    intake::desk(house)
+}
+
+fn digest(text: &str) -> Option<[u8; 32]> {
+    let bytes = text.trim().as_bytes();
+    let digits: Vec<u8> =
+        bytes.iter().map_while(|byte| (*byte as char).to_digit(16)).map(|d| d as u8).collect();
+    let pairs: Vec<u8> =
+        digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |all, d| all << 4 | d)).collect();
+    (bytes.len() == 64).then_some(pairs)?.try_into().ok()
+}
+
+fn answer(agreed: Result<Agreement, registry::Error>, (vi, en): (&str, &str)) -> Outcome {
+    match agreed.map_err(|error| anyhow::anyhow!("[{}] {} / {}", error.code(), error.vi(), error.en()))? {
+        Agreement::Done => {
+            tell(vi, en);
+            Ok(ExitCode::SUCCESS)
+        }
+        Agreement::Waiting => {
+            tell(
+                "Đã ghi nhận; cần thêm người thứ hai (văn thư và lãnh đạo).",
+                "Recorded; the second person (records officer and head) has yet to speak.",
+            );
+            Ok(ExitCode::from(WAITING))
+        }
+    }
+}
+
+impl Person {
+    /// Who it is, and that the role permits it (RULES A21).
+    async fn sign_in(&self, house: &House, act: Act) -> anyhow::Result<AccountId> {
+        let password = from_standard_input()?
+            .context("the password is read from standard input (mật khẩu được đọc từ đầu vào chuẩn)")?;
+        let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let signed_in = sign_in::sign_in(house, &self.by, password, here).await.map_err(said)?;
+        anyhow::ensure!(
+            !signed_in.must_change_password(),
+            "the one-time password has to be changed first (phải đổi mật khẩu dùng một lần trước)"
+        );
+        signed_in.actor().may_on_agency(act, signed_in.agency_id()).map_err(said)?;
+        Ok(signed_in.account_id())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::digest;
+
+    #[test]
+    fn a_digest_is_64_hexadecimal_digits() {
+        assert_eq!(digest(&"0f".repeat(32)), Some([15; 32]));
+        assert_eq!(digest(&format!(" {}\n", "AB".repeat(32))), Some([0xAB; 32]));
+        for text in ["", "0f", &"0".repeat(63), &"0g".repeat(32), &"0".repeat(65)] {
+            assert_eq!(digest(text), None, "{text}");
+        }
+    }
+}
