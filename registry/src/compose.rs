@@ -163,9 +163,9 @@ fn business(
 ) -> Result<NewBusiness, Error> {
     let reason = match (&paper, kind) {
         (Some(paper), BusinessType::New) => {
-            format!("Văn bản điện tử mới; gửi kèm bản giấy: {}", paper.words())
+            format!("Văn bản điện tử mới; gửi kèm bản giấy: {}", paper)
         }
-        (Some(paper), _) => format!("{reason}; gửi kèm bản giấy: {}", paper.words()),
+        (Some(paper), _) => format!("{reason}; gửi kèm bản giấy: {}", paper),
         (None, _) => reason,
     };
     let mut business = NewBusiness { kind, reason, paper: paper.is_some(), ..NewBusiness::default() };

@@ -277,11 +277,12 @@ pub fn open_question(ask: Ask) -> Named {
 }
 
 fn sender_state(document: &Document) -> Named {
-    use store::DocumentState::{Active, Frozen, Replaced};
+    use store::DocumentState::{Active, ContentDropped, Frozen, Replaced};
     let (vi, en) = match document.state {
         Active => ("Còn hiệu lực trao đổi", "Active"),
         Frozen => ("Đã thu hồi, đóng băng", "Recalled and frozen"),
         Replaced => ("Đã được thay thế", "Replaced"),
+        ContentDropped => ("Đã chuyển tiếp, không còn giữ nội dung", "Passed on, content no longer kept"),
     };
     named(document.state.as_str(), vi, en)
 }

@@ -23,13 +23,15 @@ words! {
 
 words! {
     /// What a document is to its sender.
-    DocumentState, "document state is active, frozen or replaced" {
+    DocumentState, "document state is active, frozen, replaced or content-dropped" {
         /// As it was sent.
         Active = "active",
         /// Recalled: nothing may be done to it any more (R38).
         Frozen = "frozen",
         /// Another stands in its place; it stays readable (R45).
         Replaced = "replaced",
+        /// It only passed through here; its content went after its time, what is known of it stays (R69).
+        ContentDropped = "content-dropped",
     }
 }
 

@@ -61,7 +61,9 @@ pub(super) async fn plan(tx: &mut Tx, intake: &Intake) -> Result<Plan, store::Er
             let Some(original) = held else { continue };
             match (kind, original.state) {
                 // What was replaced may still be recalled; a second recall may name further receivers.
-                (BusinessType::Recall, _) | (_, DocumentState::Active) => plan.take(original),
+                (BusinessType::Recall, _) | (_, DocumentState::Active | DocumentState::ContentDropped) => {
+                    plan.take(original);
+                }
                 (_, DocumentState::Frozen) => plan.mark(Oddity::TargetFrozen),
                 (_, DocumentState::Replaced) => plan.mark(Oddity::TargetReplaced),
             }

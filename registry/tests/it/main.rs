@@ -2,6 +2,7 @@
 
 mod acceptance;
 mod audit;
+mod browse;
 mod conflicts;
 mod deadlines;
 mod house;

@@ -141,9 +141,9 @@ pub(super) async fn agencies_of(
 ) -> Result<Vec<AgencyId>, Problem> {
     let all = || caller.system.agencies.iter().map(|agency| agency.agency_id);
     let Some(text) = code else { return Ok(all().collect()) };
+    let now = api.house.now();
     let code: AgencyCode =
         text.parse().map_err(|_| Problem::bad_request("/agency", "expected the code of an agency"))?;
-    let now = api.house.now();
     let found = api
         .house
         .store

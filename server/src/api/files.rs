@@ -30,6 +30,12 @@ async fn bytes_of(api: &Api, caller: &Caller, seen: &Seen) -> Result<Vec<u8>, Pr
     }
 }
 
+/// About how long the package is: its files in base64, and its head.
+fn size_of(seen: &Seen) -> u64 {
+    let files: u64 = files_of(seen).iter().map(super::model::FileFacts::size).fold(0, u64::saturating_add);
+    files.saturating_add(files / 2).saturating_add(64 * 1024)
+}
+
 /// Fetches the package, byte for byte as its sender sent it.
 #[utoipa::path(get, path = "/api/v1/documents/{id}/package", tag = "documents", operation_id = "getPackage",
     params(("id" = String, Path, description = "Our id of it."),
@@ -49,9 +55,9 @@ pub(super) async fn package(
     if names(headers.get(header::IF_NONE_MATCH), &etag) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
     }
-    let _room = api.intake.enter(None).await?;
+    let _room = api.intake.enter(Some(size_of(&seen))).await?;
     let bytes = bytes_of(&api, &caller, &seen).await?;
-    ranged(&headers, etag, "application/xml", None, bytes)
+    ranged(&headers, etag, "application/xml", None, bytes.into())
 }
 
 /// Fetches a file of the document, as it was before it was packed.
@@ -79,7 +85,7 @@ pub(super) async fn file(
     if names(headers.get(header::IF_NONE_MATCH), &etag) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
     }
-    let _room = api.intake.enter(None).await?;
+    let _room = api.intake.enter(Some(size_of(&seen))).await?;
     let bytes = bytes_of(&api, &caller, &seen).await?;
     let limits = api.intake.desk().limits.clone();
     let read = blocking(move || match package::read(&bytes, &limits) {
@@ -102,9 +108,8 @@ fn ranged(
     etag: String,
     media_type: &'static str,
     name: Option<&str>,
-    bytes: impl Into<Bytes>,
+    bytes: Bytes,
 ) -> Answer {
-    let bytes = bytes.into();
     let size = bytes.len();
     // A range of another version of the file is of no use (RFC 9110 §13.1.5).
     let is_same = headers.get(header::IF_RANGE).is_none_or(|wanted| wanted == etag.as_str());

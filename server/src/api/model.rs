@@ -231,6 +231,10 @@ impl FileFacts {
         self.number
     }
 
+    pub(super) fn size(&self) -> u64 {
+        self.size
+    }
+
     pub(super) fn name(&self) -> &str {
         &self.name
     }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::body::HttpBody;
 use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -118,7 +117,9 @@ async fn send(api: &Api, request: Request, about: Option<(BusinessType, String)>
             }));
         }
     };
-    let _room = match api.intake.enter(body.size_hint().exact()).await {
+    // What a description names comes from uploads, and may be of any size.
+    let size = if kind == "application/json" { None } else { announced(&parts.headers) };
+    let _room = match api.intake.enter(size).await {
         Ok(room) => room,
         Err(error) => {
             drain(body, max).await;
@@ -154,7 +155,14 @@ async fn accept(
         Some(repeat) => repeat.package(api).await?,
         None => None,
     };
-    let declared = declared(&said);
+    // RULES R15: this door has a place for the reason why paper follows.
+    let declared = match &said {
+        Said::Document(said, _) => Declared {
+            paper: DeclaredPaper::Asked(said.paper_reason.as_deref().and_then(PaperReason::read)),
+            ..Declared::default()
+        },
+        Said::Package => Declared::default(),
+    };
     let package: Arc<[u8]> = match (said, kept) {
         (Said::Package, _) => body,
         (Said::Document(..), Some(kept)) => kept,
@@ -173,16 +181,9 @@ async fn accept(
     Ok(answer)
 }
 
-/// What is said beside the package: of a document that is described to us the reason for paper is asked for (RULES R15); a finished
-/// package has no place for it.
-fn declared(said: &Said) -> Declared {
-    match said {
-        Said::Package => Declared::default(),
-        Said::Document(said, _) => {
-            let reason = said.paper_reason.as_deref().and_then(PaperReason::read);
-            Declared { paper: DeclaredPaper::Asked(reason), ..Declared::default() }
-        }
-    }
+/// How long the body will be, as far as the client says.
+fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// Has a package accepted.
@@ -197,8 +198,13 @@ pub(super) async fn take_in(
         blocking(move || digest(&SHA256, &package)).await?
     };
     let sha256: [u8; 32] = sha256.as_ref().try_into().map_err(|_| Error::Internal)?;
-    let from = caller.system.system_id.clone();
-    let parameters = SendParameters { from, to: Vec::new(), hash_file: None, hint: None, declared };
+    let parameters = SendParameters {
+        from: caller.system.system_id.clone(),
+        to: Vec::new(),
+        hash_file: None,
+        hint: None,
+        declared,
+    };
     let TakenIn { accepted, warnings } =
         api.intake.take_in(package, sha256, parameters, caller.system.clone()).await?;
     let receipt = String::from_utf8(accepted.receipt).map_err(|_| Error::Internal)?;
