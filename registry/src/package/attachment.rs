@@ -98,7 +98,7 @@ pub(crate) fn decode_base64(encoded: &str) -> Result<Arc<[u8]>, Reason> {
 
 /// How many bytes `symbols` of padded base64 hold.
 fn decoded_len(symbols: usize, padding: usize) -> Option<usize> {
-    if symbols % 4 != 0 { None } else { (symbols / 4 * 3).checked_sub(padding) }
+    if symbols.is_multiple_of(4) { (symbols / 4 * 3).checked_sub(padding) } else { None }
 }
 
 fn padding(encoded: impl DoubleEndedIterator<Item = u8>) -> usize {
