@@ -46,6 +46,11 @@ impl Sealed {
     pub fn size(&self) -> u64 {
         self.size.unsigned_abs()
     }
+
+    /// The wrapped key that was made with this blob, when it is the one the blob is kept under.
+    pub(crate) fn key_made_with_it(&self, key_no: i64) -> Option<&[u8]> {
+        self.new_key.as_deref().filter(|_| key_no == self.key_no)
+    }
 }
 
 /// A kept blob's row.
@@ -309,14 +314,35 @@ impl Tx {
 
     /// Counts one more reference to a blob that is there already.
     pub async fn refer_to_blob(&mut self, owner: impl Into<OwnerId>, blob_id: BlobId) -> Result<()> {
+        self.refer_to_blob_times(owner, blob_id, 1).await
+    }
+
+    /// Counts `times` more references to a blob that is there already.
+    pub(crate) async fn refer_to_blob_times(
+        &mut self,
+        owner: impl Into<OwnerId>,
+        blob_id: BlobId,
+        times: usize,
+    ) -> Result<()> {
         let owner = owner.into();
+        let times = i64::try_from(times).map_err(|_| Error::Refused("too many references"))?;
         let touched = self
             .exec(
-                "UPDATE blob SET refs = refs + 1 WHERE owner_id = $1 AND blob_id = $2",
-                values![&owner, &blob_id],
+                "UPDATE blob SET refs = refs + $3 WHERE owner_id = $1 AND blob_id = $2",
+                values![&owner, &blob_id, times],
             )
             .await?;
         if touched == 1 { Ok(()) } else { Err(Error::NotFound("the blob")) }
+    }
+
+    /// Opens a wrapped key of an owner that is at hand.
+    pub(crate) fn unwrap_data_key(
+        &self,
+        owner: impl Into<OwnerId>,
+        number: i64,
+        wrapped: &[u8],
+    ) -> Result<DataKey> {
+        self.shared.keyring.unwrap(wrapped, &key_context(KeyName { owner: owner.into(), number }))
     }
 
     /// Takes one reference away. The last one takes the blob with it, unless it is held.

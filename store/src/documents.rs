@@ -226,15 +226,20 @@ impl Tx {
         if inserted == 0 {
             return Err(Error::Conflict("the package was kept meanwhile".to_owned()));
         }
-        let name = KeyName { owner: new.agency_id.into(), number: key_no };
-        let key = self.data_key(name).await?.ok_or(Error::Damaged("a document's key"))?;
+        let key = match new.blob.key_made_with_it(key_no) {
+            Some(wrapped) => self.unwrap_data_key(new.agency_id, key_no, wrapped)?,
+            None => {
+                let name = KeyName { owner: new.agency_id.into(), number: key_no };
+                self.data_key(name).await?.ok_or(Error::Damaged("a document's key"))?
+            }
+        };
+        self.refer_to_blob_times(new.agency_id, blob_id, deliveries.len()).await?;
         // RULES R21: what is urgent goes before everything else.
         let is_urgent = new.kind == DocumentKind::Edoc && new.priority >= 1;
         for delivery in deliveries {
             let chance = self.shared.chance.clone();
             let grant = self.shared.keyring.wrap(&key, &grant_context(delivery.delivery_id), &*chance);
             let to_codes: Vec<&str> = delivery.to_codes.iter().map(AgencyCode::as_str).collect();
-            self.refer_to_blob(new.agency_id, blob_id).await?;
             self.exec(
                 "INSERT INTO delivery (agency_id, delivery_id, system_folded, sender_id, document_id, kind, from_code, \
                  to_codes, blob_id, grant_key, state, failures, offered_from, created_at, updated_at, legal_hold, lane) \

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use mail::{BlobId, OutboxId, OwnerId, Timestamp};
 
+use crate::blobs::Sealed;
 use crate::error::{Error, Result};
 use crate::sql::{Row, Sql, values};
 use crate::{Signal, Tx};
@@ -143,10 +144,28 @@ fn claimed(row: &Row) -> Result<Claimed> {
 impl Tx {
     /// Writes a row.
     pub async fn enqueue(&mut self, new: &NewOutbox, now: Timestamp) -> Result<OutboxId> {
-        let id = OutboxId::new(now, &*self.shared.chance);
         if let Some(blob_id) = new.blob_id {
             self.refer_to_blob(new.owner, blob_id).await?;
         }
+        self.enqueue_referring(new, now).await
+    }
+
+    /// Keeps a blob and enqueues what sends it: as many references as rows. Without rows nothing is kept.
+    pub async fn enqueue_with(&mut self, blob: &Sealed, rows: &[NewOutbox], now: Timestamp) -> Result<()> {
+        let Some((first, others)) = rows.split_first() else { return Ok(()) };
+        self.put_blob(blob, now).await?;
+        if !others.is_empty() {
+            self.refer_to_blob_times(first.owner, blob.blob_id(), others.len()).await?;
+        }
+        for row in rows {
+            self.enqueue_referring(row, now).await?;
+        }
+        Ok(())
+    }
+
+    /// Enqueues what has its reference to the blob already.
+    async fn enqueue_referring(&mut self, new: &NewOutbox, now: Timestamp) -> Result<OutboxId> {
+        let id = OutboxId::new(now, &*self.shared.chance);
         self.exec(
             "INSERT INTO outbox (outbox_id, kind, owner_id, lane, destination, payload, blob_id, due_at, lease_until, \
              lease_holder, attempts, created_at, last_error, is_held) \

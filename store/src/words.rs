@@ -4,7 +4,7 @@ use mail::{AgencyId, DocumentId};
 
 use crate::Tx;
 use crate::error::Result;
-use crate::sql::values;
+use crate::sql::{Sql, values};
 
 /// A document that holds the first of some words, and which of the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,22 +26,20 @@ impl Tx {
         document_id: DocumentId,
         words: &[String],
     ) -> Result<()> {
-        for word in words {
-            // One statement a word, however many receive.
-            self.exec(
-                "INSERT INTO document_word (agency_id, word, document_id) \
-                 SELECT receiver_id, CAST($3 AS TEXT), document_id FROM document_receiver \
-                 WHERE sender_id = $1 AND document_id = $2 ON CONFLICT (agency_id, word, document_id) DO NOTHING",
-                values![&sender_id, &document_id, word],
-            )
-            .await?;
-            self.exec(
-                "INSERT INTO document_word (agency_id, word, document_id) VALUES ($1, $2, $3) \
-                 ON CONFLICT (agency_id, word, document_id) DO NOTHING",
-                values![&sender_id, word, &document_id],
-            )
-            .await?;
-        }
+        // One statement for all words and all who look for them: a trip to the engine costs more than a row.
+        let sql = Sql {
+            sqlite: "INSERT INTO document_word (agency_id, word, document_id) \
+                     SELECT a.agency_id, w.value, $2 FROM (SELECT $1 AS agency_id UNION SELECT receiver_id FROM document_receiver \
+                     WHERE sender_id = $1 AND document_id = $2) a, json_each($3) w \
+                     WHERE TRUE ON CONFLICT (agency_id, word, document_id) DO NOTHING",
+            postgres: "INSERT INTO document_word (agency_id, word, document_id) \
+                       SELECT a.agency_id, w.value, $2 FROM (SELECT CAST($1 AS BYTEA) AS agency_id UNION \
+                       SELECT receiver_id FROM document_receiver WHERE sender_id = $1 AND document_id = $2) a, \
+                       jsonb_array_elements_text(CAST($3 AS TEXT)::jsonb) w(value) \
+                       ON CONFLICT (agency_id, word, document_id) DO NOTHING",
+        };
+        let words = serde_json::Value::from(words).to_string();
+        self.exec(sql, values![&sender_id, &document_id, &words]).await?;
         Ok(())
     }
 

@@ -349,21 +349,20 @@ async fn write(tx: &mut Tx, intake: &Intake) -> Result<Written, Stop> {
     let Intake { arrived, document, now, .. } = intake;
     let now = *now;
     let sender = document.agency_id;
-    let before = tx.document_sent_before(sender, &document.system_folded, &document.package_sha256).await?;
-    if let Some(before) = before {
-        return Ok(Written::Before(repeated(before, intake.routed.warnings.clone())));
-    }
     // Evidence was fetched meanwhile; what was looked up before must still hold.
-    let routed = route::find(tx, arrived, Asked { at: now, ..intake.routed.asked }).await?;
-    if !routed.is_same(&intake.routed) {
-        return Err(Error::Unavailable.into());
+    if !intake.routed.holds(tx, now).await? {
+        let routed = route::find(tx, arrived, Asked { at: now, ..intake.routed.asked }).await?;
+        if !routed.is_same(&intake.routed) {
+            return Err(Error::Unavailable.into());
+        }
     }
+    let routed = &intake.routed;
     // From here on nobody else accepts anything under these identifiers before we are done.
     tx.hold_identifiers(sender, &route::identifiers(&arrived.package)).await?;
-    route::check_conflict(tx, arrived, &routed).await?;
+    route::check_conflict(tx, arrived, routed).await?;
     let marks = match &arrived.package {
         Package::Document(_) => write_document(tx, intake).await?,
-        Package::Status(status) => match write_status(tx, intake, status, &routed).await? {
+        Package::Status(status) => match write_status(tx, intake, status, routed).await? {
             Some(before) => {
                 return Ok(Written::Before(repeated(before, intake.routed.warnings.clone())));
             }
@@ -375,12 +374,7 @@ async fn write(tx: &mut Tx, intake: &Intake) -> Result<Written, Stop> {
     tx.append_leaf(sender, document.document_id.as_bytes(), leaf, record, now).await?;
     audit(tx, intake, matches!(arrived.package, Package::Status(_)), now).await?;
     for notice in &intake.notices {
-        // Held while the rows take their own references.
-        tx.put_blob(&notice.blob, now).await?;
-        for row in &notice.rows {
-            tx.enqueue(row, now).await?;
-        }
-        tx.drop_blob(sender, notice.blob.blob_id(), now).await?;
+        tx.enqueue_with(&notice.blob, &notice.rows, now).await?;
     }
     Ok(Written::Now(marks))
 }

@@ -33,9 +33,19 @@ pub(super) struct Routed {
     pub(super) warnings: Vec<Warning>,
     /// When this was asked.
     pub(super) asked: Asked,
+    /// The version of the register it was answered from.
+    version: i64,
 }
 
 impl Routed {
+    /// Whether it holds without another look: the register is the same, no day has come on which it changes by itself, and
+    /// every way is a system's of this house, which no new line to another axis can come before.
+    pub(super) async fn holds(&self, tx: &mut Tx, now: Timestamp) -> Result<bool, Error> {
+        let is_local = self.receivers.iter().all(|at| store::peer_of_way(&at.system_folded).is_none());
+        let (version, due) = tx.register_version().await?;
+        Ok(is_local && version == self.version && due.is_none_or(|due| due > now))
+    }
+
     /// Whether another look came to the same.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         let ids = |routed: &Self| -> Vec<(AgencyId, String)> {
@@ -55,6 +65,7 @@ impl Routed {
 /// [`Error::NotYourAgency`], [`Error::UnknownAgencies`] with all that are unknown or not connected, [`Error::GoneAgencies`]
 /// when some are closed.
 pub(super) async fn find(tx: &mut Tx, arrived: &Arrived, asked: Asked) -> Result<Routed, Error> {
+    let (version, _) = tx.register_version().await?;
     let sender = sender(tx, arrived, asked).await?;
     let mut known: HashMap<String, Receiver> = HashMap::new();
     let (mut gone, mut warnings) = (Vec::new(), Vec::new());
@@ -88,7 +99,7 @@ pub(super) async fn find(tx: &mut Tx, arrived: &Arrived, asked: Asked) -> Result
     let ids = ids.map_err(|error| refusal(error, gone))?;
     let receivers = ids.iter().filter_map(|id| known.values().find(|r| r.agency.agency_id == *id).cloned());
     let receivers = crate::upstream::not_back(arrived, receivers.collect(), |r| &r.system_folded)?;
-    Ok(Routed { sender, receivers, warnings, asked })
+    Ok(Routed { sender, receivers, warnings, asked, version })
 }
 
 /// Says of what has no receiver which of them are closed, and who followed.
@@ -108,7 +119,9 @@ async fn sender(tx: &mut Tx, arrived: &Arrived, asked: Asked) -> Result<Agency, 
     let is_status = matches!(arrived.package, Package::Status(_));
     let mut own: HashMap<String, Agency> = HashMap::new();
     let written = arrived.package.sender().organ_id.clone();
-    for code in [Some(written.clone()), arrived.parameters.from.parse().ok()].into_iter().flatten() {
+    let called = arrived.parameters.from.parse().ok();
+    let called = called.filter(|code: &AgencyCode| code.folded() != written.folded());
+    for code in [Some(written.clone()), called].into_iter().flatten() {
         // A system may know the agency's new code some days late, as its correspondents may.
         let (Named::Agency(agency) | Named::Recoded(agency)) = named::named(tx, &code, asked).await? else {
             continue;

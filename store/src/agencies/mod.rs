@@ -163,10 +163,19 @@ fn bytes_hex(bytes: &[u8]) -> String {
 impl Tx {
     /// The agency that answers to a code at a moment, in any scheme (RULES I5).
     pub async fn agency_by_code(&mut self, code: &AgencyCode, at: Timestamp) -> Result<Option<Agency>> {
-        match self.agency_id_by_code(code, at, KNOWN_NOW).await? {
-            Some(agency_id) => self.agency(agency_id, at).await,
-            None => Ok(None),
-        }
+        self.row(
+            select_agency!(
+                "agency_code k JOIN agency_version v ON v.agency_id = k.agency_id",
+                "AND k.code_folded = $3 AND k.valid_from <= $1 AND (k.valid_to IS NULL OR k.valid_to > $1) \
+                 AND k.recorded_at <= $2 AND (k.superseded_at IS NULL OR k.superseded_at > $2) \
+                 ORDER BY k.valid_from DESC LIMIT 1"
+            ),
+            values![at, KNOWN_NOW, &code.folded()],
+        )
+        .await?
+        .as_ref()
+        .map(agency)
+        .transpose()
     }
 
     /// An agency by its id, as it is at a moment; `None` before its first day.
