@@ -50,7 +50,7 @@ pub enum Certainty {
     Declared,
     /// Fixed by law: the date is in the Labour Code.
     Law,
-    /// Announced by the government; the announcement was read.
+    /// Announced by the government; its number and its dates are known, from the announcement or from who quotes it.
     Announced,
     /// Announced, known from the press only.
     Reported,
