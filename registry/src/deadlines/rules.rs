@@ -147,7 +147,7 @@ mod tests {
             (date!(2025 - 04 - 29), "2025-05-05T12:00"), // 30/4, 1/5, swapped 2/5
             (date!(2026 - 01 - 09), "2026-01-10T12:00"),
             (date!(2026 - 01 - 09), "2026-01-10T12:00"),
-            (date!(2026 - 08 - 28), "2026-09-03T12:00"), // 2 September with the swapped Monday
+            (date!(2026 - 08 - 31), "2026-09-03T12:00"), // 2 September with the day before
             (date!(2026 - 04 - 24), "2026-04-28T12:00"), // Giỗ Tổ on a Sunday, made up on Monday
             (date!(2026 - 12 - 31), "2027-01-04T12:00"), // over the year's end, computed
             (date!(2027 - 02 - 04), "2027-02-12T12:00"), // the eve of a computed Tết
