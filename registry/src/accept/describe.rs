@@ -22,7 +22,7 @@ pub(super) fn document(new: &mut NewDocument, arrived: &Arrived, document: &Docu
     let files = document.attachments.iter().map(|file| {
         serde_json::json!({
             "name": file.display_name(),
-            "size": file.content.len(),
+            "size": file.size,
             "sha256": full_hex(&file.sha256),
         })
     });

@@ -162,7 +162,10 @@ impl Desk {
         package: Option<&Judged>,
         now: Timestamp,
     ) -> Result<Intake, Error> {
-        let Pending { arrived, routed, clerks, signers, .. } = pending;
+        let Pending { mut arrived, routed, clerks, signers, files } = pending;
+        // Judged and weighed: from here on only the package as it came is wanted, and sealing takes its size once more.
+        drop(files);
+        arrived.package.forget_contents();
         let document_id = DocumentId::new(now, &*self.chance);
         let sender = &routed.sender;
         let blob = self.store.seal_apart(sender.agency_id, &arrived.bytes).await?;

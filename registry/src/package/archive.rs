@@ -8,7 +8,9 @@
 //! entries of the same name into one, and reserves memory for as many entries as a ZIP64 trailer claims.
 
 use std::io::Read;
+use std::sync::Arc;
 
+use super::attachment::zeroed;
 use crate::Limits;
 
 /// What was found wrong.
@@ -152,7 +154,7 @@ fn agrees_with_header(bytes: &[u8], entry: &Entry<'_>) -> bool {
 }
 
 /// The content of an entry, of at most `budget` bytes.
-pub(crate) fn unpack(bytes: &[u8], entry: &Entry<'_>, budget: usize) -> Result<Vec<u8>, BadArchive> {
+pub(crate) fn unpack(bytes: &[u8], entry: &Entry<'_>, budget: usize) -> Result<Arc<[u8]>, BadArchive> {
     let data = || {
         let name_len = usize::from(u16_at(bytes, entry.offset + 26)?);
         let extra_len = usize::from(u16_at(bytes, entry.offset + 28)?);
@@ -165,7 +167,7 @@ pub(crate) fn unpack(bytes: &[u8], entry: &Entry<'_>, budget: usize) -> Result<V
         return Err(BadArchive::Bomb);
     }
     let content = match entry.method {
-        0 if !encrypted => data.to_vec(),
+        0 if !encrypted => Arc::from(data),
         8 if !encrypted => inflate(data, entry.size)?,
         _ => return Err(BadArchive::Broken),
     };
@@ -177,12 +179,15 @@ pub(crate) fn unpack(bytes: &[u8], entry: &Entry<'_>, budget: usize) -> Result<V
     }
 }
 
-fn inflate(data: &[u8], size: usize) -> Result<Vec<u8>, BadArchive> {
-    let one_more = u64::try_from(size).unwrap_or(u64::MAX).saturating_add(1);
-    let mut content = Vec::with_capacity(size);
-    flate2::read::DeflateDecoder::new(data)
-        .take(one_more)
-        .read_to_end(&mut content)
-        .map_err(|_| BadArchive::Broken)?;
-    Ok(content)
+/// Inflates into the place where the content stays: a long file is never held twice.
+fn inflate(data: &[u8], size: usize) -> Result<Arc<[u8]>, BadArchive> {
+    let mut content = zeroed(size);
+    let room = Arc::get_mut(&mut content).unwrap_or_default();
+    let mut decoder = flate2::read::DeflateDecoder::new(data);
+    decoder.read_exact(room).map_err(|_| BadArchive::Broken)?;
+    // Nothing may follow.
+    match decoder.read(&mut [0]) {
+        Ok(0) => Ok(content),
+        _ => Err(BadArchive::Broken),
+    }
 }

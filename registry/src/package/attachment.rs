@@ -50,6 +50,8 @@ pub struct Attachment {
     pub content: Arc<[u8]>,
     /// Its SHA-256.
     pub sha256: [u8; 32],
+    /// Its length, bytes; stays when the content is let go.
+    pub size: usize,
 }
 
 impl Attachment {
@@ -137,7 +139,7 @@ fn decode_lines(encoded: &[u8]) -> Result<Arc<[u8]>, Reason> {
 }
 
 /// Bytes to be written once and then shared, without a second copy of them.
-fn zeroed(len: usize) -> Arc<[u8]> {
+pub(super) fn zeroed(len: usize) -> Arc<[u8]> {
     std::iter::repeat_n(0, len).collect()
 }
 
@@ -172,9 +174,7 @@ pub(crate) fn unwrap(
             let budget = budget.min(bytes.len().saturating_mul(limits.unpack_ratio_max).max(free));
             let content = archive::unpack(&bytes, only, budget);
             match content {
-                Ok(content) => {
-                    Ok(Decoded { content: content.into(), wrapping: Wrapping::Zipped, several_files: false })
-                }
+                Ok(content) => Ok(Decoded { content, wrapping: Wrapping::Zipped, several_files: false }),
                 Err(bad) if declared || bad == BadArchive::Bomb => Err(reason_of(bad)),
                 Err(_) => Ok(Decoded { content: bytes, wrapping: Wrapping::Bare, several_files: false }),
             }

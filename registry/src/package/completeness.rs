@@ -35,7 +35,7 @@ impl Document {
         for attachment in &self.attachments {
             let slot = by_key.entry(key(&attachment.content_id, &attachment.name)).or_default();
             slot.0 += 1;
-            slot.2 |= attachment.present && !attachment.content.is_empty();
+            slot.2 |= attachment.present && attachment.size > 0;
         }
         for reference in &self.manifest {
             by_key.entry(key(&reference.content_id, &reference.name)).or_default().1 += 1;

@@ -42,6 +42,16 @@ impl Package {
         matches!(self, Self::Document(document) if document.package_signed)
     }
 
+    /// Lets go of what the files hold; what they are (names, sizes, digests) stays. For when they have been judged and only the
+    /// package as it came is still wanted.
+    pub(crate) fn forget_contents(&mut self) {
+        if let Self::Document(document) = self {
+            for attachment in &mut document.attachments {
+                attachment.content = std::sync::Arc::default();
+            }
+        }
+    }
+
     /// What is odd about it.
     pub fn warnings(&self) -> &[Warning] {
         match self {

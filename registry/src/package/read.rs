@@ -497,6 +497,7 @@ impl Reader<'_> {
             wrapping: decoded.wrapping,
             kind,
             sha256: sha256(&decoded.content),
+            size: decoded.content.len(),
             content: decoded.content,
         })
     }
