@@ -550,6 +550,7 @@ async fn schemathesis_finds_nothing() {
     let Province { mut program, sender, from, to, .. } = province(Engine::Sqlite).await;
     let package = signed(&program, "schemathesis").await.packed(&program, &from, &[&to], "51").await;
     let id = sender.send(&package).await;
+    program.must(&["number", "start", "--agency", &from]).await;
     start_with_rate(&mut program, 60_000).await;
     let directory = program.data.join("schemathesis");
     std::fs::create_dir(&directory).unwrap();

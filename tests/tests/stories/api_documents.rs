@@ -1,7 +1,7 @@
 //! Documents over the REST API: what a system has to show, what remains of what was recalled, and what a power cut changes: nothing.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -173,17 +173,18 @@ async fn send_under(sender: &ApiClient, to: &str, number: &str, file: &[u8]) -> 
     Some((status, answer.text().await.ok()?))
 }
 
-/// The power goes at moments spread over the time that one send takes, between acceptance and the kept answer among them. Whoever
-/// asks again under its key has one document, and the id it was told if it was told one.
+/// The power goes the moment the receiver hears of a document: its sender is about to be answered, and the answer to be kept. Whoever
+/// asks again under its key has one document, and the answer it was given if it was given one.
 async fn a_send_cut_off_by_the_power_is_one_document(engine: Engine) {
-    let Province { mut program, mut sender, receiver, to, .. } = province(engine).await;
+    let Province { mut program, mut sender, mut receiver, to, .. } = province(engine).await;
     let file = std::fs::read(&signed(&program, "cat-dien").await.path).unwrap();
-    let begun = Instant::now();
     assert_eq!(send_under(&sender, &to, "100", &file).await.unwrap().0, StatusCode::CREATED);
-    let length = begun.elapsed();
     let mut told: BTreeMap<String, String> = BTreeMap::new();
     let (mut all, mut accepted_untold) = (vec!["100".to_owned()], 0);
     for round in 0..4u32 {
+        let place = receiver.events_now(None).await;
+        let stream = receiver.ask(Method::GET, &format!("/events?after={place}"));
+        let mut stream = stream.header("accept", "text/event-stream").send().await.unwrap();
         let senders: Vec<_> = (0..4u32)
             .map(|at| {
                 let number = (200 + round * 10 + at).to_string();
@@ -191,8 +192,7 @@ async fn a_send_cut_off_by_the_power_is_one_document(engine: Engine) {
                 tokio::spawn(async move { (number.clone(), send_under(&sender, &to, &number, &file).await) })
             })
             .collect();
-        // The moment of the cut is what the story is about.
-        tokio::time::sleep(length * (round + 2) / 4).await;
+        hears_of(&mut stream, 1 + round as usize % 3).await;
         program.kill().await;
         let mut cut_off = Vec::new();
         for task in senders {
@@ -205,8 +205,8 @@ async fn a_send_cut_off_by_the_power_is_one_document(engine: Engine) {
             all.push(number);
         }
         program.start().await;
-        sender = sender.again(&program);
-        let there = codes(&receiver.again(&program)).await;
+        (sender, receiver) = (sender.again(&program), receiver.again(&program));
+        let there = codes(&receiver).await;
         accepted_untold +=
             cut_off.iter().filter(|number| there.contains_key(&format!("{number}/SNV-VP"))).count();
         for number in &all[1..] {
@@ -217,11 +217,20 @@ async fn a_send_cut_off_by_the_power_is_one_document(engine: Engine) {
         }
     }
     println!("{} sends, {accepted_untold} of them accepted and cut off before they were told", all.len() - 1);
-    let there = codes(&receiver.again(&program)).await;
+    let there = codes(&receiver).await;
     assert_eq!(there.len(), all.len(), "{there:?}");
     for number in &all[1..] {
         let answer: Value = serde_json::from_str(&told[number]).unwrap();
         assert_eq!(there[&format!("{number}/SNV-VP")], [answer["id"].clone()], "number {number}");
+    }
+}
+
+/// Reads an event stream until it has told of so many arrivals.
+async fn hears_of(stream: &mut reqwest::Response, count: usize) {
+    let mut told = String::new();
+    while told.matches("event: document.arrived").count() < count {
+        let chunk = tokio::time::timeout(Duration::from_secs(20), stream.chunk()).await.expect("an event");
+        told.push_str(&String::from_utf8_lossy(&chunk.unwrap().expect("the stream goes on")));
     }
 }
 
