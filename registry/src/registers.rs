@@ -102,7 +102,7 @@ impl Register {
 
     /// A line's cells, as many as there are columns.
     pub fn cells(self, line: &Line) -> Vec<String> {
-        let entry = Entry::of(line);
+        let entry = Entry::shown(line);
         match self {
             Self::Outgoing => outgoing_cells(line, entry),
             Self::Incoming => incoming_cells(line, entry),
