@@ -8,7 +8,8 @@ use store::{Delivery, Document, DocumentKind, ExchangeSystem, Receiver, StatusEn
 
 use crate::Error;
 use crate::accept::speaks_for;
-use crate::status::State;
+use crate::status::{Progress, State};
+use crate::tombstone::Tombstone;
 use crate::words::Sought;
 
 /// Agencies whose documents are merged into one list. Ours: a system that speaks for more names the one it asks about.
@@ -66,6 +67,24 @@ pub struct Seen {
     pub delivery: Option<Delivery>,
 }
 
+impl Seen {
+    /// Whether every agency of the caller's that received it has cancelled it: then only a tombstone is to be seen (RULES R39).
+    pub fn is_cancelled(&self) -> bool {
+        let is_gone = |at: &Receiver| Progress::of(at).state == State::Cancelled;
+        self.side == Side::Received && !self.receivers.is_empty() && self.receivers.iter().all(is_gone)
+    }
+
+    /// Refuses a document that the caller has cancelled, with what remains of it.
+    ///
+    /// # Errors
+    /// [`Error::Withdrawn`], or the store's trouble.
+    pub async fn check_readable(&self, tx: &mut Tx) -> Result<(), Error> {
+        let Some(delivery) = self.delivery.as_ref().filter(|_| self.is_cancelled()) else { return Ok(()) };
+        let stone = Tombstone::read_at(tx, &self.document, delivery, self.receivers.first()).await?;
+        Err(stone.map_or(Error::NoSuchDocument, |stone| Error::Withdrawn(Box::new(stone))))
+    }
+}
+
 /// A page of a list.
 #[derive(Clone, Debug)]
 pub struct Page {
@@ -121,6 +140,8 @@ pub async fn list(tx: &mut Tx, system: &ExchangeSystem, look: &Look) -> Result<P
             before = candidate.id;
             if candidate.is_wanted
                 && let Some(seen) = load(tx, system, look, candidate).await?
+                // Words of what was cancelled find nothing: a hit would tell what it was about (RULES R39).
+                && !(look.sought.is_some() && seen.is_cancelled())
                 && look.priority.is_none_or(|wanted| seen.document.priority == wanted)
                 && look.state.is_none_or(|wanted| seen.receivers.iter().any(|r| r.state == wanted.as_str()))
             {

@@ -221,7 +221,7 @@ impl From<&Line> for Given {
             taken_by: line.taken_by.clone(),
             ended_at: line.ended_at.map(Timestamp::to_rfc3339_vietnam),
             ended_by: line.ended_by.clone(),
-            entry: Entry::of(line),
+            entry: Entry::shown(line),
         }
     }
 }

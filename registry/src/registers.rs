@@ -102,7 +102,7 @@ impl Register {
 
     /// A line's cells, as many as there are columns.
     pub fn cells(self, line: &Line) -> Vec<String> {
-        let entry = Entry::of(line);
+        let entry = Entry::shown(line);
         match self {
             Self::Outgoing => outgoing_cells(line, entry),
             Self::Incoming => incoming_cells(line, entry),
@@ -229,12 +229,20 @@ pub fn header(register: Register, bom: bool) -> String {
     format!("{mark}{}", record(&columns))
 }
 
-/// The next lines of a register as CSV, after line `after` (0: from the beginning). A register of any length takes the memory
-/// of one page.
+/// Some lines of a register, cell by cell.
+#[derive(Clone, Debug, Default)]
+pub struct Rows {
+    /// The lines, each with its place in the book and as many cells as there are columns.
+    pub lines: Vec<(i64, Vec<String>)>,
+    /// Where the next page begins; `None` when this was the last.
+    pub next: Option<i64>,
+}
+
+/// The next lines of a register, after line `after` (0: from the beginning), so many at most.
 ///
 /// # Errors
 /// The store's own.
-pub async fn page(store: &Store, order: &Order, after: i64) -> Result<Page, store::Error> {
+pub async fn rows(store: &Store, order: &Order, after: i64, limit: i64) -> Result<Rows, store::Error> {
     let day = |day: Option<Date>| day.map(|day| Written(day).to_string()).unwrap_or_default();
     let filter = LineFilter {
         agency_id: order.agency_id,
@@ -243,13 +251,26 @@ pub async fn page(store: &Store, order: &Order, after: i64) -> Result<Page, stor
         from: day(order.from),
         to: day(order.to),
         after,
-        limit: AT_ONCE,
+        limit,
     };
     let lines = store.read(filter, |tx, filter| Box::pin(async move { tx.lines(filter).await })).await?;
-    let full = i64::try_from(lines.len()).is_ok_and(|count| count == AT_ONCE);
-    Ok(Page {
-        text: lines.iter().map(|line| record(&order.register.cells(line))).collect(),
-        lines: lines.len(),
+    let full = i64::try_from(lines.len()).is_ok_and(|count| count == limit);
+    Ok(Rows {
         next: lines.last().filter(|_| full).map(|line| line.line_no),
+        lines: lines.iter().map(|line| (line.line_no, order.register.cells(line))).collect(),
+    })
+}
+
+/// The next lines of a register as CSV, after line `after` (0: from the beginning). A register of any length takes the memory
+/// of one page.
+///
+/// # Errors
+/// The store's own.
+pub async fn page(store: &Store, order: &Order, after: i64) -> Result<Page, store::Error> {
+    let rows = rows(store, order, after, AT_ONCE).await?;
+    Ok(Page {
+        text: rows.lines.iter().map(|(_, cells)| record(cells)).collect(),
+        lines: rows.lines.len(),
+        next: rows.next,
     })
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 use store::Document;
 
-pub use build::{for_receiver, for_sender};
+pub use build::{for_receiver, for_sender, for_system};
 
 use crate::accept::ORIGINAL;
 use crate::status::{Ask, State};

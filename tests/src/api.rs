@@ -1,12 +1,15 @@
 //! A client of the REST API, as a document system would write one.
 
+use std::time::Duration;
+
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;
 
 use crate::{Program, System};
 
 /// Everything a document system does.
-pub const ALL_SCOPES: &str = "documents:read,documents:send,statuses:send,agencies:read,events:read";
+pub const ALL_SCOPES: &str =
+    "documents:read,documents:send,statuses:send,agencies:read,events:read,numbers:write,registers:read";
 
 /// A system with a key.
 #[derive(Clone)]
@@ -100,6 +103,19 @@ impl ApiClient {
             .send()
             .await
             .expect("an answer")
+    }
+
+    /// Waits until the ledger holds all that a document shows of it.
+    pub async fn settled_in_the_ledger(&self, id: &str) {
+        for _ in 0..600 {
+            let document = self.get(&format!("/documents/{id}")).await;
+            let places = document["ledger"].as_array().expect("places");
+            if places.iter().all(|leaf| leaf["index"].is_u64()) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("the ledger took nothing in");
     }
 
     /// The next place after what can be read at once.

@@ -232,10 +232,11 @@ pub(super) async fn linked(tx: &mut Tx, status: &package::Status, routed: &Route
     let address = &status.response_for;
     if let Some(id) = &address.document_id {
         let named = tx.documents_by_identifier(owner.agency_id, id.key()).await?;
+        // Recalls go out before spellings are compared: a recall may spell the identifier otherwise than its original.
+        let named = held(tx, named, receiver).await?;
         let (exact, others): (Vec<_>, Vec<_>) =
             named.into_iter().partition(|document| spelled(document) == id.as_str());
         for (rung, documents) in [(Rung::Exact, exact), (Rung::Normalised, others)] {
-            let documents = held(tx, documents, receiver).await?;
             if !documents.is_empty() {
                 return Ok(Linked { documents, rung: Some(rung) });
             }

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use store::Line;
 
 use crate::calendar::{Written, read_day};
+use crate::numbering::Book;
 use crate::package::Document;
+use crate::status::State;
 
 /// Characters of a text, at most: the widest field of the law's tables (PL VI `ToPlaces`).
 const CHARS_MAX: usize = 1_000;
@@ -107,6 +109,17 @@ impl Entry {
             document_id: line.document_id,
             identifier: line.identifier.clone(),
             ..entry
+        }
+    }
+
+    /// What a line shows to whoever reads the book: of an arrival that was recalled and cancelled here not what it was about
+    /// (RULES R39). The line keeps it, for a recall that is reversed (RULES R43).
+    pub(crate) fn shown(line: &Line) -> Self {
+        let entry = Self::of(line);
+        let is_gone = line.progress.as_deref() == Some(State::Cancelled.as_str());
+        match is_gone && line.book == Book::Incoming.to_string() {
+            true => Self { kind: String::new(), subject: String::new(), signer: String::new(), ..entry },
+            false => entry,
         }
     }
 

@@ -1,5 +1,7 @@
 //! How a document's view is made of the rows the store keeps.
 
+use std::collections::HashSet;
+
 use mail::{AgencyId, DocumentId, Timestamp};
 use serde_json::Value;
 use store::{Delivery, Document, DocumentKind, Link, LinkKind, Receiver, StatusEntry, Tx};
@@ -9,6 +11,7 @@ use super::{
     SignerView, legal_value, open_question, receiver_state, sender_state, urgency,
 };
 use crate::accept::ORIGINAL;
+use crate::browse::{self, Seen};
 use crate::receipt::moment;
 use crate::status::{Progress, State, StatusCode};
 use crate::tombstone::Tombstone;
@@ -99,26 +102,46 @@ pub async fn for_receiver(
     receiver_id: AgencyId,
     document_id: DocumentId,
 ) -> Result<Option<DocumentView>, store::Error> {
-    let Some(own) = tx.receiver(receiver_id, document_id).await? else { return Ok(None) };
-    let Some(rows) = Rows::read(tx, own.sender_id, document_id).await? else { return Ok(None) };
-    let leaves = tx.leaves_of(receiver_id, own.delivery_id.as_bytes()).await?;
+    let own: Vec<Receiver> = tx.receiver(receiver_id, document_id).await?.into_iter().collect();
+    for_receivers(tx, &own).await
+}
+
+/// A document as a system sees it: its sender's, or that of as many of its receivers as the system speaks for. `None` for a
+/// status, which has no place of its own anywhere.
+///
+/// # Errors
+/// The store's own.
+pub async fn for_system(tx: &mut Tx, seen: &Seen) -> Result<Option<DocumentView>, store::Error> {
+    match seen.side {
+        browse::Side::Sent => for_sender(tx, seen.document.agency_id, seen.document.document_id).await,
+        browse::Side::Received => for_receivers(tx, &seen.receivers).await,
+    }
+}
+
+/// A document as some of its receivers see it together: what one of them has still, all of them show.
+async fn for_receivers(tx: &mut Tx, own: &[Receiver]) -> Result<Option<DocumentView>, store::Error> {
+    let is_gone = |at: &&Receiver| Progress::of(at).state == State::Cancelled;
+    let Some(first) = own.iter().find(|at| !is_gone(at)).or(own.first()) else { return Ok(None) };
+    let Some(rows) = Rows::read(tx, first.sender_id, first.document_id).await? else { return Ok(None) };
+    let ids: HashSet<AgencyId> = own.iter().map(|at| at.receiver_id).collect();
     let mut view = view(
         &rows,
         Side::Receiver,
-        |at| at.receiver_id == receiver_id,
-        |entry| entry.reporter_id == receiver_id,
+        |at| ids.contains(&at.receiver_id),
+        |entry| ids.contains(&entry.reporter_id),
     );
-    view.ledger = leaves.iter().map(leaf).collect();
-    view.delivery_id = Some(own.delivery_id.to_string());
-    let progress = Progress::of(&own);
-    view.state = receiver_state(progress.state);
-    if own.duplicate_of.is_some() {
+    for at in own {
+        view.ledger.extend(tx.leaves_of(at.receiver_id, at.delivery_id.as_bytes()).await?.iter().map(leaf));
+    }
+    view.delivery_id = Some(first.delivery_id.to_string());
+    view.state = receiver_state(Progress::of(first).state);
+    if own.iter().any(|at| at.duplicate_of.is_some()) {
         view.warnings.push("document.duplicate".to_owned());
     }
-    if progress.state == State::Cancelled {
-        let delivery = rows.deliveries.iter().find(|delivery| delivery.delivery_id == own.delivery_id);
+    if is_gone(&first) {
+        let delivery = rows.deliveries.iter().find(|delivery| delivery.delivery_id == first.delivery_id);
         if let Some(delivery) = delivery {
-            view.tombstone = Tombstone::read_at(tx, &rows.document, delivery, Some(&own)).await?;
+            view.tombstone = Tombstone::read_at(tx, &rows.document, delivery, Some(first)).await?;
         }
         view.bury();
     }

@@ -5,12 +5,13 @@ use registry::Error;
 use registry::browse::{self, Look, Page, Seen, Side};
 use registry::compose::{self, Draft, Report};
 use registry::keys::{self, Caller, KeyToAdd, Scope};
-use registry::package::{BusinessType, Staff};
+use registry::package::{BusinessType, Staff, write_document};
 use registry::status::StatusCode;
-use registry::words;
+use registry::{view, words};
 use store::ExchangeSystem;
 
-use crate::house::{House, agency_id, good, stories};
+use crate::house::{House, act, agency_id, good, stories};
+use crate::statuses::status;
 use crate::world::NOW;
 
 fn look(side: Side, agencies: &[u8]) -> Look {
@@ -188,5 +189,44 @@ stories! {
             })
         });
         assert_eq!(read.await.unwrap_err(), Error::Forbidden);
+    }
+
+    async fn r39_a_cancelled_document_is_listed_and_neither_found_by_its_words_nor_read(house: House) {
+        let sent = house.send("hub.01", "H37.01", &good("05", &["H37.02", "H37.03"])).await.unwrap().document_id;
+        let recall = write_document(&act(BusinessType::Recall, "05", &["H37.02", "H37.03"], &[])).unwrap();
+        let order = house.send("hub.01", "H37.01", &recall).await.unwrap().document_id;
+        let hub = house.system("hub.02").await;
+        let (key, made) = make_key(&house, &["H37.02"], None).await;
+        made.unwrap();
+        let one = open(&house, &key, NOW).await.unwrap().system;
+        let read = async |system: &ExchangeSystem| {
+            let seen = find(&house, system, sent).await.unwrap();
+            let read = house.desk.store.read(seen, |tx, seen| {
+                Box::pin(async move {
+                    seen.check_readable(tx).await?;
+                    Ok::<_, Error>(view::for_system(tx, seen).await?)
+                })
+            });
+            read.await
+        };
+        let found = async |system: &ExchangeSystem, agencies: &[u8]| {
+            let sought = words::of_query("phoi hop");
+            let page = list(&house, system, Look { sought, ..look(Side::Received, agencies) }).await;
+            ids(&page).contains(&sent)
+        };
+        house.send("hub.02", "H37.02", &status("H37.02", "H37.01", "05", "15")).await.unwrap();
+        // Agency 3 has it still, and so has the system that speaks for both; a key of agency 2 alone has not.
+        let shown = read(&hub).await.unwrap().unwrap();
+        assert_eq!((shown.state.code.as_str(), shown.subject.as_str(), shown.receivers.len()), ("delivered", "V/v phối hợp", 2));
+        assert!(matches!(read(&one).await, Err(Error::Withdrawn(stone)) if stone.order_id == order.to_string()));
+        assert_eq!((found(&hub, &[2, 3]).await, found(&one, &[2]).await), (true, false));
+        house.send("hub.02", "H37.03", &status("H37.03", "H37.01", "05", "15")).await.unwrap();
+        assert!(matches!(read(&hub).await, Err(Error::Withdrawn(_))));
+        assert!(!found(&hub, &[2, 3]).await);
+        let page = list(&house, &hub, look(Side::Received, &[2, 3])).await;
+        let cancelled: Vec<_> = page.seen.iter().filter(|seen| seen.is_cancelled()).map(|seen| seen.document.document_id).collect();
+        assert_eq!((page.seen.len(), cancelled), (2, vec![sent]), "the order stays");
+        // Its sender reads it for ever.
+        assert_eq!(read(&house.system("hub.01").await).await.unwrap().unwrap().subject, "V/v phối hợp");
     }
 }

@@ -2,12 +2,12 @@
 
 use registry::document_id::DocumentIdentifier;
 use registry::numbering::{self, Book, Refused};
-use registry::package::write_document;
+use registry::package::{BusinessType, write_document};
 use registry::registers::{self, Arrival, Entry, Order, Patch, Register};
 use store::BookState;
 use time::macros::date;
 
-use crate::house::{House, agency_id, document, good, stories};
+use crate::house::{House, act, agency_id, document, good, stories};
 use crate::numbers::{lines, open, request, reserve, which};
 use crate::statuses::status;
 use crate::world::{NOW, World};
@@ -243,6 +243,30 @@ stories! {
         assert_eq!((pages, text.lines().count()), (3, 1_101));
         assert!(text.starts_with("\u{FEFF}\"Số, ký hiệu văn bản\",Ngày tháng văn bản,"));
         assert!(text.ends_with("1100,22/11/2026,,,,,,,,\"Giữ số, chưa phát hành\"\r\n"));
+    }
+
+    async fn r39_a_cancelled_arrival_keeps_its_line_and_not_what_it_was_about(house: House) {
+        open(&house, 2, Book::Incoming, BookState::Kept, None).await.unwrap();
+        let sent = house.send("hub.01", "H37.01", &good("05", &["H37.02"])).await.unwrap();
+        arrive(&house, 2, Arrival::Exchanged(sent.document_id), None).await.unwrap();
+        let told = async || {
+            let mut told = printed(&house, &order(2, Register::Incoming)).await;
+            told.extend(printed(&house, &order(2, Register::FollowUp)).await);
+            told.join("\n") + &serde_json::to_string(&lines(&house, 2, "incoming", 2026).await).unwrap()
+        };
+        assert_eq!(told().await.matches("phối hợp").count(), 2);
+        house
+            .send(
+                "hub.01",
+                "H37.01",
+                &write_document(&act(BusinessType::Recall, "05", &["H37.02"], &[])).unwrap(),
+            )
+            .await
+            .unwrap();
+        house.send("hub.02", "H37.02", &status("H37.02", "H37.01", "05", "15")).await.unwrap();
+        let told = told().await;
+        assert!(!told.contains("phối hợp") && !told.contains("Công văn"), "{told}");
+        assert!(told.contains("05/SNV-VP") && told.contains("Đã được lấy lại"), "{told}");
     }
 }
 

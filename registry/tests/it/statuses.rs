@@ -1,12 +1,13 @@
 //! Statuses come back, in order, to the document they are about (RULES R49, VXP 5).
 
-use registry::package::{NewStatus, Staff, StatusAddress, write_status};
+use registry::document_id::DocumentIdentifier;
+use registry::package::{BusinessType, NewStatus, Staff, StatusAddress, write_document, write_status};
 use registry::status::StatusCode;
 use store::{DocumentKind, StatusEntry};
 
 use registry::vxp::call::{Acknowledgement, Call, Declared, DeclaredPaper, DocId};
 
-use crate::house::{House, agency_id, document, good, stories};
+use crate::house::{House, act, agency_id, document, good, stories};
 use crate::progress::{feed, receivers};
 use crate::world::{NOW, World};
 
@@ -285,5 +286,28 @@ stories! {
                 (outcome, _) => panic!("{number}: {outcome:?}"),
             }
         }
+    }
+
+    async fn e21_a_status_on_a_recalled_document_is_about_the_document_and_not_its_recall(house: House) {
+        let sent = house.send("hub.01", "H37.01", &good("05", &["H37.02"])).await.unwrap();
+        // Both bear one identifier; this recall spells it as a status may spell it too.
+        let mut recall = act(BusinessType::Recall, "05", &["H37.02"], &[]);
+        recall.document_id = DocumentIdentifier::new("h37.01,2026/11/22,05/snv-vp").unwrap();
+        let order = house.send("hub.01", "H37.01", &write_document(&recall).unwrap()).await.unwrap();
+        let as_original = String::from_utf8(status("H37.02", "H37.01", "05", "03")).unwrap();
+        let as_recall = String::from_utf8(status("H37.02", "H37.01", "05", "16")).unwrap();
+        let as_recall = as_recall.replace("H37.01,2026/11/22,05/SNV-VP", "h37.01,2026/11/22,05/snv-vp");
+        let by_number = String::from_utf8(status("H37.02", "H37.01", "05", "04")).unwrap();
+        let by_number = by_number.replace("H37.01,2026/11/22,05/SNV-VP", "KHONG-AI-BIET");
+        for (told, count) in [(as_original, 1), (as_recall, 2), (by_number, 3)] {
+            house.send("hub.02", "H37.02", told.as_bytes()).await.unwrap();
+            assert_eq!((history(&house, &sent).await.len(), history(&house, &order).await.len()), (count, 0), "{told}");
+        }
+        // Who got the recall alone can only mean the recall.
+        let mut wider = act(BusinessType::Recall, "05", &["H37.04"], &[]);
+        wider.document_id = DocumentIdentifier::new("H37.01,2026/11/22,05/SNV-VP").unwrap();
+        let wider = house.send("hub.01", "H37.01", &write_document(&wider).unwrap()).await.unwrap();
+        house.send("hub.04", "H37.04", &status("H37.04", "H37.01", "05", "16")).await.unwrap();
+        assert_eq!((history(&house, &sent).await.len(), history(&house, &wider).await.len()), (3, 1));
     }
 }

@@ -28,6 +28,17 @@ pub(super) fn document(text: &str, pointer: &str) -> Result<DocumentId, Problem>
     id.ok_or_else(|| no_cursor(pointer))
 }
 
+/// A place in a list that is counted.
+pub(super) fn of_place(place: usize) -> String {
+    URL_SAFE_NO_PAD.encode(format!("n1 {place}"))
+}
+
+/// Reads a place in a list that is counted.
+pub(super) fn place(text: &str, pointer: &str) -> Result<usize, Problem> {
+    let place = opened(text).and_then(|text| text.strip_prefix("n1 ")?.parse().ok());
+    place.ok_or_else(|| no_cursor(pointer))
+}
+
 fn opened(text: &str) -> Option<String> {
     if text.len() > 100 {
         return None;
@@ -53,5 +64,7 @@ mod tests {
             assert!(event(wrong, "/after").is_err(), "{wrong}");
         }
         assert!(document(&of_event(1), "/after").is_err());
+        assert_eq!(place(&of_place(50), "/after").ok(), Some(50));
+        assert!(place(&of_event(50), "/after").is_err());
     }
 }

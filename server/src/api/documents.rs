@@ -7,21 +7,20 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use mail::{AgencyCode, AgencyId, DocumentId, Timestamp};
 use registry::browse::{self, Look, Seen, Side};
 use registry::keys::{Caller, Scope};
 use registry::status::State as Standing;
 use registry::vxp::call::Acknowledgement;
-use registry::{Error, receipt as proof, words};
+use registry::{Error, receipt as proof, view, words};
 use ring::digest::{SHA256, digest};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::model::{
-    Acknowledge, AcknowledgeState, DocumentPage, DocumentSummary, DocumentView, History, HistoryLine,
-};
+use super::model::{Acknowledge, AcknowledgeState, DocumentPage, DocumentSummary, History, HistoryLine};
 use super::problem::{Answer, Problem};
+use super::view::DocumentView;
 use super::{Api, Asked, Reader, SMALL_BODY_MAX, cursor, id_of, json, take};
 
 /// Documents of one page, unless asked otherwise, and at most.
@@ -164,10 +163,24 @@ pub(super) async fn seen(api: &Api, caller: &Caller, id: &str) -> Result<Seen, P
     found.await.map_err(Problem::from)
 }
 
-/// The name of a state of something: a digest over what is answered of it.
-pub(super) fn etag_of(body: &[u8]) -> String {
+/// A document whose content the caller may see.
+///
+/// Errors: 410 with what remains, when all of the caller's agencies that had it have cancelled it (RULES R39).
+pub(super) async fn readable(api: &Api, caller: &Caller, id: &str) -> Result<Seen, Problem> {
+    let seen = seen(api, caller, id).await?;
+    let read = api.house.store.read(seen, |tx, seen| {
+        Box::pin(async move {
+            seen.check_readable(tx).await?;
+            Ok::<_, Error>(seen.clone())
+        })
+    });
+    read.await.map_err(Problem::from)
+}
+
+/// A digest over what is answered of something.
+fn print_of(body: &[u8]) -> String {
     let hash = digest(&SHA256, body);
-    format!("\"{}\"", registry::vxp::hash::full_hex(hash.as_ref().get(..16).unwrap_or_default()))
+    registry::vxp::hash::full_hex(hash.as_ref().get(..16).unwrap_or_default())
 }
 
 /// Whether a list of entity tags names this one (RFC 9110 §13.1).
@@ -176,20 +189,43 @@ pub(super) fn names(list: Option<&HeaderValue>, etag: &str) -> bool {
     list.split(',').map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
 }
 
-/// Bytes with their entity tag, or 304 when the client has them (RFC 9110 §13.1.2).
-fn tagged(headers: &HeaderMap, media_type: &'static str, body: Vec<u8>) -> Response {
-    let etag = etag_of(&body);
-    let is_known = names(headers.get(header::IF_NONE_MATCH), &etag);
-    let fixed = [(header::ETAG, etag), (header::CACHE_CONTROL, "private, no-cache".to_owned())];
-    match is_known {
-        true => (StatusCode::NOT_MODIFIED, fixed).into_response(),
-        false => (fixed, [(header::CONTENT_TYPE, media_type)], body).into_response(),
+/// Whether a list of entity tags names the state that this one names.
+fn names_state(list: &HeaderValue, etag: &str) -> bool {
+    let state = |tag: &str| tag.split('.').next().unwrap_or_default().trim_matches('"').to_owned();
+    let list = list.to_str().unwrap_or_default();
+    list.split(',').map(str::trim).any(|tag| tag == "*" || state(tag) == state(etag))
+}
+
+/// Whether a condition on what is changed holds (RFC 9110 §13.1.1).
+pub(super) async fn check_condition(api: &Api, headers: &HeaderMap, seen: &Seen) -> Result<(), Problem> {
+    let Some(wanted) = headers.get(header::IF_MATCH) else { return Ok(()) };
+    let (_, etag) = shown(api, seen).await?;
+    match names_state(wanted, &etag) {
+        true => Ok(()),
+        false => Err(Problem::new(
+            StatusCode::PRECONDITION_FAILED,
+            "changed-meanwhile",
+            "Văn bản đã thay đổi; hãy đọc lại rồi thử lại.",
+            "The document has changed; read it again and try again.",
+        )),
     }
 }
 
-/// The bytes by which a document is shown; their digest is its entity tag.
-pub(super) fn shown(seen: &Seen) -> Result<Vec<u8>, Problem> {
-    serde_json::to_vec(&DocumentView::of(seen)).map_err(|_| Error::Internal.into())
+/// The bytes by which a document is shown, and their entity tag: a digest of the document's state, and after a dot one of its places
+/// in the ledger, which come a moment later and are no reason to refuse a change.
+async fn shown(api: &Api, seen: &Seen) -> Result<(Vec<u8>, String), Problem> {
+    let read = api
+        .house
+        .store
+        .read(seen.clone(), |tx, seen| Box::pin(async move { view::for_system(tx, seen).await }));
+    let found: Result<_, store::Error> = read.await;
+    let written = |view: &DocumentView| serde_json::to_vec(view).map_err(|_| Problem::from(Error::Internal));
+    let mut view = DocumentView::of(seen, found?);
+    let ledger = view.take_ledger();
+    let places = serde_json::to_vec(&ledger).map_err(|_| Error::Internal)?;
+    let etag = format!("\"{}.{}\"", print_of(&written(&view)?), print_of(&places));
+    view.put_ledger(ledger);
+    Ok((written(&view)?, etag))
 }
 
 /// Shows a document.
@@ -199,15 +235,23 @@ pub(super) fn shown(seen: &Seen) -> Result<Vec<u8>, Problem> {
     security(("key" = ["documents:read"])),
     responses((status = 200, description = "The document.", body = DocumentView,
                headers(("ETag" = String, description = "Changes with anything shown here."))),
-              (status = 304, description = "As you have it.")))]
+              (status = 304, description = "As you have it."),
+              (status = 410, description = "Recalled and cancelled: `tombstone` is what remains of it.",
+               body = crate::api::problem::Problem9457, content_type = "application/problem+json")))]
 pub(super) async fn one(
     State(api): State<Arc<Api>>,
     Reader(caller): Reader,
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Answer {
-    let seen = seen(&api, &caller, &id).await?;
-    Ok(tagged(&headers, "application/json", shown(&seen)?))
+    let seen = readable(&api, &caller, &id).await?;
+    let (body, etag) = shown(&api, &seen).await?;
+    let is_known = names(headers.get(header::IF_NONE_MATCH), &etag);
+    let fixed = [(header::ETAG, etag), (header::CACHE_CONTROL, "private, no-cache".to_owned())];
+    Ok(match is_known {
+        true => (StatusCode::NOT_MODIFIED, fixed).into_response(),
+        false => (fixed, [(header::CONTENT_TYPE, "application/json")], body).into_response(),
+    })
 }
 
 /// Tells what was said of a document: to its sender all, to a receiver what its own agencies said.
@@ -220,7 +264,7 @@ pub(super) async fn history(
     Reader(caller): Reader,
     Path(id): Path<String>,
 ) -> Answer {
-    let seen = seen(&api, &caller, &id).await?;
+    let seen = readable(&api, &caller, &id).await?;
     let now = api.house.now();
     let said: Result<_, store::Error> = api
         .house
@@ -289,7 +333,7 @@ pub(super) async fn verdict(
     Reader(caller): Reader,
     Path(id): Path<String>,
 ) -> Answer {
-    let seen = seen(&api, &caller, &id).await?;
+    let seen = readable(&api, &caller, &id).await?;
     let verdict = seen.document.verdict;
     if serde_json::from_str::<&serde_json::value::RawValue>(&verdict).is_err() {
         return Err(Problem::not_found(
@@ -328,4 +372,29 @@ pub(super) async fn acknowledge(
     let desk = api.intake.desk();
     desk.acknowledge_delivery(&caller.system, delivery.delivery_id, word, api.house.now()).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_condition_is_on_the_state_and_not_on_its_places_in_the_ledger() {
+        let now = "\"aa.22\"";
+        for (wanted, holds) in [
+            ("\"aa.22\"", true),
+            ("\"aa.11\"", true),
+            ("\"bb.22\", \"aa.11\"", true),
+            ("*", true),
+            ("\"bb.22\"", false),
+            ("\"aab.22\"", false),
+            ("", false),
+        ] {
+            assert_eq!(names_state(&HeaderValue::from_static(wanted), now), holds, "{wanted}");
+        }
+        assert!(
+            !names(Some(&HeaderValue::from_static("\"aa.11\"")), now),
+            "what is cached is the very bytes"
+        );
+    }
 }

@@ -13,9 +13,10 @@ use registry::browse::Seen;
 use registry::keys::Caller;
 use registry::package::{self, Package};
 
-use super::documents::{names, seen};
+use super::documents::{names, readable};
 use super::model::files_of;
 use super::problem::{Answer, Problem};
+use super::send::packed;
 use super::{Api, Reader};
 use crate::intake::blocking;
 
@@ -33,7 +34,7 @@ async fn bytes_of(api: &Api, caller: &Caller, seen: &Seen) -> Result<Vec<u8>, Pr
 /// About how long the package is: its files in base64, and its head.
 fn size_of(seen: &Seen) -> u64 {
     let files: u64 = files_of(seen).iter().map(super::model::FileFacts::size).fold(0, u64::saturating_add);
-    files.saturating_add(files / 2).saturating_add(64 * 1024)
+    packed(files).saturating_add(64 * 1024)
 }
 
 /// Fetches the package, byte for byte as its sender sent it.
@@ -50,7 +51,7 @@ pub(super) async fn package(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Answer {
-    let seen = seen(&api, &caller, &id).await?;
+    let seen = readable(&api, &caller, &id).await?;
     let etag = format!("\"{}\"", registry::vxp::hash::full_hex(&seen.document.package_sha256));
     if names(headers.get(header::IF_NONE_MATCH), &etag) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
@@ -75,7 +76,7 @@ pub(super) async fn file(
     Path((id, number)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Answer {
-    let seen = seen(&api, &caller, &id).await?;
+    let seen = readable(&api, &caller, &id).await?;
     let no_file =
         || Problem::not_found("no-such-file", "Văn bản không có tệp này.", "The document has no such file.");
     let wanted: usize = number.parse().map_err(|_| no_file())?;

@@ -9,6 +9,9 @@
 //! | `uploads` | large files in parts (tus 1.0) |
 //! | `events` | the feed: long poll and event stream |
 //! | `agencies` | the directory |
+//! | `numbers` | numbers of the records office |
+//! | `registers` | its books, and what is late |
+//! | `view` | a document as it is shown |
 //! | `problem` | refusals (RFC 9457) |
 //! | `openapi` | the description of all this, made from the code |
 
@@ -19,12 +22,15 @@ mod events;
 mod files;
 mod json;
 mod model;
+mod numbers;
 mod openapi;
 mod problem;
+mod registers;
 mod repeat;
 mod send;
 mod statuses;
 mod uploads;
+mod view;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -91,7 +97,12 @@ pub(crate) fn routes(house: Arc<House>, intake: Arc<Intake>) -> Router {
         .route("/api/v1/documents/{id}/update", post(send::update))
         .route("/api/v1/documents/{id}/replacement", post(send::replacement))
         .route("/api/v1/events", get(events::feed))
+        .route("/api/v1/agencies", get(agencies::list))
         .route("/api/v1/agencies/{code}", get(agencies::one))
+        .route("/api/v1/numbers", get(numbers::list).post(numbers::reserve))
+        .route("/api/v1/numbers/{book}/{year}/{number}/void", post(numbers::void))
+        .route("/api/v1/registers/{register}", get(registers::register))
+        .route("/api/v1/overdue", get(registers::overdue))
         .route("/api/v1/uploads", post(uploads::create).options(uploads::options))
         .route(
             "/api/v1/uploads/{id}",
@@ -197,6 +208,7 @@ callers! {
     Follower: EventsRead,
     LooksUp: AgenciesRead,
     Uploader: DocumentsSend,
+    RegisterReader: RegistersRead,
 }
 
 /// The query of a request, read strictly.

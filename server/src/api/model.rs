@@ -20,30 +20,10 @@ pub(super) fn moment(at: Timestamp) -> String {
 pub(crate) struct Party {
     /// Its code.
     #[schema(example = "H37.02")]
-    code: String,
+    pub(super) code: String,
     /// Its name.
     #[schema(example = "Sở Nội vụ")]
-    name: String,
-}
-
-/// Where a document stands at one receiver.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Receiver {
-    /// The receiver's code.
-    #[schema(example = "H37.01")]
-    code: String,
-    /// delivered, arrived (01), accepted (03), assigned (04), in-work (05), done (06), returned (02), cancelled (recalled).
-    #[schema(example = "accepted")]
-    state: String,
-    /// What the sender has asked and not been answered: recall, update, or nothing.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    ask: String,
-    /// What was said with the last status.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    reason: String,
-    /// When it last changed.
-    changed_at: String,
+    pub(super) name: String,
 }
 
 /// A document in a list.
@@ -88,6 +68,8 @@ pub(crate) struct DocumentSummary {
     class: String,
     /// What it is worth in law: ORIGINAL_EQUIVALENT, or for information only.
     legal_value: String,
+    /// Recalled, and cancelled by all of your agencies that had it: subject, type and files are gone (410 when asked for).
+    cancelled: bool,
 }
 
 /// A file of a document.
@@ -118,41 +100,15 @@ pub(crate) struct Signer {
     pub(super) name: String,
 }
 
-/// A document with everything that a system has to show of it (QĐ 28/2018 Đ10.2).
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct DocumentView {
-    #[serde(flatten)]
-    summary: DocumentSummary,
-    /// Place of issue.
-    place: String,
-    /// Who receives it, as the package says.
-    to: Vec<Party>,
-    /// Who signed.
-    signer: Signer,
-    /// The deadline, as the package has it; may be empty.
-    due_date: String,
-    /// Its files.
-    files: Vec<FileFacts>,
-    /// Where it stands at the receivers you may know of.
-    receivers: Vec<Receiver>,
-    /// Legal identifiers of the documents it recalls, updates or replaces.
-    targets: Vec<String>,
-    /// What is odd about it, by code.
-    warnings: Vec<String>,
-    /// SHA-256 of the package, hexadecimal.
-    package_sha256: String,
-}
-
-fn text(value: &Value) -> String {
+pub(super) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-fn texts(value: &Value) -> Vec<String> {
+pub(super) fn texts(value: &Value) -> Vec<String> {
     value.as_array().map(|list| list.iter().map(text).collect()).unwrap_or_default()
 }
 
-fn party(value: &Value) -> Party {
+pub(super) fn party(value: &Value) -> Party {
     Party { code: text(&value["code"]), name: text(&value["name"]) }
 }
 
@@ -165,7 +121,7 @@ fn business(number: i64) -> &'static str {
     }
 }
 
-fn facts_of(seen: &Seen) -> Value {
+pub(super) fn facts_of(seen: &Seen) -> Value {
     serde_json::from_str(&seen.document.facts).unwrap_or_default()
 }
 
@@ -175,8 +131,11 @@ impl DocumentSummary {
         Self::with(seen, &facts_of(seen))
     }
 
-    fn with(seen: &Seen, facts: &Value) -> Self {
+    pub(super) fn with(seen: &Seen, facts: &Value) -> Self {
         let document = &seen.document;
+        let cancelled = seen.is_cancelled();
+        // RULES R39: what it was about is gone with its content.
+        let unless_gone = |text: String| if cancelled { String::new() } else { text };
         let mut states = BTreeMap::new();
         for receiver in &seen.receivers {
             *states.entry(receiver.state.clone()).or_insert(0) += 1;
@@ -195,8 +154,8 @@ impl DocumentSummary {
             document_id: told("documentId", &document.identifier),
             code: told("code", &document.notation),
             date: text(&facts["promulgationDate"]),
-            type_name: text(&facts["type"]),
-            subject: document.subject.clone(),
+            type_name: unless_gone(text(&facts["type"])),
+            subject: unless_gone(document.subject.clone()),
             business: business(document.business_type),
             priority: document.priority,
             from: Party { code: document.from_code.to_string(), name: text(&facts["from"]["name"]) },
@@ -205,6 +164,7 @@ impl DocumentSummary {
             accepted_at: moment(document.accepted_at),
             class: document.class.clone(),
             legal_value: document.legal_value.clone(),
+            cancelled,
         }
     }
 }
@@ -214,7 +174,7 @@ pub(super) fn files_of(seen: &Seen) -> Vec<FileFacts> {
     files(&facts_of(seen))
 }
 
-fn files(facts: &Value) -> Vec<FileFacts> {
+pub(super) fn files(facts: &Value) -> Vec<FileFacts> {
     let listed = facts["files"].as_array().map(Vec::as_slice).unwrap_or_default();
     let numbered = listed.iter().zip(1..);
     let read = |(file, number): (&Value, usize)| FileFacts {
@@ -241,37 +201,6 @@ impl FileFacts {
 
     pub(super) fn sha256(&self) -> &str {
         &self.sha256
-    }
-}
-
-impl DocumentView {
-    /// Everything the caller may see of a document.
-    pub(super) fn of(seen: &Seen) -> Self {
-        let facts = facts_of(seen);
-        let signer = &facts["signer"];
-        let receivers = seen.receivers.iter().map(|receiver| Receiver {
-            code: receiver.code.to_string(),
-            state: receiver.state.clone(),
-            ask: receiver.ask.clone(),
-            reason: receiver.reason.clone(),
-            changed_at: moment(receiver.changed_at),
-        });
-        Self {
-            summary: DocumentSummary::with(seen, &facts),
-            place: text(&facts["promulgationPlace"]),
-            to: facts["to"].as_array().map(|list| list.iter().map(party).collect()).unwrap_or_default(),
-            signer: Signer {
-                competence: text(&signer["competence"]),
-                position: text(&signer["position"]),
-                name: text(&signer["name"]),
-            },
-            due_date: text(&facts["dueDate"]),
-            files: files(&facts),
-            receivers: receivers.collect(),
-            targets: texts(&facts["targets"]),
-            warnings: texts(&facts["warnings"]),
-            package_sha256: registry::vxp::hash::full_hex(&seen.document.package_sha256),
-        }
     }
 }
 
@@ -579,34 +508,6 @@ pub(crate) struct EventPage {
     pub(super) next: String,
     /// Whether more is waiting.
     pub(super) more: bool,
-}
-
-/// An agency of the directory.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct AgencyView {
-    /// Its code.
-    #[schema(example = "H37.02")]
-    pub(super) code: String,
-    /// Its QCVN 102 code.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) code102: Option<String>,
-    /// Its name.
-    pub(super) name: String,
-    /// Its public mail address.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub(super) mail: String,
-    /// Code of its superior.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) parent: Option<String>,
-    /// Whether it can send and receive.
-    pub(super) active: bool,
-    /// Whether a system is connected that takes documents in for it.
-    pub(super) connected: bool,
-    /// Whether your key speaks for it.
-    pub(super) own: bool,
-    /// When this was last changed.
-    pub(super) changed_at: String,
 }
 
 /// Bytes as they are.

@@ -13,7 +13,7 @@ use utoipa::{Modify, OpenApi};
 use web::escape;
 
 use super::problem::Problem9457;
-use super::{agencies, documents, events, files, model, send, statuses, uploads};
+use super::{agencies, documents, events, files, model, numbers, registers, send, statuses, uploads};
 
 /// What stands at the head of the description.
 const ABOUT: &str = "\
@@ -48,7 +48,13 @@ same, also after a crash. Without it the same package of the same sender is stil
         send::update,
         send::replacement,
         events::feed,
+        agencies::list,
         agencies::one,
+        numbers::list,
+        numbers::reserve,
+        numbers::void,
+        registers::register,
+        registers::overdue,
         uploads::options,
         uploads::create,
         uploads::state,
@@ -61,6 +67,8 @@ same, also after a crash. Without it the same package of the same sender is stil
         (name = "sending", description = "Documents, and acts about them."),
         (name = "events", description = "What happens, as it happens."),
         (name = "agencies", description = "The directory."),
+        (name = "numbers", description = "Numbers of the records office."),
+        (name = "registers", description = "Its books, and what is late."),
         (name = "uploads", description = "Large files, in parts.")
     ),
     modifiers(&Whole)

@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use registry::Error;
+use registry::tombstone::Tombstone;
 use serde::Serialize;
 use utoipa::ToSchema;
 use web::Lang;
@@ -49,6 +50,11 @@ pub(crate) struct Problem9457 {
     /// Which parts of what was sent it is about.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Detail>,
+    /// With `document.withdrawn`: what remains of a document that was recalled and cancelled (ids, dates, parties, reason, digest,
+    /// order; never what it was about).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    tombstone: Option<Box<Tombstone>>,
 }
 
 /// A refusal on its way out; in a box, because every answer that may be one is as large as it.
@@ -62,6 +68,7 @@ struct Refusal {
     vi: String,
     en: String,
     errors: Vec<Detail>,
+    tombstone: Option<Box<Tombstone>>,
     headers: HeaderMap,
 }
 
@@ -76,7 +83,8 @@ impl Problem {
         en: impl Into<String>,
     ) -> Self {
         let (vi, en) = (vi.into(), en.into());
-        Self(Box::new(Refusal { status, code, vi, en, errors: Vec::new(), headers: HeaderMap::new() }))
+        let headers = HeaderMap::new();
+        Self(Box::new(Refusal { status, code, vi, en, errors: Vec::new(), tombstone: None, headers }))
     }
 
     /// About one member of the JSON, or one parameter.
@@ -128,6 +136,7 @@ impl Problem {
             detail_en: self.0.en.clone(),
             code: self.0.code.to_string(),
             errors: self.0.errors.clone(),
+            tombstone: self.0.tombstone.clone(),
         }
     }
 }
@@ -225,6 +234,7 @@ impl From<Error> for Problem {
                     problem = problem.at("/to", code.as_str());
                 }
             }
+            Error::Withdrawn(stone) => problem.0.tombstone = Some(stone.clone()),
             Error::SlowDown | Error::Unavailable => return problem.header(header::RETRY_AFTER, 5),
             Error::Signature(fault) if fault.ask_again() => return problem.header(header::RETRY_AFTER, 60),
             _ => {}

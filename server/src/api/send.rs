@@ -117,14 +117,16 @@ async fn send(api: &Api, request: Request, about: Option<(BusinessType, String)>
             }));
         }
     };
-    // What a description names comes from uploads, and may be of any size.
-    let size = if kind == "application/json" { None } else { announced(&parts.headers) };
-    let _room = match api.intake.enter(size).await {
-        Ok(room) => room,
-        Err(error) => {
-            drain(body, max).await;
-            return Err(error.into());
-        }
+    // A package or a form brings its files along; what a description names lies in uploads, and is known when it is read.
+    let room = match kind.as_str() {
+        "application/json" => None,
+        _ => match api.intake.enter(announced(&parts.headers)).await {
+            Ok(room) => Some(room),
+            Err(error) => {
+                drain(body, max).await;
+                return Err(error.into());
+            }
+        },
     };
     let body: Arc<[u8]> = take(body, max).await?.into();
     let (said, fingerprint) = look_at(&parts, body.clone(), kind).await?;
@@ -132,6 +134,10 @@ async fn send(api: &Api, request: Request, about: Option<(BusinessType, String)>
     if let Some(answer) = repeat.as_ref().and_then(Repeatable::answered) {
         return Ok(created(answer.to_owned()));
     }
+    let _room = match room {
+        Some(room) => room,
+        None => api.intake.enter(Some(size_of(api, &caller, &said).await?)).await?,
+    };
     let outcome = accept(api, &caller, said, body, about.as_ref(), repeat.as_ref()).await;
     match (&outcome, &repeat) {
         (Ok(answer), Some(repeat)) => repeat.answer(api, answer.clone()).await,
@@ -179,6 +185,22 @@ async fn accept(
     let answer = take_in(api, caller, package, declared).await?;
     uploads::used(api, caller, &used).await;
     Ok(answer)
+}
+
+/// About how long the package of a description will be: its uploads in base64, and its head.
+async fn size_of(api: &Api, caller: &Caller, said: &Said) -> Result<u64, Problem> {
+    let Said::Document(said, _) = said else { return Ok(0) };
+    let mut size = 0u64;
+    for file in said.files.iter().take(api.intake.desk().limits.attachments_max) {
+        let Some(id) = &file.upload else { continue };
+        size = size.saturating_add(uploads::length(api, caller, id).await?);
+    }
+    Ok(packed(size).saturating_add(2 * SMALL_BODY_MAX as u64))
+}
+
+/// How long bytes are in base64, in lines.
+pub(super) fn packed(size: u64) -> u64 {
+    size.saturating_add(size / 2)
 }
 
 /// How long the body will be, as far as the client says.
@@ -472,17 +494,4 @@ async fn files(
         files.push(NewAttachment { id, name, description, content, packing: Packing::default() });
     }
     Ok(files)
-}
-
-/// Whether a condition on what is changed holds (RFC 9110 §13.1.1).
-pub(super) fn check_condition(headers: &HeaderMap, etag: &str) -> Result<(), Problem> {
-    match headers.get(header::IF_MATCH) {
-        Some(_) if !super::documents::names(headers.get(header::IF_MATCH), etag) => Err(Problem::new(
-            StatusCode::PRECONDITION_FAILED,
-            "changed-meanwhile",
-            "Văn bản đã thay đổi; hãy đọc lại rồi thử lại.",
-            "The document has changed; read it again and try again.",
-        )),
-        _ => Ok(()),
-    }
 }

@@ -11,12 +11,12 @@ use registry::status::StatusCode;
 use registry::vxp::call::Declared;
 use ring::digest::{Context, SHA256};
 
-use super::documents::{etag_of, seen, shown};
+use super::documents::{check_condition, seen};
 use super::json::{self, is_json, unsupported};
 use super::model::{Accepted, StatusToReport};
 use super::problem::{Answer, Problem};
 use super::repeat::Repeatable;
-use super::send::{agency_code, check_condition, created, refused, staff, take_in};
+use super::send::{agency_code, created, refused, staff, take_in};
 use super::{Api, SMALL_BODY_MAX, take};
 
 /// Reports a status of a document (03 accepted, 02 refused, …). It travels as a status package, like any other.
@@ -54,7 +54,7 @@ pub(super) async fn report(State(api): State<Arc<Api>>, Path(id): Path<String>, 
             Some(kept) => kept,
             None => {
                 // A repeat may find the document changed by its own first coming.
-                check_condition(&parts.headers, &etag_of(&shown(&seen)?))?;
+                check_condition(&api, &parts.headers, &seen).await?;
                 let built = package_of(&api, seen, said).await?;
                 match &repeat {
                     Some(repeat) => repeat.keep(&api, built).await?,

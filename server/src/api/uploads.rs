@@ -396,6 +396,15 @@ pub(super) async fn finished(
     Ok((api.house.store.read_file_upload(&upload).await?, upload.name))
 }
 
+/// How long an upload is; nothing for one that is not there, which is refused when it is read.
+pub(super) async fn length(api: &Api, caller: &Caller, id: &str) -> Result<u64, Problem> {
+    match find(api, caller, id).await {
+        Ok(upload) => Ok(upload.length),
+        Err(problem) if problem.is_not_found() => Ok(0),
+        Err(problem) => Err(problem),
+    }
+}
+
 /// Lets uploads go that a document has taken up.
 pub(super) async fn used(api: &Api, caller: &Caller, ids: &[FileUploadId]) {
     for id in ids {

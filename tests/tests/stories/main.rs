@@ -2,6 +2,8 @@
 #![allow(clippy::print_stdout)] // the crash story says its seed
 
 mod api;
+mod api_documents;
+mod api_office;
 mod check;
 mod crash;
 mod documents;
