@@ -555,6 +555,8 @@ async fn fail(
     now: Timestamp,
 ) -> Result<(), store::Error> {
     tx.move_delivery(delivery, DeliveryState::Fail, now).await?;
+    // Held, as whoever hears a status of it does: what a receiver says at this moment is not written over.
+    tx.hold_document(delivery.sender_id, delivery.document_id).await?;
     for at in tx.receivers_of(delivery.sender_id, delivery.document_id).await? {
         if at.delivery_id == delivery.delivery_id {
             let kept = NewProgress {

@@ -19,7 +19,7 @@ use crate::house::{House, agency_id, document, good, stories};
 use crate::statuses::status;
 use crate::world::{NOW, World};
 
-fn forwarding() -> Forwarding {
+pub(crate) fn forwarding() -> Forwarding {
     Forwarding { organ_id: "truc.h37".to_owned(), hops_max: 4, breaks_whole_signatures: false }
 }
 
@@ -47,7 +47,7 @@ fn bytes(document: &NewDocument) -> Vec<u8> {
 
 impl House {
     /// H41 lies behind `bac`, H51 behind `nam`; nothing is required of signatures.
-    async fn with_peers(mut self) -> Self {
+    pub(crate) async fn with_peers(mut self) -> Self {
         self.desk.signatures_required = false;
         self.step = 1;
         for (name, level_1) in [("bac", "H41"), ("nam", "H51")] {
@@ -88,7 +88,7 @@ impl House {
         self
     }
 
-    async fn peer(&self, name: &str) -> Peer {
+    pub(crate) async fn peer(&self, name: &str) -> Peer {
         let found =
             self.desk.store.read(name.to_owned(), |tx, name| Box::pin(async move { tx.peer(name).await }));
         found.await.unwrap().unwrap()
