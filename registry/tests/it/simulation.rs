@@ -14,11 +14,11 @@ use std::pin::pin;
 use std::time::Duration;
 
 use mail::{DeliveryId, Timestamp};
+use registry::Error;
 use registry::accept::Accepted;
 use registry::transport::{Failure, Outlook};
 use registry::upstream::Settled;
 use registry::vxp::call::Acknowledgement;
-use registry::Error;
 
 use crate::house::House;
 use crate::receipts::sequence;
@@ -180,7 +180,10 @@ impl Simulation {
     /// An answer: the first receipt again, or the model grows.
     fn note(&mut self, parcel: &Parcel, accepted: Accepted, is_sure: bool) {
         if let Some(first) = self.model.before(parcel) {
-            assert_eq!(accepted.receipt, first.accepted.receipt, "the first receipt, byte for byte: {parcel:?}");
+            assert_eq!(
+                accepted.receipt, first.accepted.receipt,
+                "the first receipt, byte for byte: {parcel:?}"
+            );
             assert_eq!(accepted.document_id, first.accepted.document_id);
             assert!(accepted.is_repeat);
             return;
@@ -222,7 +225,8 @@ impl Simulation {
             return;
         }
         let delivery = self.dice.one(&waiting).delivery_id;
-        let word = *self.dice.one(&[Acknowledgement::Processing, Acknowledgement::Done, Acknowledgement::Fail]);
+        let word =
+            *self.dice.one(&[Acknowledgement::Processing, Acknowledgement::Done, Acknowledgement::Fail]);
         let system = self.house.system(system).await;
         let times = 1 + self.dice.below(2);
         for _ in 0..times {
@@ -251,7 +255,10 @@ impl Simulation {
             1 | 2 => {
                 let outlook = if self.dice.below(2) == 0 { Outlook::Later } else { Outlook::Line };
                 let failure = Failure::new(outlook, "cut", "đứt");
-                assert_eq!(desk.package_failed(&outgoing, &failure, self.now).await.unwrap(), Settled::PutOff);
+                assert_eq!(
+                    desk.package_failed(&outgoing, &failure, self.now).await.unwrap(),
+                    Settled::PutOff
+                );
             }
             // We die before its answer is kept, or after.
             3 => drop(polled(pin!(desk.package_sent(&outgoing, "p", self.now)), self.dice.polls()).await),

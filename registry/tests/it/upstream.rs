@@ -314,6 +314,20 @@ stories! {
         assert!(house.next("bac", after(86_400)).await.is_none());
     }
 
+    async fn r39_what_is_cancelled_while_it_waits_waits_no_more(house: House) {
+        let house = house.with_peers().await.shredding_after(0);
+        let accepted = house.send("hub.01", "H37.01", &good("05", &["H41.01"])).await.unwrap();
+        let order = crate::house::act(registry::package::BusinessType::Recall, "05", &["H41.01"], &[]);
+        house.send("hub.01", "H37.01", &bytes(&order)).await.unwrap();
+        house.bring("bac", &status("H41.01", "H37.01", "05", "15")).await.unwrap();
+        let order = house.next("bac", after(0)).await.unwrap();
+        assert_eq!(house.desk.package_sent(&order, "p-1", after(0)).await.unwrap(), Settled::Sent);
+        assert!(house.next("bac", after(0)).await.is_none(), "the document itself is no more");
+        let message = house.message(&house.to_peer(&accepted, agency_id(1)).await).await;
+        assert_eq!((message.state.as_str(), message.reason.as_str()), ("withdrawn", "document.withdrawn"));
+        assert!(message.settled_at.is_some());
+    }
+
     async fn r26_a_peer_that_does_not_let_us_in_stops_the_line_and_loses_nothing(house: House) {
         let house = house.with_peers().await;
         house.send("hub.01", "H37.01", &good("05", &["H41.01"])).await.unwrap();

@@ -6,6 +6,7 @@ mod check;
 mod crash;
 mod documents;
 mod hostile;
+mod hostile_packages;
 mod keys;
 mod ledger;
 mod lifecycle;

@@ -5,14 +5,13 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 
 use mail::Timestamp;
+use registry::Error;
 use registry::accept::{self, Accepted};
 use registry::upstream::Speaker;
 use registry::vxp::call::{Declared, SendParameters};
-use registry::Error;
 
 use super::model::{AFAR, Parcel, code, system};
 use crate::house::House;
-use crate::world::World;
 
 /// Where a write breaks: tables that accepting a package writes, early and late in its transaction.
 pub(super) const TABLES: [&str; 7] =
@@ -60,12 +59,12 @@ pub(super) async fn hand_in(house: &House, parcel: &Parcel, now: Timestamp) -> R
             let declared = Declared::default();
             let parameters = SendParameters { from, to: Vec::new(), hash_file: None, hint: None, declared };
             let id = system(near).to_owned();
-            let found = house.desk.store.read(id, move |tx, id| Box::pin(async move { tx.system(id, now).await }));
+            let found =
+                house.desk.store.read(id, move |tx, id| Box::pin(async move { tx.system(id, now).await }));
             (found.await?.unwrap(), parameters)
         }
     };
-    let evidence = World::get().evidence(&[]);
-    house.take_in_at(system, parameters, &parcel.bytes, &evidence, now).await
+    house.take_in_at(system, parameters, &parcel.bytes, &signer::Evidence::default(), now).await
 }
 
 /// Hands a package in while something goes wrong. `None`: nobody knows what became of it.
@@ -105,7 +104,8 @@ pub(super) async fn hand_in_amid(
                 assert_eq!(one.document_id, other.document_id);
                 assert!(one.is_repeat || other.is_repeat, "one of two is the first");
             }
-            let is_first = |outcome: &Result<Accepted, Error>| outcome.as_ref().is_ok_and(|one| !one.is_repeat);
+            let is_first =
+                |outcome: &Result<Accepted, Error>| outcome.as_ref().is_ok_and(|one| !one.is_repeat);
             Some(if is_first(&other) { other } else { one })
         }
     }

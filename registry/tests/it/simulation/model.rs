@@ -44,7 +44,7 @@ pub(super) enum Word {
 }
 
 /// A package, and what it says to those who cannot read it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Parcel {
     pub(super) from: Agency,
     pub(super) to: Vec<Agency>,
@@ -53,6 +53,13 @@ pub(super) struct Parcel {
     /// What makes a status the same in other bytes (RULES E23).
     pub(super) said_at: i64,
     pub(super) bytes: Vec<u8>,
+}
+
+impl std::fmt::Debug for Parcel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { from, to, number, word, said_at, .. } = self;
+        write!(f, "{word:?} of {number} from {from} to {to:?} (said at {said_at})")
+    }
 }
 
 /// One version of a document: itself, or an update.

@@ -88,7 +88,8 @@ impl Simulation {
         let number = self.take_number();
         let codes: Vec<String> = to.iter().map(|agency| code(*agency)).collect();
         let codes: Vec<&str> = codes.iter().map(String::as_str).collect();
-        let new = from(sender, number, document(&number.to_string(), &codes, &[("van-ban.pdf", b"%PDF-1.7")]));
+        let new =
+            from(sender, number, document(&number.to_string(), &codes, &[("van-ban.pdf", b"%PDF-1.7")]));
         let bytes = write_document(&new).unwrap();
         Parcel { from: sender, to, number, word: Word::Document, said_at: 0, bytes }
     }
