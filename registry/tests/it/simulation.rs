@@ -103,7 +103,7 @@ async fn exactly_once_whatever_happens_on_postgres() {
 impl Simulation {
     async fn run(house: House, seed: u64) {
         let _told = Told(seed);
-        let days = if seed % 2 == 0 { 0 } else { 30 };
+        let days = if seed.is_multiple_of(2) { 0 } else { 30 };
         let mut world = Self {
             house: house.with_peers().await.shredding_after(days),
             dice: Dice(seed),
@@ -150,7 +150,10 @@ impl Simulation {
         let fault = match self.dice.below(8) {
             0 => Some(Fault::Gone(self.dice.polls())),
             1 => Some(Fault::Cut(self.dice.polls())),
-            2 => Some(Fault::Full(*self.dice.one(&TABLES))),
+            2 => {
+                let table: &&str = self.dice.one(&TABLES);
+                Some(Fault::Full(table))
+            }
             3 => Some(Fault::Twins),
             _ => None,
         };
@@ -236,7 +239,8 @@ impl Simulation {
                 // Its system waits for the answer; somebody else asks meanwhile.
                 let other = self.house.desk.acknowledge_delivery(&system, delivery, word, self.now);
                 let (one, other) = tokio::join!(said, other);
-                (one.unwrap(), other.unwrap());
+                one.unwrap();
+                other.unwrap();
             }
         }
         self.words.insert(delivery, word);

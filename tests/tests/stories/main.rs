@@ -5,6 +5,7 @@ mod api;
 mod check;
 mod crash;
 mod documents;
+mod full_disk;
 mod hostile;
 mod hostile_packages;
 mod keys;
