@@ -28,9 +28,9 @@ use faults::{Fault, TABLES, hand_in, hand_in_amid, polled};
 use model::{Model, Parcel};
 
 /// Acts in one story.
-const ACTS: u32 = 250;
+const ACTS: u32 = 160;
 /// In `make test`.
-const SEEDS: u64 = 3;
+const SEEDS: u64 = 2;
 
 fn seeds() -> Vec<u64> {
     let number = |name| std::env::var(name).ok().and_then(|text| text.parse().ok());
