@@ -8,7 +8,7 @@ export CARGO_TARGET_DIR
 DATA ?= data
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 
-.PHONY: help run test check build release packages-run packages-test crash bench fuzz docs
+.PHONY: help run test check build release packages-run packages-test crash simulate bench fuzz docs
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,10 @@ check: ## the quick half of the tests: lints and unit tests of what changed
 crash: packages-test build ## kill the server a hundred times under load and count what it promised (CONGVAN_KILLS=n)
 	CONGVAN_KILLS=$${CONGVAN_KILLS:-100} CONGVAN_PG_FSYNC=on \
 	    scripts/with-postgres cargo test --locked -p tests --test stories -- --nocapture crash
+
+simulate: packages-test ## the exchange under faults, by seeds, held against a model (CONGVAN_SEEDS=n, CONGVAN_SEED=s tells one again)
+	CONGVAN_SEEDS=$${CONGVAN_SEEDS:-100} \
+	    scripts/with-postgres cargo test --locked -p registry --test it -- --nocapture simulation::
 
 bench: packages-test release ## measure acceptance of mail and packages on both engines
 	CONGVAN_PG_FSYNC=on scripts/with-postgres cargo run --locked --release -p bench -- all

@@ -16,9 +16,10 @@ use axum::routing::any;
 use registry::Error;
 use registry::accept::Desk;
 use registry::register::List;
-use registry::vxp::call::{Call, Name};
+use registry::vxp::call::{Call, Name, SendParameters};
 use registry::vxp::{Answer, answer, auth, call, send};
 use store::ExchangeSystem;
+use tokio::sync::SemaphorePermit;
 
 use self::lists::Lists;
 use crate::body::{drain, take};
@@ -35,6 +36,14 @@ const SYSTEM_ID_MAX: usize = 128;
 enum Answered {
     Text(Answer),
     List(Response),
+}
+
+/// A package that came whole, and its place in memory.
+struct Package<'r> {
+    bytes: Arc<[u8]>,
+    sha256: [u8; 32],
+    parameters: SendParameters,
+    _room: SemaphorePermit<'r>,
 }
 
 /// The exchange and what it works with.
@@ -153,6 +162,22 @@ impl Exchange {
         system: ExchangeSystem,
         body: Body,
     ) -> Result<Answer, Error> {
+        let system = Arc::new(system);
+        let package = match self.package(parts, signed, body).await {
+            Ok(package) => package,
+            Err(error) => {
+                self.intake.refuse_unread(&system, &error).await;
+                return Err(error);
+            }
+        };
+        let Package { bytes, sha256, parameters, _room } = package;
+        let taken = self.intake.take_in(bytes, sha256, parameters, system).await?;
+        let doc_id = taken.accepted.document_id.to_string();
+        Ok(answer::sent(&doc_id, &taken.warnings, &taken.accepted.receipt))
+    }
+
+    /// Takes a package out of a request, when there is room for it.
+    async fn package(&self, parts: &Parts, signed: &auth::Signed, body: Body) -> Result<Package<'_>, Error> {
         let max = self.desk().limits.package_bytes_max;
         let parameters = match call::read(Name::Send, signed, &[], &self.desk().limits) {
             Ok(Call::Send(parameters)) => parameters,
@@ -162,7 +187,7 @@ impl Exchange {
                 return Err(error);
             }
         };
-        let _room = match self.intake.enter(body.size_hint().exact()).await {
+        let room = match self.intake.enter(body.size_hint().exact()).await {
             Ok(room) => room,
             Err(error) => {
                 drain(body, max).await;
@@ -170,18 +195,15 @@ impl Exchange {
             }
         };
         // Two bytes CRLF follow the package, and a form has its frame (VXP 3.8).
-        let body =
-            take(body, max.saturating_add(64 * 1024)).await.inspect_err(|_| self.intake.count("refused"))?;
+        let body = take(body, max.saturating_add(64 * 1024)).await?;
         let content_type = parts.headers.get(header::CONTENT_TYPE).map(|value| value.as_bytes().to_vec());
         let hash_file = parameters.hash_file.clone();
         let package = blocking(move || {
             let (range, sha256) = send::package_in(content_type.as_deref(), &body, hash_file.as_deref())?;
             Ok::<_, Error>((Arc::<[u8]>::from(body.get(range).unwrap_or_default()), sha256))
         });
-        let (bytes, sha256) = package.await?.inspect_err(|_| self.intake.count("refused"))?;
-        let taken = self.intake.take_in(bytes, sha256, parameters, Arc::new(system)).await?;
-        let doc_id = taken.accepted.document_id.to_string();
-        Ok(answer::sent(&doc_id, &taken.warnings, &taken.accepted.receipt))
+        let (bytes, sha256) = package.await??;
+        Ok(Package { bytes, sha256, parameters, _room: room })
     }
 }
 

@@ -9,7 +9,7 @@ use registry::accept::{self, Accepted, Arrived, Desk, Examined, Lifecycle, Pendi
 use registry::package::Warning;
 use registry::upstream::Forwarding;
 use registry::vxp::call::SendParameters;
-use registry::{Error, Limits};
+use registry::{Error, Limits, Whose};
 use signer::{Judged, Policy, Role};
 use store::{ExchangeSystem, SignerRole};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -25,11 +25,29 @@ pub(crate) struct Intake {
     desk: Desk,
     /// What we are as an intermediary: our own line in a package means that it goes in circles.
     forwarding: Forwarding,
-    /// KiB of memory for packages.
-    room: Semaphore,
-    /// All of it.
-    room_kib: u32,
+    /// Memory for packages.
+    room: Room,
+    /// Memory for small ones alone: large ones that come slowly keep nobody else waiting.
+    small: Room,
 }
+
+/// Memory for packages, in KiB.
+struct Room {
+    free: Semaphore,
+    all: u32,
+}
+
+impl Room {
+    fn new(kib: u32) -> anyhow::Result<Self> {
+        let all = kib.max(1);
+        Ok(Self { free: Semaphore::new(usize::try_from(all)?), all })
+    }
+}
+
+/// Up to this size a package is a small one. Ours: most documents without annexes are.
+const SMALL_BYTES_MAX: usize = 1024 * 1024;
+/// One part in so many is for small ones alone.
+const SMALL_PART: u32 = 4;
 
 /// A package is held as it came and as files; a third time while it is packed and sealed.
 const TIMES_IN_MEMORY: usize = 3;
@@ -47,10 +65,11 @@ pub(crate) struct TakenIn {
 
 impl Intake {
     pub(crate) fn new(house: Arc<House>) -> anyhow::Result<Arc<Self>> {
-        let room_kib = kib(house.config.exchange.packages_memory_bytes_max).max(1);
-        let room = Semaphore::new(usize::try_from(room_kib)?);
+        let all = kib(house.config.exchange.packages_memory_bytes_max);
+        let small = Room::new(all / SMALL_PART)?;
+        let room = Room::new(all.saturating_sub(small.all))?;
         let forwarding = house.config.forwarding();
-        Ok(Arc::new(Self { desk: desk(&house)?, forwarding, room, room_kib, house }))
+        Ok(Arc::new(Self { desk: desk(&house)?, forwarding, room, small, house }))
     }
 
     /// What we are as an intermediary.
@@ -71,9 +90,10 @@ impl Intake {
         let patience = Duration::from_secs(self.house.config.http.request_seconds);
         let max = self.desk.limits.package_bytes_max;
         let bytes = bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(max).min(max);
+        let room = if bytes <= SMALL_BYTES_MAX { &self.small } else { &self.room };
         // A package larger than all the room has it to itself.
-        let share = kib(bytes.saturating_mul(TIMES_IN_MEMORY)).clamp(1, self.room_kib);
-        match tokio::time::timeout(patience, self.room.acquire_many(share)).await {
+        let share = kib(bytes.saturating_mul(TIMES_IN_MEMORY)).clamp(1, room.all);
+        match tokio::time::timeout(patience, room.free.acquire_many(share)).await {
             Ok(Ok(room)) => Ok(room),
             _ => Err(Error::SlowDown),
         }
@@ -114,6 +134,18 @@ impl Intake {
         let outcome = self.accept(opened, bytes, sha256, parameters, system).await;
         self.tally(&outcome);
         outcome
+    }
+
+    /// Keeps the record of a package that was refused before anybody could read it: damaged, too large, too slow. There is
+    /// nothing to take a digest of but nothing itself.
+    pub(crate) async fn refuse_unread(&self, system: &ExchangeSystem, error: &Error) {
+        self.count("refused");
+        if error.whose() == Whose::Caller {
+            let nothing = ring::digest::digest(&ring::digest::SHA256, b"");
+            let nothing = nothing.as_ref().try_into().unwrap_or([0; 32]);
+            let parties = accept::Parties::default();
+            self.desk.record_refusal(system, &nothing, &parties, error, self.house.now()).await;
+        }
     }
 
     fn tally(&self, outcome: &Result<TakenIn, Error>) {

@@ -141,6 +141,12 @@ impl Exchange {
     }
 
     async fn try_post(&self, name: &str, parameters: &[(&str, &str)], body: Vec<u8>) -> Option<Vec<u8>> {
+        let headers = self.headers(parameters, &body);
+        self.deliver(name, &headers, body).await
+    }
+
+    /// The headers of a call, signed.
+    pub fn headers(&self, parameters: &[(&str, &str)], body: &[u8]) -> Vec<(String, String)> {
         let content_type = if body.is_empty() { "application/json" } else { "application/octet-stream" };
         let mut signed = vec![("systemid", self.system_id.as_str())];
         signed.extend(parameters);
@@ -154,18 +160,25 @@ impl Exchange {
         text.push('}');
         let key = hmac::Key::new(hmac::HMAC_SHA256, self.secret.as_bytes());
         let mac = full_hex(hmac::sign(&key, text.as_bytes()).as_ref());
-        let mut request =
-            self.client.post(format!("{}/{name}", self.base)).header("Content-Type", content_type);
-        for (key, value) in &signed {
-            request = request.header(format!("XroadVnpt-{key}"), *value);
+        let mut headers = vec![("Content-Type".to_owned(), content_type.to_owned())];
+        headers.extend(signed.iter().map(|(key, value)| (format!("XroadVnpt-{key}"), (*value).to_owned())));
+        headers
+            .extend([("XroadVnpt-sign-header".to_owned(), text), ("XroadVnpt-hash-header".to_owned(), mac)]);
+        headers
+    }
+
+    /// `sendEdoc` with headers of whoever's making.
+    pub async fn send_with(&self, headers: &[(String, String)], file: &[u8]) -> Answer {
+        let bytes = self.deliver("sendEdoc", headers, file.to_vec()).await.expect("an answer");
+        Answer(serde_json::from_slice(&bytes).expect("a JSON object"))
+    }
+
+    async fn deliver(&self, name: &str, headers: &[(String, String)], body: Vec<u8>) -> Option<Vec<u8>> {
+        let mut request = self.client.post(format!("{}/{name}", self.base));
+        for (key, value) in headers {
+            request = request.header(key, value);
         }
-        let response = request
-            .header("XroadVnpt-sign-header", text)
-            .header("XroadVnpt-hash-header", mac)
-            .body(body)
-            .send()
-            .await
-            .ok()?;
+        let response = request.body(body).send().await.ok()?;
         // Refusals too come with 200 (VXP 0 rule 1).
         assert_eq!(response.status(), 200, "{name}");
         Some(response.bytes().await.ok()?.to_vec())
@@ -177,6 +190,6 @@ fn full_hex(bytes: &[u8]) -> String {
 }
 
 /// Each byte's leading zero dropped, as the real client does (VXP 0 rule 4).
-fn thin_hex(bytes: &[u8]) -> String {
+pub fn thin_hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:x}")).collect()
 }

@@ -17,7 +17,7 @@ pub use api::{ALL_SCOPES, ApiClient, said};
 pub use axis::{Axis, Turn};
 pub use browser::{Browser, artefacts};
 pub use engine::Engine;
-pub use exchange::{Answer, Exchange};
+pub use exchange::{Answer, Exchange, thin_hex};
 pub use jmap::Jmap;
 pub use outside::{Postfix, free_port};
 pub use paper::Paper;

@@ -414,7 +414,7 @@ async fn write_status(
     let Intake { document, now, .. } = intake;
     let (reporter, package_id) = (document.agency_id, document.document_id);
     let addressee = routed.receivers.first().map(|to| to.agency.agency_id);
-    let linked = route::linked(tx, status, routed).await?;
+    let linked = route::hold_linked(tx, status, routed).await?;
     if let Some(key) = addressee.and_then(|addressee| route::once_key(status, addressee))
         && let Some(before) = tx.status_said_before(reporter, &key, package_id).await?
         && let Some(before) = tx.document(reporter, before).await?

@@ -219,16 +219,40 @@ pub(super) struct Linked {
     pub(super) rung: Option<Rung>,
 }
 
+/// Whose document a status is about, and who got it. The sender asks for its document back: then the reporter is the
+/// document's sender (VXP 5, code 13).
+fn sides<'r>(status: &package::Status, routed: &'r Routed) -> Option<(&'r Agency, &'r Agency)> {
+    let addressee = routed.receivers.first()?;
+    Some(match status.code {
+        StatusCode::TakeBack => (&routed.sender, &addressee.agency),
+        _ => (&addressee.agency, &routed.sender),
+    })
+}
+
+/// The documents a status may be about, held to the end of the transaction: which of them it means depends on where they
+/// stand, so nobody moves them, and nobody adds a version, between the question and the answer.
+pub(super) async fn hold_linked(
+    tx: &mut Tx,
+    status: &package::Status,
+    routed: &Routed,
+) -> Result<Linked, Error> {
+    if let (Some((owner, _)), Some(id)) = (sides(status, routed), &status.response_for.document_id) {
+        tx.hold_identifiers(owner.agency_id, &[id.key()]).await?;
+    }
+    let mut linked = linked(tx, status, routed).await?;
+    for document in &mut linked.documents {
+        if let Some(held) = tx.hold_document(document.agency_id, document.document_id).await? {
+            *document = held;
+        }
+    }
+    Ok(linked)
+}
+
 /// The documents a status may be about, by the ladder of RULES E21. Only what went from the one of the two agencies to the
 /// other: nobody reports on what it did not get. A recall repeats its original's identifier and is meant only where nothing
 /// else is left.
 pub(super) async fn linked(tx: &mut Tx, status: &package::Status, routed: &Routed) -> Result<Linked, Error> {
-    let Some(addressee) = routed.receivers.first() else { return Ok(Linked::default()) };
-    // The sender asks for its document back: then the reporter is the document's sender (VXP 5, code 13).
-    let (owner, receiver) = match status.code {
-        StatusCode::TakeBack => (&routed.sender, &addressee.agency),
-        _ => (&addressee.agency, &routed.sender),
-    };
+    let Some((owner, receiver)) = sides(status, routed) else { return Ok(Linked::default()) };
     let address = &status.response_for;
     if let Some(id) = &address.document_id {
         let named = tx.documents_by_identifier(owner.agency_id, id.key()).await?;

@@ -224,10 +224,10 @@ impl Desk {
             None => None,
         };
         let (Some((payload, delivery, message)), Some(package)) = (found, package) else {
-            let row = (row, holder.to_owned());
+            let row = (row, holder.to_owned(), payload.map(|payload| payload.delivery));
             self.store
-                .write("let a package go", row, move |tx, (row, holder)| {
-                    Box::pin(async move { tx.finish_outbox(row, holder, now).await })
+                .write("let a package go", row, move |tx, (row, holder, message)| {
+                    Box::pin(async move { let_go(tx, row, holder, *message, now).await })
                 })
                 .await?;
             return Ok(None);
@@ -546,6 +546,27 @@ async fn next_attempt(
     Ok(if own_time { now.plus(pause) } else { now })
 }
 
+/// What was cancelled while it waited leaves no more, and nobody waits for it (RULES R39).
+async fn let_go(
+    tx: &mut Tx,
+    row: &Claimed,
+    holder: &str,
+    message: Option<DeliveryId>,
+    now: Timestamp,
+) -> Result<(), store::Error> {
+    let is_ours = tx.finish_outbox(row, holder, now).await?;
+    let Some(id) = message.filter(|_| is_ours) else { return Ok(()) };
+    let Some(message) = tx.peer_message(id).await? else { return Ok(()) };
+    tx.put_peer_message(&PeerMessage {
+        state: "withdrawn".to_owned(),
+        reason: "document.withdrawn".to_owned(),
+        attempts: row.attempts,
+        settled_at: Some(now),
+        ..message
+    })
+    .await
+}
+
 /// The delivery has failed: lists show it, each receiver's place has the reason, the sender is told.
 async fn fail(
     tx: &mut Tx,
@@ -555,6 +576,8 @@ async fn fail(
     now: Timestamp,
 ) -> Result<(), store::Error> {
     tx.move_delivery(delivery, DeliveryState::Fail, now).await?;
+    // Held, as whoever hears a status of it does: what a receiver says at this moment is not written over.
+    tx.hold_document(delivery.sender_id, delivery.document_id).await?;
     for at in tx.receivers_of(delivery.sender_id, delivery.document_id).await? {
         if at.delivery_id == delivery.delivery_id {
             let kept = NewProgress {

@@ -39,4 +39,28 @@ stories! {
         let again = house.send("hub.01", "H37.01", &write_document(&again).unwrap()).await;
         assert_eq!(again.unwrap_err(), Error::Conflict);
     }
+
+    async fn r41_a_request_and_its_answer_at_once_are_about_the_same_versions(house: House) {
+        use crate::house::{act, agency_id};
+        use registry::package::BusinessType;
+        for round in 0..8 {
+            let number = format!("7{round}");
+            let first = house.send("hub.01", "H37.01", &good(&number, &["H37.02"])).await.unwrap();
+            let update = act(BusinessType::Update, &number, &["H37.02"], &[("van-ban.pdf", &World::get().complete())]);
+            let second = house.send("hub.01", "H37.01", &write_document(&update).unwrap()).await.unwrap();
+            let request = status("H37.01", "H37.02", &number, "13");
+            let answer = status("H37.02", "H37.01", &number, "15");
+            let (asked, answered) =
+                tokio::join!(house.send("hub.01", "H37.01", &request), house.send("hub.02", "H37.02", &answer));
+            asked.unwrap();
+            answered.unwrap();
+            let mut states = Vec::new();
+            for id in [first.document_id, second.document_id] {
+                let read = house.desk.store.read(id, |tx, id| Box::pin(async move { tx.receivers_of(agency_id(1), *id).await }));
+                states.push(read.await.unwrap()[0].state.clone());
+            }
+            // The answer came before the request, or after it; not in the middle of it.
+            assert_eq!(states[0], states[1], "round {round}");
+        }
+    }
 }

@@ -21,6 +21,7 @@ use store::{
     AccountKind, AgencyNames, Config, Delivery, DeliveryFilter, ExchangeSystem, MasterKey, NewAccount,
     NewAgency, NewSystem, Place, SignerCertificate, SignerRole, Store,
 };
+use tokio::task::JoinHandle;
 
 use crate::world::{NOW, World};
 
@@ -51,7 +52,20 @@ pub(crate) struct House {
     pub(crate) step: u64,
     taken: AtomicU64,
     place: Place,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
+    writer: JoinHandle<()>,
+}
+
+/// The data in a directory, opened, and the writer at work on it.
+async fn memory(dir: &tempfile::TempDir, place: &Place, chance: &Arc<dyn Chance>) -> (Store, JoinHandle<()>) {
+    let config = Config {
+        place: place.clone(),
+        blobs: dir.path().join("blobs"),
+        master_key: MasterKey::from_bytes([7; 32]),
+        limits: store::Limits::default(),
+    };
+    let (store, worker) = Store::open(config, chance.clone(), NOW).await.unwrap();
+    (store, tokio::spawn(worker.run()))
 }
 
 impl House {
@@ -76,14 +90,7 @@ impl House {
 
     async fn open(dir: tempfile::TempDir, place: Place) -> Self {
         let chance: Arc<dyn Chance> = Arc::new(Seeded(AtomicU64::new(1)));
-        let config = Config {
-            place: place.clone(),
-            blobs: dir.path().join("blobs"),
-            master_key: MasterKey::from_bytes([7; 32]),
-            limits: store::Limits::default(),
-        };
-        let (store, worker) = Store::open(config, chance.clone(), NOW).await.unwrap();
-        tokio::spawn(worker.run());
+        let (store, writer) = memory(&dir, &place, &chance).await;
         let sign = |text: &str| {
             let key = log_key();
             Note::sign(text, &[NoteSigner::new(LOG, &key).unwrap()]).ok()
@@ -98,7 +105,7 @@ impl House {
             signatures_required: true,
             lifecycle: accept::Lifecycle::default(),
         };
-        let house = Self { desk, step: 0, taken: AtomicU64::new(0), place, _dir: dir };
+        let house = Self { desk, step: 0, taken: AtomicU64::new(0), place, dir, writer };
         house.furnish().await;
         house
     }
@@ -202,9 +209,21 @@ impl House {
         package: &[u8],
         evidence: &Evidence,
     ) -> Result<Accepted, Error> {
-        let system = Arc::new(system);
         let number = self.taken.fetch_add(1, Ordering::Relaxed);
         let now = NOW.plus(std::time::Duration::from_millis(number * self.step));
+        self.take_in_at(system, parameters, package, evidence, now).await
+    }
+
+    /// The same at a moment of the caller's own.
+    pub(crate) async fn take_in_at(
+        &self,
+        system: ExchangeSystem,
+        parameters: SendParameters,
+        package: &[u8],
+        evidence: &Evidence,
+        now: Timestamp,
+    ) -> Result<Accepted, Error> {
+        let system = Arc::new(system);
         let digest = ring::digest::digest(&ring::digest::SHA256, package);
         let sha256: [u8; 32] = digest.as_ref().try_into().unwrap();
         let opened = accept::open(package, &self.desk.limits);
@@ -252,17 +271,54 @@ impl House {
         self
     }
 
-    /// What no verb does: somebody at the database behind our back.
-    pub(crate) async fn run_sql(&self, sql: &'static str) {
+    /// The power goes: the writer stops in the middle of what it does, or PostgreSQL ends all our connections.
+    pub(crate) async fn cut(&self) {
+        match &self.place {
+            Place::Sqlite(_) => self.writer.abort(),
+            Place::Postgres(url) => {
+                let mut conn = sqlx::PgConnection::connect(url.expose_secret()).await.unwrap();
+                let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                           WHERE datname = current_database() AND pid <> pg_backend_pid()";
+                sqlx::query(end).execute(&mut conn).await.unwrap();
+            }
+        }
+    }
+
+    /// The program comes up again on the same data. What was taken and not answered is answered before, unless the power went.
+    pub(crate) async fn reopen(&mut self) {
+        let (store, writer) = memory(&self.dir, &self.place, &self.desk.chance).await;
+        // The last handle on the old one: its writer ends when it has done its work.
+        self.desk.store = store;
+        let _ = std::mem::replace(&mut self.writer, writer).await;
+    }
+
+    /// One number out of the database, behind our back.
+    pub(crate) async fn count(&self, sql: &'static str) -> i64 {
         match &self.place {
             Place::Sqlite(file) => {
                 let url = format!("sqlite://{}", file.display());
                 let mut conn = sqlx::SqliteConnection::connect(&url).await.unwrap();
-                sqlx::query(sql).execute(&mut conn).await.unwrap();
+                sqlx::query_scalar(sql).fetch_one(&mut conn).await.unwrap()
             }
             Place::Postgres(url) => {
                 let mut conn = sqlx::PgConnection::connect(url.expose_secret()).await.unwrap();
-                sqlx::query(sql).execute(&mut conn).await.unwrap();
+                sqlx::query_scalar(sql).fetch_one(&mut conn).await.unwrap()
+            }
+        }
+    }
+
+    /// What no verb does: somebody at the database behind our back.
+    pub(crate) async fn run_sql(&self, sql: &str) {
+        let sql = sqlx::AssertSqlSafe(sql.to_owned());
+        match &self.place {
+            Place::Sqlite(file) => {
+                let url = format!("sqlite://{}", file.display());
+                let mut conn = sqlx::SqliteConnection::connect(&url).await.unwrap();
+                sqlx::raw_sql(sql).execute(&mut conn).await.unwrap();
+            }
+            Place::Postgres(url) => {
+                let mut conn = sqlx::PgConnection::connect(url.expose_secret()).await.unwrap();
+                sqlx::raw_sql(sql).execute(&mut conn).await.unwrap();
             }
         }
     }

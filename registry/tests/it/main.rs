@@ -14,6 +14,7 @@ mod receipts;
 mod refusals;
 mod register;
 mod registers;
+mod simulation;
 mod stamp;
 mod statuses;
 mod updates;

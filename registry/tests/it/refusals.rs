@@ -102,8 +102,8 @@ stories! {
     async fn r14_r30_r36_whatever_is_refused_leaves_no_trace(house: House) {
         let rows: Vec<Row> = bad_signatures().into_iter().chain(bad_packages()).collect();
         let count = rows.len();
-        // What may be asked again is no act yet.
-        let acts = rows.iter().filter(|(_, _, _, status, _)| *status != 503).count();
+        // What may be accepted in a minute is no act to prove.
+        let acts = rows.iter().filter(|row| row.3 != 503).count();
         for (what, package, evidence, status, code) in rows {
             let refused = house.send_with("hub.01", "H37.01", &package, &evidence).await.unwrap_err();
             assert_eq!((refused.status(), refused.code()), (status, code), "{what}: {refused:?}");
@@ -119,7 +119,7 @@ stories! {
             Ok::<_, store::Error>((sent.len(), tx.outbox_depth().await?, leaves, tx.audit_trail(agency_id(1), 100).await?))
         })).await.unwrap();
         assert_eq!((sent, mail), (0, 0));
-        // The refusals themselves are kept, without content (RULES R12), and a leaf tells of each that is an act.
+        // The refusals themselves are kept, without content (RULES R12), and a leaf tells of each that is final.
         assert_eq!(usize::try_from(leaves), Ok(acts));
         assert_eq!(audit.len(), count);
         for entry in &audit {

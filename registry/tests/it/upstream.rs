@@ -19,7 +19,7 @@ use crate::house::{House, agency_id, document, good, stories};
 use crate::statuses::status;
 use crate::world::{NOW, World};
 
-fn forwarding() -> Forwarding {
+pub(crate) fn forwarding() -> Forwarding {
     Forwarding { organ_id: "truc.h37".to_owned(), hops_max: 4, breaks_whole_signatures: false }
 }
 
@@ -47,7 +47,7 @@ fn bytes(document: &NewDocument) -> Vec<u8> {
 
 impl House {
     /// H41 lies behind `bac`, H51 behind `nam`; nothing is required of signatures.
-    async fn with_peers(mut self) -> Self {
+    pub(crate) async fn with_peers(mut self) -> Self {
         self.desk.signatures_required = false;
         self.step = 1;
         for (name, level_1) in [("bac", "H41"), ("nam", "H51")] {
@@ -88,7 +88,7 @@ impl House {
         self
     }
 
-    async fn peer(&self, name: &str) -> Peer {
+    pub(crate) async fn peer(&self, name: &str) -> Peer {
         let found =
             self.desk.store.read(name.to_owned(), |tx, name| Box::pin(async move { tx.peer(name).await }));
         found.await.unwrap().unwrap()
@@ -312,6 +312,20 @@ stories! {
         assert_eq!(house.desk.resend(id, "cli", after(0)).await.unwrap(), Resent::TooOften);
         assert_eq!(house.desk.resend(mail::DeliveryId::from_bytes([9; 16]), "cli", NOW).await.unwrap(), Resent::Unknown);
         assert!(house.next("bac", after(86_400)).await.is_none());
+    }
+
+    async fn r39_what_is_cancelled_while_it_waits_waits_no_more(house: House) {
+        let house = house.with_peers().await.shredding_after(0);
+        let accepted = house.send("hub.01", "H37.01", &good("05", &["H41.01"])).await.unwrap();
+        let order = crate::house::act(registry::package::BusinessType::Recall, "05", &["H41.01"], &[]);
+        house.send("hub.01", "H37.01", &bytes(&order)).await.unwrap();
+        house.bring("bac", &status("H41.01", "H37.01", "05", "15")).await.unwrap();
+        let order = house.next("bac", after(0)).await.unwrap();
+        assert_eq!(house.desk.package_sent(&order, "p-1", after(0)).await.unwrap(), Settled::Sent);
+        assert!(house.next("bac", after(0)).await.is_none(), "the document itself is no more");
+        let message = house.message(&house.to_peer(&accepted, agency_id(1)).await).await;
+        assert_eq!((message.state.as_str(), message.reason.as_str()), ("withdrawn", "document.withdrawn"));
+        assert!(message.settled_at.is_some());
     }
 
     async fn r26_a_peer_that_does_not_let_us_in_stops_the_line_and_loses_nothing(house: House) {

@@ -2,7 +2,7 @@
 
 use mail::{AgencyId, DeliveryId, DocumentId};
 use store::ledger::Leaf;
-use store::{DeliveryState, Document, Error, Tx};
+use store::{DeliveryState, Document, Error, Tx, peer_of_way};
 
 use super::super::{Act, Receipt, leaf_of, moment};
 use super::{AT_ONCE, Audit, Auditor, Fault};
@@ -65,8 +65,13 @@ impl Auditor<'_> {
                     let page = tx.done_deliveries_page(*after, AT_ONCE).await?;
                     let mut found = Vec::with_capacity(page.len());
                     for row in &page {
-                        let leaves = tx.leaves_of(row.agency_id, row.delivery_id.as_bytes()).await?;
-                        found.push((row.agency_id, row.delivery_id, count(&leaves, "package-delivered")));
+                        // Handing over to another axis is its sender's act, not a receiver's (RULES R65).
+                        let (owner, act) = match peer_of_way(&row.system_folded) {
+                            Some(_) => (row.sender_id, "package-forwarded"),
+                            None => (row.agency_id, "package-delivered"),
+                        };
+                        let leaves = tx.leaves_of(owner, row.delivery_id.as_bytes()).await?;
+                        found.push((row.agency_id, row.delivery_id, count(&leaves, act)));
                     }
                     Ok::<_, Error>(found)
                 })
@@ -113,6 +118,16 @@ async fn told_otherwise(tx: &mut Tx, leaf: &Leaf, act: &Act) -> Result<Option<Fa
                 && act.package_sha256 == full_hex(&document.package_sha256)
                 && act.from == document.from_code.as_str()
                 && act.system == delivery.system_folded
+        }
+        "package-forwarded" => {
+            let id = DeliveryId::from_bytes(leaf.subject_id);
+            let delivery = tx.delivery(&act.system, id).await?.filter(|found| found.sender_id == agency);
+            let Some(delivery) = delivery else { return Ok(Some(Fault::NoAct)) };
+            let message = tx.peer_message(id).await?;
+            delivery.state == DeliveryState::Done
+                && act.doc_id == delivery.document_id.to_string()
+                && act.from == delivery.from_code.as_str()
+                && message.is_none_or(|message| act.package_sha256 == full_hex(&message.sha256))
         }
         _ => true,
     };
