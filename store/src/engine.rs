@@ -27,12 +27,15 @@ pub struct Tx {
     broken: bool,
     /// Set when PostgreSQL asks for the whole transaction to be run again.
     collided: bool,
+    /// Set when a statement failed: PostgreSQL keeps nothing of such a transaction, and says so to its COMMIT in a word that is
+    /// no error.
+    failed: bool,
     pub(crate) shared: Arc<Shared>,
 }
 
 impl Tx {
     fn new(conn: Conn, shared: Arc<Shared>) -> Self {
-        Self { conn, signals: HashSet::new(), broken: false, collided: false, shared }
+        Self { conn, signals: HashSet::new(), broken: false, collided: false, failed: false, shared }
     }
 
     /// Runs a statement and says how many rows it touched.
@@ -55,6 +58,7 @@ impl Tx {
     fn noted<T>(&mut self, outcome: std::result::Result<T, sqlx::Error>) -> Result<T> {
         outcome.map_err(|error| {
             self.collided |= is_collision(&error);
+            self.failed = true;
             let error = Error::from(error);
             // A unique key that is taken leaves a SQLite savepoint usable and a PostgreSQL transaction not; either
             // way the verb's own error ends the verb. Only losing the engine ends the others with it.
@@ -219,6 +223,11 @@ impl Store {
             let conn = pool.acquire().await.map_err(Error::from)?;
             let mut open = OpenTx::begin(Tx::new(Conn::Postgres(conn), self.shared.clone()), "BEGIN").await?;
             let outcome = match verb(open.tx(), input).await {
+                // A verb that went on after a statement had failed has been given nothing to promise.
+                Ok(_) if open.tx().failed => {
+                    let _ = open.finish("ROLLBACK").await;
+                    Err(E::from(Error::Internal("a verb went on after a failed statement".to_owned())))
+                }
                 Ok(value) => open.finish("COMMIT").await.map(|signals| (value, signals)).map_err(E::from),
                 Err(error) => {
                     let collided = open.tx().collided;

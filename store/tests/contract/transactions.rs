@@ -59,6 +59,21 @@ stories! {
         assert!(!again.unwrap_err().is_temporary());
     }
 
+    async fn a_verb_that_swallows_a_failure_is_promised_nothing(house: House) {
+        write!(house, |tx| tx.add_account(&account(1, "an@a.vn"), NOW).await?).unwrap();
+        let swallowed: Result<(), Error> = house
+            .store
+            .write("swallow a failure", (), |tx, ()| {
+                Box::pin(async move {
+                    let _ = tx.add_account(&account(2, "AN@a.vn"), NOW).await;
+                    Ok(())
+                })
+            })
+            .await;
+        // SQLite takes back the one statement; PostgreSQL keeps nothing of the transaction and calls its COMMIT done.
+        assert_eq!(swallowed.is_ok(), house.store.engine() == "sqlite", "{swallowed:?}");
+    }
+
     async fn a_lease_is_held_by_one_until_it_runs_out(house: House) {
         let minute = Duration::from_secs(60);
         let later = NOW.plus(Duration::from_secs(61));
