@@ -136,7 +136,7 @@ async fn send(api: &Api, request: Request, about: Option<(BusinessType, String)>
     }
     let _room = match room {
         Some(room) => room,
-        None => api.intake.enter(Some(size_of(api, &caller, &said).await?)).await?,
+        None => api.intake.enter(Some(size_of(api, &caller, &said, body.len()).await?)).await?,
     };
     let outcome = accept(api, &caller, said, body, about.as_ref(), repeat.as_ref()).await;
     match (&outcome, &repeat) {
@@ -188,14 +188,16 @@ async fn accept(
 }
 
 /// About how long the package of a description will be: its uploads in base64, and its head.
-async fn size_of(api: &Api, caller: &Caller, said: &Said) -> Result<u64, Problem> {
+async fn size_of(api: &Api, caller: &Caller, said: &Said, described: usize) -> Result<u64, Problem> {
     let Said::Document(said, _) = said else { return Ok(0) };
     let mut size = 0u64;
     for file in said.files.iter().take(api.intake.desk().limits.attachments_max) {
         let Some(id) = &file.upload else { continue };
         size = size.saturating_add(uploads::length(api, caller, id).await?);
     }
-    Ok(packed(size).saturating_add(2 * SMALL_BODY_MAX as u64))
+    // What is said of it becomes elements, each with its name twice.
+    let header = (described as u64).saturating_mul(4).saturating_add(64 * 1024);
+    Ok(packed(size).saturating_add(header))
 }
 
 /// How long bytes are in base64, in lines.

@@ -86,6 +86,14 @@ const BACK_TO_MIGRATION_8: &[&str] = &[
     "DROP TABLE ledger_shard",
     "ALTER TABLE tile8 RENAME TO ledger_tile",
     "ALTER TABLE checkpoint8 RENAME TO ledger_checkpoint",
+    // Later migrations come again.
+    "DROP TABLE peer",
+    "DROP TABLE peer_health",
+    "DROP TABLE peer_agency",
+    "DROP TABLE peer_level",
+    "DROP TABLE peer_message",
+    "DROP TABLE system_poll",
+    "DROP INDEX outbox_by_destination",
     "DELETE FROM migration WHERE number >= 9",
 ];
 

@@ -65,7 +65,7 @@ stories! {
             .store
             .write("swallow a failure", (), |tx, ()| {
                 Box::pin(async move {
-                    let _ = tx.add_account(&account(2, "AN@a.vn"), NOW).await;
+                    let _ = tx.add_account(&account(1, "binh@a.vn"), NOW).await;
                     Ok(())
                 })
             })
