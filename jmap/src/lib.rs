@@ -43,7 +43,7 @@ mod thread;
 
 use std::sync::Arc;
 
-use mail::{AccountId, AgencyId, Chance};
+use mail::{AccountId, AgencyId, Chance, Examine};
 use store::Store;
 
 pub use blobs::Download;
@@ -65,6 +65,8 @@ pub struct Api {
     pub host: mail::Domain,
     /// Where ids and boundaries are drawn from.
     pub chance: Arc<dyn Chance>,
+    /// Looks at what is handed in for sending before it is kept.
+    pub examiner: Arc<dyn Examine>,
 }
 
 /// Who asks: made by the program once somebody has signed in, never from what a client says.

@@ -6,7 +6,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use mail::envelope::{DeliveryState, DeliveryStates, OutboundMail, OutboundRecipient};
-use mail::{AccountId, BlobId, Domain, EmailAddress, EmailId, IdentityId, SubmissionId, ThreadId, Timestamp};
+use mail::letter::Door;
+use mail::message::Facts;
+use mail::{
+    AccountId, BlobId, Domain, EmailAddress, EmailId, IdentityId, Letter, Refused, SubmissionId, ThreadId,
+    Timestamp,
+};
 use serde_json::{Map, Value, json};
 use store::{AccountState, Audit, Lane, NewOutbox, NewSubmission, OutboxKind, Sealed, Tx};
 
@@ -27,9 +32,12 @@ struct Handover {
     thread_id: ThreadId,
     identity_id: IdentityId,
     envelope: Envelope,
-    /// The message without Bcc, when it had one; else the message's own blob is sent.
-    stripped: Option<Sealed>,
+    /// The message as it goes out, when that is not the message as it lies there: without Bcc, with what the examination put before it.
+    changed: Option<Sealed>,
     blob_id: BlobId,
+    /// Its name in the trace.
+    trace: String,
+    keywords: Vec<String>,
     smtputf8: bool,
     body_8bit: bool,
     now: Timestamp,
@@ -145,7 +153,10 @@ impl Context<'_> {
                 "the return path is not an address of this account",
             ));
         }
-        let stripped = match &outgoing.without_bcc {
+        let trace = self.draw_trace();
+        let (changed, keywords) =
+            self.examined(account_id, &trace, &envelope, &outgoing, &raw, &email.facts).await?;
+        let changed = match &changed {
             Some(bytes) => Some(api.store.seal(account_id, bytes, now).await?),
             None => None,
         };
@@ -155,8 +166,10 @@ impl Context<'_> {
             thread_id: email.thread_id,
             identity_id,
             envelope,
-            blob_id: stripped.as_ref().map_or(email.blob_id, Sealed::blob_id),
-            stripped,
+            blob_id: changed.as_ref().map_or(email.blob_id, Sealed::blob_id),
+            changed,
+            trace,
+            keywords,
             smtputf8: outgoing.header_8bit,
             body_8bit: outgoing.body_8bit,
             now,
@@ -181,6 +194,45 @@ impl Context<'_> {
         let mut told = submission.map_or(Value::Null, |s| crate::submission_get::object(&s, None));
         told["id"] = json!(submission_id);
         Ok((submission_id, email_id, told))
+    }
+
+    fn draw_trace(&self) -> String {
+        let mut random = [0u8; 10];
+        self.api.chance.fill(&mut random);
+        random.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Has the message examined as every door does: its bytes when they change, and what it lies in mailboxes with.
+    async fn examined(
+        &self,
+        account_id: AccountId,
+        trace: &str,
+        envelope: &Envelope,
+        outgoing: &Outgoing,
+        raw: &[u8],
+        facts: &Facts,
+    ) -> Result<(Option<Vec<u8>>, Vec<String>), SetError> {
+        let reread = outgoing
+            .without_bcc
+            .as_ref()
+            .map(|bytes| mail::message::read(bytes, &mail::message::Limits::default()));
+        let message = outgoing.without_bcc.as_deref().unwrap_or(raw);
+        let letter = Letter {
+            door: Door::Jmap,
+            id: trace,
+            reverse_path: Some(&envelope.mail_from),
+            recipients: envelope.rcpt_to.iter().map(|recipient| recipient.address.clone()).collect(),
+            account: Some(account_id),
+            peer: None,
+            received_at: self.now,
+            message,
+            facts: reread.as_ref().unwrap_or(facts),
+        };
+        let findings = self.api.examiner.examine(&letter).await.map_err(forbidden)?;
+        let is_changed = reread.is_some() || findings.changes_message() || !findings.fields().is_empty();
+        let bytes = is_changed
+            .then(|| [findings.fields().as_bytes(), &findings.without_cuts(message.to_vec())].concat());
+        Ok((bytes, findings.keywords))
     }
 
     /// What a client says of a submission: message, identity, envelope if any.
@@ -302,7 +354,7 @@ async fn hand_in(tx: &mut Tx, h: &Handover) -> Result<SubmissionId, SetError> {
     let recipients = routes.abroad.values().chain(routes.at_home.values()).flatten();
     let delivery: DeliveryStates =
         recipients.map(|r| (r.address.to_string(), DeliveryState::queued())).collect();
-    if let Some(sealed) = &h.stripped {
+    if let Some(sealed) = &h.changed {
         tx.put_blob(sealed, h.now).await?;
     }
     let submission = NewSubmission {
@@ -321,7 +373,7 @@ async fn hand_in(tx: &mut Tx, h: &Handover) -> Result<SubmissionId, SetError> {
     for (account, recipients) in routes.at_home {
         enqueue(tx, h, submission_id, OutboxKind::Local, account.to_string(), recipients).await?;
     }
-    if h.stripped.is_some() {
+    if h.changed.is_some() {
         // Every row holds a reference of its own now; this one was ours.
         tx.drop_blob(h.account_id, h.blob_id, h.now).await?;
     }
@@ -349,6 +401,8 @@ async fn enqueue(
         smtputf8: h.smtputf8 || needs_smtputf8,
         body_8bit: h.body_8bit,
         received_at: h.now,
+        trace: h.trace.clone(),
+        keywords: if kind == OutboxKind::Local { h.keywords.clone() } else { Vec::new() },
     };
     let row = NewOutbox {
         kind,
@@ -395,6 +449,12 @@ async fn find_routes(tx: &mut Tx, envelope: &Envelope, now: Timestamp) -> Result
         true => Ok(routes),
         false => Err(envelope::invalid_recipients(nowhere)),
     }
+}
+
+/// The house's own rules (RFC 8621 §7.5): the words are for the person, and `name` for programs.
+fn forbidden(refused: Refused) -> SetError {
+    let kind = if refused.is_temporary() { "serverUnavailable" } else { "forbiddenToSend" };
+    SetError::new(kind, format!("{} / {}", refused.vi, refused.en)).with("reason", refused.name)
 }
 
 fn to_json(value: &impl serde::Serialize) -> Result<String, SetError> {

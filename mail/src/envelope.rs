@@ -35,6 +35,12 @@ pub struct OutboundMail {
     pub body_8bit: bool,
     /// When the house took the mail in; the retry schedule counts from here.
     pub received_at: Timestamp,
+    /// The message's name in the trace ([`crate::Letter::id`]); empty for what the house writes itself.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub trace: String,
+    /// Keywords that it lies in a mailbox with, in a row of kind `local`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keywords: Vec<String>,
 }
 
 /// One recipient of a mail on its way out.
@@ -255,6 +261,8 @@ mod tests {
             smtputf8: true,
             body_8bit: true,
             received_at: Timestamp::from_secs(1_795_309_200),
+            trace: "s1.1".to_owned(),
+            keywords: vec!["$junk".to_owned()],
         };
         let json = serde_json::to_string(&mail).unwrap();
         assert_eq!(serde_json::from_str::<OutboundMail>(&json).unwrap(), mail, "{json}");

@@ -10,6 +10,7 @@ mod agency;
 pub mod envelope;
 mod guest;
 mod id;
+pub mod letter;
 pub mod message;
 mod secret;
 pub mod text;
@@ -22,5 +23,6 @@ pub use id::{
     AccountId, AgencyId, ApiKeyId, AuditId, BadId, BlobId, DeliveryId, DocumentId, EmailId, FileUploadId,
     IdentityId, MailboxId, ModSeq, OutboxId, OwnerId, SubmissionId, ThreadId, Uid, UidValidity, UnitId,
 };
+pub use letter::{Examine, Findings, Letter, Refused};
 pub use secret::Secret;
 pub use time::{BadTimestamp, Timestamp, VIETNAM};

@@ -157,6 +157,21 @@ impl Facts {
         ids
     }
 
+    /// What reading the message would find once `bytes` bytes of header fields stand before it.
+    pub fn moved(mut self, bytes: usize) -> Self {
+        let by = bytes as u64;
+        let mut waiting = vec![&mut self.body];
+        let mut is_whole = true;
+        while let Some(part) = waiting.pop() {
+            // The message's own header begins with what was put before it.
+            part.header_at += if std::mem::take(&mut is_whole) { 0 } else { by };
+            part.body_at += by;
+            part.end_at += by;
+            waiting.extend(&mut part.parts);
+        }
+        self
+    }
+
     /// The part with an id.
     pub fn part(&self, part_id: &str) -> Option<&Part> {
         let mut waiting = vec![&self.body];
@@ -420,6 +435,19 @@ mod tests {
         bomb.push_str(&"--b\r\n\r\nx\r\n".repeat(10_000));
         let facts = read(bomb.as_bytes(), &Limits::default());
         assert_eq!((facts.subject.as_str(), facts.body.parts.len()), ("x", 0));
+    }
+
+    #[test]
+    fn what_was_read_once_holds_with_fields_before_it() {
+        let fields =
+            "Return-Path: <a@b.vn>\r\nReceived: from a\r\n\tby b; Sun, 22 Nov 2026 08:00:00 +0700\r\n";
+        let plain = "Subject: x\r\n\r\ny\r\n";
+        let bomb = "Content-Type: message/rfc822\r\n\r\n".repeat(100);
+        for letter in [LETTER, plain, &bomb] {
+            let moved = read(letter.as_bytes(), &Limits::default()).moved(fields.len());
+            let whole = [fields, letter].concat();
+            assert_eq!(moved, read(whole.as_bytes(), &Limits::default()), "{letter}");
+        }
     }
 
     #[test]

@@ -21,6 +21,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::house::House;
 use crate::intake::Intake;
+use crate::mail_path::MailPath;
 
 /// A handshake that takes longer is nobody we know.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -41,9 +42,10 @@ impl Server {
     pub(crate) fn new(
         house: Arc<House>,
         intake: Arc<Intake>,
+        path: Arc<MailPath>,
         tls: Option<TlsAcceptor>,
     ) -> anyhow::Result<Self> {
-        let router = router(house.clone(), intake, tls.is_some())?;
+        let router = router(house.clone(), intake, path, tls.is_some())?;
         Ok(Self { house, router, tls })
     }
 
@@ -100,7 +102,12 @@ impl Server {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
-fn router(house: Arc<House>, intake: Arc<Intake>, has_tls: bool) -> anyhow::Result<Router> {
+fn router(
+    house: Arc<House>,
+    intake: Arc<Intake>,
+    path: Arc<MailPath>,
+    has_tls: bool,
+) -> anyhow::Result<Router> {
     let mut router: Router<Arc<House>> =
         Router::new().route("/healthz", get(async || "ok\n")).route("/readyz", get(ready));
     if !has_tls {
@@ -109,7 +116,7 @@ fn router(house: Arc<House>, intake: Arc<Intake>, has_tls: bool) -> anyhow::Resu
     }
     let mut router = router
         .with_state(house.clone())
-        .merge(crate::jmap::routes(house.clone()))
+        .merge(crate::jmap::routes(house.clone(), path))
         .merge(crate::pages::routes(house.clone()))
         .merge(crate::check::routes(house.clone())?)
         .merge(crate::ledger::routes(house.clone())?)

@@ -19,6 +19,7 @@ use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use crate::house::House;
 use crate::http::{Peer, problem};
+use crate::mail_path::MailPath;
 use crate::sign_in;
 
 /// What the routes share.
@@ -29,13 +30,14 @@ struct Doors {
 }
 
 /// The routes of JMAP.
-pub(crate) fn routes(house: Arc<House>) -> Router {
+pub(crate) fn routes(house: Arc<House>, path: Arc<MailPath>) -> Router {
     let api = Api {
         store: house.store.clone(),
         limits: jmap::Limits::default(),
         base_url: house.config.public_url(),
         host: house.host.clone(),
         chance: house.chance.clone(),
+        examiner: path,
     };
     let (upload_max, request_max) = (api.limits.size_upload_max, api.limits.size_request_max);
     let upload = post(upload).layer(DefaultBodyLimit::max(upload_max));

@@ -8,8 +8,6 @@ use std::time::Duration;
 use directory::Said;
 use directory::sign_in::Refusal as SignInRefusal;
 use mail::Timestamp;
-use mail::message::Facts;
-use registry::secrecy::Item;
 use smtp::codec::{Reply, table};
 use smtp::receive::{Answer, Ask, Credentials, Role, Session};
 use smtp::retry::Schedule;
@@ -21,6 +19,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::house::House;
 use crate::keys::OwnKey;
 use crate::listen::{Bounds, Doorway};
+use crate::mail_path::MailPath;
 use crate::metrics::Outcome;
 use crate::serve::Opened;
 use crate::sign_in::sign_in;
@@ -63,7 +62,12 @@ pub(crate) fn desk(house: &House) -> Desk {
 }
 
 /// Sets the mail doors to work.
-pub(crate) fn start(house: &Arc<House>, opened: Vec<Opened>, own: Option<&OwnKey>) -> anyhow::Result<()> {
+pub(crate) fn start(
+    house: &Arc<House>,
+    path: &Arc<MailPath>,
+    opened: Vec<Opened>,
+    own: Option<&OwnKey>,
+) -> anyhow::Result<()> {
     let config = &house.config.mail;
     let bounds = Bounds::new(config.connections_max, config.connections_per_address_max);
     let needs_tls =
@@ -75,6 +79,7 @@ pub(crate) fn start(house: &Arc<House>, opened: Vec<Opened>, own: Option<&OwnKey
         };
         let server = Server {
             house: house.clone(),
+            path: path.clone(),
             desk: desk(house),
             limits: limits(house),
             tls: tls.clone(),
@@ -113,6 +118,7 @@ fn acceptor(own: Option<&OwnKey>, is_needed: bool) -> anyhow::Result<Option<TlsA
 /// What serves the connections of a mail door.
 struct Server {
     house: Arc<House>,
+    path: Arc<MailPath>,
     desk: Desk,
     limits: Limits,
     tls: Option<TlsAcceptor>,
@@ -232,7 +238,8 @@ impl Visit<'_> {
                 permitted(self.server.desk.recipient(self.server.role, &recipient, self.now()).await)
             }
             Ask::Accept(arrived) => {
-                let kept = self.server.desk.accept(self.server.role, *arrived, &screen, self.now()).await;
+                let server = self.server;
+                let kept = server.desk.accept(server.role, *arrived, &*server.path, self.now()).await;
                 self.server.count(match &kept {
                     Ok(()) => "accepted",
                     Err(refusal) if refusal.to_reply().is_permanent() => "refused",
@@ -285,17 +292,6 @@ impl Visit<'_> {
     }
 }
 
-/// State secrets never travel here (RULES R7, R9 d and e, R10): what the subject or a file's name says is enough. The log tells
-/// which detector hit, and nothing of what it hit (RULES R12).
-fn screen(facts: &Facts) -> Option<Reply> {
-    let file_names: Vec<&str> =
-        facts.attachments.iter().filter_map(|id| facts.part(id)?.name.as_deref()).collect();
-    let item = Item { subject: Some(&facts.subject), file_names: &file_names, ..Item::default() };
-    let hit = registry::secrecy::check(&item, &registry::Limits::default())?;
-    tracing::warn!(detector = hit.detector.code(), "a mail with a mark of secrecy was refused");
-    Some(table::STATE_SECRET.reply())
-}
-
 fn permitted(outcome: Result<(), Refusal>) -> Answer {
     outcome.map_or_else(|refusal| Answer::Refused(told(&refusal)), |()| Answer::Permitted)
 }
@@ -343,33 +339,6 @@ fn not_signed_in(refusal: &SignInRefusal) -> Reply {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn r7_r9_marks_in_subject_and_file_names_are_refused() {
-        let letter = |subject: &str, file: &str| {
-            format!(
-                "Subject: {subject}\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n\
-                 --b\r\nContent-Type: text/plain\r\n\r\nx\r\n\
-                 --b\r\nContent-Type: application/pdf\r\nContent-Disposition: attachment; filename=\"{file}\"\r\n\r\nx\r\n--b--\r\n"
-            )
-        };
-        let rows = [
-            ("Giấy mời họp", "giay-moi.pdf", false),
-            ("Đổi mật khẩu thư điện tử", "huong-dan.pdf", false),
-            ("[MẬT] Báo cáo", "bao-cao.pdf", true),
-            ("Báo cáo", "bao-cao_TUYET-MAT.pdf", true),
-        ];
-        for (subject, file, is_refused) in rows {
-            let facts =
-                mail::message::read(letter(subject, file).as_bytes(), &mail::message::Limits::default());
-            let said = screen(&facts).map(|reply| reply.to_string());
-            assert_eq!(
-                said.is_some_and(|text| text.starts_with("550 5.7.1")),
-                is_refused,
-                "{subject} {file}"
-            );
-        }
-    }
 
     #[test]
     fn every_refused_sign_in_has_a_reply_of_its_class() {

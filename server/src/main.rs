@@ -20,6 +20,7 @@ mod ledger;
 mod listen;
 mod mail_in;
 mod mail_out;
+mod mail_path;
 mod metrics;
 mod pages;
 mod proof;

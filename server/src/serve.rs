@@ -15,6 +15,7 @@ use crate::house::House;
 use crate::intake::Intake;
 use crate::keys::OwnKey;
 use crate::listen::{self, Bounds, Doorway};
+use crate::mail_path::MailPath;
 use crate::{deadlines, housekeeping, http, intake, mail_in, mail_out, sequencer, stamping, tls, upstream};
 
 /// The ports that were really opened, by door.
@@ -62,8 +63,9 @@ pub(crate) async fn serve(
     let (mail_doors, web_doors) = opened.into_iter().partition(|door| mail_in::is_door(door.name));
     let own = tls::own_key(&house.config).await?;
     let intake = Intake::new(house.clone())?;
-    start_doors(&house, &intake, web_doors, own.as_deref())?;
-    mail_in::start(&house, mail_doors, own.as_deref())?;
+    let path = MailPath::new();
+    start_doors(&house, (&intake, &path), web_doors, own.as_deref())?;
+    mail_in::start(&house, &path, mail_doors, own.as_deref())?;
     mail_out::start(&house)?;
     upstream::start(&house, &intake)?;
     // Whoever needs it holds it; the store ends with its last handle.
@@ -115,7 +117,7 @@ fn summary(ports: &Ports) -> String {
 
 fn start_doors(
     house: &Arc<House>,
-    intake: &Arc<Intake>,
+    (intake, path): (&Arc<Intake>, &Arc<MailPath>),
     opened: Vec<Opened>,
     own: Option<&OwnKey>,
 ) -> anyhow::Result<()> {
@@ -132,7 +134,7 @@ fn start_doors(
             }
             _ => None,
         };
-        let server = http::Server::new(house.clone(), intake.clone(), acceptor)?;
+        let server = http::Server::new(house.clone(), intake.clone(), path.clone(), acceptor)?;
         for listener in listeners {
             let doorway = Doorway {
                 name,

@@ -37,6 +37,11 @@ pub struct Sealed {
 }
 
 impl Sealed {
+    /// Whose key it is sealed with.
+    pub fn owner(&self) -> OwnerId {
+        self.owner
+    }
+
     /// The blob's name.
     pub fn blob_id(&self) -> BlobId {
         self.blob_id

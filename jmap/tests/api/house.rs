@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use jmap::{Api, Caller, Limits};
-use mail::{AccountId, AgencyId, Chance, MailboxId, Timestamp, UidValidity};
+use mail::letter::Examination;
+use mail::{
+    AccountId, AgencyId, Chance, Examine, Findings, Letter, MailboxId, Refused, Timestamp, UidValidity,
+};
 use serde_json::{Value, json};
 use sqlx::Connection;
 use store::{
@@ -23,6 +26,28 @@ impl Chance for Seeded {
             let count = self.0.fetch_add(1, Ordering::Relaxed);
             chunk.copy_from_slice(&blake3::hash(&count.to_be_bytes()).as_bytes()[..chunk.len()]);
         }
+    }
+}
+
+/// Knows one secret, and marks everything else.
+struct Secrecy;
+
+impl Examine for Secrecy {
+    fn examine<'a>(&'a self, letter: &'a Letter<'a>) -> Examination<'a> {
+        Box::pin(async move {
+            let mut findings = Findings::default();
+            findings.put_field("X-Examined: yes\r\n");
+            match letter.facts.subject.contains("MẬT") {
+                true => Err(Refused {
+                    code: 550,
+                    status: (5, 7, 1),
+                    name: "state_secret",
+                    vi: "Văn bản có độ mật".to_owned(),
+                    en: "Classified".to_owned(),
+                }),
+                false => Ok(findings),
+            }
+        })
     }
 }
 
@@ -65,7 +90,8 @@ impl House {
         tokio::spawn(worker.run());
         let limits = Limits { objects_in_get_max: 50, objects_in_set_max: 50, ..Limits::default() };
         let base_url = "https://mail.a.gov.vn".to_owned();
-        let api = Api { store, limits, base_url, host: "mail.a.gov.vn".parse().unwrap(), chance };
+        let host = "mail.a.gov.vn".parse().unwrap();
+        let api = Api { store, limits, base_url, host, chance, examiner: Arc::new(Secrecy) };
         let house = Self { api, _dir: dir };
         house.furnish().await;
         house

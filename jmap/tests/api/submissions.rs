@@ -51,6 +51,18 @@ async fn outbox(house: &House, kind: OutboxKind) -> Vec<(String, OutboundMail, S
 }
 
 stories! {
+    /// R7, R10, M11: JMAP is an entrance like every other.
+    async fn r10_a_state_secret_is_refused_and_nothing_leaves(house: House) {
+        let identity = identity(&house, 1).await;
+        let email = draft(&house, json!({ "subject": "MẬT" })).await;
+        let answer = house.one("EmailSubmission/set", json!({
+            "create": { "s": { "identityId": identity, "emailId": email } },
+        })).await;
+        let told = &answer["notCreated"]["s"];
+        assert_eq!((&told["type"], &told["reason"]), (&json!("forbiddenToSend"), &json!("state_secret")), "{answer}");
+        assert!(outbox(&house, OutboxKind::Mail).await.is_empty());
+    }
+
     async fn one_row_leaves_for_every_domain_and_account(house: House) {
         let identity = identity(&house, 1).await;
         let email = draft(&house, json!({
@@ -83,6 +95,8 @@ stories! {
             assert_eq!(json!(mail.submission.unwrap().1), id);
             assert!(!bytes.to_ascii_lowercase().contains("bcc") && !bytes.contains("secret@"), "{bytes}");
             assert!(bytes.contains("Subject: ") && bytes.contains("MIME-Version"));
+            // What the examination found goes out with it.
+            assert!(bytes.starts_with("X-Examined: yes\r\n"), "{bytes}");
             assert!(!mail.smtputf8 && mail.body_8bit != bytes.is_ascii());
         }
         let got = house.one("EmailSubmission/get", json!({})).await["list"][0].clone();

@@ -164,6 +164,8 @@ pub(super) fn payload(
         smtputf8: address.needs_smtputf8(),
         body_8bit: false,
         received_at: now,
+        trace: String::new(),
+        keywords: Vec::new(),
     };
     serde_json::to_string(&mail).map_err(|_| Error::Internal)
 }

@@ -3,20 +3,18 @@
 use std::collections::{BTreeMap, HashSet};
 
 use mail::envelope::OutboundRecipient;
+use mail::letter::{Door, Peer};
 use mail::message::Facts;
-use mail::{AccountId, Domain, MailboxId, Timestamp};
+use mail::{AccountId, Domain, Examine, Findings, Letter, MailboxId, OwnerId, Timestamp};
 use store::{Audit, Lane, MailboxRole, NewEmail, NewOutbox, OutboxKind, Sealed, Tx};
 
-use super::payload::{outbound, recipient_out, to_json, with_return_path};
-use super::recipient::{Place, has_room, place};
+use super::payload::{outbound, recipient_out, return_path, to_json};
+use super::recipient::{Place, has_room, place, postmaster};
 use super::sender::{may_say, may_send, signed_in};
 use super::{Desk, Refusal};
 use crate::codec::{Reply, table};
-use crate::envelope::{Envelope, Notify, Recipient};
+use crate::envelope::{Envelope, ForwardPath, Notify, Recipient};
 use crate::receive::{Arrived, Role};
-
-/// Looks at what a message is about before anything of it is kept, and refuses it or not (RULES R7, R10).
-pub type Screen<'a> = &'a (dyn Fn(&Facts) -> Option<Reply> + Sync);
 
 /// Where each recipient's mail goes.
 #[derive(Default)]
@@ -40,6 +38,14 @@ struct Intake {
     now: Timestamp,
 }
 
+/// A message that was examined, as it is kept.
+struct Examined {
+    envelope: Envelope,
+    message: Vec<u8>,
+    facts: Facts,
+    findings: Findings,
+}
+
 /// What keeps the message's bytes.
 enum Bytes {
     /// A letter in an inbox; rows refer to it.
@@ -52,20 +58,19 @@ impl Desk {
     /// Keeps a message for everybody it is for; when this returns `Ok`, it survives a power cut and `250` may be said.
     ///
     /// # Errors
-    /// What `screen` says, 5.7.1 when a submission's `From` is somebody else's, 4.2.2 when nobody has room, or the store's
+    /// What the examination says, 5.7.1 when a submission's `From` is somebody else's, 4.2.2 when nobody has room, or the store's
     /// trouble. Then nothing of the message is kept.
     pub async fn accept(
         &self,
         role: Role,
         arrived: Arrived,
-        screen: Screen<'_>,
+        examiner: &dyn Examine,
         now: Timestamp,
     ) -> Result<(), Refusal> {
-        let Arrived { envelope, trace, message } = arrived;
-        let message = [trace.into_bytes(), message].concat();
+        let examined = self.examined(role, arrived, examiner, now).await?;
         let intake = match role {
-            Role::Submission => self.submission(&envelope, message, screen, now).await?,
-            Role::Mx | Role::Lmtp => self.delivery(role, &envelope, message, screen, now).await?,
+            Role::Submission => self.submission(examined, now).await?,
+            Role::Mx | Role::Lmtp => self.delivery(role, examined, now).await?,
         };
         self.store
             .write("accept mail", intake, |tx, intake| Box::pin(async move { keep(tx, intake).await }))
@@ -74,17 +79,80 @@ impl Desk {
         Ok(())
     }
 
-    /// Mail from outside: into the first recipient's inbox, and rows for the others.
-    async fn delivery(
+    /// Reads a message once, has it examined, and puts before it what belongs there: the path that final delivery adds, what the
+    /// examination found, our own `Received` (RFC 5321 §4.4, RFC 8601 §4.1).
+    async fn examined(
         &self,
         role: Role,
-        envelope: &Envelope,
-        message: Vec<u8>,
-        screen: Screen<'_>,
+        arrived: Arrived,
+        examiner: &dyn Examine,
         now: Timestamp,
-    ) -> Result<Intake, Refusal> {
-        let message = with_return_path(&envelope.reverse_path, message);
-        let facts = self.facts(&message, screen)?;
+    ) -> Result<Examined, Refusal> {
+        let Arrived { envelope, trace, message } = arrived;
+        let facts = mail::message::read(&message, &self.reading);
+        let account = match role {
+            Role::Submission => {
+                let account = signed_in(&envelope.client)?;
+                self.may_hand_in(account, &envelope, &facts, now).await?;
+                Some(account)
+            }
+            Role::Mx | Role::Lmtp => None,
+        };
+        let letter = self.letter_of(role, &envelope, account, &message, &facts)?;
+        let findings = examiner.examine(&letter).await?;
+        let path = match role {
+            Role::Submission => String::new(),
+            Role::Mx | Role::Lmtp => return_path(&envelope.reverse_path),
+        };
+        let before = [&path, findings.fields(), &trace].concat().into_bytes();
+        let facts = match findings.changes_message() {
+            false => Some(facts.moved(before.len())),
+            true => None,
+        };
+        let message = [before, findings.without_cuts(message)].concat();
+        let facts = facts.unwrap_or_else(|| mail::message::read(&message, &self.reading));
+        Ok(Examined { envelope, message, facts, findings })
+    }
+
+    /// What the examination is shown.
+    fn letter_of<'a>(
+        &self,
+        role: Role,
+        envelope: &'a Envelope,
+        account: Option<AccountId>,
+        message: &'a [u8],
+        facts: &'a Facts,
+    ) -> Result<Letter<'a>, Refusal> {
+        let client = &envelope.client;
+        let address = |recipient: &Recipient| match &recipient.path {
+            ForwardPath::Mailbox(address) => Ok(address.clone()),
+            ForwardPath::Postmaster => postmaster(&self.host),
+        };
+        Ok(Letter {
+            door: match role {
+                Role::Mx => Door::Mx,
+                Role::Lmtp => Door::Lmtp,
+                Role::Submission => Door::Submission,
+            },
+            id: &envelope.id,
+            reverse_path: envelope.reverse_path.mailbox(),
+            recipients: envelope.recipients.iter().map(address).collect::<Result<_, _>>()?,
+            account,
+            peer: Some(Peer {
+                ip: client.ip,
+                reverse_name: client.reverse_name.clone(),
+                name: client.name.as_ref().map(ToString::to_string),
+                is_encrypted: client.tls.is_some(),
+            }),
+            received_at: envelope.received_at,
+            message,
+            facts,
+        })
+    }
+
+    /// Mail from outside: into the first recipient's inbox, and rows for the others.
+    async fn delivery(&self, role: Role, examined: Examined, now: Timestamp) -> Result<Intake, Refusal> {
+        let Examined { envelope, message, facts, findings } = examined;
         let mut places = self.places(&envelope.recipients, message.len(), now).await?;
         // What was local at RCPT and is not any more cannot be relayed.
         for recipient in std::mem::take(&mut places.elsewhere).into_values().flatten() {
@@ -92,7 +160,7 @@ impl Desk {
         }
         let (owner, direct) = first(&mut places)?;
         let blob = self.store.seal(owner, &message, now).await?;
-        let rows = self.local_rows(envelope, &message, &places, &blob, owner, now)?;
+        let rows = self.local_rows(&envelope, &message, &places, &findings.keywords, &blob, now)?;
         let bytes = match direct {
             true => {
                 let mailbox_ids = vec![self.inbox(owner).await?];
@@ -101,7 +169,7 @@ impl Desk {
                     blob,
                     facts,
                     mailbox_ids,
-                    keywords: Vec::new(),
+                    keywords: findings.keywords,
                     received_at: envelope.received_at,
                     ask_quota: true,
                 }))
@@ -109,49 +177,44 @@ impl Desk {
             false => Bytes::Rows(Box::new(blob)),
         };
         let actor = if role == Role::Lmtp { "lmtp" } else { "smtp" }.to_owned();
-        Ok(Intake { bytes, rows, owner, actor, act: Audit::MailReceived, detail: detail(envelope), now })
+        Ok(Intake { bytes, rows, owner, actor, act: Audit::MailReceived, detail: detail(&envelope), now })
     }
 
     /// Mail from our own people: rows only. What they keep of it is their own business.
-    async fn submission(
-        &self,
-        envelope: &Envelope,
-        message: Vec<u8>,
-        screen: Screen<'_>,
-        now: Timestamp,
-    ) -> Result<Intake, Refusal> {
+    async fn submission(&self, examined: Examined, now: Timestamp) -> Result<Intake, Refusal> {
+        let Examined { envelope, message, findings, .. } = examined;
         let owner = signed_in(&envelope.client)?;
-        let facts = self.facts(&message, screen)?;
-        let input = (owner, envelope.reverse_path.clone(), facts);
-        self.store
-            .read(input, |tx, (owner, path, facts)| {
-                Box::pin(async move {
-                    may_send(tx, *owner, path, now).await?;
-                    may_say(tx, *owner, facts, now).await
-                })
-            })
-            .await?;
         let places = self.places(&envelope.recipients, message.len(), now).await?;
         let blob = self.store.seal(owner, &message, now).await?;
-        let mut rows = self.local_rows(envelope, &message, &places, &blob, owner, now)?;
+        let mut rows = self.local_rows(&envelope, &message, &places, &findings.keywords, &blob, now)?;
         for (domain, recipients) in &places.elsewhere {
             let recipients = recipients.iter().map(|one| recipient_out(one, None, &self.host));
             let recipients = recipients.collect::<Result<Vec<_>, _>>()?;
             let destination = domain.as_str().to_owned();
-            let payload = to_json(&outbound(envelope, &message, recipients))?;
-            rows.push(row(OutboxKind::Mail, owner, destination, payload, &blob, now));
+            let payload = to_json(&outbound(&envelope, &message, recipients))?;
+            rows.push(row(OutboxKind::Mail, blob.owner(), destination, payload, &blob, now));
         }
         let (bytes, actor) = (Bytes::Rows(Box::new(blob)), owner.to_string());
-        Ok(Intake { bytes, rows, owner, actor, act: Audit::MailSubmitted, detail: detail(envelope), now })
+        Ok(Intake { bytes, rows, owner, actor, act: Audit::MailSubmitted, detail: detail(&envelope), now })
     }
 
-    /// Reads a message once and has it looked at.
-    fn facts(&self, message: &[u8], screen: Screen<'_>) -> Result<Facts, Refusal> {
-        let facts = mail::message::read(message, &self.reading);
-        match screen(&facts) {
-            Some(reply) => Err(Refusal::Said(reply)),
-            None => Ok(facts),
-        }
+    /// Whether an account may send with this path and say it is by these authors.
+    async fn may_hand_in(
+        &self,
+        account: AccountId,
+        envelope: &Envelope,
+        facts: &Facts,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let input = (account, envelope.reverse_path.clone(), facts.from.clone());
+        self.store
+            .read(input, |tx, (account, path, from)| {
+                Box::pin(async move {
+                    may_send(tx, *account, path, now).await?;
+                    may_say(tx, *account, from, now).await
+                })
+            })
+            .await
     }
 
     async fn places(&self, recipients: &[Recipient], size: usize, now: Timestamp) -> Result<Places, Refusal> {
@@ -200,8 +263,8 @@ impl Desk {
         envelope: &Envelope,
         message: &[u8],
         places: &Places,
+        keywords: &[String],
         blob: &Sealed,
-        owner: AccountId,
         now: Timestamp,
     ) -> Result<Vec<NewOutbox>, Refusal> {
         let here = places.here.iter().map(|(account_id, recipient, _)| (recipient, Some(*account_id)));
@@ -210,8 +273,9 @@ impl Desk {
             .map(|(recipient, account_id)| {
                 let recipient: OutboundRecipient = recipient_out(recipient, account_id, &self.host)?;
                 let destination = account_id.map_or_else(String::new, |id| id.to_string());
-                let payload = to_json(&outbound(envelope, message, vec![recipient]))?;
-                Ok(row(OutboxKind::Local, owner, destination, payload, blob, now))
+                let mut mail = outbound(envelope, message, vec![recipient]);
+                mail.keywords = keywords.to_vec();
+                Ok(row(OutboxKind::Local, blob.owner(), destination, to_json(&mail)?, blob, now))
             })
             .collect()
     }
@@ -241,7 +305,7 @@ fn first(places: &mut Places) -> Result<(AccountId, bool), Refusal> {
 
 fn row(
     kind: OutboxKind,
-    owner: AccountId,
+    owner: OwnerId,
     destination: String,
     payload: String,
     blob: &Sealed,
@@ -249,7 +313,7 @@ fn row(
 ) -> NewOutbox {
     NewOutbox {
         kind,
-        owner: owner.into(),
+        owner,
         lane: Lane::Normal,
         destination,
         payload,

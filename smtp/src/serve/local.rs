@@ -84,7 +84,7 @@ impl Desk {
             blob: self.store.seal(account_id, &message, now).await?,
             facts,
             mailbox_ids: vec![self.inbox(account_id).await?],
-            keywords: Vec::new(),
+            keywords: outgoing.mail.keywords.clone(),
             received_at: outgoing.mail.received_at,
             ask_quota: true,
         })

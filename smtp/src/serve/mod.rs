@@ -29,7 +29,6 @@ use crate::Limits;
 use crate::codec::{Reply, table};
 use crate::retry::Schedule;
 
-pub use accept::Screen;
 pub use outgoing::{Attempt, Dice, Outgoing, Tally};
 
 /// Why something was not done.
@@ -46,6 +45,15 @@ pub enum Refusal {
 impl From<table::Row> for Refusal {
     fn from(row: table::Row) -> Self {
         Self::Said(row.reply())
+    }
+}
+
+impl From<mail::Refused> for Refusal {
+    /// Vietnamese first, then English, as in the table.
+    fn from(refused: mail::Refused) -> Self {
+        let (class, subject, detail) = refused.status;
+        let status = format!("{class}.{subject}.{detail}").parse().ok();
+        Self::Said(Reply::new(refused.code, status, [refused.vi, refused.en]))
     }
 }
 

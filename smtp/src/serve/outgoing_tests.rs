@@ -16,6 +16,8 @@ fn mail_for(addresses: &[&str]) -> OutboundMail {
         smtputf8: false,
         body_8bit: false,
         received_at: Timestamp::from_secs(0),
+        trace: "s1.1".to_owned(),
+        keywords: Vec::new(),
     }
 }
 

@@ -28,6 +28,8 @@ pub(super) fn outbound(
         smtputf8: envelope.smtputf8,
         body_8bit: !message.is_ascii(),
         received_at: envelope.received_at,
+        trace: envelope.id.clone(),
+        keywords: Vec::new(),
     }
 }
 
@@ -109,11 +111,16 @@ pub(super) fn to_json(mail: &OutboundMail) -> Result<String, Refusal> {
 /// The message as it comes to lie in a mailbox: with the `Return-Path` that final delivery adds (RFC 5321 §4.4). A message that begins with
 /// that very line already has it.
 pub(super) fn with_return_path(path: &ReversePath, message: Vec<u8>) -> Vec<u8> {
-    let line = format!("Return-Path: {path}\r\n").into_bytes();
+    let line = return_path(path).into_bytes();
     match message.starts_with(&line) {
         true => message,
         false => [line, message].concat(),
     }
+}
+
+/// The field that final delivery adds.
+pub(super) fn return_path(path: &ReversePath) -> String {
+    format!("Return-Path: {path}\r\n")
 }
 
 #[cfg(test)]

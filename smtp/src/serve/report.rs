@@ -76,7 +76,7 @@ impl Desk {
         report: Report,
         now: Timestamp,
     ) -> Result<Telling, Refusal> {
-        let owner = outgoing.claimed.owner;
+        let (owner, mail) = (outgoing.claimed.owner, &outgoing.mail);
         let blob = self.store.seal(owner, &report.message, now).await?;
         let destination = report.to.domain().as_str().to_owned();
         let payload = OutboundMail {
@@ -88,6 +88,8 @@ impl Desk {
             smtputf8: report.smtputf8,
             body_8bit: !report.message.is_ascii(),
             received_at: now,
+            trace: mail.trace.clone(),
+            keywords: Vec::new(),
         };
         let row = NewOutbox {
             kind: OutboxKind::Mail,

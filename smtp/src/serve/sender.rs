@@ -1,6 +1,5 @@
 //! Who may send as whom.
 
-use mail::message::Facts;
 use mail::{AccountId, EmailAddress, Timestamp};
 use store::{AccountState, Tx};
 
@@ -61,10 +60,10 @@ pub(super) async fn may_send(
 pub(super) async fn may_say(
     tx: &mut Tx,
     account_id: AccountId,
-    facts: &Facts,
+    from: &[mail::message::Mailbox],
     now: Timestamp,
 ) -> Result<(), Refusal> {
-    for mailbox in &facts.from {
+    for mailbox in from {
         let address = mailbox.email.parse().map_err(|_| Refusal::from(table::SENDER_NOT_YOURS))?;
         is_own(tx, account_id, &address, now).await?;
     }

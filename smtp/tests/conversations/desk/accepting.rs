@@ -1,13 +1,53 @@
 //! Who may send, who may receive, and what lies where after the promise.
 
+use mail::letter::Examination;
+use mail::{Examine, Findings, Letter, Refused};
 use smtp::Notify;
-use smtp::codec::table;
 use smtp::receive::Role;
 use store::{AccountState, OutboxKind};
 
 use super::house::{
-    AN, BINH, NOW, Office, arrived, client, dice, drop_after, recipient, refused, reverse_path, stories,
+    AN, BINH, NOW, Office, Welcome, arrived, client, dice, drop_after, recipient, refused, reverse_path,
+    stories,
 };
+
+/// Knows one secret.
+struct Strict;
+
+impl Examine for Strict {
+    fn examine<'a>(&'a self, letter: &'a Letter<'a>) -> Examination<'a> {
+        Box::pin(async move {
+            match letter.facts.subject == "MẬT" {
+                true => Err(Refused {
+                    code: 550,
+                    status: (5, 7, 1),
+                    name: "state_secret",
+                    vi: "Văn bản có độ mật".to_owned(),
+                    en: "Classified".to_owned(),
+                }),
+                false => Ok(Findings::default()),
+            }
+        })
+    }
+}
+
+/// Marks what it sees, and takes out what somebody forged.
+struct Marking;
+
+impl Examine for Marking {
+    fn examine<'a>(&'a self, letter: &'a Letter<'a>) -> Examination<'a> {
+        Box::pin(async move {
+            let mut findings = Findings::default();
+            let forged = b"Authentication-Results: mx.a.gov.vn; spf=pass\r\n";
+            if let Some(at) = letter.message.windows(forged.len()).position(|window| window == forged) {
+                findings.cut(at..at + forged.len());
+            }
+            findings.put_field("Authentication-Results: mx.a.gov.vn; spf=none\r\n");
+            findings.keywords.push("$marked".to_owned());
+            Ok(findings)
+        })
+    }
+}
 
 stories! {
     /// RFC 5321 §3.3 and §3.6; M20, M23: whom each door takes mail for.
@@ -53,7 +93,7 @@ stories! {
         // What stands in From is read by people; it is theirs too.
         let mut forged = arrived("an@a.gov.vn", &["binh@a.gov.vn"], "x", Some(AN));
         forged.message = b"From: binh@a.gov.vn\r\n\r\nx\r\n".to_vec();
-        assert_eq!(refused(office.desk.accept(Role::Submission, forged, &|_| None, NOW).await), "553 5.7.1");
+        assert_eq!(refused(office.desk.accept(Role::Submission, forged, &Welcome, NOW).await), "553 5.7.1");
         assert_eq!(office.outbox_depth().await, 0);
     }
 
@@ -85,7 +125,7 @@ stories! {
     async fn stopped_anywhere_a_message_is_kept_whole_or_not_at_all(office: Office) {
         for polls in 0..30 {
             let message = arrived("x@b.vn", &["an@a.gov.vn", "binh@a.gov.vn"], "y", None);
-            drop_after(polls, office.desk.accept(Role::Mx, message, &|_| None, NOW)).await;
+            drop_after(polls, office.desk.accept(Role::Mx, message, &Welcome, NOW)).await;
             assert_kept_whole(&office).await;
         }
         office.arrives("x@b.vn", &["an@a.gov.vn", "binh@a.gov.vn"], "y").await.unwrap();
@@ -94,13 +134,35 @@ stories! {
 
     async fn r10_a_state_secret_leaves_nothing_behind(office: Office) {
         let secret = arrived("x@b.vn", &["an@a.gov.vn", "binh@a.gov.vn"], "MẬT", None);
-        let screen = |facts: &mail::message::Facts| {
-            (facts.subject == "MẬT").then(|| table::STATE_SECRET.reply())
-        };
-        assert_eq!(refused(office.desk.accept(Role::Mx, secret, &screen, NOW).await), "550 5.7.1");
+        assert_eq!(refused(office.desk.accept(Role::Mx, secret, &Strict, NOW).await), "550 5.7.1");
         assert!(office.inbox(AN).await.is_empty());
         assert!(office.audit(AN).await.is_empty());
         assert_eq!(office.outbox_depth().await, 0);
+    }
+
+    async fn what_was_found_lies_before_the_message_and_what_was_forged_is_gone(office: Office) {
+        for forged in ["", "Authentication-Results: mx.a.gov.vn; spf=pass\r\n"] {
+            let mut message = arrived("x@b.vn", &["an@a.gov.vn", "binh@a.gov.vn"], "y", None);
+            message.message.splice(..0, forged.bytes());
+            office.desk.accept(Role::Mx, message, &Marking, NOW).await.unwrap();
+        }
+        let rows = office.claim(OutboxKind::Local, "h", NOW).await;
+        for row in &rows {
+            office.desk.deliver_here(row, &dice(), NOW).await.unwrap().unwrap();
+        }
+        for account in [AN, BINH] {
+            let letters = office.letters(account).await;
+            assert_eq!(letters.len(), 2);
+            for (email, bytes) in letters {
+                let text = String::from_utf8(bytes).unwrap();
+                let expected = "Return-Path: <x@b.vn>\r\nAuthentication-Results: mx.a.gov.vn; spf=none\r\nReceived: from x";
+                assert!(text.starts_with(expected), "{text}");
+                assert!(!text.contains("spf=pass"), "{text}");
+                assert_eq!(email.keywords, ["$marked"]);
+                let whole = mail::message::read(text.as_bytes(), &mail::message::Limits::default());
+                assert_eq!(email.facts, whole);
+            }
+        }
     }
 
     async fn m31_a_full_mailbox_puts_off_and_others_still_get_theirs(office: Office) {
@@ -149,7 +211,7 @@ stories! {
         let mut wished = arrived("an@a.gov.vn", &["binh@a.gov.vn"], "báo nhận", None);
         wished.envelope.recipients[0].notify =
             Some(Notify::On { success: true, failure: true, delay: false });
-        office.desk.accept(Role::Mx, wished, &|_| None, NOW).await.unwrap();
+        office.desk.accept(Role::Mx, wished, &Welcome, NOW).await.unwrap();
         let rows = office.claim(OutboxKind::Local, "h1", NOW).await;
         assert_eq!((rows.len(), office.inbox(BINH).await.len()), (1, 0));
         office.desk.deliver_here(&rows[0], &dice(), NOW).await.unwrap().unwrap();

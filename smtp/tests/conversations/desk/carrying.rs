@@ -196,6 +196,8 @@ async fn submit(office: &Office) -> SubmissionId {
                         smtputf8: false,
                         body_8bit: false,
                         received_at: NOW,
+                        trace: String::new(),
+                        keywords: Vec::new(),
                     };
                     let row = NewOutbox {
                         kind: OutboxKind::Mail,

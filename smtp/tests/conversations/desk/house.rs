@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use mail::{AccountId, AgencyId, Chance, MailboxId, Timestamp, UidValidity};
+use mail::letter::Examination;
+use mail::{AccountId, AgencyId, Chance, Examine, Findings, Letter, MailboxId, Timestamp, UidValidity};
 use smtp::receive::{Arrived, Role};
 use smtp::retry::Schedule;
 use smtp::serve::{Desk, Dice, Outgoing, Refusal};
@@ -30,6 +31,15 @@ impl Chance for Counting {
             let next = self.0.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
             chunk.copy_from_slice(&next.to_be_bytes()[..chunk.len()]);
         }
+    }
+}
+
+/// Everything is welcome.
+pub(crate) struct Welcome;
+
+impl Examine for Welcome {
+    fn examine<'a>(&'a self, _: &'a Letter<'a>) -> Examination<'a> {
+        Box::pin(async { Ok(Findings::default()) })
     }
 }
 
@@ -104,8 +114,8 @@ impl Office {
         self.store.write("a story", (), move |tx, ()| verb(tx)).await.unwrap()
     }
 
-    /// The texts in an account's inbox, newest first.
-    pub(crate) async fn inbox(&self, account: AccountId) -> Vec<String> {
+    /// The messages in an account's inbox with their bytes, newest first.
+    pub(crate) async fn letters(&self, account: AccountId) -> Vec<(store::Email, Vec<u8>)> {
         let emails = self
             .store
             .read(account, |tx, account| {
@@ -119,12 +129,18 @@ impl Office {
             })
             .await
             .unwrap();
-        let mut texts = Vec::new();
+        let mut letters = Vec::new();
         for email in emails {
             let bytes = self.store.read_blob(account, email.blob_id).await.unwrap().unwrap();
-            texts.push(String::from_utf8(bytes).unwrap());
+            letters.push((email, bytes));
         }
-        texts
+        letters
+    }
+
+    /// The texts in an account's inbox, newest first.
+    pub(crate) async fn inbox(&self, account: AccountId) -> Vec<String> {
+        let letters = self.letters(account).await;
+        letters.into_iter().map(|(_, bytes)| String::from_utf8(bytes).unwrap()).collect()
     }
 
     /// The names of an account's audit rows, newest first.
@@ -171,13 +187,13 @@ impl Office {
     /// Accepts mail from elsewhere.
     pub(crate) async fn arrives(&self, from: &str, to: &[&str], text: &str) -> Result<(), Refusal> {
         let arrived = arrived(from, to, text, None);
-        self.desk.accept(Role::Mx, arrived, &|_| None, NOW).await
+        self.desk.accept(Role::Mx, arrived, &Welcome, NOW).await
     }
 
     /// Accepts mail that An hands in.
     pub(crate) async fn an_sends(&self, to: &[&str], text: &str) -> Result<(), Refusal> {
         let arrived = arrived("an@a.gov.vn", to, text, Some(AN));
-        self.desk.accept(Role::Submission, arrived, &|_| None, NOW).await
+        self.desk.accept(Role::Submission, arrived, &Welcome, NOW).await
     }
 }
 

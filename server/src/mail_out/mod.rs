@@ -1,0 +1,194 @@
+//! The carriers of the outbox: mail to other systems, and mail to further accounts of this house.
+//!
+//! A carrier takes a lease, works, and settles in one transaction. Nobody polls: it sleeps until the store signals, a row falls
+//! due, or a place comes free.
+
+mod attempt;
+mod conversation;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use smtp::send::TlsPolicy;
+use smtp::serve::{Desk, Dice, Tally};
+use smtp::{ClientName, Limits};
+use store::{Claimed, OutboxKind, Signal};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{Notify, Semaphore, broadcast};
+
+use crate::house::House;
+use crate::metrics;
+use crate::where_to::Finder;
+use crate::{mail_in, tls};
+
+/// How long a carrier that died keeps a mail from others. Longer than an attempt, or two carry the same mail.
+const LEASE: Duration = Duration::from_secs(15 * 60);
+/// The same for mail to an account here. That is one transaction, which writes nothing without its lease, so it may be short.
+const LEASE_HERE: Duration = Duration::from_secs(60);
+/// Rows claimed at once: the rest are left to other nodes.
+const CLAIM_MAX: usize = 16;
+/// How long to sleep when nobody signals: what another node queued, or left behind, is found then.
+const LOOK_ANYWAY: Duration = Duration::from_secs(5);
+/// The shortest sleep: when a row is due and cannot be had, somebody else has it.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+/// What all carriers share.
+struct Carrier {
+    house: Arc<House>,
+    desk: Desk,
+    finder: Finder,
+    limits: Limits,
+    name: ClientName,
+    tls: Arc<rustls::ClientConfig>,
+    policy: TlsPolicy,
+    /// Told when a row is settled: it may be due again soon.
+    settled: Notify,
+}
+
+/// Sets the carriers to work.
+pub(crate) fn start(house: &Arc<House>) -> anyhow::Result<()> {
+    let policy = match house.config.mail.outbound_tls.as_str() {
+        "required" => TlsPolicy::Required,
+        _ => TlsPolicy::Opportunistic,
+    };
+    for kind in [OutboxKind::Mail, OutboxKind::Local] {
+        let carrier = Carrier {
+            house: house.clone(),
+            desk: mail_in::desk(house),
+            finder: Finder::new(house.clone()),
+            limits: mail_in::limits(house),
+            name: house.config.house.hostname.parse()?,
+            tls: tls::opportunistic_client()?,
+            policy,
+            settled: Notify::new(),
+        };
+        house.inside.spawn(Arc::new(carrier).run(kind));
+    }
+    Ok(())
+}
+
+impl Carrier {
+    /// Carries rows of one kind until the house stops; what is in flight then finishes by itself or is left to its lease.
+    async fn run(self: Arc<Self>, kind: OutboxKind) {
+        let places = Arc::new(Semaphore::new(self.house.config.mail.deliveries_max.clamp(1, 10_000)));
+        let mut signals = self.house.store.signals();
+        let stop = self.house.stop.clone();
+        loop {
+            let place = tokio::select! {
+                () = stop.cancelled() => return,
+                place = places.clone().acquire_owned() => place,
+            };
+            let Ok(place) = place else { return };
+            let free = (1 + places.available_permits()).min(CLAIM_MAX);
+            // One lease, one name: a row claimed again later is told from this claim.
+            let holder = self.house.draw_token(12);
+            let claimed = self.claim(kind, &holder, free).await;
+            if claimed.is_empty() {
+                drop(place);
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = self.wait(kind, &mut signals) => {}
+                }
+                continue;
+            }
+            let mut place = Some(place);
+            for row in claimed {
+                let own = match place.take() {
+                    Some(place) => Ok(place),
+                    // Nobody else takes places, so those counted above are still free.
+                    None => places.clone().acquire_owned().await,
+                };
+                let (carrier, holder) = (self.clone(), holder.clone());
+                self.house.inside.spawn(async move {
+                    carrier.carry(kind, row, &holder).await;
+                    carrier.settled.notify_one();
+                    drop(own);
+                });
+            }
+        }
+    }
+
+    async fn claim(&self, kind: OutboxKind, holder: &str, count: usize) -> Vec<Claimed> {
+        let lasts = if kind == OutboxKind::Local { LEASE_HERE } else { LEASE };
+        let input = (kind, holder.to_owned(), self.house.now(), count as i64);
+        let claimed = self
+            .house
+            .store
+            .write("claim mail", input, move |tx, (kind, holder, now, count)| {
+                Box::pin(async move { tx.claim_outbox(*kind, holder, *now, lasts, *count).await })
+            })
+            .await;
+        claimed.unwrap_or_else(|error: store::Error| {
+            tracing::warn!("the outbox cannot be read: {error}");
+            Vec::new()
+        })
+    }
+
+    /// Sleeps until there may be something to do.
+    async fn wait(&self, kind: OutboxKind, signals: &mut broadcast::Receiver<Signal>) {
+        let due = self
+            .house
+            .store
+            .read(kind, |tx, kind| Box::pin(async move { tx.next_outbox_due(*kind).await }))
+            .await;
+        let pause = match due {
+            Ok(Some(due)) => due.since(self.house.now()).clamp(LOOK_AGAIN, LOOK_ANYWAY),
+            // Nothing there, or the store has trouble.
+            Ok(None) | Err(_) => LOOK_ANYWAY,
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = self.settled.notified() => {}
+            () = signalled(signals) => {}
+        }
+    }
+
+    async fn carry(&self, kind: OutboxKind, row: Claimed, holder: &str) {
+        let outgoing = match self.desk.open(row, holder).await {
+            Ok(outgoing) => outgoing,
+            Err(error) => return tracing::error!("a row of the outbox cannot be opened: {error}"),
+        };
+        let dice = self.dice();
+        let (settled, conversation) = match kind {
+            OutboxKind::Local => (self.desk.deliver_here(&outgoing, &dice, self.house.now()).await, None),
+            _ => {
+                let (attempt, conversation) = self.attempt(&outgoing).await;
+                (self.desk.settle(&outgoing, &attempt, &dice, self.house.now()).await, conversation)
+            }
+        };
+        match settled {
+            Ok(Some(tally)) => self.count(tally),
+            Ok(None) => tracing::warn!("a lease ran out before its mail was settled"),
+            Err(error) => tracing::warn!("mail was not settled and is carried again: {error}"),
+        }
+        // The peer's 250 is written down; now there is time to be polite.
+        if let Some(conversation) = conversation {
+            conversation.goodbye().await;
+        }
+    }
+
+    fn dice(&self) -> Dice {
+        let mut jitter = [0u8; 1];
+        self.house.chance.fill(&mut jitter);
+        let [jitter] = jitter;
+        Dice { jitter, report_id: mail_in::draw_id(&self.house) }
+    }
+
+    fn count(&self, tally: Tally) {
+        let counts =
+            [("delivered", tally.delivered), ("deferred", tally.deferred), ("refused", tally.refused)];
+        for (outcome, count) in counts {
+            self.house.metrics.mail_out.get_or_create(&metrics::Outcome { outcome }).inc_by(count as u64);
+        }
+    }
+}
+
+async fn signalled(signals: &mut broadcast::Receiver<Signal>) {
+    loop {
+        match signals.recv().await {
+            Ok(Signal::Outbox) | Err(RecvError::Lagged(_)) => return,
+            Ok(_) => {}
+            Err(RecvError::Closed) => std::future::pending().await,
+        }
+    }
+}

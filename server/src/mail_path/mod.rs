@@ -1,0 +1,52 @@
+//! The mail path: what every message goes through between its last byte and the commit, whichever door it came by.
+//!
+//! ```text
+//!   SMTP, LMTP, submission ─► smtp::serve::Desk::accept ─┐
+//!   JMAP                   ─► jmap EmailSubmission/set  ─┴─► MailPath::examine ─► stage, stage, stage … ─► Findings or Refused
+//! ```
+//!
+//! A stage is one idea in one file. It looks at the letter and at what the stages before it found, adds its own findings, or refuses. Their
+//! order is [`MailPath::new`]; a new stage is a file and a line there. A stage keeps nothing itself: what it wants kept, it puts into the
+//! findings, and the door keeps it in the one transaction that takes the message in.
+
+mod secrecy;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use mail::letter::Examination;
+use mail::{Examine, Findings, Letter, Refused};
+
+/// What a stage comes to, some time later.
+pub(crate) type Looked<'a> = Pin<Box<dyn Future<Output = Result<(), Refused>> + Send + 'a>>;
+
+/// One thing that is looked at.
+pub(crate) trait Stage: Send + Sync {
+    /// Looks at the letter: adds to the findings, or refuses the message. Every wait inside has a deadline of its own.
+    fn look<'a>(&'a self, letter: &'a Letter<'a>, findings: &'a mut Findings) -> Looked<'a>;
+}
+
+/// All stages, in their order.
+pub(crate) struct MailPath {
+    stages: Vec<Box<dyn Stage>>,
+}
+
+impl MailPath {
+    /// The path of this house: what is cheap and final before what asks others.
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self { stages: vec![Box::new(secrecy::Secrecy)] })
+    }
+}
+
+impl Examine for MailPath {
+    fn examine<'a>(&'a self, letter: &'a Letter<'a>) -> Examination<'a> {
+        Box::pin(async move {
+            let mut findings = Findings::default();
+            for stage in &self.stages {
+                stage.look(letter, &mut findings).await?;
+            }
+            Ok(findings)
+        })
+    }
+}
