@@ -4,7 +4,7 @@
 //! same lines, and a test notices when the file in `docs/` drifts.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -121,6 +121,17 @@ section! {
         outbound_tls: String = "opportunistic".to_owned(),
         /// Hours after which a message that cannot be delivered is given back (RFC 5321 §4.5.4.1 advises 4 to 5 days).
         give_up_hours: u64 = 5 * 24,
+    }
+}
+
+section! {
+    /// Questions to DNS.
+    Dns {
+        /// Name servers to ask, as "192.0.2.1" or "127.0.0.1:5353"; empty means those of the machine. For DANE it has to be one that
+        /// validates (unbound on this machine, say), for its word is taken.
+        servers: Vec<String> = Vec::new(),
+        /// Seconds to wait for one answer.
+        seconds: u64 = 5,
     }
 }
 
@@ -268,6 +279,7 @@ pub(crate) struct Config {
     pub(crate) listen: Listen,
     pub(crate) tls: Tls,
     pub(crate) mail: Mail,
+    pub(crate) dns: Dns,
     pub(crate) http: Http,
     pub(crate) exchange: Exchange,
     pub(crate) upstream: Upstream,
@@ -323,10 +335,25 @@ impl Config {
         if self.forwarding().organ_id.parse::<mail::AgencyCode>().is_err() {
             anyhow::bail!("upstream.organ_id is not a code (mã đơn vị không hợp lệ)");
         }
+        self.dns_servers()?;
         self.calendar()?;
         self.tls_key()?;
         self.tls_key_password()?;
         Ok(())
+    }
+
+    /// The name servers to ask; none means the machine's.
+    ///
+    /// Errors: a word that is no address.
+    pub(crate) fn dns_servers(&self) -> anyhow::Result<Vec<SocketAddr>> {
+        let one = |word: &String| {
+            let with_port = word.parse().ok();
+            let bare = || word.parse().ok().map(|ip: IpAddr| SocketAddr::new(ip, 53));
+            with_port.or_else(bare).with_context(|| {
+                format!("dns.servers: {word:?} is no address (không phải địa chỉ máy chủ DNS)")
+            })
+        };
+        self.dns.servers.iter().map(one).collect()
     }
 
     /// What this house is as an intermediary.

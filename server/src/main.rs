@@ -8,6 +8,7 @@ mod cli;
 mod config;
 mod deadlines;
 mod demo;
+mod dns;
 mod evidence;
 mod exchange;
 mod house;

@@ -37,7 +37,7 @@ type Exchanger = (u16, String);
 
 impl Finder {
     pub(crate) fn new(house: Arc<House>) -> Self {
-        let resolver = TokioResolver::builder_tokio().and_then(|builder| builder.build());
+        let resolver = crate::dns::resolver(&house.config);
         if let Err(error) = &resolver {
             tracing::warn!("no DNS: mail leaves by fixed routes to addresses only: {error}");
         }
