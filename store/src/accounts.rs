@@ -309,7 +309,37 @@ impl Tx {
         rows.iter().map(account).collect()
     }
 
-    /// Sets the password's hash.
+    /// What SCRAM checks a proof of the account's password against, if there is something.
+    pub async fn scram_verifier(&mut self, account_id: AccountId) -> Result<Option<Secret<String>>> {
+        let row = self
+            .row("SELECT verifier FROM account_scram WHERE account_id = $1", values![&account_id])
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let opened = self.shared.keyring.open_secret(row.bytes(0)?, &scram_context(account_id))?;
+        String::from_utf8(opened)
+            .map(|text| Some(Secret::new(text)))
+            .map_err(|_| Error::Damaged("a verifier"))
+    }
+
+    /// Keeps what SCRAM checks a proof against, with the password it was made of.
+    pub async fn set_scram_verifier(
+        &mut self,
+        account_id: AccountId,
+        verifier: &Secret<String>,
+    ) -> Result<()> {
+        let plain = verifier.expose_secret().clone().into_bytes();
+        let (keys, chance) = (&self.shared.keyring, &*self.shared.chance);
+        let sealed = keys.seal_secret(plain, &scram_context(account_id), chance);
+        self.exec(
+            "INSERT INTO account_scram (account_id, verifier) VALUES ($1, $2) \
+             ON CONFLICT (account_id) DO UPDATE SET verifier = excluded.verifier",
+            values![&account_id, &sealed],
+        )
+        .await
+        .map(drop)
+    }
+
+    /// Sets the password's hash. The SCRAM verifier of the old password goes.
     pub async fn set_password_hash(
         &mut self,
         account_id: AccountId,
@@ -317,6 +347,7 @@ impl Tx {
         must_change: bool,
         now: Timestamp,
     ) -> Result<()> {
+        self.exec("DELETE FROM account_scram WHERE account_id = $1", values![&account_id]).await?;
         let touched = self
             .exec(
                 "UPDATE account SET password_hash = $2, must_change_password = $3, changed_at = $4 WHERE account_id = $1",
@@ -362,6 +393,11 @@ impl Tx {
         let row = self.row("SELECT modseq FROM account WHERE account_id = $1", values![&account_id]).await?;
         row.ok_or(Error::NotFound("the account"))?.modseq(0)
     }
+}
+
+/// A sealed verifier opens in its own place only.
+fn scram_context(account_id: AccountId) -> Vec<u8> {
+    [b"scram".as_slice(), account_id.as_bytes()].concat()
 }
 
 fn read_address(row: &Row) -> Result<Address> {

@@ -90,6 +90,16 @@ impl Keyring {
         Ok(DataKey(Secret::new(bytes)))
     }
 
+    /// Seals a short secret that has no data key to itself. `context` ties it to its place.
+    pub(crate) fn seal_secret(&self, plain: Vec<u8>, context: &[u8], chance: &dyn Chance) -> Vec<u8> {
+        seal_with(&self.wrap, plain, context, chance)
+    }
+
+    /// Opens what [`Keyring::seal_secret`] sealed.
+    pub(crate) fn open_secret(&self, sealed: Vec<u8>, context: &[u8]) -> Result<Vec<u8>> {
+        open_with(&self.wrap, sealed, context).ok_or(Error::Damaged("a sealed secret does not open"))
+    }
+
     pub(crate) fn cached(&self, name: KeyName) -> Option<DataKey> {
         self.cache.lock().ok()?.get(&name).cloned()
     }

@@ -60,6 +60,66 @@ stories! {
         assert_eq!(read!(house, |tx| tx.accounts_with_role(agency_id(1), Role::Clerk, 10).await?).len(), 0);
     }
 
+    async fn a_scram_verifier_lies_sealed_and_goes_with_its_password(house: House) {
+        write!(house, |tx| tx.add_account(&account(1, "an@a.gov.vn"), NOW).await?).unwrap();
+        let verifier = Secret::from("SCRAM-SHA-256$4096:c2FsdA==$c3RvcmVk:c2VydmVy");
+        assert_eq!(read!(house, |tx| tx.scram_verifier(account_id(1)).await?), None);
+        for _ in 0..2 {
+            write!(house, verifier, |tx| tx.set_scram_verifier(account_id(1), verifier).await?).unwrap();
+        }
+        assert_eq!(read!(house, |tx| tx.scram_verifier(account_id(1)).await?), Some(verifier));
+        assert_eq!(read!(house, |tx| tx.scram_verifier(account_id(2)).await?), None);
+        write!(house, |tx| tx.set_password_hash(account_id(1), &Secret::from("$argon2id$new"), false, NOW).await?).unwrap();
+        assert_eq!(read!(house, |tx| tx.scram_verifier(account_id(1)).await?), None);
+    }
+
+    async fn sending_is_counted_for_account_unit_and_agency_by_the_hour(house: House) {
+        let unit_id = UnitId::from_bytes([8; 16]);
+        let in_unit = store::NewAccount { unit_id: Some(unit_id), ..account(3, "an@a.gov.vn") };
+        write!(house, in_unit, |tx| tx.add_account(in_unit, NOW).await?).unwrap();
+        write!(house, |tx| tx.add_account(&account(4, "binh@a.gov.vn"), NOW).await?).unwrap();
+        let missing = write!(house, |tx| tx.count_sending(account_id(5), 1, NOW).await?);
+        assert!(matches!(missing, Err(Error::NotFound(_))));
+        // NOW is the beginning of an hour.
+        // Each has an id of its own here.
+        let at = |minutes: u64| NOW.plus(std::time::Duration::from_secs(minutes * 60));
+        for (account, recipients, minute) in [(3, 3, 0), (3, 2, 50), (4, 10, 55), (3, 1, 70)] {
+            write!(house, |tx| tx.count_sending(account_id(account), recipients, at(minute)).await?).unwrap();
+        }
+        let unit = mail::OwnerId::from_bytes(*unit_id.as_bytes());
+        let rows: [(mail::OwnerId, u64, i64, i64); 6] = [
+            (account_id(3).into(), 75, 1 + 2 * 45 / 60, 6),
+            (unit, 75, 1 + 2 * 45 / 60, 6),
+            (agency_id(1).into(), 75, 1 + 3 * 45 / 60, 16),
+            (account_id(4).into(), 75, 0, 10),
+            (account_id(3).into(), 24 * 60 + 59, 0, 6),
+            (account_id(3).into(), 25 * 60, 0, 1),
+        ];
+        for (owner, minute, messages, recipients) in rows {
+            let sent = read!(house, |tx| tx.sent_lately(owner, at(minute)).await?);
+            assert_eq!((sent.messages_in_hour, sent.recipients_in_day), (messages, recipients), "{owner} {minute}");
+        }
+        assert_eq!(write!(house, |tx| tx.forget_sending_counts(at(0), 10).await?).unwrap(), 0);
+        assert_eq!(write!(house, |tx| tx.forget_sending_counts(at(72 * 60), 10).await?).unwrap(), 7);
+    }
+
+    async fn a_sending_limit_of_ones_own_ends_when_it_said(house: House) {
+        let owner: mail::OwnerId = account_id(1).into();
+        let later = NOW.plus(std::time::Duration::from_secs(60));
+        let limit = store::SendingLimit { messages_per_hour: 5, recipients_per_day: 50 };
+        let own = store::OwnLimit { limit, until: Some(later), decision: "1/QĐ".into() };
+        for _ in 0..2 {
+            write!(house, own, |tx| tx.set_sending_limit(owner, Some(own), agency_id(1).into(), "test", NOW).await?).unwrap();
+        }
+        assert_eq!(read!(house, |tx| tx.sending_limit(owner, NOW).await?), Some(own));
+        assert_eq!(read!(house, |tx| tx.sending_limit(owner, later).await?), None);
+        write!(house, |tx| tx.set_sending_limit(owner, None, agency_id(1).into(), "test", NOW).await?).unwrap();
+        assert_eq!(read!(house, |tx| tx.sending_limit(owner, NOW).await?), None);
+        let trail = read!(house, |tx| tx.audit_trail(agency_id(1), 10).await?);
+        assert_eq!(trail.len(), 3);
+        assert!(trail[1].detail.contains("1/QĐ"), "{}", trail[1].detail);
+    }
+
     async fn units_domains_routes_and_signers(house: House) {
         let unit = Unit { unit_id: UnitId::from_bytes([1; 16]), agency_id: agency_id(1), parent_id: None, code: "vp".into(), name: "Văn phòng".into() };
         let signer = SignerCertificate { agency_id: agency_id(1), fingerprint: [3; 32], role: SignerRole::Seal, holder: "Sở X".into(), account_id: None };
