@@ -1,6 +1,6 @@
 //! Accounts: added with their mailboxes, given passwords, moved on in their lives (RULES M1, M4, M20–M25).
 
-use mail::{AccountId, AgencyCode, Chance, EmailAddress, MailboxId, Timestamp, UidValidity, UnitId};
+use mail::{AccountId, AgencyCode, Chance, EmailAddress, MailboxId, Secret, Timestamp, UidValidity, UnitId};
 use store::{
     Account, AccountKind, AccountState, Audit, MailboxRole, NewAccount, NewMailbox, Role, Store, Tx,
 };
@@ -60,19 +60,32 @@ pub struct AccountToAdd {
 pub(crate) struct Ready {
     pub(crate) new: NewAccount,
     pub(crate) mailbox_ids: [MailboxId; MAILBOXES.len()],
+    /// What SCRAM needs of the password.
+    pub(crate) scram: Option<Secret<String>>,
 }
 
 impl Ready {
     /// Draws the ids of an account's mailboxes.
     pub(crate) fn new(new: NewAccount, now: Timestamp, chance: &dyn Chance) -> Self {
-        Self { new, mailbox_ids: std::array::from_fn(|_| MailboxId::new(now, chance)) }
+        let mailbox_ids = std::array::from_fn(|_| MailboxId::new(now, chance));
+        Self { new, mailbox_ids, scram: None }
+    }
+
+    /// The account with a password.
+    pub(crate) fn with_password(mut self, password: Option<&PasswordHash>) -> Self {
+        self.new.password_hash = password.map(PasswordHash::to_stored);
+        self.scram = password.and_then(PasswordHash::scram_stored);
+        self
     }
 
     /// Writes the account, its mailboxes and its audit row.
     pub(crate) async fn add(&self, tx: &mut Tx, actor: &str, now: Timestamp) -> Result<()> {
-        let Self { new, mailbox_ids } = self;
+        let Self { new, mailbox_ids, scram } = self;
         need_free(tx, &new.address, now).await?;
         tx.add_account(new, now).await?;
+        if let Some(scram) = scram {
+            tx.set_scram_verifier(new.account_id, scram).await?;
+        }
         for ((role, name), (mailbox_id, sort_order)) in MAILBOXES.into_iter().zip(mailbox_ids.iter().zip(1..))
         {
             tx.add_mailbox(&NewMailbox {
@@ -147,7 +160,7 @@ pub async fn add_account(
         role: add.role,
         display_name,
         position: title(&add.position)?,
-        password_hash: add.password.as_ref().map(PasswordHash::to_stored),
+        password_hash: None,
         must_change_password: add.must_change_password,
         quota_bytes: quota(add.kind, add.role),
         address,
@@ -155,7 +168,7 @@ pub async fn add_account(
     let checked = Checked {
         agency: agency_code(&add.agency)?,
         unit: add.unit.clone(),
-        ready: Ready::new(new, now, chance),
+        ready: Ready::new(new, now, chance).with_password(add.password.as_ref()),
         actor: actor.to_owned(),
         now,
     };
@@ -195,12 +208,15 @@ pub async fn set_password(
     actor: &str,
     now: Timestamp,
 ) -> Result<()> {
-    let input = (account_id, password.to_stored(), must_change, actor.to_owned(), now);
+    let input = (account_id, password.clone(), must_change, actor.to_owned(), now);
     store
-        .write("set a password", input, |tx, (account_id, hash, must_change, actor, now)| {
+        .write("set a password", input, |tx, (account_id, password, must_change, actor, now)| {
             Box::pin(async move {
                 let account = need_open(tx, *account_id).await?;
-                tx.set_password_hash(*account_id, hash, *must_change, *now).await?;
+                tx.set_password_hash(*account_id, &password.to_stored(), *must_change, *now).await?;
+                if let Some(scram) = password.scram_stored() {
+                    tx.set_scram_verifier(*account_id, &scram).await?;
+                }
                 let subject = account_id.to_string();
                 let detail = r#"{"what":"password"}"#;
                 Ok(tx.audit(account.agency_id, *now, actor, Audit::AccountChanged, &subject, detail).await?)

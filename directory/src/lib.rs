@@ -18,6 +18,7 @@ pub mod import;
 pub mod passwords;
 pub mod policy;
 pub mod register;
+pub mod sasl;
 pub mod sign_in;
 mod words;
 

@@ -10,6 +10,7 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use mail::{Chance, Secret, Timestamp};
 
+use crate::sasl::Verifier;
 use crate::{Error, Result, Said, Sentence};
 
 /// What a hash costs: memory in KiB, passes, lanes. OWASP Password Storage Cheat Sheet, Argon2id with 19 MiB; RFC 9106 §4 asks
@@ -31,6 +32,8 @@ pub const ONE_TIME_VALID: Duration = Duration::from_secs(72 * 3600);
 pub struct PasswordHash {
     phc: Secret<String>,
     valid_until: Option<Timestamp>,
+    /// For clients that prove the password without telling it; `None` of one read back, and of a password they could not prepare.
+    scram: Option<Verifier>,
 }
 
 impl PasswordHash {
@@ -48,9 +51,16 @@ impl PasswordHash {
         let text = stored.expose_secret().as_str();
         let one_time = text.strip_prefix("until=").and_then(|rest| rest.split_once(';'));
         match one_time.and_then(|(until, phc)| Some((until.parse().ok()?, phc))) {
-            Some((until, phc)) => Self { phc: phc.into(), valid_until: Some(Timestamp::from_millis(until)) },
-            None => Self { phc: text.into(), valid_until: None },
+            Some((until, phc)) => {
+                Self { phc: phc.into(), valid_until: Some(Timestamp::from_millis(until)), scram: None }
+            }
+            None => Self { phc: text.into(), valid_until: None, scram: None },
         }
+    }
+
+    /// What SCRAM needs, as the store keeps it.
+    pub fn scram_stored(&self) -> Option<Secret<String>> {
+        self.scram.as_ref().map(Verifier::to_stored)
     }
 
     /// The same, good until a moment: for a one-time password (RULES M25).
@@ -71,7 +81,7 @@ impl PasswordHash {
 
     /// What a sign-in without an account is checked against.
     pub(crate) fn decoy() -> Self {
-        Self { phc: DECOY.into(), valid_until: None }
+        Self { phc: DECOY.into(), valid_until: None, scram: None }
     }
 }
 
@@ -108,7 +118,8 @@ pub(crate) fn hash_salted(password: &Secret<String>, salt: [u8; 16]) -> Result<P
     let phc = hasher()?
         .hash_password_with_salt(prepared.expose_secret().as_bytes(), &salt)
         .map_err(|e| Error::Hashing(e.to_string()))?;
-    Ok(PasswordHash { phc: Secret::new(phc.to_string()), valid_until: None })
+    let scram = Verifier::of(password, &salt);
+    Ok(PasswordHash { phc: Secret::new(phc.to_string()), valid_until: None, scram })
 }
 
 /// Whether a password is the one that was hashed. Slow, whatever the answer.
@@ -329,7 +340,8 @@ mod tests {
         assert!(stored.expose_secret().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
         assert!(DECOY.starts_with("$argon2id$v=19$m=19456,t=2,p=1$") && Phc::new(DECOY).is_ok());
         let back = PasswordHash::from_stored(&stored);
-        assert_eq!(back, hashed);
+        assert_eq!(back, PasswordHash { scram: None, ..hashed.clone() });
+        assert!(hashed.scram_stored().is_some());
         assert!(verify(&password, &back));
         assert!(!verify(&Secret::from("Trời xanh 9 tầng mây"), &back));
         assert!(!verify(&Secret::from(""), &back));
@@ -338,7 +350,7 @@ mod tests {
         // Composed and decomposed, plain and hard blanks: one passphrase (RFC 8265).
         let decomposed = Secret::from("Tro\u{31b}\u{300}i xanh\u{a0}9 ta\u{302}\u{300}ng ma\u{302}y!");
         assert!(verify(&decomposed, &back));
-        assert_eq!(format!("{back:?}"), "PasswordHash { phc: …, valid_until: None }");
+        assert_eq!(format!("{back:?}"), "PasswordHash { phc: …, valid_until: None, scram: None }");
     }
 
     #[test]

@@ -212,7 +212,7 @@ struct Shared {
 pub struct SignIn(Arc<Shared>);
 
 /// One attempt under way; it counts as such until it is dropped.
-struct Attempt {
+pub(crate) struct Attempt {
     door: Arc<Shared>,
     pair: Digest,
     source: Source,
@@ -281,7 +281,8 @@ impl SignIn {
         F: FnOnce(HashWork) -> Fut,
         Fut: Future<Output = Option<Checked>>,
     {
-        let attempt = self.0.begin(&claim, now)?;
+        let password = claim.password.expose_secret().as_bytes();
+        let attempt = self.0.begin(&claim.address, claim.source, password, now)?;
         let account = store
             .read((claim.address.clone(), now), |tx, (address, now)| {
                 Box::pin(async move { tx.account_at(address, *now).await })
@@ -299,19 +300,47 @@ impl SignIn {
         self.finish(checked, now)
     }
 
+    /// An attempt by a mechanism that tells no password; `credential` is something that does not repeat.
+    pub(crate) fn attempt(
+        &self,
+        address: &EmailAddress,
+        source: IpAddr,
+        credential: &[u8],
+        now: Timestamp,
+    ) -> Result<Attempt, Refusal> {
+        self.0.begin(address, source, credential, now)
+    }
+
+    /// Who proved to hold this account; `None` when nothing was proven.
+    pub(crate) fn proven(
+        &self,
+        attempt: &Attempt,
+        account: Option<Account>,
+        address: EmailAddress,
+        now: Timestamp,
+    ) -> Result<SignedIn, Refusal> {
+        let Some(account) = account else {
+            self.0.failed(attempt, now);
+            return Err(Refusal::Wrong);
+        };
+        let hash = account.password_hash.as_ref().map(PasswordHash::from_stored);
+        opens(&account, hash.as_ref(), now)?;
+        self.0.succeeded(attempt, None, now);
+        Ok(signed_in(account, address))
+    }
+
+    /// Bytes that look drawn, always the same for an address in this process.
+    pub(crate) fn decoy(&self, address: &EmailAddress) -> [u8; 32] {
+        self.0.digest(b"decoy", &[address.folded().as_bytes()])
+    }
+
     fn finish(&self, checked: Checked, now: Timestamp) -> Result<SignedIn, Refusal> {
         let Checked { work: HashWork { attempt, claim, account, hash }, matches } = checked;
         let Some(account) = account.filter(|_| matches) else {
             self.0.failed(&attempt, now);
             return Err(Refusal::Wrong);
         };
-        if account.state != AccountState::Active {
-            // Knowing the password is no failure, but it opens nothing either.
-            return Err(Refusal::Disabled(account.state));
-        }
-        if hash.is_expired(now) {
-            return Err(Refusal::OneTimeExpired);
-        }
+        opens(&account, Some(&hash), now)?;
         let remember = !account.must_change_password && !hash.is_one_time();
         self.0.succeeded(&attempt, account.password_hash.as_ref().filter(|_| remember), now);
         Ok(signed_in(account, claim.address))
@@ -321,6 +350,19 @@ impl SignIn {
     pub fn unlock(&self, address: &EmailAddress) {
         let account = self.0.digest(b"account", &[address.folded().as_bytes()]);
         self.0.state().pairs.retain(|pair| pair.account != account);
+    }
+}
+
+/// Whether an account whose password is known lets anybody in. Knowing it is no failure, but it may open nothing either.
+fn opens(account: &Account, hash: Option<&PasswordHash>, now: Timestamp) -> Result<(), Refusal> {
+    if account.state != AccountState::Active {
+        return Err(Refusal::Disabled(account.state));
+    }
+    match hash {
+        Some(hash) if hash.is_expired(now) => Err(Refusal::OneTimeExpired),
+        Some(_) => Ok(()),
+        // A verifier outlives no password.
+        None => Err(Refusal::Wrong),
     }
 }
 
@@ -345,13 +387,18 @@ impl Shared {
         hasher.finalize().into()
     }
 
-    fn begin(self: &Arc<Self>, claim: &Claim, now: Timestamp) -> Result<Attempt, Refusal> {
-        let address = claim.address.folded();
-        let source = Source::of(claim.source);
+    fn begin(
+        self: &Arc<Self>,
+        address: &EmailAddress,
+        source: IpAddr,
+        credential: &[u8],
+        now: Timestamp,
+    ) -> Result<Attempt, Refusal> {
+        let address = address.folded();
+        let source = Source::of(source);
         let account = self.digest(b"account", &[address.as_bytes()]);
         let pair_key = self.digest(b"pair", &[address.as_bytes(), &source.0]);
-        let password = claim.password.expose_secret().as_bytes();
-        let credential = self.digest(b"credential", &[address.as_bytes(), password]);
+        let credential = self.digest(b"credential", &[address.as_bytes(), credential]);
         let limits = &self.limits;
         let mut state = self.state();
         let State { pairs, sources, .. } = &mut *state;

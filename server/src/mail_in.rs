@@ -9,7 +9,7 @@ use directory::Said;
 use directory::sign_in::Refusal as SignInRefusal;
 use mail::Timestamp;
 use smtp::codec::{Reply, table};
-use smtp::receive::{Answer, Ask, Credentials, Role, Session};
+use smtp::receive::{Answer, Ask, Role, Session, SignIn};
 use smtp::retry::Schedule;
 use smtp::serve::{Desk, Refusal};
 use smtp::{Client, Limits, Tls};
@@ -21,8 +21,8 @@ use crate::keys::OwnKey;
 use crate::listen::{Bounds, Doorway};
 use crate::mail_path::MailPath;
 use crate::metrics::Outcome;
+use crate::sasl::{self, SigningIn};
 use crate::serve::Opened;
-use crate::sign_in::sign_in;
 use crate::tls;
 use crate::wire::Wire;
 
@@ -83,6 +83,7 @@ pub(crate) fn start(
             desk: desk(house),
             limits: limits(house),
             tls: tls.clone(),
+            end_point: own.and_then(tls::end_point),
             role,
             implicit_tls,
         };
@@ -124,6 +125,8 @@ struct Server {
     tls: Option<TlsAcceptor>,
     role: Role,
     implicit_tls: bool,
+    /// The digest of our certificate, for channel binding.
+    end_point: Option<Vec<u8>>,
 }
 
 impl Server {
@@ -150,9 +153,12 @@ impl Server {
                 signed_in_as: None,
             },
             starttls: self.tls.is_some() && !self.implicit_tls,
+            mechanisms: sasl::offered(),
         };
         let session = Session::new(self.house.now(), self.role, self.limits.clone(), facts);
-        Visit { server: &self, wire, session, ip, wake: None, told_of_stop: false }.run().await;
+        let visit =
+            Visit { server: &self, wire, session, ip, wake: None, told_of_stop: false, signing_in: None };
+        visit.run().await;
     }
 
     /// The handshake; `None` when it failed, and then the connection is of no use.
@@ -192,6 +198,7 @@ struct Visit<'a> {
     ip: IpAddr,
     wake: Option<Timestamp>,
     told_of_stop: bool,
+    signing_in: Option<SigningIn>,
 }
 
 impl Visit<'_> {
@@ -229,7 +236,7 @@ impl Visit<'_> {
                 Some(tls) => Answer::TlsStarted(tls),
                 None => return false,
             },
-            Ask::Authenticate(credentials) => authenticate(&self.server.house, credentials, self.ip).await,
+            Ask::SignIn(step) => self.sign_in(step).await,
             Ask::Sender { reverse_path, client } => {
                 let desk = &self.server.desk;
                 permitted(desk.sender(self.server.role, &reverse_path, &client, self.now()).await)
@@ -252,6 +259,32 @@ impl Visit<'_> {
         let now = self.now();
         self.session.answer_arrived(now, answer);
         true
+    }
+
+    /// A step of AUTH. The answer names the account by its id.
+    async fn sign_in(&mut self, step: SignIn) -> Answer {
+        let house = &self.server.house;
+        let outcome = match step {
+            SignIn::Begin { mechanism, initial } => {
+                let end_point = self.server.end_point.as_deref();
+                self.signing_in = SigningIn::begin(mechanism, self.ip, &self.wire, end_point);
+                match &mut self.signing_in {
+                    Some(signing_in) => signing_in.first(house, initial).await,
+                    None => sasl::Outcome::NotUnderstood,
+                }
+            }
+            SignIn::Message(message) => match &mut self.signing_in {
+                Some(signing_in) => signing_in.step(house, message).await,
+                None => sasl::Outcome::NotUnderstood,
+            },
+        };
+        match outcome {
+            sasl::Outcome::Challenge(challenge) => Answer::Challenge(challenge),
+            sasl::Outcome::SignedIn(account_id) => Answer::SignedIn(account_id.to_string()),
+            sasl::Outcome::NotUnderstood => Answer::Refused(table::AUTH_CANCELLED.reply()),
+            sasl::Outcome::MustChangePassword => Answer::Refused(table::PASSWORD_MUST_CHANGE.reply()),
+            sasl::Outcome::Refused(refusal) => Answer::Refused(not_signed_in(&refusal)),
+        }
     }
 
     /// Waits for bytes, time or the end of the house; false when the client has gone.
@@ -302,21 +335,6 @@ fn told(refusal: &Refusal) -> Reply {
         tracing::warn!("mail was not taken: {error}");
     }
     refusal.to_reply()
-}
-
-/// Who signs in. The answer names the account by its id. Nobody acts for somebody else here: a delegate signs in as
-/// themselves and sends as what is theirs.
-async fn authenticate(house: &House, credentials: Credentials, peer: IpAddr) -> Answer {
-    let Credentials { identity, acting_for, password, .. } = credentials;
-    if acting_for.is_some_and(|other| !other.eq_ignore_ascii_case(&identity)) {
-        return Answer::Refused(table::BAD_CREDENTIALS.reply());
-    }
-    match sign_in(house, &identity, password, peer).await {
-        // This door cannot offer to change it (RULES M25).
-        Ok(person) if person.must_change_password() => Answer::Refused(table::PASSWORD_MUST_CHANGE.reply()),
-        Ok(person) => Answer::SignedIn(person.account_id().to_string()),
-        Err(refusal) => Answer::Refused(not_signed_in(&refusal)),
-    }
 }
 
 /// The one place where a refused sign-in becomes a reply (RFC 4954 §6; the statuses are RFC 5248's).

@@ -26,6 +26,7 @@ mod metrics;
 mod pages;
 mod proof;
 mod rate;
+mod sasl;
 mod sequencer;
 mod serve;
 mod sign_in;

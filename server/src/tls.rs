@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use certs::Certificate;
+use certs::algorithm::Digest;
 use certs::keys::{KeyKind, Scheme, SigningKey};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
@@ -58,6 +59,17 @@ pub(crate) fn server(own: &OwnKey, alpn: &[&[u8]]) -> anyhow::Result<Arc<ServerC
         .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
     config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
     Ok(Arc::new(config))
+}
+
+/// `tls-server-end-point` (RFC 5929 §4.1): the digest of our certificate, by the algorithm it was signed with, though never weaker than
+/// SHA-256. `None` where the signature names no digest of its own (Ed25519): the standard leaves that open.
+pub(crate) fn end_point(own: &OwnKey) -> Option<Vec<u8>> {
+    let certificate = own.chain.first()?;
+    let digest = match certificate.signature_algorithm().digest()? {
+        Digest::Md5 | Digest::Sha1 => Digest::Sha256,
+        other => other,
+    };
+    Some(digest.of(certificate.der()))
 }
 
 /// One of our keys as rustls wants it: it asks for signatures and never sees the key.

@@ -65,6 +65,17 @@ impl Wire {
         Ok(self.put_tls(TlsStream::Client(stream)))
     }
 
+    /// `tls-exporter` (RFC 9266): what both ends of this very connection know and nobody else. TLS 1.3 only: before, it could be the same on two
+    /// connections (RFC 9266 §4.2).
+    pub(crate) fn exporter(&self) -> Option<[u8; 32]> {
+        let Self::Tls(stream) = self else { return None };
+        let TlsStream::Server(stream) = stream.as_ref() else { return None };
+        let (_, state) = stream.get_ref();
+        let is_new = state.protocol_version() == Some(rustls::ProtocolVersion::TLSv1_3);
+        let export = || state.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", None).ok();
+        is_new.then(export).flatten()
+    }
+
     /// Closes politely.
     pub(crate) async fn close(mut self) {
         let goodbye = async {

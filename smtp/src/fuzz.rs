@@ -57,6 +57,7 @@ pub fn session(bytes: &[u8]) {
             signed_in_as: None,
         },
         starttls: true,
+        mechanisms: vec!["PLAIN", "LOGIN"],
     };
     let mut session = receive::Session::new(now, role, limits(), facts);
     let mut answer = 0u8;
@@ -81,7 +82,8 @@ pub fn session(bytes: &[u8]) {
                 }
                 receive::Ask::StartTls => receive::Answer::TlsStarted(tls.clone()),
                 _ if refused => receive::Answer::Refused(table::NO_SUCH_MAILBOX.reply()),
-                receive::Ask::Authenticate(who) => receive::Answer::SignedIn(who.identity),
+                receive::Ask::SignIn(_) if answer % 4 == 2 => receive::Answer::Challenge(vec![answer; 9]),
+                receive::Ask::SignIn(_) => receive::Answer::SignedIn("an".to_owned()),
                 receive::Ask::Sender { .. } | receive::Ask::Recipient { .. } => receive::Answer::Permitted,
                 receive::Ask::Accept(arrived) => {
                     assert!(arrived.message.len() <= limits().message_bytes_max + 200);

@@ -109,7 +109,8 @@ impl Batch {
         let mut people = self.0;
         for person in &mut people {
             let hash = passwords::hash_salted(&person.password, person.salt)?;
-            person.ready.new.password_hash = Some(hash.until(now.plus(ONE_TIME_VALID)).to_stored());
+            let hash = hash.until(now.plus(ONE_TIME_VALID));
+            person.ready = person.ready.clone().with_password(Some(&hash));
         }
         Ok(Hashed(people))
     }

@@ -6,6 +6,7 @@ mod house;
 mod import;
 mod provision;
 mod register;
+mod sasl;
 mod sign_in;
 
 /// The server spawns these: their futures go from thread to thread.

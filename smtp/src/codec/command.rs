@@ -41,20 +41,11 @@ pub enum Command {
     StartTls,
     /// RFC 4954 §4.
     Auth {
-        /// The mechanism asked for.
-        mechanism: Mechanism,
+        /// The name of the mechanism asked for, upper case (RFC 4422 §3.1).
+        mechanism: Box<str>,
         /// The initial response, still in base64; `=` has become the empty text.
         initial: Option<Secret<String>>,
     },
-}
-
-/// A SASL mechanism that is offered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mechanism {
-    /// RFC 4616.
-    Plain,
-    /// Never standardised, and the only one that some clients know.
-    Login,
 }
 
 /// MAIL with its parameters.
@@ -128,12 +119,11 @@ fn auth(rest: &str) -> Result<Command, Error> {
         Some((name, initial)) => (name, Some(initial)),
         None => (rest, None),
     };
-    let mechanism = match name.to_ascii_uppercase().as_str() {
-        "" => return Err(Error::Syntax("AUTH mechanism [initial-response]")),
-        "PLAIN" => Mechanism::Plain,
-        "LOGIN" => Mechanism::Login,
-        _ => return Err(Error::UnknownMechanism),
-    };
+    let letter = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+    if !(1..=20).contains(&name.len()) || !name.bytes().all(letter) {
+        return Err(Error::Syntax("AUTH mechanism [initial-response]"));
+    }
+    let mechanism = name.to_ascii_uppercase().into();
     // RFC 4954 §4: a lone `=` is an empty initial response.
     let initial = initial.map(|text| Secret::from(if text == "=" { "" } else { text }));
     Ok(Command::Auth { mechanism, initial })

@@ -10,7 +10,7 @@ pub mod table;
 pub mod xtext;
 
 pub use answer::ReplyReader;
-pub use command::{Command, Mail, Mechanism};
+pub use command::{Command, Mail};
 pub use dot::{DotDecoder, DotEncoder, Fed, WrongText};
 pub use line::Input;
 pub use reply::Reply;

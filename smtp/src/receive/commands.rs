@@ -9,10 +9,8 @@ use crate::envelope::{ClientName, ForwardPath, Recipient, Tls};
 impl Session {
     /// One line from the client.
     pub(super) fn line(&mut self, line: Vec<u8>) {
-        if matches!(self.moment, Moment::SigningIn(_))
-            && let Moment::SigningIn(step) = std::mem::replace(&mut self.moment, Moment::Greeted(Greeted))
-        {
-            return self.sign_in_line(step, line);
+        if matches!(self.moment, Moment::SigningIn) {
+            return self.sign_in_line(line);
         }
         self.idle_commands += 1;
         if self.idle_commands > self.limits.idle_commands_max {
@@ -33,7 +31,7 @@ impl Session {
             (Command::Rcpt(recipient), _) => return self.rcpt(recipient),
             (Command::Data, _) => return self.data(),
             (Command::StartTls, _) => return self.start_tls(),
-            (Command::Auth { mechanism, initial }, _) => return self.auth(mechanism, initial),
+            (Command::Auth { mechanism, initial }, _) => return self.auth(&mechanism, initial),
             (Command::Rset, _) => {
                 self.reset();
                 self.say(&table::OK.reply());
@@ -79,7 +77,7 @@ impl Session {
             lines.push("STARTTLS".to_owned());
         }
         if self.role == Role::Submission && self.client.tls.is_some() && self.client.signed_in_as.is_none() {
-            lines.push("AUTH PLAIN LOGIN".to_owned());
+            lines.push(format!("AUTH {}", self.mechanisms.join(" ")));
         }
         lines
     }

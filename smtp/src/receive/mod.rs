@@ -4,7 +4,7 @@
 //!
 //! ```text
 //!   bytes_arrived ─┐                       ┌─ Write, StartTls, Close       the wire
-//!  answer_arrived ─┼─► Session ─► next() ──┼─ Authenticate, Sender,        questions: each wants one answer,
+//!  answer_arrived ─┼─► Session ─► next() ──┼─ SignIn, Sender,              questions: each wants one answer,
 //!     time_passed ─┘                       │  Recipient, Accept            and nothing is read before it came
 //!                                          └─ WakeAt                       the clock
 //!
@@ -23,7 +23,7 @@ mod trace;
 
 use mail::{Domain, Secret, Timestamp};
 
-use crate::codec::{Input, Mechanism, Reply, table};
+use crate::codec::{Input, Reply, table};
 use crate::envelope::{Client, Envelope, Recipient, ReversePath, Tls};
 use crate::{Error, Limits};
 use moment::{Awaiting, Greeted, Moment};
@@ -50,19 +50,22 @@ pub struct Facts {
     pub client: Client,
     /// Whether STARTTLS can be had.
     pub starttls: bool,
+    /// The mechanisms of AUTH that are offered inside TLS at the submission door, best first (RFC 4954 §3).
+    pub mechanisms: Vec<&'static str>,
 }
 
-/// Somebody wants to sign in.
+/// A step of somebody signing in (RFC 4422 §3).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Credentials {
-    /// How.
-    pub mechanism: Mechanism,
-    /// Whose password it is (RFC 4616 `authcid`).
-    pub identity: String,
-    /// On whose behalf, if that is somebody else (RFC 4616 `authzid`).
-    pub acting_for: Option<String>,
-    /// The password.
-    pub password: Secret<String>,
+pub enum SignIn {
+    /// It begins; one that was under way is forgotten.
+    Begin {
+        /// One of [`Facts::mechanisms`].
+        mechanism: &'static str,
+        /// What came with the command; an empty message is not the same as none.
+        initial: Option<Secret<Vec<u8>>>,
+    },
+    /// The answer to the last challenge.
+    Message(Secret<Vec<u8>>),
 }
 
 /// A message that has arrived whole and waits to be stored.
@@ -84,8 +87,8 @@ pub enum Ask {
     Write(Vec<u8>),
     /// Begin TLS, then answer [`Answer::TlsStarted`]. If it fails, drop the connection.
     StartTls,
-    /// Check a password; answer [`Answer::SignedIn`] or [`Answer::Refused`].
-    Authenticate(Credentials),
+    /// Judge this; answer [`Answer::Challenge`], [`Answer::SignedIn`] or [`Answer::Refused`].
+    SignIn(SignIn),
     /// May this client send with this reverse path? Answer [`Answer::Permitted`] or [`Answer::Refused`]. Who signed in
     /// is in the client.
     Sender {
@@ -114,11 +117,13 @@ pub enum Ask {
 pub enum Answer {
     /// TLS holds; bytes handed in from now on came through it.
     TlsStarted(Tls),
-    /// The password was right; the name goes into the envelope.
+    /// The mechanism wants to say this and hear more.
+    Challenge(Vec<u8>),
+    /// Somebody is let in; the name goes into the envelope.
     SignedIn(String),
     /// The sender or the recipient is welcome.
     Permitted,
-    /// Refused, with the words to say: of the sender, the recipient, the password or the whole message.
+    /// Refused, with the words to say: of the sender, the recipient, the sign-in or the whole message.
     Refused(Reply),
     /// The message is stored for every recipient and survives a power cut.
     Stored,
@@ -134,6 +139,7 @@ pub struct Session {
     host: Domain,
     session_id: String,
     starttls: bool,
+    mechanisms: Vec<&'static str>,
     client: Client,
     /// The last moment the driver told.
     now: Timestamp,
@@ -170,6 +176,7 @@ impl Session {
             host: facts.host,
             session_id: facts.session_id.chars().filter(char::is_ascii_alphanumeric).take(64).collect(),
             starttls: facts.starttls,
+            mechanisms: facts.mechanisms,
             client: facts.client,
             now,
             input: Input::default(),
@@ -231,8 +238,9 @@ impl Session {
         }
         match (std::mem::replace(&mut self.awaiting, Awaiting::Nothing), answer) {
             (Awaiting::Tls, Answer::TlsStarted(tls)) => self.tls_started(tls),
-            (Awaiting::Authentication, Answer::SignedIn(name)) => self.signed_in(name),
-            (Awaiting::Authentication, Answer::Refused(reply)) => self.not_signed_in(reply),
+            (Awaiting::SignIn, Answer::Challenge(challenge)) => self.challenged(&challenge),
+            (Awaiting::SignIn, Answer::SignedIn(name)) => self.signed_in(name),
+            (Awaiting::SignIn, Answer::Refused(reply)) => self.not_signed_in(reply),
             (Awaiting::Sender(mail), Answer::Permitted) => self.sender_permitted(mail),
             (Awaiting::Sender(_), Answer::Refused(reply)) => self.say(&reply),
             (Awaiting::Recipient(recipient), Answer::Permitted) => self.recipient_permitted(recipient),
@@ -355,7 +363,7 @@ impl Session {
     /// Tells the client what was wrong, and lets it go when that was too much.
     fn refuse(&mut self, error: &Error) {
         self.errors += 1;
-        if matches!(self.moment, Moment::SigningIn(_)) {
+        if matches!(self.moment, Moment::SigningIn) {
             // The line that was to answer the challenge is lost, and the sign-in with it.
             self.moment = Moment::Greeted(Greeted);
         }

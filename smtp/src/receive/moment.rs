@@ -12,8 +12,8 @@ pub(super) enum Moment {
     Connected,
     /// Hello was said; no message is under way.
     Greeted(Greeted),
-    /// AUTH was said and more of it is to come.
-    SigningIn(SigningIn),
+    /// A challenge of AUTH was said; what comes is its answer.
+    SigningIn,
     /// MAIL was accepted; nobody is to receive it yet.
     Sender(Sender),
     /// At least one RCPT was accepted.
@@ -26,7 +26,7 @@ impl Moment {
     /// Whether the client has said SMTPUTF8 for the message under way, so that replies may be UTF-8 (RFC 6531 §3.7.4.2).
     pub(super) fn smtputf8(&self) -> bool {
         match self {
-            Self::Connected | Self::Greeted(_) | Self::SigningIn(_) => false,
+            Self::Connected | Self::Greeted(_) | Self::SigningIn => false,
             Self::Sender(sender) => sender.mail.smtputf8,
             Self::Recipients(recipients) => recipients.sender.mail.smtputf8,
             Self::Receiving(receiving) => receiving.recipients.sender.mail.smtputf8,
@@ -42,17 +42,6 @@ impl Greeted {
     pub(super) fn mail_from(self, mail: Mail) -> Sender {
         Sender { mail, refused: 0 }
     }
-}
-
-/// Between AUTH and its last line.
-#[derive(Debug)]
-pub(super) enum SigningIn {
-    /// The one line of PLAIN.
-    Plain,
-    /// The name of LOGIN.
-    LoginName,
-    /// The password of LOGIN, after the name.
-    LoginPassword(String),
 }
 
 /// After MAIL.
@@ -111,7 +100,7 @@ pub(super) struct Receiving {
 pub(super) enum Awaiting {
     Nothing,
     Tls,
-    Authentication,
+    SignIn,
     Sender(Mail),
     Recipient(Recipient),
     Verdict(Verdict),

@@ -1,24 +1,17 @@
-//! AUTH PLAIN (RFC 4616) and AUTH LOGIN, inside TLS only (RFC 4954; RULES M35).
+//! AUTH (RFC 4954), inside TLS only (RULES M35). The messages of the mechanism are carried to whoever judges them and back; what is in
+//! them is no business of this room.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use mail::Secret;
 
-use super::moment::{Awaiting, Moment, SigningIn};
-use super::{Ask, Credentials, Role, Session};
+use super::moment::{Awaiting, Greeted, Moment};
+use super::{Ask, Role, Session, SignIn};
 use crate::Error;
-use crate::codec::{Mechanism, Reply, table};
-
-/// `Username:` and `Password:` in base64, as clients expect them to the letter.
-const LOGIN_NAME: &str = "VXNlcm5hbWU6";
-const LOGIN_PASSWORD: &str = "UGFzc3dvcmQ6";
+use crate::codec::{Reply, table};
 
 impl Session {
-    pub(super) fn auth(
-        &mut self,
-        mechanism: Mechanism,
-        initial: Option<Secret<String>>,
-    ) -> Result<(), Error> {
+    pub(super) fn auth(&mut self, mechanism: &str, initial: Option<Secret<String>>) -> Result<(), Error> {
         if self.role != Role::Submission {
             return Err(Error::NotImplemented("AUTH"));
         }
@@ -32,66 +25,42 @@ impl Session {
             Moment::Greeted(_) => {}
             _ => return Err(Error::OutOfSequence("a message is under way")),
         }
-        let step = match mechanism {
-            Mechanism::Plain => SigningIn::Plain,
-            Mechanism::Login => SigningIn::LoginName,
+        let offered = self.mechanisms.iter().find(|name| **name == mechanism);
+        let mechanism = *offered.ok_or(Error::UnknownMechanism)?;
+        let initial = match initial.map(|initial| decode(&initial)) {
+            Some(None) => {
+                self.sign_in_failed();
+                return Ok(());
+            }
+            Some(Some(initial)) => Some(initial),
+            None => None,
         };
-        match initial {
-            Some(initial) => self.sign_in_step(step, &initial),
-            None => self.challenge(step),
-        }
+        self.ask_sign_in(SignIn::Begin { mechanism, initial });
         Ok(())
     }
 
-    fn challenge(&mut self, step: SigningIn) {
-        let words = match step {
-            SigningIn::Plain => "",
-            SigningIn::LoginName => LOGIN_NAME,
-            SigningIn::LoginPassword(_) => LOGIN_PASSWORD,
-        };
-        self.say(&Reply::new(334, None, [words]));
-        self.moment = Moment::SigningIn(step);
+    /// The mechanism wants to hear more.
+    pub(super) fn challenged(&mut self, challenge: &[u8]) {
+        self.say(&Reply::new(334, None, [STANDARD.encode(challenge)]));
+        self.moment = Moment::SigningIn;
     }
 
     /// A line that answers a challenge.
-    pub(super) fn sign_in_line(&mut self, step: SigningIn, line: Vec<u8>) {
+    pub(super) fn sign_in_line(&mut self, line: Vec<u8>) {
+        self.moment = Moment::Greeted(Greeted);
         let line = Secret::new(String::from_utf8(line).unwrap_or_default());
-        if line.expose_secret() == "*" {
-            return self.sign_in_failed();
-        }
-        self.sign_in_step(step, &line);
-    }
-
-    fn sign_in_step(&mut self, step: SigningIn, base64: &Secret<String>) {
-        let Some(text) = decode(base64) else {
-            return self.sign_in_failed();
-        };
-        match step {
-            SigningIn::Plain => match plain(&text) {
-                Some(credentials) => self.authenticate(credentials),
-                None => self.sign_in_failed(),
-            },
-            SigningIn::LoginName => {
-                self.challenge(SigningIn::LoginPassword(text.expose_secret().clone()));
-            }
-            SigningIn::LoginPassword(identity) if identity.is_empty() || identity.contains('\0') => {
-                self.sign_in_failed();
-            }
-            SigningIn::LoginPassword(identity) => self.authenticate(Credentials {
-                mechanism: Mechanism::Login,
-                identity,
-                acting_for: None,
-                password: text,
-            }),
+        match decode(&line) {
+            Some(message) => self.ask_sign_in(SignIn::Message(message)),
+            // `*`, or no base64 (RFC 4954 §4).
+            None => self.sign_in_failed(),
         }
     }
 
-    fn authenticate(&mut self, credentials: Credentials) {
-        self.wish = Some(Ask::Authenticate(credentials));
-        self.awaiting = Awaiting::Authentication;
+    fn ask_sign_in(&mut self, step: SignIn) {
+        self.wish = Some(Ask::SignIn(step));
+        self.awaiting = Awaiting::SignIn;
     }
 
-    /// Cancelled with `*`, or no base64 (RFC 4954 §4).
     fn sign_in_failed(&mut self) {
         self.not_signed_in(table::AUTH_CANCELLED.reply());
     }
@@ -110,50 +79,6 @@ impl Session {
     }
 }
 
-fn decode(base64: &Secret<String>) -> Option<Secret<String>> {
-    let bytes = STANDARD.decode(base64.expose_secret()).ok()?;
-    String::from_utf8(bytes).ok().map(Secret::new)
-}
-
-/// `[authzid] NUL authcid NUL passwd` (RFC 4616 §2).
-fn plain(text: &Secret<String>) -> Option<Credentials> {
-    let mut parts = text.expose_secret().split('\0');
-    let (Some(acting_for), Some(identity), Some(password), None) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return None;
-    };
-    if identity.is_empty() || password.is_empty() {
-        return None;
-    }
-    Some(Credentials {
-        mechanism: Mechanism::Plain,
-        identity: identity.to_owned(),
-        acting_for: (!acting_for.is_empty() && acting_for != identity).then(|| acting_for.to_owned()),
-        password: Secret::from(password),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    #[rustfmt::skip]
-    fn rfc_4616_section_2_plain() {
-        let rows = [
-            ("\0tim\0tanstaaftanstaaf",      Some(("tim", None, "tanstaaftanstaaf"))),
-            ("Ursel\0Kurt\0xipj3plmq",       Some(("Kurt", Some("Ursel"), "xipj3plmq"))),
-            ("tim\0tim\0a",                  Some(("tim", None, "a"))),
-            ("tim\0a",                       None),
-            ("\0tim\0",                      None),
-            ("\0\0a",                        None),
-            ("a\0b\0c\0d",                   None),
-        ];
-        for (text, expected) in rows {
-            let found = plain(&Secret::from(text));
-            let found = found.as_ref().map(|c| (c.identity.as_str(), c.acting_for.as_deref(), c.password.expose_secret().as_str()));
-            assert_eq!(found, expected, "{text:?}");
-        }
-    }
+fn decode(base64: &Secret<String>) -> Option<Secret<Vec<u8>>> {
+    STANDARD.decode(base64.expose_secret()).ok().map(Secret::new)
 }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use mail::Timestamp;
 use smtp::codec::table;
-use smtp::receive::{Answer, Arrived, Ask, Facts, Role, Session};
+use smtp::receive::{Answer, Arrived, Ask, Facts, Role, Session, SignIn};
 use smtp::{Client, Limits, Tls};
 
 /// Ten in the morning of an ordinary day in Hà Nội.
@@ -29,6 +29,8 @@ pub(crate) struct House {
     pub(crate) store: Answer,
     /// What was asked, in order, one word each.
     pub(crate) asked: Vec<String>,
+    /// The mechanism under way.
+    signing_in: String,
 }
 
 impl House {
@@ -45,6 +47,7 @@ impl House {
                 signed_in_as: None,
             },
             starttls: true,
+            mechanisms: vec!["PLAIN", "LOGIN"],
         };
         Self {
             session: Session::new(now, role, limits, facts),
@@ -55,6 +58,7 @@ impl House {
             full: true,
             store: Answer::Stored,
             asked: Vec::new(),
+            signing_in: String::new(),
         }
     }
 
@@ -108,14 +112,7 @@ impl House {
                 return None;
             }
             Ask::StartTls => ("tls".to_owned(), Answer::TlsStarted(tls())),
-            Ask::Authenticate(who) => {
-                let good = who.password.expose_secret() == "secret";
-                let answer = match good {
-                    true => Answer::SignedIn(who.identity.clone()),
-                    false => Answer::Refused(table::BAD_CREDENTIALS.reply()),
-                };
-                (format!("password of {}", who.identity), answer)
-            }
+            Ask::SignIn(step) => ("sign in".to_owned(), self.sign_in(step)),
             Ask::Sender { reverse_path, client } => {
                 let allowed = client.signed_in_as.is_none_or(|name| {
                     reverse_path.mailbox().is_some_and(|address| address.local().as_str() == name)
@@ -144,6 +141,29 @@ impl House {
         };
         self.asked.push(word);
         Some(answer)
+    }
+
+    /// An and the password, by either mechanism.
+    fn sign_in(&mut self, step: SignIn) -> Answer {
+        let message = match step {
+            SignIn::Begin { mechanism, initial } => {
+                self.signing_in = mechanism.to_owned();
+                let challenge = if mechanism == "LOGIN" { "Username:" } else { "" };
+                match initial {
+                    None => return Answer::Challenge(challenge.into()),
+                    Some(initial) => initial,
+                }
+            }
+            SignIn::Message(message) => message,
+        };
+        match (self.signing_in.as_str(), message.expose_secret().as_slice()) {
+            ("LOGIN", b"an") => {
+                self.signing_in = "LOGIN of an".to_owned();
+                Answer::Challenge(b"Password:".to_vec())
+            }
+            ("PLAIN", b"\0an\0secret") | ("LOGIN of an", b"secret") => Answer::SignedIn("an".to_owned()),
+            _ => Answer::Refused(table::BAD_CREDENTIALS.reply()),
+        }
     }
 
     /// Plays a dialogue: `C:` lines are said by the client, `S:` lines begin what the house must answer. Lines of one group

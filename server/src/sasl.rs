@@ -1,0 +1,70 @@
+//! SASL at the doors that speak it: `directory` judges, this knows the connection.
+
+use std::net::IpAddr;
+
+use directory::sasl::{Channel, Exchange, Failure, Means, Mechanism, Step};
+use directory::sign_in::{HashWork, Refusal};
+use mail::{AccountId, Secret};
+
+use crate::house::House;
+use crate::wire::Wire;
+
+/// The mechanisms that are offered inside TLS, best first.
+pub(crate) fn offered() -> Vec<&'static str> {
+    Mechanism::ALL.map(Mechanism::name).into()
+}
+
+/// What a step of a sign-in came to.
+pub(crate) enum Outcome {
+    /// Say this, and hand in the answer.
+    Challenge(Vec<u8>),
+    /// Let in.
+    SignedIn(AccountId),
+    /// The client's message is none of the mechanism's.
+    NotUnderstood,
+    /// Let in nowhere before the password is changed, which a mail door cannot offer (RULES M25).
+    MustChangePassword,
+    /// Not let in.
+    Refused(Refusal),
+}
+
+/// Somebody signing in over one connection.
+pub(crate) struct SigningIn {
+    exchange: Exchange,
+}
+
+impl SigningIn {
+    /// Begins; `None` for a mechanism that is not offered.
+    pub(crate) fn begin(
+        mechanism: &str,
+        source: IpAddr,
+        wire: &Wire,
+        end_point: Option<&[u8]>,
+    ) -> Option<Self> {
+        let channel = Channel { source, exporter: wire.exporter(), end_point: end_point.map(<[u8]>::to_vec) };
+        let exchange = Exchange::begin(Mechanism::from_name(mechanism)?, channel);
+        Some(Self { exchange })
+    }
+
+    /// The client's first message; without one it is asked for it.
+    pub(crate) async fn first(&mut self, house: &House, initial: Option<Secret<Vec<u8>>>) -> Outcome {
+        match initial {
+            Some(message) => self.step(house, message).await,
+            None => Outcome::Challenge(self.exchange.first_challenge()),
+        }
+    }
+
+    /// The client's next message.
+    pub(crate) async fn step(&mut self, house: &House, message: Secret<Vec<u8>>) -> Outcome {
+        let means =
+            Means { door: &house.sign_in, store: &house.store, chance: &*house.chance, now: house.now() };
+        let blocking = async |work: HashWork| tokio::task::spawn_blocking(|| work.run()).await.ok();
+        match self.exchange.step(&means, message, blocking).await {
+            Ok(Step::Challenge(challenge)) => Outcome::Challenge(challenge),
+            Ok(Step::SignedIn(person)) if person.must_change_password() => Outcome::MustChangePassword,
+            Ok(Step::SignedIn(person)) => Outcome::SignedIn(person.account_id()),
+            Err(Failure::NotUnderstood) => Outcome::NotUnderstood,
+            Err(Failure::Refused(refusal)) => Outcome::Refused(refusal),
+        }
+    }
+}
