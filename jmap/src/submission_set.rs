@@ -377,6 +377,7 @@ async fn hand_in(tx: &mut Tx, h: &Handover) -> Result<SubmissionId, SetError> {
         // Every row holds a reference of its own now; this one was ours.
         tx.drop_blob(h.account_id, h.blob_id, h.now).await?;
     }
+    tx.count_sending(h.account_id, delivery.len(), h.now).await?;
     let (actor, detail) = (h.account_id.to_string(), json!({ "recipients": delivery.len() }).to_string());
     tx.audit(h.account_id, h.now, &actor, Audit::MailSubmitted, &submission_id.to_string(), &detail).await?;
     Ok(submission_id)

@@ -125,6 +125,28 @@ section! {
 }
 
 section! {
+    /// How much may be sent. 0 is no limit; "congvan sending-limit" gives one of its own to whoever needs it.
+    Sending {
+        /// Messages of one person in an hour.
+        person_messages_per_hour: i64 = 200,
+        /// Recipients of one person in a day.
+        person_recipients_per_day: i64 = 2_000,
+        /// Messages of one agency's or unit's box in an hour.
+        box_messages_per_hour: i64 = 1_000,
+        /// Recipients of one agency's or unit's box in a day.
+        box_recipients_per_day: i64 = 20_000,
+        /// Messages of everybody in one unit in an hour.
+        unit_messages_per_hour: i64 = 5_000,
+        /// Recipients of everybody in one unit in a day.
+        unit_recipients_per_day: i64 = 50_000,
+        /// Messages of everybody in one agency, whatever its domains, in an hour.
+        agency_messages_per_hour: i64 = 20_000,
+        /// Recipients of everybody in one agency in a day.
+        agency_recipients_per_day: i64 = 200_000,
+    }
+}
+
+section! {
     /// Questions to DNS.
     Dns {
         /// Name servers to ask, as "192.0.2.1" or "127.0.0.1:5353"; empty means those of the machine. For DANE it has to be one that
@@ -279,6 +301,7 @@ pub(crate) struct Config {
     pub(crate) listen: Listen,
     pub(crate) tls: Tls,
     pub(crate) mail: Mail,
+    pub(crate) sending: Sending,
     pub(crate) dns: Dns,
     pub(crate) http: Http,
     pub(crate) exchange: Exchange,

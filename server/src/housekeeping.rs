@@ -22,7 +22,7 @@ pub(crate) async fn run(house: Arc<House>, desk: Desk) {
             () = house.stop.cancelled() => return,
             _ = look.tick() => {}
         }
-        for work in [Work::Uploads, Work::FileUploads, Work::Repeats, Work::Events] {
+        for work in [Work::Uploads, Work::FileUploads, Work::Repeats, Work::Events, Work::SendingCounts] {
             if let Err(error) = let_go(&house, work).await {
                 tracing::warn!(?work, "what has expired could not be let go: {error}");
             }
@@ -47,6 +47,8 @@ enum Work {
     Repeats,
     /// Events of the feed.
     Events,
+    /// How much was sent in hours that no limit looks at any more.
+    SendingCounts,
 }
 
 /// Lets go what has expired, a transaction at a time, until nothing is left or the house stops.
@@ -67,6 +69,10 @@ async fn let_go(house: &House, work: Work) -> Result<(), store::Error> {
                         Work::Events => {
                             let gone = tx.drop_events(now.minus(events), AT_ONCE).await?;
                             Ok::<_, store::Error>(usize::try_from(gone).unwrap_or_default())
+                        }
+                        Work::SendingCounts => {
+                            let gone = tx.forget_sending_counts(*now, AT_ONCE).await?;
+                            Ok(usize::try_from(gone).unwrap_or_default())
                         }
                     }
                 })

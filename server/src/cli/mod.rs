@@ -22,6 +22,7 @@ mod receipt;
 mod register;
 mod release;
 mod seal;
+mod sending_limit;
 mod serve;
 mod sign;
 mod sign_file;
@@ -70,6 +71,9 @@ enum Command {
     /// Systems of the exchange.
     #[command(subcommand)]
     System(provision::SystemCommand),
+    /// How much somebody may send.
+    #[command(subcommand)]
+    SendingLimit(sending_limit::SendingLimitCommand),
     /// Keys to the REST API.
     #[command(subcommand)]
     Key(api_key::KeyCommand),
@@ -146,6 +150,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Domain(command) => command.run(&arguments.config),
         Command::Account(command) => command.run(&arguments.config),
         Command::System(command) => command.run(&arguments.config),
+        Command::SendingLimit(command) => command.run(&arguments.config),
         Command::Key(command) => command.run(&arguments.config),
         Command::Openapi => {
             print!("{}", crate::api::openapi_document());

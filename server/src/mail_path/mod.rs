@@ -9,6 +9,7 @@
 //! order is [`MailPath::new`]; a new stage is a file and a line there. A stage keeps nothing itself: what it wants kept, it puts into the
 //! findings, and the door keeps it in the one transaction that takes the message in.
 
+mod limits;
 mod secrecy;
 
 use std::future::Future;
@@ -17,6 +18,8 @@ use std::sync::Arc;
 
 use mail::letter::Examination;
 use mail::{Examine, Findings, Letter, Refused};
+
+use crate::house::House;
 
 /// What a stage comes to, some time later.
 pub(crate) type Looked<'a> = Pin<Box<dyn Future<Output = Result<(), Refused>> + Send + 'a>>;
@@ -34,8 +37,10 @@ pub(crate) struct MailPath {
 
 impl MailPath {
     /// The path of this house: what is cheap and final before what asks others.
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { stages: vec![Box::new(secrecy::Secrecy)] })
+    pub(crate) fn new(house: &Arc<House>) -> Arc<Self> {
+        let stages: Vec<Box<dyn Stage>> =
+            vec![Box::new(limits::Limits::new(house.clone())), Box::new(secrecy::Secrecy)];
+        Arc::new(Self { stages })
     }
 }
 

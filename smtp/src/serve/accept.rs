@@ -35,6 +35,8 @@ struct Intake {
     actor: String,
     act: Audit,
     detail: String,
+    /// Whose sending counts, and to how many.
+    sends: Option<(AccountId, usize)>,
     now: Timestamp,
 }
 
@@ -177,7 +179,8 @@ impl Desk {
             false => Bytes::Rows(Box::new(blob)),
         };
         let actor = if role == Role::Lmtp { "lmtp" } else { "smtp" }.to_owned();
-        Ok(Intake { bytes, rows, owner, actor, act: Audit::MailReceived, detail: detail(&envelope), now })
+        let detail = detail(&envelope);
+        Ok(Intake { bytes, rows, owner, actor, act: Audit::MailReceived, detail, sends: None, now })
     }
 
     /// Mail from our own people: rows only. What they keep of it is their own business.
@@ -195,7 +198,8 @@ impl Desk {
             rows.push(row(OutboxKind::Mail, blob.owner(), destination, payload, &blob, now));
         }
         let (bytes, actor) = (Bytes::Rows(Box::new(blob)), owner.to_string());
-        Ok(Intake { bytes, rows, owner, actor, act: Audit::MailSubmitted, detail: detail(&envelope), now })
+        let (sends, detail) = (Some((owner, envelope.recipients.len())), detail(&envelope));
+        Ok(Intake { bytes, rows, owner, actor, act: Audit::MailSubmitted, detail, sends, now })
     }
 
     /// Whether an account may send with this path and say it is by these authors.
@@ -340,6 +344,9 @@ async fn keep(tx: &mut Tx, intake: &Intake) -> Result<(), store::Error> {
     };
     for row in &intake.rows {
         tx.enqueue(row, now).await?;
+    }
+    if let Some((account, recipients)) = intake.sends {
+        tx.count_sending(account, recipients, now).await?;
     }
     if let Bytes::Rows(blob) = &intake.bytes {
         tx.drop_blob(owner, blob.blob_id(), now).await?;

@@ -18,6 +18,7 @@ mod numbers;
 mod proof;
 mod provisioning;
 mod register;
+mod sign_in;
 mod upstream;
 
 /// Tells a story once on each engine.
