@@ -8,7 +8,7 @@ export CARGO_TARGET_DIR
 DATA ?= data
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 
-.PHONY: help run test check build release packages-run packages-test crash simulate bench fuzz docs
+.PHONY: help run test check build release packages-run packages-test packages-bench crash simulate bench fuzz docs
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,7 +43,7 @@ simulate: packages-test ## the exchange under faults, by seeds, held against a m
 	CONGVAN_SEEDS=$${CONGVAN_SEEDS:-100} \
 	    scripts/with-postgres cargo test --locked -p registry --test it -- --nocapture simulation::
 
-bench: packages-test release ## measure acceptance of mail and packages on both engines
+bench: packages-bench release ## measure acceptance of mail and packages on both engines
 	CONGVAN_PG_FSYNC=on scripts/with-postgres cargo run --locked --release -p bench -- all
 
 fuzz: ## fuzz every parser for a minute each (FUZZ_SECONDS=n)
@@ -58,3 +58,5 @@ packages-run:
 	@scripts/install-packages run
 packages-test:
 	@scripts/install-packages test
+packages-bench:
+	@scripts/install-packages bench

@@ -7,6 +7,7 @@ mod judging;
 mod ledger;
 mod mail;
 mod packages;
+mod rivals;
 
 use std::time::Duration;
 
@@ -28,6 +29,9 @@ struct Arguments {
     /// Only with so many connections.
     #[arg(long, global = true)]
     connections: Option<usize>,
+    /// Only messages of so many octets.
+    #[arg(long, global = true)]
+    size: Option<usize>,
     /// Leaves of the tree in which proofs are measured.
     #[arg(long, default_value_t = 1_000_000, global = true)]
     leaves: u64,
@@ -47,11 +51,24 @@ impl Arguments {
     }
 }
 
+impl Arguments {
+    /// Octets of a message, connections, through TLS or not.
+    fn mail_loads(&self) -> Vec<(usize, usize, bool)> {
+        let sizes = self.size.map_or_else(|| vec![4 << 10, 64 << 10, 1 << 20], |only| vec![only]);
+        let mut loads = Vec::new();
+        for size in sizes {
+            loads.extend(self.connections(&[1, 10, 50, 200]).into_iter().map(|n| (size, n, false)));
+            loads.extend(self.connections(&[50]).into_iter().map(|n| (size, n, true)));
+        }
+        loads
+    }
+}
+
 #[derive(Subcommand, PartialEq, Eq)]
 enum What {
     /// Mail and packages on both engines.
     All,
-    /// Mail only.
+    /// Mail only, beside Postfix and Dovecot from Debian.
     Mail,
     /// Packages only.
     Packages,
@@ -81,28 +98,20 @@ fn main() -> anyhow::Result<()> {
         if arguments.what == What::Ledger {
             return;
         }
+        if matches!(arguments.what, What::Mail | What::All) {
+            mail::measure(&arguments.engines(), &arguments.mail_loads(), lasts).await;
+            println!();
+        }
+        if arguments.what == What::Mail {
+            return;
+        }
         println!("| engine | work | connections | per second | CPU-ms each | idle MiB | loaded MiB |");
         println!("| --- | --- | ---: | ---: | ---: | ---: | ---: |");
         for engine in arguments.engines() {
-            if arguments.what != What::Packages {
-                measure_mail(engine, &arguments.connections(&[1, 10, 50]), lasts).await;
-            }
-            if arguments.what != What::Mail {
-                measure_packages(engine, &arguments.connections(&[1, 4, 16]), lasts).await;
-            }
+            measure_packages(engine, &arguments.connections(&[1, 4, 16]), lasts).await;
         }
     });
     Ok(())
-}
-
-async fn measure_mail(engine: Engine, connections: &[usize], lasts: Duration) {
-    for connections in connections.iter().copied() {
-        let program = Program::demo(engine).await;
-        let to = program.demo.accounts[0].address.clone();
-        let before = Cost::of(program.pid());
-        let accepted = mail::load(program.ports.smtp, &to, connections, 4096, lasts).await;
-        row(engine, "SMTP in, 4 KiB", connections, accepted, lasts, before, Cost::of(program.pid()));
-    }
 }
 
 async fn measure_packages(engine: Engine, connections: &[usize], lasts: Duration) {

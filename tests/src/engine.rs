@@ -25,6 +25,19 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// The process of the database server, when there is one.
+    pub fn server_pid(self) -> Option<u32> {
+        if self == Self::Sqlite {
+            return None;
+        }
+        let base = std::env::var("CONGVAN_TEST_POSTGRES").ok()?;
+        let ask = "SELECT pg_read_file('postmaster.pid')";
+        let told = Command::new("psql").args([&base, "-Atqc", ask]).output().ok()?;
+        String::from_utf8_lossy(&told.stdout).lines().next()?.trim().parse().ok()
+    }
+}
+
 fn new_database() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let base = std::env::var("CONGVAN_TEST_POSTGRES").expect(

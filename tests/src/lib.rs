@@ -12,6 +12,7 @@ mod jmap;
 mod outside;
 mod paper;
 mod program;
+mod tls;
 
 pub use api::{ALL_SCOPES, ApiClient, said};
 pub use axis::{Axis, Turn};
@@ -19,6 +20,7 @@ pub use browser::{Browser, artefacts};
 pub use engine::Engine;
 pub use exchange::{Answer, Exchange, thin_hex};
 pub use jmap::Jmap;
-pub use outside::{Postfix, free_port};
+pub use outside::{Postfix, free_port, postfix_services};
 pub use paper::Paper;
 pub use program::{Account, Program, System, binary, run};
+pub use tls::any_server;

@@ -55,7 +55,7 @@ impl Postfix {
             plain(&root.join("mail.log")),
         );
         std::fs::write(config.join("main.cf"), main).expect("main.cf");
-        std::fs::write(config.join("master.cf"), master(port)).expect("master.cf");
+        std::fs::write(config.join("master.cf"), postfix_services(port)).expect("master.cf");
         let chown = Command::new("chown").arg("-R").arg("postfix").arg(&queue).arg(&data).status();
         assert!(chown.is_ok_and(|status| status.success()), "the story runs as root, as Postfix has to");
         chmod(root, "755");
@@ -134,8 +134,8 @@ fn chmod(path: &Path, mode: &str) {
     assert!(changed.is_ok_and(|status| status.success()));
 }
 
-/// Only what this Postfix needs. Nothing is chrooted: its directory has no libraries.
-fn master(port: u16) -> String {
+/// `master.cf` of a Postfix that needs nothing but its own directory. Nothing is chrooted: that directory has no libraries.
+pub fn postfix_services(port: u16) -> String {
     let mut services = format!("127.0.0.1:{port} inet n - n - - smtpd\n");
     for (name, kind, private, wakeup, limit, program) in [
         ("pickup", "unix", "n", "60", "1", "pickup"),
@@ -155,6 +155,7 @@ fn master(port: u16) -> String {
         ("retry", "unix", "-", "-", "-", "error"),
         ("discard", "unix", "-", "-", "-", "discard"),
         ("virtual", "unix", "-", "-", "-", "virtual"),
+        ("lmtp", "unix", "-", "-", "-", "lmtp"),
         ("anvil", "unix", "-", "-", "1", "anvil"),
         ("scache", "unix", "-", "-", "1", "scache"),
         ("postlog", "unix-dgram", "n", "-", "1", "postlogd"),
