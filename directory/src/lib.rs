@@ -20,6 +20,7 @@ pub mod policy;
 pub mod register;
 pub mod sasl;
 pub mod sign_in;
+pub mod tokens;
 mod words;
 
 use std::time::Duration;

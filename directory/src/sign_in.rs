@@ -329,6 +329,25 @@ impl SignIn {
         Ok(signed_in(account, address))
     }
 
+    /// Who holds this account by the word of the single sign-on; `None` when the token opened nothing. There is no password to change.
+    pub(crate) fn shown_token(
+        &self,
+        attempt: &Attempt,
+        account: Option<Account>,
+        address: EmailAddress,
+        now: Timestamp,
+    ) -> Result<SignedIn, Refusal> {
+        let Some(account) = account else {
+            self.0.failed(attempt, now);
+            return Err(Refusal::Wrong);
+        };
+        if account.state != AccountState::Active {
+            return Err(Refusal::Disabled(account.state));
+        }
+        self.0.succeeded(attempt, None, now);
+        Ok(SignedIn { must_change_password: false, ..signed_in(account, address) })
+    }
+
     /// Bytes that look drawn, always the same for an address in this process.
     pub(crate) fn decoy(&self, address: &EmailAddress) -> [u8; 32] {
         self.0.digest(b"decoy", &[address.folded().as_bytes()])

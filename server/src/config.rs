@@ -125,6 +125,20 @@ section! {
 }
 
 section! {
+    /// The province's single sign-on, whose tokens open the mail doors (OAUTHBEARER, XOAUTH2).
+    Oauth {
+        /// The issuer ("iss" of its tokens, to the letter); empty means there is none.
+        issuer: String = String::new(),
+        /// What its tokens have to be for ("aud").
+        audience: String = "congvan".to_owned(),
+        /// Its keys (a JWK set): an https:// address, or a file.
+        keys: String = String::new(),
+        /// The claim that holds the address.
+        claim: String = "email".to_owned(),
+    }
+}
+
+section! {
     /// How much may be sent. 0 is no limit; "congvan sending-limit" gives one of its own to whoever needs it.
     Sending {
         /// Messages of one person in an hour.
@@ -301,6 +315,7 @@ pub(crate) struct Config {
     pub(crate) listen: Listen,
     pub(crate) tls: Tls,
     pub(crate) mail: Mail,
+    pub(crate) oauth: Oauth,
     pub(crate) sending: Sending,
     pub(crate) dns: Dns,
     pub(crate) http: Http,

@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::Config;
 use crate::evidence::{self, Fetcher};
 use crate::metrics::Metrics;
+use crate::single_sign_on::SingleSignOn;
 use crate::trust::Trust;
 use crate::windows::{SystemChance, SystemClock};
 
@@ -29,6 +30,8 @@ pub(crate) struct House {
     pub(crate) host: mail::Domain,
     /// Judges who is at the door.
     pub(crate) sign_in: directory::sign_in::SignIn,
+    /// Whose tokens open a door, if there is a single sign-on.
+    pub(crate) single_sign_on: Option<SingleSignOn>,
     /// Whom the installation trusts.
     pub(crate) trust: Trust,
     /// Gets the evidence that judgements lack.
@@ -72,10 +75,12 @@ impl House {
         let fetcher = Fetcher::new(evidence::Settings::of(&config, &trust.current()), clock.clone())?;
         let host = config.house.hostname.parse().context("house.hostname is not a host name")?;
         let sign_in = directory::sign_in::SignIn::new(directory::Limits::default(), &*chance);
+        let single_sign_on = SingleSignOn::open(&config)?;
         Ok(Arc::new(Self {
             config,
             host,
             sign_in,
+            single_sign_on,
             trust,
             fetcher,
             store,

@@ -153,7 +153,7 @@ impl Server {
                 signed_in_as: None,
             },
             starttls: self.tls.is_some() && !self.implicit_tls,
-            mechanisms: sasl::offered(),
+            mechanisms: sasl::offered(&self.house),
         };
         let session = Session::new(self.house.now(), self.role, self.limits.clone(), facts);
         let visit =

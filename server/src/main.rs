@@ -30,6 +30,7 @@ mod sasl;
 mod sequencer;
 mod serve;
 mod sign_in;
+mod single_sign_on;
 mod stamping;
 mod tls;
 mod trust;

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use directory::sasl::{Channel, Exchange, Failure, Means, Mechanism, Step};
+use directory::sasl::{Channel, Exchange, Failure, Issuer, Means, Mechanism, Step};
 use directory::sign_in::{HashWork, Refusal};
 use mail::{AccountId, Secret};
 
@@ -10,8 +10,9 @@ use crate::house::House;
 use crate::wire::Wire;
 
 /// The mechanisms that are offered inside TLS, best first.
-pub(crate) fn offered() -> Vec<&'static str> {
-    Mechanism::ALL.map(Mechanism::name).into()
+pub(crate) fn offered(house: &House) -> Vec<&'static str> {
+    let works = |mechanism: &Mechanism| house.single_sign_on.is_some() || !mechanism.takes_tokens();
+    Mechanism::ALL.into_iter().filter(works).map(Mechanism::name).collect()
 }
 
 /// What a step of a sign-in came to.
@@ -56,8 +57,18 @@ impl SigningIn {
 
     /// The client's next message.
     pub(crate) async fn step(&mut self, house: &House, message: Secret<Vec<u8>>) -> Outcome {
-        let means =
-            Means { door: &house.sign_in, store: &house.store, chance: &*house.chance, now: house.now() };
+        let sso = house.single_sign_on.as_ref();
+        let keys = match sso {
+            Some(sso) if self.exchange.takes_tokens() => sso.keys(house.now()).await,
+            _ => None,
+        };
+        let means = Means {
+            door: &house.sign_in,
+            store: &house.store,
+            chance: &*house.chance,
+            now: house.now(),
+            issuer: sso.zip(keys.as_deref()).map(|(sso, keys)| Issuer { keys, rules: &sso.rules }),
+        };
         let blocking = async |work: HashWork| tokio::task::spawn_blocking(|| work.run()).await.ok();
         match self.exchange.step(&means, message, blocking).await {
             Ok(Step::Challenge(challenge)) => Outcome::Challenge(challenge),

@@ -8,15 +8,18 @@
 //!
 //! A protocol carries the messages and knows nothing of what is in them. Failures are counted by [`SignIn`], whatever the mechanism.
 
+mod bearer;
 mod scram;
 
 use std::net::IpAddr;
 
-use mail::{Chance, Secret, Timestamp};
-use store::Store;
+use mail::{Chance, EmailAddress, Secret, Timestamp};
+use store::{Account, Store};
 
 use crate::sign_in::{Checked, Claim, HashWork, Refusal, SignIn, SignedIn};
+use crate::tokens::TokenFault;
 
+pub use bearer::Issuer;
 pub use scram::Verifier;
 
 /// Octets of one message, at most: a long token, and far more than any password.
@@ -33,11 +36,22 @@ pub enum Mechanism {
     ScramSha256,
     /// As before, bound to this very connection, so that nobody in between can pass it on (RFC 5802 §6).
     ScramSha256Plus,
+    /// A token of the single sign-on (RFC 7628).
+    OAuthBearer,
+    /// The same as some clients knew it before there was a standard.
+    XOAuth2,
 }
 
 impl Mechanism {
     /// All, best first.
-    pub const ALL: [Self; 4] = [Self::ScramSha256Plus, Self::ScramSha256, Self::Plain, Self::Login];
+    pub const ALL: [Self; 6] = [
+        Self::ScramSha256Plus,
+        Self::ScramSha256,
+        Self::OAuthBearer,
+        Self::XOAuth2,
+        Self::Plain,
+        Self::Login,
+    ];
 
     /// Its registered name.
     pub const fn name(self) -> &'static str {
@@ -46,7 +60,14 @@ impl Mechanism {
             Self::Login => "LOGIN",
             Self::ScramSha256 => "SCRAM-SHA-256",
             Self::ScramSha256Plus => "SCRAM-SHA-256-PLUS",
+            Self::OAuthBearer => "OAUTHBEARER",
+            Self::XOAuth2 => "XOAUTH2",
         }
+    }
+
+    /// Whether it takes tokens, which only an installation with a single sign-on knows.
+    pub const fn takes_tokens(self) -> bool {
+        matches!(self, Self::OAuthBearer | Self::XOAuth2)
     }
 
     /// By its name, in any case.
@@ -96,6 +117,8 @@ pub struct Means<'a> {
     pub chance: &'a dyn Chance,
     /// The present moment.
     pub now: Timestamp,
+    /// The single sign-on, if there is one.
+    pub issuer: Option<Issuer<'a>>,
 }
 
 /// Where an exchange stands.
@@ -108,6 +131,8 @@ enum State {
     Proof(Box<scram::Proof>),
     /// SCRAM: our own proof was said; the client's empty answer is awaited (RFC 5802 §5, RFC 4954 §4).
     Proven(Box<SignedIn>),
+    /// A token opened nothing, which the client was told; it answers, and is refused (RFC 7628 §3.2.3).
+    Told(Refusal),
     /// Nothing more is taken.
     Over,
 }
@@ -123,6 +148,11 @@ impl Exchange {
     /// Somebody has named a mechanism.
     pub fn begin(mechanism: Mechanism, channel: Channel) -> Self {
         Self { mechanism, channel, state: State::Begun }
+    }
+
+    /// Whether a token is awaited.
+    pub fn takes_tokens(&self) -> bool {
+        self.mechanism.takes_tokens()
     }
 
     /// What to say when the client named the mechanism and sent nothing with it.
@@ -179,10 +209,39 @@ impl Exchange {
                 self.state = State::Proven(Box::new(signed_in));
                 Ok(Step::Challenge(ours))
             }
+            (Mechanism::OAuthBearer | Mechanism::XOAuth2, State::Begun) => {
+                self.by_token(means, &message).await
+            }
+            (_, State::Told(refusal)) => Err(refusal.into()),
             (_, State::Proven(signed_in)) if message.expose_secret().is_empty() => {
                 Ok(Step::SignedIn(signed_in))
             }
             _ => Err(Failure::NotUnderstood),
+        }
+    }
+
+    async fn by_token(&mut self, means: &Means<'_>, message: &Secret<Vec<u8>>) -> Result<Step, Failure> {
+        let message = text(message).ok_or(Failure::NotUnderstood)?;
+        let shown = match self.mechanism {
+            Mechanism::OAuthBearer => bearer::oauthbearer(message.expose_secret()),
+            _ => bearer::xoauth2(message.expose_secret()),
+        };
+        let shown = shown.ok_or(Failure::NotUnderstood)?;
+        let issuer = means.issuer.as_ref().ok_or(Failure::NotUnderstood)?;
+        let token = shown.token.expose_secret().as_bytes();
+        let attempt = means.door.attempt(&shown.address, self.channel.source, token, means.now)?;
+        let judged = issuer.keys.judge(&shown.token, issuer.rules, means.now);
+        let is_holder = judged.as_ref().is_ok_and(|holder| holder.folded() == shown.address.folded());
+        let account = match is_holder {
+            true => account_at(means, &shown.address).await?,
+            false => None,
+        };
+        match means.door.shown_token(&attempt, account, shown.address, means.now) {
+            Ok(signed_in) => Ok(Step::SignedIn(Box::new(signed_in))),
+            Err(refusal) => {
+                self.state = State::Told(refusal);
+                Ok(Step::Challenge(bearer::told(judged.err().unwrap_or(TokenFault::Nobody))))
+            }
         }
     }
 
@@ -202,6 +261,13 @@ impl Exchange {
         let signed_in = means.door.sign_in(means.store, claim, means.now, blocking).await?;
         Ok(Step::SignedIn(Box::new(signed_in)))
     }
+}
+
+async fn account_at(means: &Means<'_>, address: &EmailAddress) -> Result<Option<Account>, Refusal> {
+    let found = means.store.read((address.clone(), means.now), |tx, (address, now)| {
+        Box::pin(async move { tx.account_at(address, *now).await })
+    });
+    found.await.map_err(Refusal::Store)
 }
 
 fn text(message: &Secret<Vec<u8>>) -> Option<Secret<String>> {

@@ -229,7 +229,7 @@ impl Proof {
 }
 
 /// `=2C` and `=3D` (RFC 5802 §5.1).
-fn unescaped(name: &str) -> Option<String> {
+pub(super) fn unescaped(name: &str) -> Option<String> {
     let mut parts = name.split('=');
     let mut text = parts.next()?.to_owned();
     for part in parts {

@@ -22,7 +22,7 @@ fn channel() -> Channel {
 }
 
 async fn say(exchange: &mut Exchange, door: &SignIn, house: &House, message: &[u8]) -> Result<Step, String> {
-    let means = Means { door, store: &house.store, chance: &house.chance, now: NOW };
+    let means = Means { door, store: &house.store, chance: &house.chance, now: NOW, issuer: None };
     let run =
         |work: directory::sign_in::HashWork| async { tokio::task::spawn_blocking(|| work.run()).await.ok() };
     exchange.step(&means, Secret::new(message.to_vec()), run).await.map_err(|failure| match failure {

@@ -8,6 +8,7 @@ use tests::{Account, Engine, Jmap, Program};
 use crate::on_both_engines;
 
 on_both_engines! {
+    m35_a_token_of_the_single_sign_on_opens_the_door => a_token_opens,
     msmtp_signs_in_by_every_mechanism_it_has => msmtp_signs_in,
     a_sending_limit_is_told_and_lifted => a_limit_is_told,
 }
@@ -51,6 +52,94 @@ async fn msmtp_signs_in(engine: Engine) {
         let sent = msmtp(&program, &guess, &binh, mechanism, "khong gui duoc");
         let told = String::from_utf8_lossy(&sent.stderr);
         assert!(!sent.status.success() && told.contains("535"), "{mechanism}: {told}");
+    }
+}
+
+/// An issuer of tokens: a key made by OpenSSL, and what it signs.
+struct Issuer {
+    key: std::path::PathBuf,
+}
+
+impl Issuer {
+    /// Makes the key and writes its public half as a JWK set.
+    fn new(folder: &std::path::Path) -> Self {
+        let key = folder.join("sso.pem");
+        let path = key.to_str().expect("a plain path");
+        openssl(&["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", path], b"");
+        let told = openssl(&["rsa", "-in", path, "-noout", "-modulus"], b"");
+        let told = String::from_utf8(told).expect("text");
+        let digits = told.trim().strip_prefix("Modulus=").expect("a modulus");
+        let bytes: Vec<u8> = (0..digits.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).expect("hexadecimal"))
+            .collect();
+        let set = serde_json::json!({ "keys": [{ "kty": "RSA", "kid": "1", "use": "sig", "n": base64url(&bytes), "e": "AQAB" }] });
+        std::fs::write(folder.join("sso.json"), set.to_string()).expect("keys");
+        Self { key }
+    }
+
+    fn token(&self, address: &str, lasts: i64) -> String {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock");
+        let claims = serde_json::json!({
+            "iss": "https://sso.mau.test", "aud": "congvan", "exp": now.as_secs() as i64 + lasts, "email": address,
+        });
+        let header = serde_json::json!({ "alg": "RS256", "kid": "1" });
+        let signed = format!(
+            "{}.{}",
+            base64url(header.to_string().as_bytes()),
+            base64url(claims.to_string().as_bytes())
+        );
+        let key = self.key.to_str().expect("a plain path");
+        let mark = openssl(&["dgst", "-sha256", "-sign", key], signed.as_bytes());
+        format!("{signed}.{}", base64url(&mark))
+    }
+}
+
+fn base64url(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+}
+
+fn openssl(arguments: &[&str], input: &[u8]) -> Vec<u8> {
+    let mut child = Command::new("openssl")
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("OpenSSL is installed (make test does)");
+    child.stdin.take().expect("a pipe").write_all(input).expect("OpenSSL reads");
+    let output = child.wait_with_output().expect("OpenSSL ends");
+    assert!(output.status.success(), "openssl {arguments:?}");
+    output.stdout
+}
+
+/// RFC 7628 and its elder: the token in place of the password.
+async fn a_token_opens(engine: Engine) {
+    let mut program = Program::demo(engine).await;
+    let issuer = Issuer::new(&program.data);
+    let (an, binh) = clerks(&program);
+    let jmap = Jmap::sign_in(&program, &binh).await;
+    // Without a single sign-on no token opens anything.
+    let shown = |token: String| Account { password: token, ..an.clone() };
+    let early = msmtp(&program, &shown(issuer.token(&an.address, 300)), &binh, "oauthbearer", "som");
+    assert!(!early.status.success(), "{}", String::from_utf8_lossy(&early.stderr));
+    program.stop().await;
+    let config = std::fs::read_to_string(program.config()).expect("a configuration");
+    let sso = "[oauth]\nissuer = \"https://sso.mau.test\"\nkeys = \"sso.json\"\n";
+    std::fs::write(program.config(), format!("{config}\n{sso}")).expect("a configuration");
+    program.start().await;
+    for mechanism in ["oauthbearer", "xoauth2"] {
+        let subject = format!("Bang the {mechanism}");
+        let good = msmtp(&program, &shown(issuer.token(&an.address, 300)), &binh, mechanism, &subject);
+        assert!(good.status.success(), "{mechanism}: {}", String::from_utf8_lossy(&good.stderr));
+        jmap.wait_for(&subject).await;
+        for (why, token) in
+            [("over", issuer.token(&an.address, -300)), ("another's", issuer.token(&binh.address, 300))]
+        {
+            let bad = msmtp(&program, &shown(token), &binh, mechanism, "khong gui duoc");
+            assert!(!bad.status.success(), "{mechanism} {why}");
+        }
     }
 }
 
