@@ -31,6 +31,7 @@ mod serve;
 mod sign_in;
 mod stamping;
 mod tls;
+mod tls_policy;
 mod trust;
 mod upstream;
 mod where_to;

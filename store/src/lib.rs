@@ -47,6 +47,7 @@ mod sql;
 mod statuses;
 mod submissions;
 mod threads;
+mod tls;
 mod uploads;
 mod words;
 
@@ -92,6 +93,7 @@ pub use receivers::{NewProgress, NewReceiver, Receiver};
 pub use repeats::Repeat;
 pub use statuses::{NewStatus, StatusEntry, UnlinkedStatus};
 pub use submissions::{NewSubmission, Submission};
+pub use tls::{MtaStsRow, TlsLevel, TlsOutcome, TlsPolicyRow};
 pub use uploads::{FileUpload, UploadPart};
 pub use words::{Hit, OTHER_WORDS_MAX};
 
