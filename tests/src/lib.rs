@@ -12,6 +12,7 @@ mod jmap;
 mod outside;
 mod paper;
 mod program;
+mod signed_names;
 
 pub use api::{ALL_SCOPES, ApiClient, said};
 pub use axis::{Axis, Turn};
@@ -22,3 +23,4 @@ pub use jmap::Jmap;
 pub use outside::{Postfix, free_port};
 pub use paper::Paper;
 pub use program::{Account, Program, System, binary, run};
+pub use signed_names::{Paperwork, PolicySite, SignedNames};

@@ -193,6 +193,7 @@ fn is_settled(row: &MtaStsRow, id: &str, now: Timestamp) -> bool {
 fn network(error: &reqwest::Error) -> Failure {
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
+        tracing::debug!("a policy's host: {cause}");
         let inner = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
         let tls = cause
             .downcast_ref::<rustls::Error>()
