@@ -105,10 +105,14 @@ fn rfc_7672_every_selector_and_matching_of_both_usages() {
             {
                 let what = format!("{usage} {selector} {matching}");
                 let record = (usage, selector, matching, matched(own, selector, matching));
-                assert_eq!(shake(&good, &dane(&[record.clone()]), &nobody), (true, Some(Ok(()))), "{what}");
+                assert_eq!(
+                    shake(&good, &dane(std::slice::from_ref(&record)), &nobody),
+                    (true, Some(Ok(()))),
+                    "{what}"
+                );
                 // The same numbers, another certificate.
                 let wrong = (usage, selector, matching, matched(stranger, selector, matching));
-                let (stands, seen) = shake(&good, &dane(&[wrong.clone()]), &nobody);
+                let (stands, seen) = shake(&good, &dane(std::slice::from_ref(&wrong)), &nobody);
                 assert!(!stands && matches!(seen, Some(Err(_))), "{what}: {seen:?}");
                 // One that fits is enough (RFC 6698 §2.1).
                 assert!(shake(&good, &dane(&[wrong, record]), &nobody).0, "{what}, one of two");

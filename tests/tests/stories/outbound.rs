@@ -99,7 +99,6 @@ impl Others {
             ("trust_ad = false", "trust_ad = true".to_owned()),
             ("peer_anchors = \"\"", format!("peer_anchors = {anchors:?}")),
             ("mta_sts_mode = \"none\"", "mta_sts_mode = \"testing\"".to_owned()),
-            ("level = \"info\"", "level = \"info,congvan=debug\"".to_owned()),
             ("tls_report_address = \"\"", "tls_report_address = \"postmaster@nha.test\"".to_owned()),
         ];
         let changes: Vec<(&str, &str)> = changes.iter().map(|(from, to)| (*from, to.as_str())).collect();
