@@ -34,19 +34,6 @@ pub enum Failure {
 }
 
 impl Failure {
-    const ALL: [Self; 10] = [
-        Self::StartTlsNotSupported,
-        Self::CertificateHostMismatch,
-        Self::CertificateExpired,
-        Self::CertificateNotTrusted,
-        Self::ValidationFailure,
-        Self::TlsaInvalid,
-        Self::DnssecInvalid,
-        Self::StsPolicyFetchError,
-        Self::StsPolicyInvalid,
-        Self::StsWebpkiInvalid,
-    ];
-
     /// The registered word (RFC 8460 §6.6).
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -61,11 +48,6 @@ impl Failure {
             Self::StsPolicyInvalid => "sts-policy-invalid",
             Self::StsWebpkiInvalid => "sts-webpki-invalid",
         }
-    }
-
-    /// By the registered word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|failure| failure.as_str() == word)
     }
 }
 
@@ -271,13 +253,6 @@ mod tests {
         }
         let many = format!("v=TLSRPTv1; rua={}", vec!["mailto:a@b.vn"; 50].join(","));
         assert_eq!(places(&[many]).len(), PLACES_MAX);
-    }
-
-    #[test]
-    fn failures_are_registered_words() {
-        for failure in Failure::ALL {
-            assert_eq!(Failure::from_word(failure.as_str()), Some(failure));
-        }
     }
 
     #[test]

@@ -247,17 +247,17 @@ pub(crate) struct Found {
     pub(crate) ips: Vec<IpAddr>,
     /// The name that aliases lead to.
     pub(crate) name: String,
-    /// Whether every answer was validated.
+    /// Whether every answer that came was validated.
     pub(crate) is_secure: bool,
 }
 
-/// The addresses of a host. When only one of the two questions is answered, that has to do.
+/// The addresses of a host. When only one of the two questions is answered, that has to do. One that is not answered makes nothing
+/// insecure: else whoever can swallow an answer could strip a host of its signed records (RFC 7672 §2.1.2).
 ///
 /// # Errors
 /// [`Fault`] when neither is.
 pub(crate) async fn addresses(asker: &Asker, host: &str) -> Result<Found, Fault> {
     let (six, four) = tokio::join!(asker.ask(host, RecordType::AAAA), asker.ask(host, RecordType::A));
-    let both = six.is_ok() && four.is_ok();
     let mut found: Option<Found> = None;
     let mut fault = None;
     for answer in [six, four] {
@@ -274,7 +274,7 @@ pub(crate) async fn addresses(asker: &Asker, host: &str) -> Result<Found, Fault>
             _ => None,
         });
         let name = plain(&answer.name);
-        let so_far = found.get_or_insert(Found { ips: Vec::new(), name, is_secure: both });
+        let so_far = found.get_or_insert(Found { ips: Vec::new(), name, is_secure: true });
         so_far.ips.extend(ips);
         so_far.is_secure &= answer.is_secure;
     }
@@ -284,4 +284,95 @@ pub(crate) async fn addresses(asker: &Asker, host: &str) -> Result<Found, Fault>
 /// A name in lower case without the dot at the end.
 pub(crate) fn plain(name: &Name) -> String {
     name.to_ascii().trim_end_matches('.').to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use hickory_resolver::proto::rr::Record;
+    use hickory_resolver::proto::rr::rdata::{A, AAAA, CNAME, TXT};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// What the server below says.
+    fn answer(question: &Message, by_tcp: bool) -> Message {
+        let query = question.queries[0].clone();
+        let mut answer = Message::response(question.metadata.id, question.metadata.op_code);
+        answer.metadata.authentic_data = true;
+        let name = query.name().to_ascii();
+        let at = |owner: &str, data| Record::from_rdata(owner.parse().unwrap(), 60, data);
+        let four = RData::A(A::new(192, 0, 2, 1));
+        let six = RData::AAAA(AAAA::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1));
+        match (name.as_str(), query.query_type()) {
+            ("both.vn.", RecordType::A) => drop(answer.add_answer(at("both.vn.", four))),
+            ("both.vn.", RecordType::AAAA) => drop(answer.add_answer(at("both.vn.", six))),
+            ("swallowed.vn.", RecordType::A) => drop(answer.add_answer(at("swallowed.vn.", four))),
+            ("half.vn.", RecordType::A) => drop(answer.add_answer(at("half.vn.", four))),
+            ("half.vn.", RecordType::AAAA) => answer.metadata.authentic_data = false,
+            ("alias.vn.", RecordType::A) => {
+                answer.add_answer(at("alias.vn.", RData::CNAME(CNAME("target.vn.".parse().unwrap()))));
+                answer.add_answer(at("target.vn.", four));
+                answer.add_answer(at("stranger.vn.", RData::A(A::new(192, 0, 2, 66))));
+            }
+            ("alias.vn.", RecordType::AAAA) => {
+                answer.add_answer(at("alias.vn.", RData::CNAME(CNAME("target.vn.".parse().unwrap()))));
+            }
+            ("long.vn.", _) if by_tcp => {
+                let text = RData::TXT(TXT::new(vec!["x".repeat(200), "y".repeat(200)]));
+                answer.add_answer(at("long.vn.", text));
+            }
+            ("long.vn.", _) => answer.metadata.truncation = true,
+            _ => answer.metadata.response_code = ResponseCode::ServFail,
+        }
+        answer.add_query(query);
+        answer
+    }
+
+    async fn asker() -> Asker {
+        let by_tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = by_tcp.local_addr().unwrap();
+        let by_udp = UdpSocket::bind(server).await.unwrap();
+        tokio::spawn(async move {
+            let mut buffer = [0; 1500];
+            loop {
+                let (count, from) = by_udp.recv_from(&mut buffer).await.unwrap();
+                let answer = answer(&Message::from_vec(&buffer[..count]).unwrap(), false);
+                by_udp.send_to(&answer.to_vec().unwrap(), from).await.unwrap();
+            }
+        });
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = by_tcp.accept().await.unwrap();
+                let mut buffer = vec![0; usize::from(stream.read_u16().await.unwrap())];
+                stream.read_exact(&mut buffer).await.unwrap();
+                let answer = answer(&Message::from_vec(&buffer).unwrap(), true).to_vec().unwrap();
+                stream.write_u16(answer.len() as u16).await.unwrap();
+                stream.write_all(&answer).await.unwrap();
+            }
+        });
+        Asker::of(vec![server], Duration::from_secs(5), true)
+    }
+
+    #[tokio::test]
+    async fn rfc_7672_section_2_1_an_answer_that_is_swallowed_makes_nothing_insecure() {
+        let asker = asker().await;
+        for (host, count, name, is_secure) in [
+            ("both.vn", 2, "both.vn", true),
+            ("swallowed.vn", 1, "swallowed.vn", true),
+            ("half.vn", 1, "half.vn", false),
+            ("alias.vn", 1, "target.vn", true),
+        ] {
+            let found = addresses(&asker, host).await.unwrap();
+            assert_eq!((found.ips.len(), found.name.as_str(), found.is_secure), (count, name, is_secure));
+        }
+        assert!(addresses(&asker, "broken.vn").await.is_err());
+        let nobody = Asker::of(Vec::new(), Duration::from_secs(1), true);
+        assert!(matches!(nobody.ask("a.vn", RecordType::A).await, Err(Fault::Nobody)));
+    }
+
+    #[tokio::test]
+    async fn rfc_7766_what_is_too_long_comes_by_tcp() {
+        let answer = asker().await.ask("long.vn", RecordType::TXT).await.unwrap();
+        assert_eq!(answer.texts(), ["x".repeat(200) + &"y".repeat(200)]);
+    }
 }

@@ -26,6 +26,8 @@ const NAMED: [&str; 6] = [
 /// The other side of the world.
 struct Others {
     postfix: Postfix,
+    /// One whose offer of STARTTLS somebody has taken out.
+    stripped: Postfix,
     paper: Paperwork,
     names: SignedNames,
     /// `None` when it has gone.
@@ -42,29 +44,45 @@ fn policy(mode: &str, host: &str) -> String {
     format!("version: STSv1\r\nmode: {mode}\r\nmx: {host}\r\nmax_age: 604800\r\n")
 }
 
+/// The signed zone. The last host is where nobody offers TLS.
+fn signed_zone(paper: &Paperwork, address: &str, bare: &str) -> String {
+    let (good, root, wrong) = (paper.key_digest(), paper.root_digest(), "0".repeat(64));
+    let rows = [
+        ("khop", "mx", address, format!("3 1 1 {good}")),
+        ("lech", "lech-mx", address, format!("3 1 1 {wrong}")),
+        ("neo", "neo", address, format!("2 0 1 {root}")),
+        ("pkix", "pkix-mx", address, format!("1 1 1 {wrong}")),
+        ("tran", "tran-mx", bare, format!("3 1 1 {good}")),
+    ];
+    let row = |(domain, host, address, record): &(&str, &str, &str, String)| {
+        format!(
+            "{domain}.ky.test. MX 10 {host}.ky.test.\n{host}.ky.test. A {address}\n\
+             _25._tcp.{host}.ky.test. TLSA {record}\n"
+        )
+    };
+    rows.iter().map(row).collect()
+}
+
+/// The zone that nobody signed: domains, their hosts, and where their policies are.
+fn unsigned_zone(address: &str) -> String {
+    let mut zone = format!("mx.tran.test. A {address}\ntho.tran.test. MX 10 mx.tran.test.\n");
+    for (name, host) in
+        [("dung", "mx.ky.test"), ("sai", "mx.tran.test"), ("thu", "mx.tran.test"), ("la", "mx.tran.test")]
+    {
+        zone += &format!(
+            "{name}.tran.test. MX 10 {host}.\n_mta-sts.{name}.tran.test. TXT \"v=STSv1; id=1\"\n\
+             mta-sts.{name}.tran.test. A {address}\n\
+             _smtp._tls.{name}.tran.test. TXT \"v=TLSRPTv1; rua=mailto:bao-cao@khop.ky.test\"\n"
+        );
+    }
+    zone
+}
+
 impl Others {
     fn start() -> Self {
-        let address = own_address();
+        let (address, bare) = (own_address(), own_address());
         let paper = Paperwork::new(&NAMED);
-        let (good, root, wrong) = (paper.key_digest(), paper.root_digest(), "0".repeat(64));
-        let signed = format!(
-            "khop.ky.test. MX 10 mx.ky.test.\nlech.ky.test. MX 10 lech-mx.ky.test.\nneo.ky.test. MX 10 neo.ky.test.\n\
-             pkix.ky.test. MX 10 pkix-mx.ky.test.\n\
-             mx.ky.test. A {address}\nlech-mx.ky.test. A {address}\nneo.ky.test. A {address}\npkix-mx.ky.test. A {address}\n\
-             _25._tcp.mx.ky.test. TLSA 3 1 1 {good}\n_25._tcp.lech-mx.ky.test. TLSA 3 1 1 {wrong}\n\
-             _25._tcp.neo.ky.test. TLSA 2 0 1 {root}\n_25._tcp.pkix-mx.ky.test. TLSA 1 1 1 {wrong}\n"
-        );
-        let mut unsigned = format!("mx.tran.test. A {address}\ntho.tran.test. MX 10 mx.tran.test.\n");
-        for (name, host) in
-            [("dung", "mx.ky.test"), ("sai", "mx.tran.test"), ("thu", "mx.tran.test"), ("la", "mx.tran.test")]
-        {
-            unsigned += &format!(
-                "{name}.tran.test. MX 10 {host}.\n_mta-sts.{name}.tran.test. TXT \"v=STSv1; id=1\"\n\
-                 mta-sts.{name}.tran.test. A {address}\n\
-                 _smtp._tls.{name}.tran.test. TXT \"v=TLSRPTv1; rua=mailto:bao-cao@khop.ky.test\"\n"
-            );
-        }
-        let names = SignedNames::start(&signed, &unsigned);
+        let names = SignedNames::start(&signed_zone(&paper, &address, &bare), &unsigned_zone(&address));
         let policies = PolicySite::start(
             &address,
             &paper,
@@ -75,19 +93,19 @@ impl Others {
                 "mta-sts.la.tran.test": policy("enforce", "mx.khac.test"),
             }),
         );
-        let domains = ["khop", "lech", "neo", "pkix"].map(|name| format!("{name}.ky.test"));
+        let domains = ["khop", "lech", "neo", "pkix", "tran"].map(|name| format!("{name}.ky.test"));
         let more = ["dung", "sai", "thu", "la", "tho"].map(|name| format!("{name}.tran.test"));
+        let ours = format!("virtual_mailbox_domains = {} {}\n", domains.join(" "), more.join(" "));
         let tls = format!(
-            "virtual_mailbox_domains = {} {}\nsmtpd_tls_security_level = may\nsmtpd_tls_received_header = yes\n\
-             smtpd_tls_cert_file = {}\nsmtpd_tls_key_file = {}\n",
-            domains.join(" "),
-            more.join(" "),
+            "smtpd_tls_security_level = may\nsmtpd_tls_received_header = yes\nsmtpd_tls_cert_file = {}\n\
+             smtpd_tls_key_file = {}\n",
             paper.file("chain.pem").display(),
             paper.file("server.key").display(),
         );
-        // What it would send on goes nowhere: it has nothing to send on.
-        let postfix = Postfix::start_at("ky.test", 9, (&address, 25), &tls);
-        Self { postfix, paper, names, policies: Some(policies) }
+        // What they would send on goes nowhere: they have nothing to send on.
+        let postfix = Postfix::start_at("ky.test", 9, (&address, 25), &(ours.clone() + &tls));
+        let stripped = Postfix::start_at("ky.test", 9, (&bare, 25), &ours);
+        Self { postfix, stripped, paper, names, policies: Some(policies) }
     }
 
     /// A program that asks these names and believes their resolver.
@@ -161,7 +179,7 @@ impl Writer<'_> {
             assert!(Instant::now() < deadline, "{domain}: {answer}\n{}", self.program.log());
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        let inbox = self.others.postfix.inbox();
+        let inbox = [self.others.postfix.inbox(), self.others.stripped.inbox()].concat();
         assert!(!inbox.iter().any(|letter| letter.contains(subject)), "{inbox:?}");
     }
 }
@@ -177,6 +195,7 @@ async fn to_others(engine: Engine) {
     writer.arrives("neo.ky.test", "dane-2-0-1").await;
     writer.arrives("pkix.ky.test", "dane-unusable").await;
     writer.is_put_off("lech.ky.test", "dane-mismatch", "451 4.7.5").await;
+    writer.is_put_off("tran.ky.test", "dane-stripped", "451 4.7.5").await;
     // RFC 8461: the right name, a name that the certificate has not, a host that the policy has not, and a mere test.
     writer.arrives("dung.tran.test", "sts-enforce").await;
     writer.is_put_off("sai.tran.test", "sts-wrong-name", "451 4.7.5").await;
@@ -213,6 +232,7 @@ async fn what_it_came_to(writer: &Writer<'_>) {
         ("khop.ky.test", "tlsa", "success"),
         ("neo.ky.test", "tlsa", "success"),
         ("lech.ky.test", "tlsa", "tlsa-invalid"),
+        ("tran.ky.test", "tlsa", "starttls-not-supported"),
         ("dung.tran.test", "sts", "success"),
         ("sai.tran.test", "sts", "certificate-host-mismatch"),
         ("thu.tran.test", "sts", "certificate-host-mismatch"),
