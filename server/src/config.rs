@@ -119,6 +119,19 @@ section! {
         /// Whether other servers' certificates must be good: "opportunistic" takes any TLS and plain text when there is none, "required"
         /// never sends without TLS.
         outbound_tls: String = "opportunistic".to_owned(),
+        /// File of certificates (PEM) that the certificates of other mail servers, and of the places of their MTA-STS policies, have to
+        /// lead to; empty means those that the machine trusts. Relative to the data directory.
+        peer_anchors: PathBuf = PathBuf::new(),
+        /// The mode of the MTA-STS policy that we publish for our own domains (RFC 8461): "none", "testing" or "enforce". Begin with
+        /// "testing" and read the reports; "enforce" makes others keep their mail when our certificate is not in order.
+        mta_sts_mode: String = "none".to_owned(),
+        /// The hosts in that policy, as in the MX records of our domains; empty means the hostname.
+        mta_sts_hosts: Vec<String> = Vec::new(),
+        /// Days for which others keep that policy.
+        mta_sts_days: u64 = 14,
+        /// Address from which, and about which, other domains are told once a day how TLS on the way to them went, if they ask for it
+        /// (RFC 8460). Empty: nobody is told.
+        tls_report_address: String = String::new(),
         /// Hours after which a message that cannot be delivered is given back (RFC 5321 §4.5.4.1 advises 4 to 5 days).
         give_up_hours: u64 = 5 * 24,
     }
@@ -168,6 +181,9 @@ section! {
         servers: Vec<String> = Vec::new(),
         /// Seconds to wait for one answer.
         seconds: u64 = 5,
+        /// Whether the server's word that it has validated an answer (the AD bit) is taken. Without it there is no DANE. Only for a
+        /// validating server on this machine, or behind a line that nobody else can write on.
+        trust_ad: bool = false,
     }
 }
 
@@ -353,9 +369,10 @@ impl Config {
             );
         }
         for (key, value, allowed) in [
-            ("mail.outbound_tls", &self.mail.outbound_tls, ["opportunistic", "required"]),
-            ("exchange.signatures", &self.exchange.signatures, ["required", "recorded"]),
-            ("log.format", &self.log.format, ["text", "json"]),
+            ("mail.outbound_tls", &self.mail.outbound_tls, &["opportunistic", "required"][..]),
+            ("mail.mta_sts_mode", &self.mail.mta_sts_mode, &["none", "testing", "enforce"]),
+            ("exchange.signatures", &self.exchange.signatures, &["required", "recorded"]),
+            ("log.format", &self.log.format, &["text", "json"]),
         ] {
             if !allowed.contains(&value.as_str()) {
                 anyhow::bail!("{key} = {value:?}: must be one of {allowed:?} (giá trị không hợp lệ)");
@@ -373,6 +390,8 @@ impl Config {
         if self.forwarding().organ_id.parse::<mail::AgencyCode>().is_err() {
             anyhow::bail!("upstream.organ_id is not a code (mã đơn vị không hợp lệ)");
         }
+        crate::tls_policy::publish::policy(self)?;
+        self.tls_report_address()?;
         self.dns_servers()?;
         self.calendar()?;
         self.tls_key()?;
@@ -392,6 +411,18 @@ impl Config {
             })
         };
         self.dns.servers.iter().map(one).collect()
+    }
+
+    /// Where reports about TLS come from; `None`: none are made.
+    ///
+    /// Errors: a word that is no address.
+    pub(crate) fn tls_report_address(&self) -> anyhow::Result<Option<mail::EmailAddress>> {
+        match self.mail.tls_report_address.as_str() {
+            "" => Ok(None),
+            word => {
+                word.parse().map(Some).context("mail.tls_report_address is no address (địa chỉ không hợp lệ)")
+            }
+        }
     }
 
     /// What this house is as an intermediary.
@@ -442,6 +473,12 @@ impl Config {
     pub(crate) fn ledger_archive(&self) -> Option<PathBuf> {
         let is_said = !self.ledger.archive.as_os_str().is_empty();
         is_said.then(|| self.house.data.join(&self.ledger.archive))
+    }
+
+    /// Certificates that other mail servers' have to lead to, when the configuration says.
+    pub(crate) fn peer_anchors(&self) -> Option<PathBuf> {
+        let is_said = !self.mail.peer_anchors.as_os_str().is_empty();
+        is_said.then(|| self.house.data.join(&self.mail.peer_anchors))
     }
 
     pub(crate) fn tls_certificate(&self) -> PathBuf {
@@ -507,6 +544,7 @@ impl Config {
         print_section(&mut out, "listen", &self.listen)?;
         print_section(&mut out, "tls", &self.tls)?;
         print_section(&mut out, "mail", &self.mail)?;
+        print_section(&mut out, "dns", &self.dns)?;
         print_section(&mut out, "http", &self.http)?;
         print_section(&mut out, "exchange", &self.exchange)?;
         print_section(&mut out, "upstream", &self.upstream)?;

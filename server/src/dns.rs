@@ -1,5 +1,7 @@
 //! Questions to DNS: who is asked, and how patiently. Everybody here who asks, asks the same servers.
 
+pub(crate) mod ask;
+
 use std::time::Duration;
 
 use anyhow::Context;

@@ -31,7 +31,7 @@ use crate::config::Config;
 use crate::house::House;
 use imports::Imports;
 use shelf::{Find, Kept, Kind, Place, Shelf};
-pub(crate) use web::Fault;
+pub(crate) use web::{Fault, is_public};
 use web::{NamedBy, Question, Web};
 
 /// Judgements of one document. Timestamp and signer are asked about one after the other, each may lack an issuer,

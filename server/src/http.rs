@@ -120,6 +120,7 @@ fn router(
         .merge(crate::pages::routes(house.clone()))
         .merge(crate::check::routes(house.clone())?)
         .merge(crate::ledger::routes(house.clone())?)
+        .merge(crate::tls_policy::publish::routes(house.clone()))
         .merge(crate::exchange::routes(house.clone(), intake.clone()))
         .merge(crate::api::routes(house.clone(), intake));
     if crate::demo::exists(&house.config.house.data) {

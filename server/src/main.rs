@@ -33,6 +33,7 @@ mod sign_in;
 mod single_sign_on;
 mod stamping;
 mod tls;
+mod tls_policy;
 mod trust;
 mod upstream;
 mod where_to;

@@ -9,7 +9,7 @@ use certs::keys::{KeyKind, Scheme, SigningKey};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
 use rustls::sign::{CertifiedKey, Signer, SingleCertAndKey};
-use rustls::{ClientConfig, ServerConfig, SignatureAlgorithm, SignatureScheme};
+use rustls::{ServerConfig, SignatureAlgorithm, SignatureScheme};
 
 use crate::config::Config;
 use crate::keys::{self, OwnKey};
@@ -144,56 +144,6 @@ impl Signer for TlsSigner {
     }
 }
 
-/// The client's side for mail to other servers: any certificate is taken, because without a policy that names the peer
-/// (MTA-STS, DANE) encryption towards an unknown server is still better than none (RFC 7435).
-pub(crate) fn opportunistic_client() -> anyhow::Result<Arc<ClientConfig>> {
-    let config = ClientConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(AnyPeer(provider())))
-        .with_no_client_auth();
-    Ok(Arc::new(config))
-}
-
-/// Takes any certificate, but still checks that the peer holds its key.
-#[derive(Debug)]
-struct AnyPeer(Arc<CryptoProvider>);
-
-impl rustls::client::danger::ServerCertVerifier for AnyPeer {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &rustls::pki_types::ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: rustls::pki_types::UnixTime,
-    ) -> Result<rustls::client::danger::ServerCertVerified, rustls::Error> {
-        Ok(rustls::client::danger::ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &rustls::DigitallySignedStruct,
-    ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &rustls::DigitallySignedStruct,
-    ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,14 +151,15 @@ mod tests {
     use certs::keys::{Key, Size};
     use certs::{GeneralName, Serial};
     use rustls::pki_types::ServerName;
-    use rustls::{ClientConnection, ServerConnection, SupportedProtocolVersion};
+    use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConnection, SupportedProtocolVersion};
 
     /// Bytes go to and fro until both sides are content.
     fn handshake(own: &OwnKey, version: &'static SupportedProtocolVersion) -> Result<(), rustls::Error> {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from(own.chain[0].der().to_vec()))?;
         let client = ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(&[version])?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(AnyPeer(provider())))
+            .with_root_certificates(roots)
             .with_no_client_auth();
         let name = ServerName::try_from("mail.example.vn").unwrap();
         let mut client = ClientConnection::new(Arc::new(client), name)?;
@@ -259,8 +210,9 @@ mod tests {
         let key = Key::generate(Size::P256).unwrap();
         let (serial, validity) = (Serial::from_u64(1), Validity { from: 0, until: 4_000_000_000 });
         let subject = Subject::vietnamese("THỬ NGHIỆM", "Máy chủ").name().unwrap();
+        let names = [GeneralName::Dns("mail.example.vn".to_owned())];
         let certificate =
-            issue::tls_server(&subject, key.public(), serial, validity, &[]).self_signed(&key).unwrap();
+            issue::tls_server(&subject, key.public(), serial, validity, &names).self_signed(&key).unwrap();
         let packed = key.to_pkcs12("máy chủ", "mật khẩu", &certificate, &[]).unwrap();
         std::fs::write(directory.path().join("tls.p12"), &packed).unwrap();
         std::fs::write(directory.path().join("word"), "mật khẩu\n").unwrap();

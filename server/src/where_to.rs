@@ -4,11 +4,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use hickory_resolver::TokioResolver;
-use hickory_resolver::proto::rr::RData;
+use hickory_resolver::proto::rr::{RData, RecordType};
 use smtp::codec::table;
 use smtp::send::Verdict;
 
+use crate::dns::ask::{self, Answer, Asker};
 use crate::house::House;
+use crate::tls_policy::{Barred, Policies, Wanted, Way};
 
 /// Addresses tried in one attempt; a domain with more has others left for the next one. Postfix tries 5.
 const ADDRESSES_MAX: usize = 8;
@@ -23,12 +25,15 @@ pub(crate) struct Target {
     /// The host's name, for TLS and reports; for a route to an address, that address.
     pub(crate) host: String,
     pub(crate) address: SocketAddr,
+    /// What TLS has to be on the way there.
+    pub(crate) way: Way,
 }
 
 /// Finds places.
 pub(crate) struct Finder {
     house: Arc<House>,
-    /// `None` when the machine has no usable DNS configuration.
+    policies: Arc<Policies>,
+    /// For fixed routes, whose names may stand in the machine's own files; `None` when it has no usable DNS configuration.
     resolver: Option<TokioResolver>,
 }
 
@@ -36,12 +41,12 @@ pub(crate) struct Finder {
 type Exchanger = (u16, String);
 
 impl Finder {
-    pub(crate) fn new(house: Arc<House>) -> Self {
+    pub(crate) fn new(house: Arc<House>, policies: Arc<Policies>) -> Self {
         let resolver = crate::dns::resolver(&house.config);
         if let Err(error) = &resolver {
             tracing::warn!("no DNS: mail leaves by fixed routes to addresses only: {error}");
         }
-        Self { house, resolver: resolver.ok() }
+        Self { house, policies, resolver: resolver.ok() }
     }
 
     /// The places for a domain's mail, best first; never empty.
@@ -50,7 +55,7 @@ impl Finder {
     /// The verdict that every recipient there gets.
     pub(crate) async fn find(&self, domain: &str) -> Result<Vec<Target>, Verdict> {
         match self.route(domain).await? {
-            Some(route) => self.by_route(&route).await,
+            Some(route) => self.by_route(domain, &route).await,
             None => self.by_dns(domain).await,
         }
     }
@@ -62,18 +67,22 @@ impl Finder {
         route.map_err(|error| Verdict::Deferred(smtp::serve::reply_to(&error)))
     }
 
-    async fn by_route(&self, route: &str) -> Result<Vec<Target>, Verdict> {
+    async fn by_route(&self, domain: &str, route: &str) -> Result<Vec<Target>, Verdict> {
         let Some((host, port)) = route_parts(route) else {
             tracing::error!("a mail route is not HOST:PORT");
             return Err(Verdict::Deferred(table::NO_DNS.reply()));
         };
-        let targets = self.addresses(host, port).await;
+        let way = self.policies.by_route(domain, host).await?;
+        let addresses = self.addresses(host).await;
+        let target =
+            |ip| Target { host: host.to_owned(), address: SocketAddr::new(ip, port), way: way.clone() };
+        let targets: Vec<Target> = addresses.into_iter().map(target).collect();
         if targets.is_empty() { Err(Verdict::Deferred(table::NO_DNS.reply())) } else { Ok(targets) }
     }
 
     async fn by_dns(&self, domain: &str) -> Result<Vec<Target>, Verdict> {
-        let resolver = self.resolver.as_ref().ok_or(Verdict::Deferred(table::NO_DNS.reply()))?;
-        let mut exchangers = exchangers(resolver, domain).await?;
+        let (mut exchangers, is_secure) = exchangers(self.policies.asker(), domain).await?;
+        let wanted = self.policies.of_domain(domain).await?;
         // Hosts of the same preference share the work (RFC 5321 §5.1).
         let mut dice = vec![0; exchangers.len()];
         self.house.chance.fill(&mut dice);
@@ -84,24 +93,51 @@ impl Finder {
         if hosts.is_empty() {
             return Err(Verdict::Refused(table::MX_LOOP.reply()));
         }
-        let mut targets = Vec::new();
+        let (mut targets, mut barred) = (Vec::new(), None);
         for host in hosts.iter().take(HOSTS_MAX) {
-            targets.extend(self.addresses(host, SMTP_PORT).await);
+            match self.at_host(&wanted, (domain, host), is_secure).await {
+                Ok(some) => targets.extend(some),
+                Err(reason) => barred = Some(reason),
+            }
         }
         targets.truncate(ADDRESSES_MAX);
-        if targets.is_empty() { Err(Verdict::Deferred(table::NO_DNS.reply())) } else { Ok(targets) }
+        match (targets.is_empty(), barred) {
+            (false, _) => Ok(targets),
+            (true, Some(reason)) => Err(reason.verdict()),
+            (true, None) => Err(Verdict::Deferred(table::NO_DNS.reply())),
+        }
     }
 
-    /// The addresses of a host, as resolved; none when it has none or DNS does not answer.
-    async fn addresses(&self, host: &str, port: u16) -> Vec<Target> {
-        let target = |ip: IpAddr| Target { host: host.to_owned(), address: SocketAddr::new(ip, port) };
+    /// The places at a host that DNS names; none when it has no address now.
+    async fn at_host(
+        &self,
+        wanted: &Wanted,
+        (domain, host): (&str, &str),
+        is_secure: bool,
+    ) -> Result<Vec<Target>, Barred> {
+        let found = match ask::addresses(self.policies.asker(), host).await {
+            Ok(found) if !found.ips.is_empty() => found,
+            Ok(_) => return Ok(Vec::new()),
+            Err(fault) => {
+                tracing::info!("a mail host has no address: {fault}");
+                return Ok(Vec::new());
+            }
+        };
+        let way = self.policies.of_host(wanted, (domain, host), &found, is_secure).await?;
+        let target =
+            |ip| Target { host: host.to_owned(), address: SocketAddr::new(ip, SMTP_PORT), way: way.clone() };
+        Ok(found.ips.into_iter().take(ADDRESSES_MAX).map(target).collect())
+    }
+
+    /// The addresses of a fixed next hop; none when it has none or nobody says.
+    async fn addresses(&self, host: &str) -> Vec<IpAddr> {
         if let Ok(ip) = host.parse() {
-            return vec![target(ip)];
+            return vec![ip];
         }
         let Some(resolver) = &self.resolver else { return Vec::new() };
         let name = format!("{}.", host.trim_end_matches('.'));
         match resolver.lookup_ip(name).await {
-            Ok(found) => found.iter().take(ADDRESSES_MAX).map(target).collect(),
+            Ok(found) => found.iter().take(ADDRESSES_MAX).collect(),
             Err(error) => {
                 tracing::info!("a mail host has no address: {error}");
                 Vec::new()
@@ -110,20 +146,19 @@ impl Finder {
     }
 }
 
-/// The domain's mail exchangers; the domain itself when it names none (RFC 5321 §5.1).
-async fn exchangers(resolver: &TokioResolver, domain: &str) -> Result<Vec<Exchanger>, Verdict> {
-    match resolver.mx_lookup(format!("{domain}.")).await {
-        Ok(lookup) => {
-            let found = lookup.answers().iter().filter_map(|record| match &record.data {
+/// The domain's mail exchangers; the domain itself when it names none (RFC 5321 §5.1). With them, whether that answer was validated.
+async fn exchangers(asker: &Asker, domain: &str) -> Result<(Vec<Exchanger>, bool), Verdict> {
+    match asker.ask(domain, RecordType::MX).await {
+        Ok(Answer { exists: false, .. }) => Err(Verdict::Refused(table::NO_SUCH_DOMAIN.reply())),
+        Ok(answer) => {
+            let found = answer.records.iter().filter_map(|data| match data {
                 RData::MX(mx) => Some((mx.preference, mx.exchange.to_ascii().to_ascii_lowercase())),
                 _ => None,
             });
-            judged(found.collect(), domain)
+            Ok((judged(found.collect(), domain)?, answer.is_secure))
         }
-        Err(error) if error.is_nx_domain() => Err(Verdict::Refused(table::NO_SUCH_DOMAIN.reply())),
-        Err(error) if error.is_no_records_found() => Ok(vec![(0, domain.to_owned())]),
-        Err(error) => {
-            tracing::info!("DNS did not answer: {error}");
+        Err(fault) => {
+            tracing::info!("DNS did not answer: {fault}");
             Err(Verdict::Deferred(table::NO_DNS.reply()))
         }
     }
@@ -164,8 +199,6 @@ fn route_parts(route: &str) -> Option<(&str, u16)> {
 
 #[cfg(test)]
 mod tests {
-    use hickory_resolver::config::{NameServerConfig, ResolverConfig};
-    use hickory_resolver::net::runtime::TokioRuntimeProvider;
     use hickory_resolver::proto::op::{Message, ResponseCode};
     use hickory_resolver::proto::rr::Record;
     use hickory_resolver::proto::rr::rdata::MX;
@@ -213,11 +246,10 @@ mod tests {
         assert!(before_ourselves(listed(&[(5, "we.vn")]), "we.vn").is_empty());
     }
 
-    /// A name server in this process, for one resolver.
-    async fn dns() -> TokioResolver {
+    /// A name server in this process, and somebody who asks it.
+    async fn dns() -> Asker {
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let mut server = NameServerConfig::udp("127.0.0.1".parse().unwrap());
-        server.connections[0].port = socket.local_addr().unwrap().port();
+        let server = socket.local_addr().unwrap();
         tokio::spawn(async move {
             let mut buffer = [0; 1500];
             loop {
@@ -226,11 +258,7 @@ mod tests {
                 socket.send_to(&answer.to_vec().unwrap(), from).await.unwrap();
             }
         });
-        let config = ResolverConfig::from_parts(None, vec![], vec![server]);
-        let provider = TokioRuntimeProvider::default();
-        let mut builder = TokioResolver::builder_with_config(config, provider);
-        builder.options_mut().attempts = 1;
-        builder.build().unwrap()
+        Asker::of(vec![server], std::time::Duration::from_secs(5), true)
     }
 
     fn answer(question: &Message) -> Message {
@@ -241,6 +269,10 @@ mod tests {
             Record::from_rdata(query.name().clone(), 60, mx)
         };
         match query.name().to_ascii().as_str() {
+            "safe.vn." => {
+                answer.metadata.authentic_data = true;
+                answer.add_answer(mx(10, "mx.safe.vn."));
+            }
             "two.vn." => drop(answer.add_answers([mx(20, "B.two.vn."), mx(10, "a.two.vn.")])),
             "null.vn." => drop(answer.add_answer(mx(0, "."))),
             "plain.vn." => {}
@@ -253,17 +285,19 @@ mod tests {
 
     #[tokio::test]
     async fn what_dns_says_decides_where_mail_goes() {
-        let resolver = dns().await;
+        let asker = dns().await;
         let code = |verdict: Verdict| verdict.reply().to_string()[..9].to_owned();
-        let found = exchangers(&resolver, "two.vn").await.unwrap();
+        let (found, is_secure) = exchangers(&asker, "two.vn").await.unwrap();
         assert!(
             found.contains(&(10, "a.two.vn".to_owned())) && found.contains(&(20, "b.two.vn".to_owned())),
             "{found:?}"
         );
-        assert_eq!(exchangers(&resolver, "plain.vn").await.unwrap(), listed(&[(0, "plain.vn")]));
-        assert_eq!(code(exchangers(&resolver, "null.vn").await.unwrap_err()), "556 5.1.1");
-        assert_eq!(code(exchangers(&resolver, "gone.vn").await.unwrap_err()), "550 5.1.2");
-        let trouble = exchangers(&resolver, "broken.vn").await.unwrap_err();
+        assert!(!is_secure);
+        assert_eq!(exchangers(&asker, "safe.vn").await.unwrap(), (listed(&[(10, "mx.safe.vn")]), true));
+        assert_eq!(exchangers(&asker, "plain.vn").await.unwrap(), (listed(&[(0, "plain.vn")]), false));
+        assert_eq!(code(exchangers(&asker, "null.vn").await.unwrap_err()), "556 5.1.1");
+        assert_eq!(code(exchangers(&asker, "gone.vn").await.unwrap_err()), "550 5.1.2");
+        let trouble = exchangers(&asker, "broken.vn").await.unwrap_err();
         assert!(matches!(trouble, Verdict::Deferred(_)), "{trouble:?}");
     }
 }

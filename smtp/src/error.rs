@@ -85,6 +85,9 @@ pub enum Error {
     /// TLS is required and the peer does not offer it, refused it or failed at it.
     #[error("no secure connection to the peer")]
     NoTls,
+    /// The peer's certificate is not one that policy wants.
+    #[error("the peer's certificate is not to be trusted")]
+    Untrusted,
     /// The peer takes no sign-in that we can do.
     #[error("no usable authentication")]
     NoAuth,
@@ -144,6 +147,7 @@ impl Error {
             Self::Lost => table::PEER_LOST.reply(),
             Self::BadReply => table::PEER_NONSENSE.reply(),
             Self::NoTls => table::PEER_WITHOUT_TLS.reply(),
+            Self::Untrusted => table::PEER_UNTRUSTED.reply(),
             Self::NoAuth => table::PEER_WITHOUT_AUTH.reply(),
             Self::Unwelcome(reply) | Self::AuthRefused(reply) => reply.clone(),
         }
@@ -163,6 +167,7 @@ mod tests {
             (Error::AnswerOutOfTurn, Whose::Ours, true),
             (Error::Silence, Whose::Network, true),
             (Error::NoTls, Whose::Peer, true),
+            (Error::Untrusted, Whose::Peer, true),
             (Error::Unwelcome(no()), Whose::Peer, true),
             (Error::AuthRefused(no()), Whose::Peer, true),
         ];

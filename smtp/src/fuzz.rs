@@ -38,6 +38,20 @@ pub fn command_line(bytes: &[u8]) {
     }
 }
 
+/// What a domain says about TLS to its servers: the policy file, and the records that announce it and ask for reports, a line each.
+/// A policy that was read is written as one that reads back the same.
+pub fn tls_words(bytes: &[u8]) {
+    if let Ok(policy) = crate::mta_sts::Policy::parse(bytes) {
+        assert_eq!(crate::mta_sts::Policy::parse(policy.to_string().as_bytes()), Ok(policy));
+    }
+    let text = String::from_utf8_lossy(bytes);
+    let records: Vec<String> = text.lines().map(str::to_owned).collect();
+    if let Some(id) = crate::mta_sts::announced(&records) {
+        assert!((1..=32).contains(&id.len()));
+    }
+    assert!(crate::tls_report::places(&records).len() <= 4);
+}
+
 /// A whole conversation with the receiving session. The first byte chooses the door, then each byte that is a length takes that many bytes as
 /// one arrival; other bytes are answers to give and time to pass.
 pub fn session(bytes: &[u8]) {
@@ -230,6 +244,15 @@ mod tests {
         #[test]
         fn any_peer(bytes in talk()) {
             super::peer(&bytes);
+        }
+
+        #[test]
+        fn any_tls_words(lines in prop::collection::vec(prop::sample::select(vec![
+            "version: STSv1", "mode: enforce", "mode: none", "mx: *.b.vn", "mx: b.vn", "max_age: 99999999999", "max_age: 7",
+            "v=STSv1; id=1;", "v=TLSRPTv1; rua=mailto:a@b.vn,https://b.vn/", "x:y", "", ":", "\t",
+        ]), 0..12)) {
+            super::tls_words(lines.join("\n").as_bytes());
+            super::tls_words(lines.join("\r\n").as_bytes());
         }
 
         #[test]

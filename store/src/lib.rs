@@ -48,6 +48,7 @@ mod sql;
 mod statuses;
 mod submissions;
 mod threads;
+mod tls;
 mod uploads;
 mod words;
 
@@ -94,6 +95,7 @@ pub use repeats::Repeat;
 pub use sending::{OwnLimit, SendingLimit, Sent};
 pub use statuses::{NewStatus, StatusEntry, UnlinkedStatus};
 pub use submissions::{NewSubmission, Submission};
+pub use tls::{MtaStsRow, TlsLevel, TlsOutcome, TlsPolicyRow};
 pub use uploads::{FileUpload, UploadPart};
 pub use words::{Hit, OTHER_WORDS_MAX};
 

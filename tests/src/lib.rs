@@ -13,6 +13,7 @@ mod outside;
 mod paper;
 mod program;
 mod tls;
+mod signed_names;
 
 pub use api::{ALL_SCOPES, ApiClient, said};
 pub use axis::{Axis, Turn};
@@ -24,3 +25,4 @@ pub use outside::{Postfix, free_port, postfix_services};
 pub use paper::Paper;
 pub use program::{Account, Program, System, binary, run};
 pub use tls::any_server;
+pub use signed_names::{Paperwork, PolicySite, SignedNames};

@@ -26,6 +26,11 @@ pub struct Postfix {
 impl Postfix {
     /// Starts it. `domain` is its own; everything else goes to `next_port`. Mail for `full@domain` is refused.
     pub fn start(domain: &str, next_port: u16) -> Self {
+        Self::start_at(domain, next_port, ("127.0.0.1", free_port()), "")
+    }
+
+    /// The same at an address of the machine, with more lines for its configuration; a line there counts before one of ours.
+    pub fn start_at(domain: &str, next_port: u16, (address, port): (&str, u16), more: &str) -> Self {
         let directory = tempfile::Builder::new().prefix("congvan-postfix.").tempdir().expect("a directory");
         let root = directory.path();
         let (config, queue, data, mail) =
@@ -33,7 +38,6 @@ impl Postfix {
         for made in [&config, &queue, &data, &mail] {
             std::fs::create_dir_all(made).expect("a directory");
         }
-        let port = free_port();
         let plain = |path: &Path| path.to_str().expect("a plain path").to_owned();
         let main = format!(
             "compatibility_level = 3.6\nqueue_directory = {}\ndata_directory = {}\ncommand_directory = /usr/sbin\n\
@@ -45,7 +49,7 @@ impl Postfix {
              default_transport = smtp:[127.0.0.1]:{next_port}\nrelay_domains =\nsmtp_tls_security_level = may\n\
              smtpd_recipient_restrictions = check_recipient_access inline:{{{{ full@{domain} = 552 5.2.2 mailbox is full }}}}, \
              permit_mynetworks, reject\nsmtpd_client_connection_count_limit = 0\nmaillog_file = {}\n\
-             maillog_file_prefixes = /\nlocal_transport = error:none here\n",
+             maillog_file_prefixes = /\nlocal_transport = error:none here\n{more}\n",
             plain(&queue),
             plain(&data),
             plain(&mail),
@@ -55,7 +59,8 @@ impl Postfix {
             plain(&root.join("mail.log")),
         );
         std::fs::write(config.join("main.cf"), main).expect("main.cf");
-        std::fs::write(config.join("master.cf"), postfix_services(port)).expect("master.cf");
+        let services = postfix_services(port).replacen("127.0.0.1", address, 1);
+        std::fs::write(config.join("master.cf"), services).expect("master.cf");
         let chown = Command::new("chown").arg("-R").arg("postfix").arg(&queue).arg(&data).status();
         assert!(chown.is_ok_and(|status| status.success()), "the story runs as root, as Postfix has to");
         chmod(root, "755");

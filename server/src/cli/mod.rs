@@ -27,6 +27,8 @@ mod serve;
 mod sign;
 mod sign_file;
 mod timestamp;
+mod tls_policy;
+mod tls_report;
 mod trust;
 mod two_persons;
 mod verify;
@@ -82,6 +84,12 @@ enum Command {
     /// Fixed places for outgoing mail.
     #[command(subcommand)]
     Route(provision::RouteCommand),
+    /// What TLS has to be on the way to other mail servers.
+    #[command(subcommand)]
+    TlsPolicy(tls_policy::TlsPolicyCommand),
+    /// What TLS on the way to other mail servers came to.
+    #[command(subcommand)]
+    TlsReport(tls_report::TlsReportCommand),
     /// Other axes that this house is a client of.
     #[command(subcommand)]
     Peer(Box<peer::PeerCommand>),
@@ -157,6 +165,8 @@ pub(crate) fn run() -> ExitCode {
             Ok(ExitCode::SUCCESS)
         }
         Command::Route(command) => command.run(&arguments.config),
+        Command::TlsPolicy(command) => command.run(&arguments.config),
+        Command::TlsReport(command) => command.run(&arguments.config),
         Command::Peer(command) => command.run(&arguments.config),
         Command::Package(command) => command.run(&arguments.config),
         Command::Receipt(command) => command.run(&arguments.config),

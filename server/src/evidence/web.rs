@@ -244,7 +244,7 @@ impl Resolve for PublicOnly {
 }
 
 /// An address out on the Internet: not this machine, not a private or local network, nothing reserved (RFC 6890).
-fn is_public(address: IpAddr) -> bool {
+pub(crate) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => is_public_v4(v4),
         IpAddr::V6(v6) => is_public_v6(v6),

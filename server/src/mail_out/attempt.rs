@@ -6,12 +6,13 @@ use std::time::Duration;
 use mail::{Domain, Timestamp};
 use smtp::Error;
 use smtp::codec::table;
-use smtp::send::{Delivery, Outcome, Session, Terms, TlsPolicy, Verdict};
+use smtp::send::{Delivery, Demand, Outcome, Session, Terms, TlsPolicy, Verdict};
 use smtp::serve::{Attempt, Outgoing};
 use tokio::net::TcpStream;
 
 use super::Carrier;
 use super::conversation::Conversation;
+use crate::tls_policy;
 use crate::where_to::Target;
 use crate::wire::Wire;
 
@@ -64,33 +65,44 @@ impl Carrier {
         delivery: Delivery,
         give_up_at: Timestamp,
     ) -> Option<(Outcome, Option<Conversation>)> {
-        let first = self.converse(target, delivery.clone(), self.policy, give_up_at).await?;
+        // Where a mail's own demand joins what the way has to be anyway.
+        let demand = target.way.demand.clone().joined(false, &target.host);
+        let first = self.converse(target, delivery.clone(), &demand, give_up_at).await?;
         let tls_is_broken = first.0.fault == Some(Error::NoTls);
-        if !tls_is_broken || self.policy != TlsPolicy::Opportunistic {
+        if !tls_is_broken || demand.tls() != TlsPolicy::Opportunistic {
             return Some(first);
         }
-        self.converse(target, delivery, TlsPolicy::None, give_up_at).await.or(Some(first))
+        let in_the_clear = Demand::house(TlsPolicy::None);
+        self.converse(target, delivery, &in_the_clear, give_up_at).await.or(Some(first))
     }
 
     async fn converse(
         &self,
         target: &Target,
         delivery: Delivery,
-        policy: TlsPolicy,
+        demand: &Demand,
         give_up_at: Timestamp,
     ) -> Option<(Outcome, Option<Conversation>)> {
+        let (tls, seen) = self
+            .policies
+            .client(demand)
+            .inspect_err(|error| tracing::error!("no TLS to a mail host: {error:#}"))
+            .ok()?;
         let stream = match tokio::time::timeout(CONNECT, TcpStream::connect(target.address)).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(_)) | Err(_) => return None,
         };
         let _ = stream.set_nodelay(true);
-        let terms = Terms { name: self.name.clone(), tls: policy, implicit_tls: false, credentials: None };
+        let terms =
+            Terms { name: self.name.clone(), tls: demand.tls(), implicit_tls: false, credentials: None };
         let now = self.house.now();
         let mut session = Session::new(now, terms, self.limits.clone());
         session.deliver(now, delivery);
         let mut conversation = Conversation {
             house: self.house.clone(),
-            tls: self.tls.clone(),
+            tls,
+            seen,
+            handshake: None,
             host: target.host.clone(),
             wire: Wire::Plain(stream),
             session,
@@ -98,6 +110,10 @@ impl Carrier {
             give_up_at,
         };
         let outcome = conversation.run().await?;
+        let failed = tls_policy::not_offered(demand, outcome.fault.as_ref()).map(Err);
+        if let Some(tls) = conversation.handshake.or(failed) {
+            self.policies.count(&target.way, &target.host, tls);
+        }
         let stands = conversation.session.is_idle().then_some(conversation);
         Some((outcome, stands))
     }

@@ -6,8 +6,10 @@ use std::time::Duration;
 use mail::Timestamp;
 use rustls::pki_types::ServerName;
 use smtp::send::{Answer, Ask, Outcome, Session};
+use smtp::tls_report::Failure;
 
 use crate::house::House;
+use crate::tls_policy::Seen;
 use crate::wire::Wire;
 
 /// How long a handshake may take.
@@ -19,6 +21,10 @@ const READ_BYTES: usize = 4 * 1024;
 pub(super) struct Conversation {
     pub(super) house: Arc<House>,
     pub(super) tls: Arc<rustls::ClientConfig>,
+    /// What `tls` saw of the peer's certificate.
+    pub(super) seen: Seen,
+    /// What became of TLS, once it was tried.
+    pub(super) handshake: Option<Result<(), Failure>>,
     pub(super) host: String,
     pub(super) wire: Wire,
     pub(super) session: Session,
@@ -73,11 +79,18 @@ impl Conversation {
                 let handshake = self.wire.connect_tls(&self.tls, name);
                 match tokio::time::timeout(HANDSHAKE, handshake).await {
                     Ok(Ok(_)) => Answer::TlsStarted,
+                    // The certificate was looked at, and policy did not take it.
+                    Ok(Err(_)) | Err(_) if self.seen.has_refused() => Answer::TlsUntrusted,
                     Ok(Err(_)) | Err(_) => Answer::TlsFailed,
                 }
             }
             Err(_) => Answer::TlsFailed,
         };
+        self.handshake = Some(match (answer, self.seen.get()) {
+            (Answer::TlsStarted, seen) => seen.unwrap_or(Ok(())),
+            (_, Some(Err(failure))) => Err(failure),
+            _ => Err(Failure::ValidationFailure),
+        });
         self.session.answer_arrived(self.house.now(), answer);
     }
 

@@ -9,7 +9,6 @@ mod conversation;
 use std::sync::Arc;
 use std::time::Duration;
 
-use smtp::send::TlsPolicy;
 use smtp::serve::{Desk, Dice, Tally};
 use smtp::{ClientName, Limits};
 use store::{Claimed, OutboxKind, Signal};
@@ -17,9 +16,10 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Notify, Semaphore, broadcast};
 
 use crate::house::House;
+use crate::mail_in;
 use crate::metrics;
+use crate::tls_policy::Policies;
 use crate::where_to::Finder;
-use crate::{mail_in, tls};
 
 /// How long a carrier that died keeps a mail from others. Longer than an attempt, or two carry the same mail.
 const LEASE: Duration = Duration::from_secs(15 * 60);
@@ -39,27 +39,23 @@ struct Carrier {
     finder: Finder,
     limits: Limits,
     name: ClientName,
-    tls: Arc<rustls::ClientConfig>,
-    policy: TlsPolicy,
+    policies: Arc<Policies>,
     /// Told when a row is settled: it may be due again soon.
     settled: Notify,
 }
 
 /// Sets the carriers to work.
 pub(crate) fn start(house: &Arc<House>) -> anyhow::Result<()> {
-    let policy = match house.config.mail.outbound_tls.as_str() {
-        "required" => TlsPolicy::Required,
-        _ => TlsPolicy::Opportunistic,
-    };
+    let policies = Policies::new(house.clone())?;
+    policies.start();
     for kind in [OutboxKind::Mail, OutboxKind::Local] {
         let carrier = Carrier {
             house: house.clone(),
             desk: mail_in::desk(house),
-            finder: Finder::new(house.clone()),
+            finder: Finder::new(house.clone(), policies.clone()),
             limits: mail_in::limits(house),
             name: house.config.house.hostname.parse()?,
-            tls: tls::opportunistic_client()?,
-            policy,
+            policies: policies.clone(),
             settled: Notify::new(),
         };
         house.inside.spawn(Arc::new(carrier).run(kind));

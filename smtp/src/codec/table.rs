@@ -184,6 +184,10 @@ table! {
     PEER_NONSENSE = row(451, (4, 5, 0), "The receiving server broke the protocol");
     /// Sending: policy asks for TLS and the peer has none (RFC 8461 §5; RULES M35).
     PEER_WITHOUT_TLS = refusal(451, (4, 7, 5), "Máy chủ nhận không có kết nối mã hóa an toàn", "The receiving server offers no secure connection");
+    /// Sending: policy asks for a certificate that the peer does not show (RFC 7672 §2.2, RFC 8461 §5; RULES M35).
+    PEER_UNTRUSTED = refusal(451, (4, 7, 5), "Chứng thư của máy chủ nhận không đúng yêu cầu", "The receiving server's certificate is not as required");
+    /// Sending: the domain's own policy names none of its servers (RFC 8461 §5).
+    HOSTS_NOT_NAMED = refusal(451, (4, 7, 5), "Chính sách của tên miền nhận không có máy chủ này", "The recipient domain's policy names none of its servers");
     /// Sending: the smart host offers no sign-in we can use.
     PEER_WITHOUT_AUTH = row(451, (4, 7, 0), "The receiving server offers no usable authentication");
     /// Sending: the recipient's letters cannot travel this way (RFC 6531 §3.5).

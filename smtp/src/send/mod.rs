@@ -12,6 +12,7 @@
 //! What must stay true: a recipient is `Delivered` only by a 2xx to the final dot; each recipient has its own verdict; nothing is sent in
 //! the clear that policy wants inside TLS; bytes that came before TLS are never read after it.
 
+mod demand;
 mod hello;
 mod transaction;
 
@@ -24,6 +25,7 @@ use mail::{Secret, Timestamp};
 use crate::codec::{Reply, ReplyReader};
 use crate::envelope::{ClientName, EnvelopeId, Recipient, Ret, ReversePath};
 use crate::{Error, Limits};
+pub use demand::{Demand, Demander, Matching, Proof, Selector, Tlsa, Usage};
 use hello::Offers;
 use transaction::Transaction;
 
@@ -133,6 +135,8 @@ pub enum Answer {
     TlsStarted,
     /// It failed; the connection is of no use any more.
     TlsFailed,
+    /// The certificate is not as policy wants it; the connection is of no use any more.
+    TlsUntrusted,
 }
 
 /// The reply that is expected next.
@@ -266,6 +270,7 @@ impl Session {
         match (std::mem::take(&mut self.handshake), answer) {
             (true, Answer::TlsStarted) => self.tls_started(),
             (true, Answer::TlsFailed) => self.fault(Error::NoTls),
+            (true, Answer::TlsUntrusted) => self.fault(Error::Untrusted),
             (false, _) => self.fault(Error::AnswerOutOfTurn),
         }
         self.be_patient();

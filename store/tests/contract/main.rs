@@ -17,4 +17,5 @@ mod numbers;
 mod outbox;
 mod peers;
 mod people;
+mod tls;
 mod transactions;
