@@ -40,8 +40,8 @@ pub enum Error {
     /// A command of the standards that is not offered here.
     #[error("{0} is not implemented")]
     NotImplemented(&'static str),
-    /// BDAT, which is not offered; its chunk follows and must not be read as commands. Fatal.
-    #[error("BDAT is not implemented")]
+    /// BDAT whose size cannot be read: a chunk follows that must not be read as commands. Fatal.
+    #[error("a chunk of unknown size")]
     Bdat,
     /// A command whose arguments do not fit; the text is its syntax.
     #[error("syntax: {0}")]
@@ -134,7 +134,7 @@ impl Error {
             Self::InputOverrun | Self::AnswerOutOfTurn => table::OUR_FAULT_CLOSING.reply(),
             Self::NotSmtp | Self::UnknownCommand => table::UNKNOWN_COMMAND.reply(),
             Self::NotImplemented(name) => table::NOT_IMPLEMENTED.with(name),
-            Self::Bdat => table::NOT_IMPLEMENTED.with("BDAT"),
+            Self::Bdat => table::BAD_ARGUMENTS.with("BDAT size [LAST]"),
             Self::Syntax(usage) => table::BAD_ARGUMENTS.with(usage),
             Self::BadParameter(name) => table::BAD_ARGUMENTS.with(name),
             Self::UnknownParameter => table::UNKNOWN_PARAMETER.reply(),

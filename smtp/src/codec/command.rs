@@ -1,4 +1,4 @@
-//! A command line to a typed command (RFC 5321 §4.1.1, RFC 1870, 2033, 3207, 3461, 4954, 6152, 6531).
+//! A command line to a typed command (RFC 5321 §4.1.1, RFC 1870, 2033, 3030, 3207, 3461, 4954, 6152, 6531).
 //!
 //! The parser is our own and strict. `smtp-proto` reads the same grammar leniently: it takes a SIZE beyond 64 bits for a small one,
 //! drops broken `xtext` escapes, takes a parameter twice and ignores what follows DATA. It serves as second opinion in the tests:
@@ -6,7 +6,7 @@
 
 use mail::{EmailAddress, Secret};
 
-use super::xtext;
+use super::{Chunk, xtext};
 use crate::envelope::{
     Body, ClientName, EnvelopeId, ForwardPath, Notify, OriginalRecipient, Recipient, Ret, ReversePath,
 };
@@ -27,6 +27,8 @@ pub enum Command {
     Rcpt(Recipient),
     /// RFC 5321 §4.1.1.4.
     Data,
+    /// RFC 3030 §2. The chunk follows.
+    Bdat(Chunk),
     /// RFC 5321 §4.1.1.5.
     Rset,
     /// RFC 5321 §4.1.1.6. What is asked for is not kept: nobody is told anything.
@@ -96,7 +98,7 @@ impl Command {
             "HELP" => Ok(Self::Help),
             "VRFY" if rest.is_empty() => Err(Error::Syntax("VRFY string")),
             "VRFY" => Ok(Self::Vrfy),
-            "BDAT" => Err(Error::Bdat),
+            "BDAT" => bdat(rest).map(Self::Bdat).ok_or(Error::Bdat),
             "EXPN" => Err(Error::NotImplemented("EXPN")),
             "ETRN" => Err(Error::NotImplemented("ETRN")),
             "TURN" => Err(Error::NotImplemented("TURN")),
@@ -108,6 +110,16 @@ impl Command {
 
 fn alone(command: Command, rest: &str, usage: &'static str) -> Result<Command, Error> {
     if rest.is_empty() { Ok(command) } else { Err(Error::Syntax(usage)) }
+}
+
+/// `chunk-size [SP "LAST"]` (RFC 3030 §2).
+fn bdat(rest: &str) -> Option<Chunk> {
+    let (digits, is_last) = match rest.split_once(' ') {
+        Some((digits, word)) if word.eq_ignore_ascii_case("LAST") => (digits, true),
+        Some(_) => return None,
+        None => (rest, false),
+    };
+    Some(Chunk { bytes: size(digits)?, is_last })
 }
 
 fn client_name(rest: &str, usage: &'static str) -> Result<ClientName, Error> {

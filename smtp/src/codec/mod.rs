@@ -1,6 +1,7 @@
 //! Bytes to words and back: lines, commands, replies, message text. Knows nothing of conversations.
 
 mod answer;
+mod chunk;
 mod command;
 mod dot;
 mod line;
@@ -10,6 +11,7 @@ pub mod table;
 pub mod xtext;
 
 pub use answer::ReplyReader;
+pub use chunk::{Chunk, ChunkDecoder};
 pub use command::{Command, Mail};
 pub use dot::{DotDecoder, DotEncoder, Fed, WrongText};
 pub use line::Input;

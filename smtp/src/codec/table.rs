@@ -45,7 +45,7 @@ macro_rules! table {
 #[rustfmt::skip]
 table! {
     /// RFC 5321 §4.2.2 `214`; HELP.
-    HELP = row(214, (2, 0, 0), "EHLO HELO MAIL RCPT DATA RSET NOOP QUIT VRFY STARTTLS AUTH HELP; RFC 5321");
+    HELP = row(214, (2, 0, 0), "EHLO HELO MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY STARTTLS AUTH HELP; RFC 5321");
     /// RFC 3207 §4: the client may begin TLS.
     TLS_READY = row(220, (2, 0, 0), "Ready to start TLS");
     /// RFC 5321 §4.1.1.10.

@@ -1,10 +1,14 @@
 //! What each command does at each moment (RFC 5321 §4.1.4).
 
-use super::moment::{Awaiting, Greeted, Moment};
+use super::moment::{Awaiting, Draining, Greeted, Moment, Receiving};
 use super::{Ask, Role, Session};
 use crate::Error;
-use crate::codec::{Command, Mail, Reply, table};
+use crate::codec::{Chunk, Command, Mail, Reply, table};
 use crate::envelope::{ClientName, ForwardPath, Recipient, Tls};
+
+/// A chunk from here on pays for its command: the size of the message bounds how many there are. Exim sends 8 KiB; a message in
+/// smaller crumbs is somebody who wants to keep us busy.
+const FAIR_CHUNK_BYTES: u64 = 512;
 
 impl Session {
     /// One line from the client.
@@ -30,6 +34,7 @@ impl Session {
             (Command::Mail(mail), _) => return self.mail(mail),
             (Command::Rcpt(recipient), _) => return self.rcpt(recipient),
             (Command::Data, _) => return self.data(),
+            (Command::Bdat(chunk), _) => self.bdat(chunk),
             (Command::StartTls, _) => return self.start_tls(),
             (Command::Auth { mechanism, initial }, _) => return self.auth(&mechanism, initial),
             (Command::Rset, _) => {
@@ -65,7 +70,7 @@ impl Session {
 
     /// Only what works is offered.
     fn keywords(&self) -> Vec<String> {
-        let words = ["PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "DSN"];
+        let words = ["PIPELINING", "8BITMIME", "CHUNKING", "SMTPUTF8", "ENHANCEDSTATUSCODES", "DSN"];
         let mut lines: Vec<String> = words.map(str::to_owned).into();
         lines.push(format!("SIZE {}", self.limits.message_bytes_max));
         // RFC 9422 §4.
@@ -200,6 +205,8 @@ impl Session {
         }
         let reply = match self.moment {
             Moment::Sender(_) => table::NO_RECIPIENTS.reply(),
+            // RFC 3030 §2: the two do not mix in one message.
+            Moment::BetweenChunks(_) => Error::OutOfSequence("the message comes by BDAT").to_reply(),
             _ => Error::OutOfSequence("MAIL and RCPT first").to_reply(),
         };
         // Whoever sends text without waiting for 354 has now sent lines that were meant as text and would be read as commands:
@@ -212,5 +219,57 @@ impl Session {
             false => self.close_with(reply),
         }
         Ok(())
+    }
+
+    /// RFC 3030 §2. What a chunk may weigh is known before it comes, so one that nobody would read to its end is refused at once.
+    fn bdat(&mut self, chunk: Chunk) {
+        match std::mem::replace(&mut self.moment, Moment::Connected) {
+            Moment::Recipients(recipients) => {
+                let receiving = recipients.bdat(self.now, self.limits.text_line_bytes_max);
+                self.chunk(Box::new(receiving), chunk);
+            }
+            Moment::BetweenChunks(receiving) => self.chunk(receiving, chunk),
+            other => self.drain(other, chunk),
+        }
+    }
+
+    fn chunk(&mut self, mut receiving: Box<Receiving>, chunk: Chunk) {
+        let bytes = (receiving.bytes as u64).saturating_add(chunk.bytes);
+        if bytes > self.limits.message_bytes_max as u64 {
+            receiving.too_large = true;
+            receiving.text = Vec::new();
+        }
+        if bytes > self.drained_bytes_max() {
+            let recipients = receiving.recipients.list.len();
+            return self.close_with_all(recipients, &table::TOO_LARGE.reply());
+        }
+        if chunk.bytes >= FAIR_CHUNK_BYTES {
+            self.idle_commands = self.idle_commands.saturating_sub(1);
+        }
+        receiving.begin(chunk);
+        self.moment = Moment::Receiving(receiving);
+    }
+
+    /// A chunk that nobody wants. Whoever pipelines cannot know that; so it is read away and then refused (RFC 3030 §2), and not a byte
+    /// of it is taken for a command.
+    fn drain(&mut self, then: Moment, chunk: Chunk) {
+        let reply = match then {
+            Moment::Sender(_) => table::NO_RECIPIENTS.reply(),
+            _ => Error::OutOfSequence("MAIL and RCPT first").to_reply(),
+        };
+        self.errors += 1;
+        if chunk.bytes > self.drained_bytes_max() {
+            return self.close_with(reply);
+        }
+        if self.errors > self.limits.errors_max {
+            return self.close_with(table::TOO_MANY_ERRORS.reply());
+        }
+        let (left, smtputf8) = (chunk.bytes, then.smtputf8());
+        self.moment = Moment::Draining(Box::new(Draining { left, reply, then, smtputf8, started: self.now }));
+    }
+
+    /// Octets of text that are read although the message is refused.
+    fn drained_bytes_max(&self) -> u64 {
+        self.limits.message_bytes_max.saturating_add(self.limits.drain_bytes_max) as u64
     }
 }

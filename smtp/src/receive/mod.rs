@@ -13,7 +13,7 @@
 //! ```
 //!
 //! What must stay true: `250` after the dot is written only after [`Answer::Stored`] came; bytes that came before TLS are never
-//! read after it; only CRLF `.` CRLF ends a message.
+//! read after it; only CRLF `.` CRLF ends a message that came with DATA, and only counting ends a chunk that came with BDAT (RFC 3030).
 
 mod commands;
 mod moment;
@@ -225,7 +225,7 @@ impl Session {
             return self.close_with(Error::InputOverrun.to_reply());
         }
         self.input.push(bytes);
-        if matches!(self.moment, Moment::Receiving(_)) {
+        if matches!(self.moment, Moment::Receiving(_) | Moment::Draining(_)) {
             self.be_patient();
         }
     }
@@ -307,7 +307,7 @@ impl Session {
             && matches!(self.awaiting, Awaiting::Nothing)
             && self.out.len() < self.limits.output_bytes_max
         {
-            if matches!(self.moment, Moment::Receiving(_)) {
+            if matches!(self.moment, Moment::Receiving(_) | Moment::Draining(_)) {
                 if !self.read_text() {
                     return;
                 }
@@ -334,13 +334,19 @@ impl Session {
     /// Sets the deadline anew. A half-sent line gets no new patience: this is called once per line, not per byte.
     fn be_patient(&mut self) {
         self.deadline = match (&self.awaiting, &self.moment) {
-            (Awaiting::Nothing, Moment::Receiving(receiving)) => {
-                let whole = receiving.started.plus(self.limits.message_patience);
-                Some(whole.min(self.now.plus(self.limits.text_patience)))
+            (Awaiting::Nothing, Moment::Receiving(receiving) | Moment::BetweenChunks(receiving)) => {
+                Some(self.text_deadline(receiving.started))
             }
+            (Awaiting::Nothing, Moment::Draining(draining)) => Some(self.text_deadline(draining.started)),
             (Awaiting::Nothing | Awaiting::Tls, _) => Some(self.now.plus(self.limits.command_patience)),
             _ => None,
         };
+    }
+
+    /// The next piece must come soon, and the whole in time.
+    fn text_deadline(&self, started: Timestamp) -> Timestamp {
+        let whole = started.plus(self.limits.message_patience);
+        whole.min(self.now.plus(self.limits.text_patience))
     }
 
     fn say(&mut self, reply: &Reply) {

@@ -2,7 +2,7 @@
 
 use mail::Timestamp;
 
-use crate::codec::{DotDecoder, Mail};
+use crate::codec::{Chunk, ChunkDecoder, DotDecoder, Fed, Mail, Reply, WrongText};
 use crate::envelope::Recipient;
 
 /// Where the conversation stands.
@@ -18,8 +18,12 @@ pub(super) enum Moment {
     Sender(Sender),
     /// At least one RCPT was accepted.
     Recipients(Recipients),
-    /// DATA was accepted; what comes is text.
+    /// DATA or BDAT was accepted; what comes is text.
     Receiving(Box<Receiving>),
+    /// A chunk has come and was not the last; what comes is a command.
+    BetweenChunks(Box<Receiving>),
+    /// A chunk comes that nobody wants.
+    Draining(Box<Draining>),
 }
 
 impl Moment {
@@ -29,7 +33,10 @@ impl Moment {
             Self::Connected | Self::Greeted(_) | Self::SigningIn => false,
             Self::Sender(sender) => sender.mail.smtputf8,
             Self::Recipients(recipients) => recipients.sender.mail.smtputf8,
-            Self::Receiving(receiving) => receiving.recipients.sender.mail.smtputf8,
+            Self::Receiving(receiving) | Self::BetweenChunks(receiving) => {
+                receiving.recipients.sender.mail.smtputf8
+            }
+            Self::Draining(draining) => draining.smtputf8,
         }
     }
 }
@@ -71,28 +78,84 @@ impl Recipients {
     }
 
     pub(super) fn data(self, now: Timestamp, line_bytes_max: usize) -> Receiving {
-        Receiving {
-            recipients: self,
-            decoder: DotDecoder::new(line_bytes_max),
-            text: Vec::new(),
-            bytes: 0,
-            too_large: false,
-            started: now,
-        }
+        self.receiving(now, Form::Dots(DotDecoder::new(line_bytes_max)))
+    }
+
+    pub(super) fn bdat(self, now: Timestamp, line_bytes_max: usize) -> Receiving {
+        self.receiving(now, Form::Chunks(ChunkDecoder::new(line_bytes_max)))
+    }
+
+    fn receiving(self, now: Timestamp, form: Form) -> Receiving {
+        Receiving { recipients: self, form, text: Vec::new(), bytes: 0, too_large: false, started: now }
     }
 }
 
-/// After DATA.
+/// How text is told from commands.
+#[derive(Debug)]
+pub(super) enum Form {
+    /// DATA: up to the lone dot.
+    Dots(DotDecoder),
+    /// BDAT: by counting.
+    Chunks(ChunkDecoder),
+}
+
+impl Form {
+    pub(super) fn feed(&mut self, input: &[u8], out: impl FnMut(&[u8])) -> Fed {
+        match self {
+            Self::Dots(decoder) => decoder.feed(input, out),
+            Self::Chunks(decoder) => decoder.feed(input, out),
+        }
+    }
+
+    pub(super) fn wrong(&self) -> Option<WrongText> {
+        match self {
+            Self::Dots(decoder) => decoder.wrong(),
+            Self::Chunks(decoder) => decoder.wrong(),
+        }
+    }
+
+    /// Whether a chunk without octets is under way: nothing more has to come.
+    pub(super) fn is_through(&self) -> bool {
+        matches!(self, Self::Chunks(decoder) if decoder.is_through())
+    }
+
+    /// Whether the message goes on after this end.
+    pub(super) fn goes_on(&self) -> bool {
+        matches!(self, Self::Chunks(decoder) if !decoder.is_last())
+    }
+}
+
+/// A chunk that is read away before it is refused.
+#[derive(Debug)]
+pub(super) struct Draining {
+    pub(super) left: u64,
+    pub(super) reply: Reply,
+    /// The moment before, which the chunk does not change.
+    pub(super) then: Moment,
+    pub(super) smtputf8: bool,
+    pub(super) started: Timestamp,
+}
+
+/// After DATA or BDAT.
 #[derive(Debug)]
 pub(super) struct Receiving {
     pub(super) recipients: Recipients,
-    pub(super) decoder: DotDecoder,
+    pub(super) form: Form,
     /// The text so far; emptied for good once the message cannot be taken.
     pub(super) text: Vec<u8>,
     /// Octets of text that came, kept or not.
     pub(super) bytes: usize,
     pub(super) too_large: bool,
     pub(super) started: Timestamp,
+}
+
+impl Receiving {
+    /// A chunk was announced.
+    pub(super) fn begin(&mut self, chunk: Chunk) {
+        if let Form::Chunks(decoder) = &mut self.form {
+            decoder.begin(chunk);
+        }
+    }
 }
 
 /// The question whose answer is due.

@@ -1,6 +1,6 @@
 //! The text of a message arrives, and is judged when it is whole.
 
-use super::moment::{Awaiting, Greeted, Moment, Receiving, Verdict};
+use super::moment::{Awaiting, Form, Greeted, Moment, Receiving, Verdict};
 use super::trace::{self, Header};
 use super::{Answer, Arrived, Ask, Role, Session};
 use crate::codec::{Reply, WrongText, table};
@@ -9,16 +9,18 @@ use crate::envelope::Envelope;
 impl Session {
     /// Reads text as far as it has come; false when more must come first.
     pub(super) fn read_text(&mut self) -> bool {
-        let Moment::Receiving(receiving) = &mut self.moment else {
-            return true;
+        let receiving = match &mut self.moment {
+            Moment::Receiving(receiving) => receiving,
+            Moment::Draining(_) => return self.drain_chunk(),
+            _ => return true,
         };
-        let Receiving { decoder, text, bytes, too_large, .. } = receiving.as_mut();
+        let Receiving { form, text, bytes, too_large, .. } = receiving.as_mut();
         let unread = self.input.unread();
-        if unread.is_empty() {
+        if unread.is_empty() && !form.is_through() {
             return false;
         }
         let bytes_max = self.limits.message_bytes_max;
-        let fed = decoder.feed(unread, |run| {
+        let fed = form.feed(unread, |run| {
             if !*too_large && text.len() + run.len() <= bytes_max {
                 text.extend_from_slice(run);
             } else {
@@ -27,17 +29,34 @@ impl Session {
             }
         });
         *bytes += fed.consumed;
-        if *too_large || decoder.wrong().is_some() {
+        if *too_large || form.wrong().is_some() {
             *text = Vec::new();
         }
         let endless = *bytes > bytes_max.saturating_add(self.limits.drain_bytes_max);
         self.input.consume(fed.consumed);
         if endless {
             let recipients = receiving.recipients.list.len();
-            self.answer_all(recipients, &table::TOO_LARGE.reply());
-            self.close();
+            self.close_with_all(recipients, &table::TOO_LARGE.reply());
         } else if fed.ended {
             self.text_ended();
+        }
+        true
+    }
+
+    /// Reads an unwanted chunk away; false when more must come first.
+    fn drain_chunk(&mut self) -> bool {
+        let Moment::Draining(draining) = &mut self.moment else { return true };
+        let count = usize::try_from(draining.left).unwrap_or(usize::MAX).min(self.input.unread().len());
+        if count == 0 && draining.left > 0 {
+            return false;
+        }
+        draining.left -= count as u64;
+        self.input.consume(count);
+        if draining.left == 0
+            && let Moment::Draining(draining) = std::mem::replace(&mut self.moment, Moment::Connected)
+        {
+            self.say(&draining.reply);
+            self.moment = draining.then;
         }
         true
     }
@@ -47,13 +66,20 @@ impl Session {
         else {
             return;
         };
+        if receiving.form.goes_on() {
+            return self.chunk_ended(receiving);
+        }
         let recipients = receiving.recipients.list.len();
         self.messages += 1;
-        match receiving.decoder.wrong() {
+        match receiving.form.wrong() {
             Some(WrongText::LineEnd) => {
-                self.answer_all(recipients, &table::WRONG_TEXT.reply());
-                // What follows may have been meant as text. It is not read.
-                return self.close();
+                let reply = table::WRONG_TEXT.reply();
+                return match receiving.form {
+                    // What follows may have been meant as text. It is not read.
+                    Form::Dots(_) => self.close_with_all(recipients, &reply),
+                    // Who counts cannot be mistaken about where the text ends.
+                    Form::Chunks(_) => self.answer_all(recipients, &reply),
+                };
             }
             Some(WrongText::LineTooLong) => {
                 return self.answer_all(recipients, &table::TEXT_LINE_TOO_LONG.reply());
@@ -118,6 +144,24 @@ impl Session {
         if self.house_closes {
             self.close_with(table::SHUTTING_DOWN.reply());
         }
+    }
+
+    /// One reply for a chunk that is not the last. A message that is lost already hears so at each, until RSET or its end.
+    fn chunk_ended(&mut self, receiving: Box<Receiving>) {
+        let row = match receiving.form.wrong() {
+            Some(WrongText::LineEnd) => table::WRONG_TEXT,
+            Some(WrongText::LineTooLong) => table::TEXT_LINE_TOO_LONG,
+            None if receiving.too_large => table::TOO_LARGE,
+            None => table::OK,
+        };
+        self.moment = Moment::BetweenChunks(receiving);
+        self.say(&row.reply());
+    }
+
+    /// As [`Session::answer_all`], and no more is read.
+    pub(super) fn close_with_all(&mut self, recipients: usize, reply: &Reply) {
+        self.answer_all(recipients, reply);
+        self.close();
     }
 
     /// One reply for the message, or in LMTP one for each recipient (RFC 2033 §4.2).

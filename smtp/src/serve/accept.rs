@@ -326,10 +326,13 @@ fn row(
     }
 }
 
-/// What the audit log says beside who and what: the id that the client was told.
+/// What the audit log says beside who and what: the id that the client was told, and the legal time of receipt (RULES M36), which is
+/// before the row's own.
 fn detail(envelope: &Envelope) -> String {
     let recipients = envelope.recipients.len();
-    serde_json::json!({ "session": envelope.id, "recipients": recipients }).to_string()
+    let received_at = envelope.received_at.to_rfc3339_utc();
+    serde_json::json!({ "session": envelope.id, "recipients": recipients, "received_at": received_at })
+        .to_string()
 }
 
 async fn keep(tx: &mut Tx, intake: &Intake) -> Result<(), store::Error> {

@@ -1,5 +1,6 @@
 //! Two ends and one pretend clock: stories about whole conversations.
 
+mod chunking;
 mod desk;
 mod house;
 mod pair;

@@ -80,10 +80,11 @@ fn text_sent_without_waiting_is_not_read_as_commands() {
 }
 
 #[test]
-fn bdat_chunks_and_web_pages_are_not_read_as_commands() {
-    // BDAT is not offered; its chunk would follow as lines. And a form in a browser can be made to talk to port 25.
-    for bytes in ["BDAT 20 LAST\r\nRSET\r\nMAIL FROM:<>\r\n", "POST / HTTP/1.1\r\nHELO a\r\nMAIL FROM:<>\r\n"]
-    {
+fn chunks_of_unknown_size_and_web_pages_are_not_read_as_commands() {
+    // What follows may be a chunk, and is not read as lines. And a form in a browser can be made to talk to port 25.
+    let chunk = "\r\nRSET\r\nMAIL FROM:<>\r\n";
+    let rows = ["BDAT 20 LOST", "BDAT 0x14", "BDAT -20 LAST", "BDAT", "POST / HTTP/1.1"];
+    for bytes in rows.map(|line| format!("{line}{chunk}")) {
         let mut house = House::mx();
         house.play("C: EHLO bar.com\nS: 250-");
         let answer = house.hear(morning(), bytes.as_bytes());

@@ -108,6 +108,17 @@ stories! {
         assert_eq!(office.outbox_depth().await, 0);
     }
 
+    async fn m36_the_legal_time_of_receipt_is_kept_beside_the_time_of_the_commit(office: Office) {
+        let committed = NOW.plus(std::time::Duration::from_secs(90));
+        for (role, from, signed_in) in [(Role::Mx, "x@b.vn", None), (Role::Submission, "an@a.gov.vn", Some(AN))] {
+            let mut letter = arrived(from, &["an@a.gov.vn"], "hai", signed_in);
+            letter.envelope.received_at = NOW;
+            office.desk.accept(role, letter, &Welcome, committed).await.unwrap();
+            let detail = office.audit_detail(AN).await;
+            assert!(detail.contains(&NOW.to_rfc3339_utc()), "{role:?} {detail}");
+        }
+    }
+
     async fn a_message_for_two_accounts_reaches_each_once(office: Office) {
         let to = ["an@a.gov.vn", "van.thu@a.gov.vn", "binh@a.gov.vn", "Postmaster"];
         office.arrives("x@b.vn", &to, "hai nơi").await.unwrap();

@@ -156,6 +156,19 @@ impl Office {
             .unwrap()
     }
 
+    /// What an account's newest audit row says beside who and what.
+    pub(crate) async fn audit_detail(&self, account: AccountId) -> String {
+        self.store
+            .read(account, |tx, account| {
+                Box::pin(async move {
+                    let trail = tx.audit_trail(*account, 1).await?;
+                    Ok::<_, store::Error>(trail.into_iter().map(|row| row.detail).collect::<String>())
+                })
+            })
+            .await
+            .unwrap()
+    }
+
     pub(crate) async fn outbox_depth(&self) -> i64 {
         self.store.read((), |tx, ()| Box::pin(async move { tx.outbox_depth().await })).await.unwrap()
     }
