@@ -9,11 +9,10 @@ use mail::envelope::{DeliveryState, DeliveryStates, OutboundMail, OutboundRecipi
 use mail::letter::Door;
 use mail::message::Facts;
 use mail::{
-    AccountId, BlobId, Domain, EmailAddress, EmailId, IdentityId, Letter, Refused, SubmissionId, ThreadId,
-    Timestamp,
+    AccountId, BlobId, EmailAddress, EmailId, IdentityId, Letter, Refused, SubmissionId, ThreadId, Timestamp,
 };
 use serde_json::{Map, Value, json};
-use store::{AccountState, Audit, Lane, NewOutbox, NewSubmission, OutboxKind, Sealed, Tx};
+use store::{AccountState, Audit, Lane, NewOutbox, NewSubmission, OutboxKind, Resolved, Sealed, Tx};
 
 use crate::Error;
 use crate::args::{Args, resolve_id, texts};
@@ -421,29 +420,18 @@ async fn enqueue(
 /// Sorts recipients by where they are. A local address that leads nowhere is told at once, not by a report later.
 async fn find_routes(tx: &mut Tx, envelope: &Envelope, now: Timestamp) -> Result<Routes, SetError> {
     let mut routes = Routes { abroad: BTreeMap::new(), at_home: BTreeMap::new() };
-    let mut is_local: HashMap<Domain, bool> = HashMap::new();
     let mut nowhere = Vec::new();
     for recipient in &envelope.rcpt_to {
-        let domain = recipient.address.domain();
-        let local = match is_local.get(domain) {
-            Some(local) => *local,
-            None => {
-                let local = tx.is_local_domain(domain).await?;
-                is_local.insert(domain.clone(), local);
-                local
-            }
-        };
-        if !local {
-            routes.abroad.entry(domain.to_string()).or_default().push(recipient.clone());
-            continue;
-        }
-        match tx.account_at(&recipient.address, now).await? {
-            Some(account) if account.state != AccountState::Closed => {
+        match tx.resolve_address(&recipient.address, now).await? {
+            Resolved::Here(account) => {
                 let local_account = Some(account.account_id);
                 let recipient = OutboundRecipient { local_account, ..recipient.clone() };
                 routes.at_home.entry(account.account_id).or_default().push(recipient);
             }
-            _ => nowhere.push(recipient.address.to_string()),
+            Resolved::Elsewhere(domain) => {
+                routes.abroad.entry(domain.to_string()).or_default().push(recipient.clone());
+            }
+            Resolved::Closed | Resolved::Unknown => nowhere.push(recipient.address.to_string()),
         }
     }
     match nowhere.is_empty() {

@@ -42,7 +42,11 @@ mod peer_log;
 mod peers;
 mod receivers;
 mod repeats;
+<<<<<<< HEAD
 mod sending;
+=======
+mod routing;
+>>>>>>> people
 mod settings;
 mod sql;
 mod statuses;
@@ -92,7 +96,11 @@ pub use peer_log::{Direction, PeerHealth, PeerMessage, SystemPoll};
 pub use peers::{NewPeer, PEER, Peer, PeerState, PeerWay, PeerWrap, peer_of_way, way_of_peer};
 pub use receivers::{NewProgress, NewReceiver, Receiver};
 pub use repeats::Repeat;
+<<<<<<< HEAD
 pub use sending::{OwnLimit, SendingLimit, Sent};
+=======
+pub use routing::Resolved;
+>>>>>>> people
 pub use statuses::{NewStatus, StatusEntry, UnlinkedStatus};
 pub use submissions::{NewSubmission, Submission};
 pub use tls::{MtaStsRow, TlsLevel, TlsOutcome, TlsPolicyRow};

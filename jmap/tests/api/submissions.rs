@@ -123,6 +123,19 @@ stories! {
         assert!(rows[0].1.smtputf8);
     }
 
+    /// RFC 5233: over JMAP an address leads where it leads over SMTP.
+    async fn a_tag_leads_to_the_account_and_is_kept(house: House) {
+        let identity = identity(&house, 1).await;
+        let email = draft(&house, json!({ "to": [{ "email": "binh+hop@a.gov.vn" }] })).await;
+        let answer = house.one("EmailSubmission/set", json!({ "create": { "s": { "identityId": identity, "emailId": email } } })).await;
+        assert!(answer["created"]["s"]["id"].is_string(), "{answer}");
+        let at_home = outbox(&house, OutboxKind::Local).await;
+        let [(destination, mail, _)] = at_home.as_slice() else { panic!("{at_home:?}") };
+        assert_eq!(*destination, account_id(2).to_string());
+        assert_eq!(mail.recipients[0].local_account, Some(account_id(2)));
+        assert_eq!(mail.recipients[0].address.to_string(), "binh+hop@a.gov.vn");
+    }
+
     async fn submissions_that_are_refused_leave_nothing(house: House) {
         let identity = identity(&house, 1).await;
         let to = |address: &str| json!({ "mailFrom": { "email": "an@a.gov.vn" }, "rcptTo": [{ "email": address }] });
@@ -135,6 +148,7 @@ stories! {
             (json!({ "from": [{ "email": "an" }] }), Value::Null, "invalidEmail"),
             (json!({ "to": null }), Value::Null, "noRecipients"),
             (json!({ "to": [{ "email": "nobody@a.gov.vn" }] }), Value::Null, "invalidRecipients"),
+            (json!({ "to": [{ "email": "nobody+an@a.gov.vn" }] }), Value::Null, "invalidRecipients"),
             (json!({ "to": [{ "email": "half" }] }), Value::Null, "invalidRecipients"),
             (json!({ "to": many }), Value::Null, "tooManyRecipients"),
             (json!({}), to("a b@b.vn"), "invalidRecipients"),
@@ -151,7 +165,7 @@ stories! {
         assert!(outbox(&house, OutboxKind::Mail).await.is_empty());
         assert!(outbox(&house, OutboxKind::Local).await.is_empty());
         assert_eq!(house.one("EmailSubmission/query", json!({ "calculateTotal": true })).await["total"], 0);
-        assert_eq!(house.one("Email/query", json!({ "calculateTotal": true })).await["total"], 12);
+        assert_eq!(house.one("Email/query", json!({ "calculateTotal": true })).await["total"], 13);
     }
 
     async fn a_suspended_account_sends_nothing(house: House) {

@@ -1,15 +1,12 @@
 //! Where a recipient's mail goes: a mailbox of this house, or elsewhere.
 
-use mail::{AccountId, AgencyId, Domain, EmailAddress, Timestamp};
-use store::{Account, AccountState, Tx};
+use mail::{Domain, EmailAddress, Timestamp};
+use store::{Account, Resolved, Tx};
 
 use super::{Desk, Refusal};
 use crate::codec::table;
 use crate::envelope::{ForwardPath, Recipient};
 use crate::receive::Role;
-
-/// Local domains looked through for somebody who keeps the house; it has a handful.
-const DOMAINS_MAX: usize = 100;
 
 /// Where a recipient's mail goes.
 #[derive(Debug)]
@@ -56,22 +53,15 @@ pub(super) async fn place(
     path: &ForwardPath,
     now: Timestamp,
 ) -> Result<Place, Refusal> {
-    let address = match path {
-        ForwardPath::Mailbox(address) => address.clone(),
-        ForwardPath::Postmaster => postmaster(host)?,
+    let resolved = match path {
+        ForwardPath::Mailbox(address) => tx.resolve_address(address, now).await?,
+        ForwardPath::Postmaster => tx.resolve_postmaster(&postmaster(host)?, now).await?,
     };
-    let is_ours = *path == ForwardPath::Postmaster || tx.is_local_domain(address.domain()).await?;
-    if !is_ours {
-        return Ok(Place::Elsewhere(address.domain().clone()));
-    }
-    match tx.address(&address).await? {
-        Some(found) if found.valid_to.is_some_and(|end| end <= now) => Err(table::MAILBOX_CLOSED.into()),
-        Some(found) => open_account(tx, found.account_id).await,
-        None if address.local().as_str().eq_ignore_ascii_case("postmaster") => {
-            let keeper = keeper(tx, address.domain()).await?;
-            keeper.map(|account| Place::Here(Box::new(account))).ok_or(table::NO_SUCH_MAILBOX.into())
-        }
-        None => Err(table::NO_SUCH_MAILBOX.into()),
+    match resolved {
+        Resolved::Here(account) => Ok(Place::Here(account)),
+        Resolved::Elsewhere(domain) => Ok(Place::Elsewhere(domain)),
+        Resolved::Closed => Err(table::MAILBOX_CLOSED.into()),
+        Resolved::Unknown => Err(table::NO_SUCH_MAILBOX.into()),
     }
 }
 
@@ -80,29 +70,4 @@ pub(super) fn postmaster(host: &Domain) -> Result<EmailAddress, Refusal> {
     let local = "postmaster".parse();
     let address = local.and_then(|local| EmailAddress::new(local, host.clone()));
     address.map_err(|_| table::OUR_FAULT.into())
-}
-
-/// Suspended and locked accounts go on receiving (RULES M20): mail of an office must not be lost with a person's leave.
-async fn open_account(tx: &mut Tx, account_id: AccountId) -> Result<Place, Refusal> {
-    match tx.account(account_id).await? {
-        Some(account) if account.state == AccountState::Closed => Err(table::MAILBOX_CLOSED.into()),
-        Some(account) => Ok(Place::Here(Box::new(account))),
-        None => Err(table::NO_SUCH_MAILBOX.into()),
-    }
-}
-
-/// Who reads `postmaster` where nobody was named for it (RFC 5321 §4.5.1: it is never refused while anybody keeps the house):
-/// the oldest administrator of the domain's agency, else of any agency with a domain here.
-async fn keeper(tx: &mut Tx, domain: &Domain) -> Result<Option<Account>, Refusal> {
-    let domains = tx.domains().await?;
-    let own = domains.iter().filter(|(name, _)| name == domain);
-    let other = domains.iter().filter(|(name, _)| name != domain);
-    let agencies: Vec<AgencyId> =
-        own.chain(other).take(DOMAINS_MAX).filter_map(|(_, agency)| *agency).collect();
-    for agency in agencies {
-        if let Some(admin) = tx.accounts_with_role(agency, store::Role::Admin, 1).await?.pop() {
-            return Ok(Some(admin));
-        }
-    }
-    Ok(None)
 }

@@ -1,7 +1,10 @@
 //! Agencies, systems, accounts, addresses.
 
 use mail::{Secret, UnitId};
-use store::{AccountState, CodeScheme, Error, NewSystem, Role, SignerCertificate, SignerRole, Unit};
+use store::{
+    AccountState, CodeScheme, Error, NewAccount, NewSystem, Resolved, Role, SignerCertificate, SignerRole,
+    Unit,
+};
 
 use crate::house::{NOW, account, account_id, agency, agency_id, read, stories, write};
 
@@ -46,6 +49,56 @@ stories! {
         assert!(matches!(again, Err(Error::Conflict(_))));
         let found = read!(house, |tx| tx.account_at(&"An@a.gov.vn".parse().unwrap(), NOW).await?).unwrap();
         assert_eq!(found.state, AccountState::Closed);
+    }
+
+    async fn rfc_5233_m20_m23_an_address_leads_to_one_place(house: House) {
+        let admin = NewAccount { role: Role::Admin, ..account(4, "keeper@a.gov.vn") };
+        write!(house, admin, |tx| {
+            tx.put_domain(&"a.gov.vn".parse().unwrap(), Some(agency_id(1)), NOW).await?;
+            tx.put_domain(&"b.gov.vn".parse().unwrap(), None, NOW).await?;
+            tx.add_account(&account(1, "an@a.gov.vn"), NOW).await?;
+            tx.add_alias(account_id(1), &"van.thu@a.gov.vn".parse().unwrap(), NOW).await?;
+            tx.add_account(&account(2, "an+hop@a.gov.vn"), NOW).await?;
+            tx.add_account(&account(3, "chi@a.gov.vn"), NOW).await?;
+            tx.set_account_state(account_id(2), AccountState::Locked, NOW).await?;
+            tx.set_account_state(account_id(3), AccountState::Closed, NOW).await?;
+            tx.add_account(admin, NOW).await?
+        })
+        .unwrap();
+        let here = |n| format!("here {}", account_id(n));
+        let rows = [
+            ("an@a.gov.vn", here(1)),
+            ("AN@A.gov.vn", here(1)),
+            ("van.thu@a.gov.vn", here(1)),
+            ("an+tin@a.gov.vn", here(1)),
+            ("van.thu+tin+2026@a.gov.vn", here(1)),
+            // Somebody's own address is nobody else's tag.
+            ("an+hop@a.gov.vn", here(2)),
+            ("an+hop+x@a.gov.vn", here(1)),
+            ("chi@a.gov.vn", "closed".to_owned()),
+            ("chi+x@a.gov.vn", "closed".to_owned()),
+            ("nobody@a.gov.vn", "unknown".to_owned()),
+            ("nobody+an@a.gov.vn", "unknown".to_owned()),
+            ("an@b.gov.vn", "unknown".to_owned()),
+            ("an@c.vn", "elsewhere c.vn".to_owned()),
+            ("an+hop@c.vn", "elsewhere c.vn".to_owned()),
+            ("postmaster@a.gov.vn", here(4)),
+            ("Postmaster@b.gov.vn", here(4)),
+            ("postmaster@c.vn", "elsewhere c.vn".to_owned()),
+        ];
+        let shown = |resolved: Resolved| match resolved {
+            Resolved::Here(account) => format!("here {}", account.account_id),
+            Resolved::Elsewhere(domain) => format!("elsewhere {domain}"),
+            Resolved::Closed => "closed".to_owned(),
+            Resolved::Unknown => "unknown".to_owned(),
+        };
+        for (address, expected) in rows {
+            let resolved = read!(house, |tx| tx.resolve_address(&address.parse().unwrap(), NOW).await?);
+            assert_eq!(shown(resolved), expected, "{address}");
+        }
+        // RFC 5321 §4.5.1: our own name's postmaster is ours even where no mail for that name ends here.
+        let own = read!(house, |tx| tx.resolve_postmaster(&"postmaster@mx.c.vn".parse().unwrap(), NOW).await?);
+        assert_eq!(shown(own), here(4));
     }
 
     async fn a_password_hash_is_kept_and_never_printed(house: House) {

@@ -57,6 +57,8 @@ stories! {
             ("an@a.gov.vn", Role::Mx, "ok"),
             ("VAN.THU@A.GOV.VN", Role::Mx, "ok"),
             ("binh@a.gov.vn", Role::Mx, "ok"),
+            ("binh+hop@a.gov.vn", Role::Mx, "ok"),
+            ("nobody+hop@a.gov.vn", Role::Mx, "550 5.1.1"),
             ("nobody@a.gov.vn", Role::Mx, "550 5.1.1"),
             ("nobody@a.gov.vn", Role::Submission, "550 5.1.1"),
             ("an@elsewhere.vn", Role::Mx, "550 5.7.1"),
@@ -79,6 +81,7 @@ stories! {
             ("an@a.gov.vn", Role::Submission, Some(AN), "ok"),
             ("van.thu@a.gov.vn", Role::Submission, Some(AN), "ok"),
             ("binh@a.gov.vn", Role::Submission, Some(AN), "553 5.7.1"),
+            ("an+hop@a.gov.vn", Role::Submission, Some(AN), "553 5.7.1"),
             ("x@elsewhere.vn", Role::Submission, Some(AN), "553 5.7.1"),
             ("", Role::Submission, Some(AN), "553 5.7.1"),
             ("an@a.gov.vn", Role::Submission, None, "530 5.7.0"),
@@ -120,11 +123,11 @@ stories! {
     }
 
     async fn a_message_for_two_accounts_reaches_each_once(office: Office) {
-        let to = ["an@a.gov.vn", "van.thu@a.gov.vn", "binh@a.gov.vn", "Postmaster"];
+        let to = ["an@a.gov.vn", "van.thu@a.gov.vn", "an+hop@a.gov.vn", "binh@a.gov.vn", "Postmaster"];
         office.arrives("x@b.vn", &to, "hai nơi").await.unwrap();
         assert_eq!((office.inbox(AN).await.len(), office.inbox(BINH).await.len()), (1, 0));
         let rows = office.claim(OutboxKind::Local, "h1", NOW).await;
-        assert_eq!(rows.len(), 1, "two addresses of An are one An");
+        assert_eq!(rows.len(), 1, "three addresses of An are one An");
         office.desk.deliver_here(&rows[0], &dice(), NOW).await.unwrap().unwrap();
         let inbox = office.inbox(BINH).await;
         assert_eq!(inbox, office.inbox(AN).await, "the very same bytes");
