@@ -18,6 +18,7 @@ mod overdue;
 mod package;
 mod peer;
 mod provision;
+mod queue;
 mod receipt;
 mod register;
 mod release;
@@ -78,6 +79,9 @@ enum Command {
     /// Fixed places for outgoing mail.
     #[command(subcommand)]
     Route(provision::RouteCommand),
+    /// Thư chờ gửi. / Mail that waits to leave.
+    #[command(subcommand)]
+    Queue(queue::QueueCommand),
     /// Other axes that this house is a client of.
     #[command(subcommand)]
     Peer(Box<peer::PeerCommand>),
@@ -152,6 +156,7 @@ pub(crate) fn run() -> ExitCode {
             Ok(ExitCode::SUCCESS)
         }
         Command::Route(command) => command.run(&arguments.config),
+        Command::Queue(command) => command.run(&arguments.config),
         Command::Peer(command) => command.run(&arguments.config),
         Command::Package(command) => command.run(&arguments.config),
         Command::Receipt(command) => command.run(&arguments.config),
