@@ -40,13 +40,11 @@ mod numbers;
 mod outbox;
 mod peer_log;
 mod peers;
+mod queue;
 mod receivers;
 mod repeats;
-<<<<<<< HEAD
-mod sending;
-=======
 mod routing;
->>>>>>> people
+mod sending;
 mod settings;
 mod sql;
 mod statuses;
@@ -94,13 +92,11 @@ pub use numbers::{BookState, Line, LineEnd, LineFilter, LineState, NewLine, Seri
 pub use outbox::{Claimed, Lane, NewOutbox, OutboxKind};
 pub use peer_log::{Direction, PeerHealth, PeerMessage, SystemPoll};
 pub use peers::{NewPeer, PEER, Peer, PeerState, PeerWay, PeerWrap, peer_of_way, way_of_peer};
+pub use queue::{QueueAct, QueueCount, QueueFilter, Queued};
 pub use receivers::{NewProgress, NewReceiver, Receiver};
 pub use repeats::Repeat;
-<<<<<<< HEAD
-pub use sending::{OwnLimit, SendingLimit, Sent};
-=======
 pub use routing::Resolved;
->>>>>>> people
+pub use sending::{OwnLimit, SendingLimit, Sent};
 pub use statuses::{NewStatus, StatusEntry, UnlinkedStatus};
 pub use submissions::{NewSubmission, Submission};
 pub use tls::{MtaStsRow, TlsLevel, TlsOutcome, TlsPolicyRow};

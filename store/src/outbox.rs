@@ -102,31 +102,38 @@ pub struct Claimed {
     pub created_at: Timestamp,
 }
 
+/// A lease is folded into `due_at`, so the rows to be had are a stretch at the beginning of `outbox_by_turn`.
 const CLAIM: Sql = Sql {
-    sqlite: "UPDATE outbox SET lease_until = $1, lease_holder = $2, attempts = attempts + 1 \
+    sqlite: "UPDATE outbox SET due_at = $1, lease_until = $1, lease_holder = $2, attempts = attempts + 1 \
         WHERE outbox_id IN (SELECT outbox_id FROM outbox \
-            WHERE is_held = 0 AND kind = $3 AND due_at <= $4 AND lease_until <= $4 \
-            ORDER BY lane DESC, due_at LIMIT $5) \
-        RETURNING outbox_id, kind, owner_id, destination, payload, blob_id, attempts, created_at, lane, due_at",
-    postgres: "UPDATE outbox SET lease_until = $1, lease_holder = $2, attempts = attempts + 1 \
+            WHERE kind = $3 AND is_held = 0 AND lane = $4 AND due_at <= $5 ORDER BY due_at LIMIT $6) \
+        RETURNING outbox_id, kind, owner_id, destination, payload, blob_id, attempts, created_at",
+    postgres: "UPDATE outbox SET due_at = $1, lease_until = $1, lease_holder = $2, attempts = attempts + 1 \
         WHERE outbox_id IN (SELECT outbox_id FROM outbox \
-            WHERE is_held = 0 AND kind = $3 AND due_at <= $4 AND lease_until <= $4 \
-            ORDER BY lane DESC, due_at LIMIT $5 FOR UPDATE SKIP LOCKED) \
-        RETURNING outbox_id, kind, owner_id, destination, payload, blob_id, attempts, created_at, lane, due_at",
+            WHERE kind = $3 AND is_held = 0 AND lane = $4 AND due_at <= $5 ORDER BY due_at LIMIT $6 \
+            FOR UPDATE SKIP LOCKED) \
+        RETURNING outbox_id, kind, owner_id, destination, payload, blob_id, attempts, created_at",
 };
 
 const CLAIM_NEXT: Sql = Sql {
-    sqlite: "UPDATE outbox SET lease_until = $1, lease_holder = $2, attempts = attempts + 1 \
+    sqlite: "UPDATE outbox SET due_at = $1, lease_until = $1, lease_holder = $2, attempts = attempts + 1 \
         WHERE outbox_id = (SELECT outbox_id FROM outbox \
-            WHERE kind = $3 AND destination = $4 AND lane >= $5 AND is_held = 0 AND due_at <= $6 AND lease_until <= $6 \
+            WHERE kind = $3 AND destination = $4 AND lane >= $5 AND is_held = 0 AND due_at <= $6 \
             ORDER BY lane DESC, outbox_id LIMIT 1) \
-        RETURNING outbox_id, kind, owner_id, destination, payload, blob_id, attempts, created_at, lane, due_at",
-    postgres: "UPDATE outbox SET lease_until = $1, lease_holder = $2, attempts = attempts + 1 \
+        RETURNING outbox_id, kind, owner_id, destination, payload, blob_id, attempts, created_at",
+    postgres: "UPDATE outbox SET due_at = $1, lease_until = $1, lease_holder = $2, attempts = attempts + 1 \
         WHERE outbox_id = (SELECT outbox_id FROM outbox \
-            WHERE kind = $3 AND destination = $4 AND lane >= $5 AND is_held = 0 AND due_at <= $6 AND lease_until <= $6 \
+            WHERE kind = $3 AND destination = $4 AND lane >= $5 AND is_held = 0 AND due_at <= $6 \
             ORDER BY lane DESC, outbox_id LIMIT 1 FOR UPDATE SKIP LOCKED) \
-        RETURNING outbox_id, kind, owner_id, destination, payload, blob_id, attempts, created_at, lane, due_at",
+        RETURNING outbox_id, kind, owner_id, destination, payload, blob_id, attempts, created_at",
 };
+
+/// Only the rows under lease are touched, however many wait. They were due when they were leased, so they are due again.
+const FREE_LEASES: &str =
+    "UPDATE outbox SET due_at = created_at, lease_until = 0, lease_holder = '' WHERE lease_holder <> ''";
+
+/// The first row of a lane: one seek.
+const NEXT_DUE: &str = "SELECT MIN(due_at) FROM outbox WHERE kind = $1 AND is_held = 0 AND lane = $2";
 
 fn claimed(row: &Row) -> Result<Claimed> {
     Ok(Claimed {
@@ -196,15 +203,29 @@ impl Tx {
         lasts: Duration,
         limit: i64,
     ) -> Result<Vec<Claimed>> {
-        let rows = self.rows(CLAIM, values![now.plus(lasts), holder, kind.name(), now, limit]).await?;
-        let mut rows_in_order = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let order = (std::cmp::Reverse(row.int(8)?), row.int(9)?);
-            rows_in_order.push((order, claimed(row)?));
+        let mut claimed = self.claim_lane(kind, Lane::Urgent, holder, now, lasts, limit).await?;
+        let left = limit.saturating_sub(i64::try_from(claimed.len()).unwrap_or(i64::MAX));
+        if left > 0 {
+            claimed.extend(self.claim_lane(kind, Lane::Normal, holder, now, lasts, left).await?);
         }
-        // RETURNING keeps no order.
-        rows_in_order.sort_by_key(|(order, _)| *order);
-        Ok(rows_in_order.into_iter().map(|(_, row)| row).collect())
+        Ok(claimed)
+    }
+
+    /// Leases what is due in one lane: those that waited longest, `limit` rows at most.
+    pub async fn claim_lane(
+        &mut self,
+        kind: OutboxKind,
+        lane: Lane,
+        holder: &str,
+        now: Timestamp,
+        lasts: Duration,
+        limit: i64,
+    ) -> Result<Vec<Claimed>> {
+        let input = values![now.plus(lasts), holder, kind.name(), lane.number(), now, limit];
+        let mut rows = self.rows(CLAIM, input).await?.iter().map(claimed).collect::<Result<Vec<_>>>()?;
+        // RETURNING keeps no order, and ids are in the order of writing.
+        rows.sort_by_key(|row| row.outbox_id);
+        Ok(rows)
     }
 
     /// Leases the next row of one queue: the urgent lane first, then in the order of writing, so that what was put off comes
@@ -266,7 +287,7 @@ impl Tx {
     ) -> Result<bool> {
         let touched = self
             .exec(
-                "UPDATE outbox SET lease_until = $3 WHERE outbox_id = $1 AND lease_holder = $2",
+                "UPDATE outbox SET due_at = $3, lease_until = $3 WHERE outbox_id = $1 AND lease_holder = $2",
                 values![&claimed.outbox_id, holder, now.plus(lasts)],
             )
             .await?;
@@ -318,20 +339,19 @@ impl Tx {
     /// Gives every leased row back at once. Only for a program that starts and knows it is the only one on this data: the
     /// holders of these leases are dead.
     pub async fn free_leases(&mut self) -> Result<u64> {
-        self.exec("UPDATE outbox SET lease_until = 0, lease_holder = '' WHERE lease_holder <> ''", &[]).await
+        self.exec(FREE_LEASES, &[]).await
     }
 
     /// When the next row of a kind is due, counting leases that may run out.
     pub async fn next_outbox_due(&mut self, kind: OutboxKind) -> Result<Option<Timestamp>> {
-        let row = self
-            .row(
-                Sql {
-                    sqlite: "SELECT MIN(MAX(due_at, lease_until)) FROM outbox WHERE is_held = 0 AND kind = $1",
-                    postgres: "SELECT MIN(GREATEST(due_at, lease_until)) FROM outbox WHERE is_held = 0 AND kind = $1",
-                },
-                values![kind.name()],
-            )
-            .await?;
+        let urgent = self.next_due_in_lane(kind, Lane::Urgent).await?;
+        let normal = self.next_due_in_lane(kind, Lane::Normal).await?;
+        Ok([urgent, normal].into_iter().flatten().min())
+    }
+
+    /// The same for one lane.
+    pub async fn next_due_in_lane(&mut self, kind: OutboxKind, lane: Lane) -> Result<Option<Timestamp>> {
+        let row = self.row(NEXT_DUE, values![kind.name(), lane.number()]).await?;
         row.map(|row| row.opt_moment(0)).transpose().map(Option::flatten)
     }
 
@@ -341,3 +361,7 @@ impl Tx {
         row.map_or(Ok(0), |row| row.int(0))
     }
 }
+
+#[cfg(test)]
+#[path = "outbox_plans.rs"]
+mod plans;

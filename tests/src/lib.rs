@@ -12,8 +12,8 @@ mod jmap;
 mod outside;
 mod paper;
 mod program;
-mod tls;
 mod signed_names;
+mod tls;
 
 pub use api::{ALL_SCOPES, ApiClient, said};
 pub use axis::{Axis, Turn};
@@ -24,5 +24,5 @@ pub use jmap::Jmap;
 pub use outside::{Postfix, free_port, postfix_services};
 pub use paper::Paper;
 pub use program::{Account, Program, System, binary, run};
-pub use tls::any_server;
 pub use signed_names::{Paperwork, PolicySite, SignedNames};
+pub use tls::any_server;

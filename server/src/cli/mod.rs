@@ -18,6 +18,7 @@ mod overdue;
 mod package;
 mod peer;
 mod provision;
+mod queue;
 mod receipt;
 mod register;
 mod release;
@@ -90,6 +91,9 @@ enum Command {
     /// What TLS on the way to other mail servers came to.
     #[command(subcommand)]
     TlsReport(tls_report::TlsReportCommand),
+    /// Thư chờ gửi. / Mail that waits to leave.
+    #[command(subcommand)]
+    Queue(queue::QueueCommand),
     /// Other axes that this house is a client of.
     #[command(subcommand)]
     Peer(Box<peer::PeerCommand>),
@@ -167,6 +171,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Route(command) => command.run(&arguments.config),
         Command::TlsPolicy(command) => command.run(&arguments.config),
         Command::TlsReport(command) => command.run(&arguments.config),
+        Command::Queue(command) => command.run(&arguments.config),
         Command::Peer(command) => command.run(&arguments.config),
         Command::Package(command) => command.run(&arguments.config),
         Command::Receipt(command) => command.run(&arguments.config),

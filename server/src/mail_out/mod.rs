@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use smtp::serve::{Desk, Dice, Tally};
 use smtp::{ClientName, Limits};
-use store::{Claimed, OutboxKind, Signal};
+use store::{Claimed, Lane, OutboxKind, Signal};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Notify, Semaphore, broadcast};
 
@@ -27,14 +27,18 @@ const LEASE: Duration = Duration::from_secs(15 * 60);
 const LEASE_HERE: Duration = Duration::from_secs(60);
 /// Rows claimed at once: the rest are left to other nodes.
 const CLAIM_MAX: usize = 16;
+/// Places that the urgent lane has for itself: an urgent mail leaves at once, however slow the peers of all others are (RULES R21).
+const URGENT_PLACES: usize = 4;
 /// How long to sleep when nobody signals: what another node queued, or left behind, is found then.
 const LOOK_ANYWAY: Duration = Duration::from_secs(5);
 /// The shortest sleep: when a row is due and cannot be had, somebody else has it.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
-/// What all carriers share.
+/// The carrier of one lane of one kind. Lanes share no places, so none waits for another.
 struct Carrier {
     house: Arc<House>,
+    kind: OutboxKind,
+    lane: Lane,
     desk: Desk,
     finder: Finder,
     limits: Limits,
@@ -49,24 +53,31 @@ pub(crate) fn start(house: &Arc<House>) -> anyhow::Result<()> {
     let policies = Policies::new(house.clone())?;
     policies.start();
     for kind in [OutboxKind::Mail, OutboxKind::Local] {
-        let carrier = Carrier {
-            house: house.clone(),
-            desk: mail_in::desk(house),
-            finder: Finder::new(house.clone(), policies.clone()),
-            limits: mail_in::limits(house),
-            name: house.config.house.hostname.parse()?,
-            policies: policies.clone(),
-            settled: Notify::new(),
-        };
-        house.inside.spawn(Arc::new(carrier).run(kind));
+        for lane in [Lane::Urgent, Lane::Normal] {
+            let carrier = Carrier {
+                house: house.clone(),
+                kind,
+                lane,
+                desk: mail_in::desk(house),
+                finder: Finder::new(house.clone(), policies.clone()),
+                limits: mail_in::limits(house),
+                name: house.config.house.hostname.parse()?,
+                policies: policies.clone(),
+                settled: Notify::new(),
+            };
+            house.inside.spawn(Arc::new(carrier).run());
+        }
     }
     Ok(())
 }
 
 impl Carrier {
-    /// Carries rows of one kind until the house stops; what is in flight then finishes by itself or is left to its lease.
-    async fn run(self: Arc<Self>, kind: OutboxKind) {
-        let places = Arc::new(Semaphore::new(self.house.config.mail.deliveries_max.clamp(1, 10_000)));
+    /// Carries rows until the house stops; what is in flight then finishes by itself or is left to its lease.
+    async fn run(self: Arc<Self>) {
+        let places = Arc::new(Semaphore::new(match self.lane {
+            Lane::Urgent => URGENT_PLACES,
+            Lane::Normal => self.house.config.mail.deliveries_max.clamp(1, 10_000),
+        }));
         let mut signals = self.house.store.signals();
         let stop = self.house.stop.clone();
         loop {
@@ -78,12 +89,12 @@ impl Carrier {
             let free = (1 + places.available_permits()).min(CLAIM_MAX);
             // One lease, one name: a row claimed again later is told from this claim.
             let holder = self.house.draw_token(12);
-            let claimed = self.claim(kind, &holder, free).await;
+            let claimed = self.claim(&holder, free).await;
             if claimed.is_empty() {
                 drop(place);
                 tokio::select! {
                     () = stop.cancelled() => return,
-                    () = self.wait(kind, &mut signals) => {}
+                    () = self.wait(&mut signals) => {}
                 }
                 continue;
             }
@@ -96,7 +107,7 @@ impl Carrier {
                 };
                 let (carrier, holder) = (self.clone(), holder.clone());
                 self.house.inside.spawn(async move {
-                    carrier.carry(kind, row, &holder).await;
+                    carrier.carry(row, &holder).await;
                     carrier.settled.notify_one();
                     drop(own);
                 });
@@ -104,14 +115,14 @@ impl Carrier {
         }
     }
 
-    async fn claim(&self, kind: OutboxKind, holder: &str, count: usize) -> Vec<Claimed> {
-        let lasts = if kind == OutboxKind::Local { LEASE_HERE } else { LEASE };
-        let input = (kind, holder.to_owned(), self.house.now(), count as i64);
+    async fn claim(&self, holder: &str, count: usize) -> Vec<Claimed> {
+        let lasts = if self.kind == OutboxKind::Local { LEASE_HERE } else { LEASE };
+        let input = (self.kind, self.lane, holder.to_owned(), self.house.now(), count as i64);
         let claimed = self
             .house
             .store
-            .write("claim mail", input, move |tx, (kind, holder, now, count)| {
-                Box::pin(async move { tx.claim_outbox(*kind, holder, *now, lasts, *count).await })
+            .write("claim mail", input, move |tx, (kind, lane, holder, now, count)| {
+                Box::pin(async move { tx.claim_lane(*kind, *lane, holder, *now, lasts, *count).await })
             })
             .await;
         claimed.unwrap_or_else(|error: store::Error| {
@@ -121,11 +132,13 @@ impl Carrier {
     }
 
     /// Sleeps until there may be something to do.
-    async fn wait(&self, kind: OutboxKind, signals: &mut broadcast::Receiver<Signal>) {
+    async fn wait(&self, signals: &mut broadcast::Receiver<Signal>) {
         let due = self
             .house
             .store
-            .read(kind, |tx, kind| Box::pin(async move { tx.next_outbox_due(*kind).await }))
+            .read((self.kind, self.lane), |tx, (kind, lane)| {
+                Box::pin(async move { tx.next_due_in_lane(*kind, *lane).await })
+            })
             .await;
         let pause = match due {
             Ok(Some(due)) => due.since(self.house.now()).clamp(LOOK_AGAIN, LOOK_ANYWAY),
@@ -139,13 +152,13 @@ impl Carrier {
         }
     }
 
-    async fn carry(&self, kind: OutboxKind, row: Claimed, holder: &str) {
+    async fn carry(&self, row: Claimed, holder: &str) {
         let outgoing = match self.desk.open(row, holder).await {
             Ok(outgoing) => outgoing,
             Err(error) => return tracing::error!("a row of the outbox cannot be opened: {error}"),
         };
         let dice = self.dice();
-        let (settled, conversation) = match kind {
+        let (settled, conversation) = match self.kind {
             OutboxKind::Local => (self.desk.deliver_here(&outgoing, &dice, self.house.now()).await, None),
             _ => {
                 let (attempt, conversation) = self.attempt(&outgoing).await;

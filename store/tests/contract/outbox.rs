@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use store::{Lane, NewOutbox, OutboxKind};
+use store::{Lane, NewOutbox, OutboxKind, QueueAct, QueueFilter, Queued};
 
 use crate::house::{NOW, account_id, read, stories, write};
 
@@ -111,5 +111,60 @@ stories! {
         assert!(!write!(house, dead, |tx| tx.finish_outbox(dead, "dead", NOW).await?).unwrap());
         assert_eq!(write!(house, |tx| tx.free_leases().await?).unwrap(), 1);
         assert_eq!(write!(house, |tx| tx.free_leases().await?).unwrap(), 0);
+    }
+
+    async fn a_lane_is_claimed_by_itself_and_a_lease_is_folded_into_what_is_due(house: House) {
+        write!(house, |tx| {
+            tx.enqueue(&row("n", Lane::Normal), NOW).await?;
+            tx.enqueue(&row("u", Lane::Urgent), NOW).await?
+        })
+        .unwrap();
+        let urgent = write!(house, |tx| tx.claim_lane(OutboxKind::Mail, Lane::Urgent, "w", NOW, MINUTE, 9).await?).unwrap();
+        assert_eq!(urgent.iter().map(|row| row.destination.as_str()).collect::<Vec<_>>(), ["u"]);
+        let next = read!(house, |tx| tx.next_due_in_lane(OutboxKind::Mail, Lane::Urgent).await?);
+        assert_eq!(next, Some(NOW.plus(MINUTE)));
+        let held = urgent[0].clone();
+        assert!(write!(house, held, |tx| tx.hold_on(held, "w", NOW, MINUTE * 5).await?).unwrap());
+        let early = NOW.plus(MINUTE * 2);
+        let stolen = write!(house, |tx| tx.claim_lane(OutboxKind::Mail, Lane::Urgent, "x", early, MINUTE, 9).await?);
+        assert!(stolen.unwrap().is_empty(), "a lease that was prolonged is not run out");
+    }
+
+    async fn operators_find_hold_release_and_hurry_what_waits(house: House) {
+        write!(house, |tx| {
+            for destination in ["a.vn", "a.vn", "b.vn"] {
+                tx.enqueue(&NewOutbox { due_at: NOW.plus(MINUTE), ..row(destination, Lane::Normal) }, NOW).await?;
+            }
+        })
+        .unwrap();
+        let to_a = QueueFilter { destination: Some("a.vn".to_owned()), ..QueueFilter::default() };
+        let found = write!(house, to_a, |tx| tx.queue_list(to_a, None, 10).await?).unwrap();
+        assert_eq!(found.len(), 2);
+        let rest = write!(house, to_a, found, |tx| tx.queue_list(to_a, Some(found[0].outbox_id), 10).await?).unwrap();
+        assert_eq!(rest[0].outbox_id, found[1].outbox_id);
+        let act = async |queued: &Queued, act| {
+            let queued = queued.clone();
+            write!(house, queued, |tx| tx.act_on_queued(queued, act, "cli", NOW).await?).unwrap()
+        };
+        assert!(act(&found[0], QueueAct::Hold).await);
+        assert!(!act(&found[0], QueueAct::Hold).await, "held already");
+        assert!(!act(&found[0], QueueAct::Retry).await, "a held mail is not hurried");
+        assert!(act(&found[1], QueueAct::Retry).await);
+        let claim = async |at| write!(house, |tx| tx.claim_outbox(OutboxKind::Mail, "w", at, MINUTE, 10).await?).unwrap();
+        let claimed = claim(NOW).await;
+        assert_eq!(claimed.iter().map(|row| row.outbox_id).collect::<Vec<_>>(), [found[1].outbox_id]);
+        assert!(!act(&found[1], QueueAct::Retry).await, "it is being carried");
+        let counts = read!(house, |tx| tx.queue_counts(10).await?);
+        let counts: Vec<_> = counts.iter().map(|c| (c.destination.as_str(), c.waiting, c.held)).collect();
+        assert_eq!(counts, [("a.vn", 2, 1), ("b.vn", 1, 0)]);
+        let held = QueueFilter { is_held: Some(true), ..QueueFilter::default() };
+        assert_eq!(write!(house, held, |tx| tx.queue_list(held, None, 10).await?).unwrap().len(), 1);
+        assert!(act(&found[0], QueueAct::Release).await);
+        assert!(claim(NOW.plus(MINUTE * 2)).await.iter().any(|row| row.outbox_id == found[0].outbox_id));
+        let trail = read!(house, |tx| tx.audit_trail(account_id(1), 10).await?);
+        // Written at one moment, so in no order.
+        let mut words: Vec<_> = trail.iter().map(|entry| entry.detail.as_str()).collect();
+        words.sort_unstable();
+        assert_eq!(words, ["hold", "release", "retry"]);
     }
 }

@@ -1,0 +1,254 @@
+//! `congvan queue`: waiting mail, on the data of a stopped or running server. Ids and places, never subjects; what a peer answered
+//! may name a person and is shown in whole only when asked for.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use mail::{OutboxId, Timestamp};
+use serde_json::json;
+use store::{QueueAct, QueueFilter, Queued};
+
+use super::provision::tell;
+use super::{ACTOR, Outcome, files};
+use crate::house::House;
+
+/// Mails touched in one transaction, so that a long act does not hold others up.
+const AT_ONCE: usize = 200;
+
+#[derive(Subcommand)]
+pub(super) enum QueueCommand {
+    /// List waiting mail, the oldest first.
+    List {
+        #[command(flatten)]
+        filter: Filter,
+        /// Show what the last attempt was answered in whole; it may name a recipient.
+        #[arg(long)]
+        errors: bool,
+        /// Answer as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// What waits, by destination.
+    Stats {
+        /// Destinations at most, the longest queue first.
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(i64).range(1..=10_000))]
+        limit: i64,
+        /// Answer as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Keep waiting mail back until it is released.
+    Hold(Act),
+    /// Let held mail go on.
+    Release(Act),
+    /// Try waiting mail now.
+    Retry(Act),
+}
+
+#[derive(Args)]
+pub(super) struct Filter {
+    /// The mail with this id.
+    #[arg(long)]
+    id: Option<OutboxId>,
+    /// Mail for this domain.
+    #[arg(long)]
+    destination: Option<String>,
+    /// Waiting for longer than this: 30m, 2h, 3d.
+    #[arg(long, value_parser = age)]
+    older: Option<Duration>,
+    /// Held mail only.
+    #[arg(long)]
+    held: bool,
+    /// These words are in what the last attempt was answered.
+    #[arg(long)]
+    error: Option<String>,
+    /// Mails at most.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(i64).range(1..=10_000))]
+    limit: i64,
+}
+
+#[derive(Args)]
+pub(super) struct Act {
+    #[command(flatten)]
+    filter: Filter,
+    /// Mean all waiting mail, when nothing says which.
+    #[arg(long)]
+    all: bool,
+    /// Only say how many are meant.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// `30m`, `2h`, `3d`.
+fn age(text: &str) -> Result<Duration, String> {
+    let seconds = |unit| match unit {
+        'm' => Some(60),
+        'h' => Some(3_600),
+        'd' => Some(86_400),
+        _ => None,
+    };
+    let mut letters = text.chars();
+    let unit = letters.next_back().and_then(seconds);
+    let count: Option<u32> = letters.as_str().parse().ok();
+    let (Some(unit), Some(count)) = (unit, count) else {
+        return Err("30m, 2h, 3d".to_owned());
+    };
+    Ok(Duration::from_secs(unit * u64::from(count)))
+}
+
+impl Filter {
+    fn says_which(&self) -> bool {
+        let Self { id, destination, older, held, error, .. } = self;
+        id.is_some() || destination.is_some() || older.is_some() || *held || error.is_some()
+    }
+
+    fn in_store(&self, now: Timestamp) -> QueueFilter {
+        QueueFilter {
+            outbox_id: self.id,
+            destination: self.destination.as_ref().map(|domain| domain.to_ascii_lowercase()),
+            created_before: self.older.map(|older| now.minus(older)),
+            is_held: self.held.then_some(true),
+            error: self.error.clone(),
+        }
+    }
+
+    async fn rows(&self, house: &House) -> anyhow::Result<Vec<Queued>> {
+        let input = (self.in_store(house.now()), self.limit);
+        let rows = house.store.read(input, |tx, (filter, limit)| {
+            Box::pin(async move { tx.queue_list(filter, None, *limit).await })
+        });
+        let rows: Result<_, store::Error> = rows.await;
+        rows.context("the queue cannot be read")
+    }
+}
+
+impl QueueCommand {
+    /// Exit 0, also when nothing waits.
+    pub(super) fn run(self, file: &Path) -> Outcome {
+        super::on_data(file, |house| async move {
+            match self {
+                Self::List { filter, errors, json } => list(&filter.rows(&house).await?, errors, json),
+                Self::Stats { limit, json } => stats(&house, limit, json).await?,
+                Self::Hold(act) => act.run(&house, QueueAct::Hold).await?,
+                Self::Release(act) => act.run(&house, QueueAct::Release).await?,
+                Self::Retry(act) => act.run(&house, QueueAct::Retry).await?,
+            }
+            Ok(ExitCode::SUCCESS)
+        })
+    }
+}
+
+fn list(rows: &[Queued], errors: bool, json: bool) {
+    // A reply's numbers name nobody.
+    let shown = |row: &Queued| {
+        let words = row.last_error.split(' ').take(if errors { usize::MAX } else { 1 });
+        files::plain(&words.collect::<Vec<_>>().join(" ")).to_string()
+    };
+    let state = |row: &Queued| match (row.is_held, row.is_leased) {
+        (true, _) => "held",
+        (false, true) => "carried",
+        (false, false) => "waiting",
+    };
+    if json {
+        let rows = rows.iter().map(|row| {
+            json!({
+                "id": row.outbox_id.to_string(),
+                "destination": row.destination,
+                "state": state(row),
+                "urgent": row.is_urgent,
+                "attempts": row.attempts,
+                "since": row.created_at.to_rfc3339_utc(),
+                "nextAt": row.due_at.to_rfc3339_utc(),
+                "lastError": shown(row),
+            })
+        });
+        return println!("{}", serde_json::Value::from_iter(rows));
+    }
+    for row in rows {
+        println!(
+            "{}\t{}\t{}\t{}\t{} → {}\t{}",
+            row.outbox_id,
+            row.destination,
+            state(row),
+            row.attempts,
+            row.created_at.to_rfc3339_vietnam(),
+            row.due_at.to_rfc3339_vietnam(),
+            shown(row)
+        );
+    }
+    if rows.is_empty() {
+        println!("Không có thư chờ. / No mail waits.");
+    }
+}
+
+async fn stats(house: &House, limit: i64, json: bool) -> anyhow::Result<()> {
+    let counts =
+        house.store.read(limit, |tx, limit| Box::pin(async move { tx.queue_counts(*limit).await })).await;
+    let counts: Vec<store::QueueCount> = counts.map_err(|error: store::Error| anyhow::anyhow!(error))?;
+    if json {
+        let rows = counts.iter().map(|count| {
+            json!({
+                "destination": count.destination,
+                "waiting": count.waiting,
+                "held": count.held,
+                "oldest": count.oldest.to_rfc3339_utc(),
+                "nextAt": count.next_at.to_rfc3339_utc(),
+            })
+        });
+        println!("{}", serde_json::Value::from_iter(rows));
+        return Ok(());
+    }
+    for count in &counts {
+        let (oldest, next) = (count.oldest.to_rfc3339_vietnam(), count.next_at.to_rfc3339_vietnam());
+        println!("{}\t{}\t{}\t{oldest} → {next}", count.destination, count.waiting, count.held);
+    }
+    Ok(())
+}
+
+impl Act {
+    async fn run(self, house: &House, act: QueueAct) -> anyhow::Result<()> {
+        if !self.all && !self.filter.says_which() {
+            anyhow::bail!("nói rõ thư nào, hoặc --all / say which mail, or --all");
+        }
+        let rows = self.filter.rows(house).await?;
+        if self.dry_run {
+            let count = rows.len();
+            tell(&format!("{count} thư (--dry-run)."), &format!("{count} mails (--dry-run)."));
+            return Ok(());
+        }
+        let mut done = 0;
+        for some in rows.chunks(AT_ONCE) {
+            let input = (some.to_vec(), house.now());
+            let touched = house.store.write("act on the queue", input, move |tx, (rows, now)| {
+                Box::pin(async move {
+                    let mut touched = 0_usize;
+                    for row in rows {
+                        touched += usize::from(tx.act_on_queued(row, act, ACTOR, *now).await?);
+                    }
+                    Ok::<_, store::Error>(touched)
+                })
+            });
+            done += touched.await?;
+        }
+        tell(&format!("Đã đổi {done} thư."), &format!("Changed {done} mails."));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages() {
+        assert_eq!(age("30m"), Ok(Duration::from_secs(1_800)));
+        assert_eq!(age("2h"), Ok(Duration::from_secs(7_200)));
+        assert_eq!(age("3d"), Ok(Duration::from_secs(259_200)));
+        for bad in ["", "h", "2", "-1h", "2 h", "2ế", "9999999999d"] {
+            assert!(age(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! How the engines find what is due: from the beginning of an index, whatever is queued (RULES R21).
+
+use sqlx::{Connection, Row as _};
+
+use super::{CLAIM, FREE_LEASES, NEXT_DUE};
+
+const QUEUED: i64 = 20_000;
+
+/// The statements, with their parameters put in as literals: a plan is made for values.
+fn statements(is_postgres: bool) -> [String; 3] {
+    let claim = if is_postgres { CLAIM.postgres } else { CLAIM.sqlite };
+    let literals = [("$1", "9"), ("$2", "'h'"), ("$3", "'mail'"), ("$4", "0"), ("$5", "5"), ("$6", "16")];
+    let claim = literals.iter().fold(claim.to_owned(), |sql, (name, value)| sql.replace(name, value));
+    [claim, NEXT_DUE.replace("$1", "'mail'").replace("$2", "0"), FREE_LEASES.to_owned()]
+}
+
+/// The table as the migrations leave it, with rows that are not due yet.
+fn script(bytes: &str, series: &str) -> Vec<String> {
+    let house = include_str!("../migrations/0001_house.sql").replace("BYTES", bytes);
+    let start = house.find("CREATE TABLE outbox (").expect("the table");
+    let table = house[start..].split(");").next().expect("its end");
+    let peers = include_str!("../migrations/0010_peers.sql");
+    let queue = include_str!("../migrations/0013_queue.sql");
+    let indexes = [peers, queue].into_iter().flat_map(str::lines);
+    let indexes = indexes.filter(|line| line.starts_with("CREATE INDEX outbox_"));
+    let id = if bytes == "BLOB" { "CAST(n AS BLOB)" } else { "CAST(CAST(n AS TEXT) AS BYTEA)" };
+    let mut all = vec![format!("{table})")];
+    all.extend(indexes.map(str::to_owned));
+    all.push(format!(
+        "INSERT INTO outbox SELECT {id}, 'mail', {id}, n % 2, 'd' || n % 100, '{{}}', NULL, 10 + n, 0, '', 0, n, '', 0 FROM {series}"
+    ));
+    all.push("ANALYZE".to_owned());
+    all
+}
+
+#[tokio::test]
+async fn r21_sqlite_walks_an_index_from_its_beginning() {
+    let mut conn = sqlx::SqliteConnection::connect("sqlite::memory:").await.unwrap();
+    let series = format!(
+        "(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {QUEUED}) SELECT n FROM s)"
+    );
+    for sql in script("BLOB", &series) {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut conn).await.unwrap();
+    }
+    for sql in statements(false) {
+        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+        let rows = sqlx::query(explain).fetch_all(&mut conn).await.unwrap();
+        let steps: Vec<String> = rows.iter().map(|row| row.get::<String, _>("detail")).collect();
+        // The partial index holds leased rows alone; going through all of it is what is wanted.
+        let scans = steps.iter().filter(|step| {
+            step.contains("SCAN outbox") && !step.contains("outbox_by_lease") || step.contains("TEMP B-TREE")
+        });
+        assert_eq!(scans.count(), 0, "{sql}\n{steps:#?}");
+        assert!(steps.iter().any(|step| step.contains("outbox_by_")), "{sql}\n{steps:#?}");
+    }
+}
+
+#[tokio::test]
+async fn r21_postgresql_walks_an_index_from_its_beginning() {
+    let base = std::env::var("CONGVAN_TEST_POSTGRES").expect(
+        "CONGVAN_TEST_POSTGRES is not set: run the tests through scripts/with-postgres (make test does)",
+    );
+    let mut conn = sqlx::PgConnection::connect(&base).await.unwrap();
+    // A schema of this connection alone, gone with it.
+    sqlx::raw_sql("SET search_path = pg_temp").execute(&mut conn).await.unwrap();
+    for sql in script("BYTEA", &format!("generate_series(1, {QUEUED}) AS n")) {
+        let sql = sql.replace("CREATE TABLE", "CREATE TEMP TABLE").replace("ANALYZE", "ANALYZE outbox");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut conn).await.unwrap();
+    }
+    for sql in statements(true) {
+        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN {sql}"));
+        let rows = sqlx::query(explain).fetch_all(&mut conn).await.unwrap();
+        let plan: Vec<String> = rows.iter().map(|row| row.get::<String, _>(0)).collect();
+        let plan = plan.join("\n");
+        assert!(!plan.contains("Seq Scan on outbox"), "{sql}\n{plan}");
+        assert!(plan.contains("outbox_by_turn") || plan.contains("outbox_by_lease"), "{sql}\n{plan}");
+    }
+}

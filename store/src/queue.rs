@@ -1,0 +1,178 @@
+//! What operators see of waiting mail, and what they may do to it.
+
+use mail::{OutboxId, OwnerId, Timestamp};
+
+use crate::audit::Audit;
+use crate::error::Result;
+use crate::sql::{Row, Value, values};
+use crate::{Signal, Tx};
+
+/// Which waiting mail is meant; what is left out is any. Mail only: lines to other axes have hands of their own.
+#[derive(Clone, Debug, Default)]
+pub struct QueueFilter {
+    /// This row.
+    pub outbox_id: Option<OutboxId>,
+    /// Mail for this domain.
+    pub destination: Option<String>,
+    /// Waiting since before this moment.
+    pub created_before: Option<Timestamp>,
+    /// Held by an operator, or not.
+    pub is_held: Option<bool>,
+    /// These words are in what the last attempt was answered.
+    pub error: Option<String>,
+}
+
+/// A waiting mail, without what it says.
+#[derive(Clone, Debug)]
+pub struct Queued {
+    /// Its id.
+    pub outbox_id: OutboxId,
+    /// Whose it is.
+    pub owner: OwnerId,
+    /// Where to: a domain, or an account of this house.
+    pub destination: String,
+    /// It is in the urgent lane (RULES R21).
+    pub is_urgent: bool,
+    /// Somebody carries it now.
+    pub is_leased: bool,
+    /// It waits for an operator.
+    pub is_held: bool,
+    /// How often it was tried.
+    pub attempts: i64,
+    /// Since when it waits.
+    pub created_at: Timestamp,
+    /// When it is tried next, or its lease runs out.
+    pub due_at: Timestamp,
+    /// What the last attempt was answered; empty before. It may name a recipient.
+    pub last_error: String,
+}
+
+/// What waits for one destination.
+#[derive(Clone, Debug)]
+pub struct QueueCount {
+    /// The destination.
+    pub destination: String,
+    /// How many mails wait.
+    pub waiting: i64,
+    /// How many of them are held.
+    pub held: i64,
+    /// Since when the oldest waits.
+    pub oldest: Timestamp,
+    /// When the next is tried.
+    pub next_at: Timestamp,
+}
+
+/// What an operator does to a waiting mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueueAct {
+    /// Nobody carries it until it is released. What is being carried now comes to its end.
+    Hold,
+    /// Carried again in its turn.
+    Release,
+    /// Tried at once, unless it is held or being carried.
+    Retry,
+}
+
+impl QueueAct {
+    const fn statement(self) -> &'static str {
+        match self {
+            Self::Hold => "UPDATE outbox SET is_held = 1 WHERE outbox_id = $1 AND is_held = 0 AND $2 > 0",
+            Self::Release => "UPDATE outbox SET is_held = 0 WHERE outbox_id = $1 AND is_held = 1 AND $2 > 0",
+            Self::Retry => {
+                "UPDATE outbox SET due_at = $2 WHERE outbox_id = $1 AND is_held = 0 AND lease_holder = '' AND due_at > $2"
+            }
+        }
+    }
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Hold => "hold",
+            Self::Release => "release",
+            Self::Retry => "retry",
+        }
+    }
+}
+
+const LIST: &str = "SELECT outbox_id, owner_id, destination, lane, lease_holder, is_held, attempts, created_at, due_at, \
+    last_error FROM outbox WHERE kind IN ('mail', 'local') AND outbox_id > $1 AND ($2 = 0 OR outbox_id = $3) \
+    AND ($4 = '' OR destination = $4) AND created_at < $5 AND is_held BETWEEN $6 AND $7 \
+    AND ($8 = '' OR LOWER(last_error) LIKE '%' || LOWER($8) || '%') ORDER BY outbox_id LIMIT $9";
+
+fn queued(row: &Row) -> Result<Queued> {
+    Ok(Queued {
+        outbox_id: row.id(0)?,
+        owner: row.id(1)?,
+        destination: row.text(2)?,
+        is_urgent: row.int(3)? > 0,
+        is_leased: !row.text(4)?.is_empty(),
+        is_held: row.flag(5)?,
+        attempts: row.int(6)?,
+        created_at: row.moment(7)?,
+        due_at: row.moment(8)?,
+        last_error: row.text(9)?,
+    })
+}
+
+impl Tx {
+    /// Waiting mail in the order of writing, after `after`; `limit` rows at most.
+    pub async fn queue_list(
+        &mut self,
+        filter: &QueueFilter,
+        after: Option<OutboxId>,
+        limit: i64,
+    ) -> Result<Vec<Queued>> {
+        let (least, most) = filter.is_held.map_or((0, 1), |held| (i64::from(held), i64::from(held)));
+        let after: &[u8] = after.as_ref().map_or(&[], |id| id.as_bytes().as_slice());
+        let one: &[u8] = filter.outbox_id.as_ref().map_or(&[], |id| id.as_bytes().as_slice());
+        let input: &[Value<'_>] = values![
+            after,
+            i64::from(filter.outbox_id.is_some()),
+            one,
+            filter.destination.as_deref().unwrap_or_default(),
+            filter.created_before.map_or(i64::MAX, Timestamp::millis),
+            least,
+            most,
+            filter.error.as_deref().unwrap_or_default(),
+            limit
+        ];
+        self.rows(LIST, input).await?.iter().map(queued).collect()
+    }
+
+    /// What waits, by destination: the longest queue first, `limit` of them.
+    pub async fn queue_counts(&mut self, limit: i64) -> Result<Vec<QueueCount>> {
+        let rows = self
+            .rows(
+                "SELECT destination, COUNT(*), CAST(SUM(is_held) AS BIGINT), MIN(created_at), MIN(due_at) FROM outbox \
+                 WHERE kind IN ('mail', 'local') GROUP BY destination ORDER BY 2 DESC, 1 LIMIT $1",
+                values![limit],
+            )
+            .await?;
+        let count = |row: &Row| {
+            Ok(QueueCount {
+                destination: row.text(0)?,
+                waiting: row.int(1)?,
+                held: row.int(2)?,
+                oldest: row.moment(3)?,
+                next_at: row.moment(4)?,
+            })
+        };
+        rows.iter().map(count).collect()
+    }
+
+    /// An operator's act on one waiting mail, with its line in the audit log; `false` when there was nothing to do.
+    pub async fn act_on_queued(
+        &mut self,
+        queued: &Queued,
+        act: QueueAct,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let touched = self.exec(act.statement(), values![&queued.outbox_id, now]).await?;
+        if touched == 1 {
+            let subject = queued.outbox_id.to_string();
+            self.audit(queued.owner, now, actor, Audit::QueueChanged, &subject, act.word()).await?;
+            self.signals.insert(Signal::Outbox);
+        }
+        Ok(touched == 1)
+    }
+}
