@@ -9,7 +9,9 @@
 //! order is [`MailPath::new`]; a new stage is a file and a line there. A stage keeps nothing itself: what it wants kept, it puts into the
 //! findings, and the door keeps it in the one transaction that takes the message in.
 
+mod authentication;
 mod secrecy;
+mod signing;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -17,6 +19,8 @@ use std::sync::Arc;
 
 use mail::letter::Examination;
 use mail::{Examine, Findings, Letter, Refused};
+
+use crate::house::House;
 
 /// What a stage comes to, some time later.
 pub(crate) type Looked<'a> = Pin<Box<dyn Future<Output = Result<(), Refused>> + Send + 'a>>;
@@ -33,9 +37,17 @@ pub(crate) struct MailPath {
 }
 
 impl MailPath {
-    /// The path of this house: what is cheap and final before what asks others.
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { stages: vec![Box::new(secrecy::Secrecy)] })
+    /// The path of this house: what is cheap and final before what asks others; the signature last, over what leaves.
+    ///
+    /// # Errors
+    /// DNS cannot be asked.
+    pub(crate) fn new(house: &Arc<House>) -> anyhow::Result<Arc<Self>> {
+        let stages: Vec<Box<dyn Stage>> = vec![
+            Box::new(secrecy::Secrecy),
+            Box::new(authentication::Authenticity::new(house)?),
+            Box::new(signing::Signing::new(house)),
+        ];
+        Ok(Arc::new(Self { stages }))
     }
 }
 
