@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::ops::Range;
 use std::pin::Pin;
 
+use crate::authentication::Authentication;
 use crate::message::Facts;
 use crate::{AccountId, Domain, EmailAddress, Timestamp};
 
@@ -87,6 +88,8 @@ pub struct Findings {
     pub keywords: Vec<String>,
     /// What happened, for the trace.
     pub steps: Vec<Step>,
+    /// Where it really comes from; `None` when the door does not ask.
+    pub auth: Option<Authentication>,
 }
 
 impl Findings {

@@ -7,6 +7,7 @@
 
 mod address;
 mod agency;
+pub mod authentication;
 pub mod envelope;
 mod guest;
 mod id;

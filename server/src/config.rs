@@ -134,6 +134,13 @@ section! {
         tls_report_address: String = String::new(),
         /// Hours after which a message that cannot be delivered is given back (RFC 5321 §4.5.4.1 advises 4 to 5 days).
         give_up_hours: u64 = 5 * 24,
+        /// What follows when From is not true and its domain asks for more than nothing (DMARC, RFC 7489): "off" only says so in the
+        /// header, "mark" puts the message where junk lies, "enforce" refuses as well when the domain asks for that.
+        dmarc: String = "mark".to_owned(),
+        /// Domains whose ARC seal on a message is believed when DMARC fails (RFC 8617): mailing lists and relays you know.
+        arc_sealers: Vec<String> = Vec::new(),
+        /// Whether LMTP brings mail from the outside that nobody has authenticated yet.
+        lmtp_is_border: bool = false,
     }
 }
 
@@ -377,6 +384,9 @@ impl Config {
             if !allowed.contains(&value.as_str()) {
                 anyhow::bail!("{key} = {value:?}: must be one of {allowed:?} (giá trị không hợp lệ)");
             }
+        }
+        if !["off", "mark", "enforce"].contains(&self.mail.dmarc.as_str()) {
+            anyhow::bail!("mail.dmarc: must be off, mark or enforce (giá trị không hợp lệ)");
         }
         let codes = &self.exchange.automatic_arrival;
         if let Some(wrong) = codes.iter().find(|c| *c != "*" && c.parse::<mail::AgencyCode>().is_err()) {

@@ -2,6 +2,7 @@
 //! spawns work; the other rooms are wired together here.
 
 mod api;
+mod authentic;
 mod body;
 mod check;
 mod cli;

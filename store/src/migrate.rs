@@ -17,6 +17,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (8, "api", include_str!("../migrations/0008_api.sql")),
     (9, "ledger", include_str!("../migrations/0009_ledger.sql")),
     (10, "peers", include_str!("../migrations/0010_peers.sql")),
+    (11, "dkim", include_str!("../migrations/0011_dkim.sql")),
     (12, "tls", include_str!("../migrations/0012_tls.sql")),
     (13, "queue", include_str!("../migrations/0013_queue.sql")),
     (18, "sign in and sending", include_str!("../migrations/0018_sign_in_and_sending.sql")),

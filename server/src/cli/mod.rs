@@ -8,10 +8,13 @@ mod cert;
 mod config;
 mod demo;
 mod desk;
+mod dkim;
 mod document;
+mod domain;
 mod files;
 mod key;
 mod ledger;
+mod mail_auth;
 mod mark;
 mod number;
 mod overdue;
@@ -68,6 +71,12 @@ enum Command {
     /// Mail domains.
     #[command(subcommand)]
     Domain(provision::DomainCommand),
+    /// Keys that sign mail (DKIM).
+    #[command(subcommand)]
+    Dkim(dkim::DkimCommand),
+    /// Ask where mail really comes from: SPF, DKIM, ARC, DMARC.
+    #[command(subcommand)]
+    MailAuth(mail_auth::MailAuthCommand),
     /// Mailbox accounts.
     #[command(subcommand)]
     Account(provision::AccountCommand),
@@ -160,6 +169,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Demo(command) => command.run(&arguments.config),
         Command::Agency(command) => command.run(&arguments.config),
         Command::Domain(command) => command.run(&arguments.config),
+        Command::Dkim(command) => command.run(&arguments.config),
+        Command::MailAuth(command) => command.run(&arguments.config),
         Command::Account(command) => command.run(&arguments.config),
         Command::System(command) => command.run(&arguments.config),
         Command::SendingLimit(command) => command.run(&arguments.config),

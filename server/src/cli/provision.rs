@@ -36,6 +36,22 @@ pub(super) enum DomainCommand {
         #[arg(long)]
         agency: Option<String>,
     },
+    /// Print everything to publish in DNS, as lines of a zone file.
+    Records {
+        /// The domain.
+        domain: mail::Domain,
+        /// Answer as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Look everything up and say what is right, missing or wrong. 0: what is needed is there; 1: not.
+    Check {
+        /// The domain.
+        domain: mail::Domain,
+        /// The name server to ask, HOST:PORT; the configuration's without it.
+        #[arg(long)]
+        dns: Option<String>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -177,7 +193,21 @@ pub(super) fn from_standard_input() -> anyhow::Result<Option<Secret<String>>> {
 
 impl DomainCommand {
     pub(super) fn run(self, file: &Path) -> Outcome {
-        let Self::Add { domain, agency } = self;
+        let (domain, agency) = match self {
+            Self::Add { domain, agency } => (domain, agency),
+            Self::Records { domain, json } => {
+                return super::on_data(file, |house| async move {
+                    let domain = super::domain::local(&house, domain).await?;
+                    super::domain::print(&house, &domain, json).await
+                });
+            }
+            Self::Check { domain, dns } => {
+                return super::on_data(file, |house| async move {
+                    let domain = super::domain::local(&house, domain).await?;
+                    super::domain::check(&house, &domain, dns).await
+                });
+            }
+        };
         super::on_data(file, |house| async move {
             let added = agencies::add_domain(&house.store, &domain, agency.as_deref(), ACTOR, house.now())
                 .await

@@ -9,8 +9,10 @@
 //! order is [`MailPath::new`]; a new stage is a file and a line there. A stage keeps nothing itself: what it wants kept, it puts into the
 //! findings, and the door keeps it in the one transaction that takes the message in.
 
+mod authentication;
 mod limits;
 mod secrecy;
+mod signing;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -36,11 +38,18 @@ pub(crate) struct MailPath {
 }
 
 impl MailPath {
-    /// The path of this house: what is cheap and final before what asks others.
-    pub(crate) fn new(house: &Arc<House>) -> Arc<Self> {
-        let stages: Vec<Box<dyn Stage>> =
-            vec![Box::new(limits::Limits::new(house.clone())), Box::new(secrecy::Secrecy)];
-        Arc::new(Self { stages })
+    /// The path of this house: what is cheap and final before what asks others; the signature last, over what leaves.
+    ///
+    /// # Errors
+    /// DNS cannot be asked.
+    pub(crate) fn new(house: &Arc<House>) -> anyhow::Result<Arc<Self>> {
+        let stages: Vec<Box<dyn Stage>> = vec![
+            Box::new(limits::Limits::new(house.clone())),
+            Box::new(secrecy::Secrecy),
+            Box::new(authentication::Authenticity::new(house)?),
+            Box::new(signing::Signing::new(house)),
+        ];
+        Ok(Arc::new(Self { stages }))
     }
 }
 

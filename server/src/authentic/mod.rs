@@ -1,0 +1,11 @@
+//! Where mail really comes from (SPF, DKIM, DMARC, ARC), and our own signature on what leaves.
+
+pub(crate) mod fields;
+pub(crate) mod results;
+pub(crate) mod sign;
+mod verify;
+
+pub(crate) use verify::{Path, Verifier};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,75 @@
+//! Our signature on what our people send (DKIM, RFC 6376): the last stage, over the message as it will leave.
+
+use std::sync::Arc;
+
+use certs::keys::Key;
+use mail::{Domain, Findings, Letter, Refused};
+
+use super::{Looked, Stage};
+use crate::authentic::sign::{Prepared, Signer};
+use crate::house::House;
+
+/// The stage.
+pub(super) struct Signing {
+    house: Arc<House>,
+}
+
+impl Signing {
+    pub(super) fn new(house: &Arc<House>) -> Self {
+        Self { house: house.clone() }
+    }
+
+    async fn sign(&self, letter: &Letter<'_>, findings: &mut Findings) -> Result<(), Refused> {
+        let Some(domain) = author(letter).filter(|_| letter.door.is_ours()) else { return Ok(()) };
+        let read: Result<_, store::Error> = self
+            .house
+            .store
+            .read(domain.clone(), |tx, domain| Box::pin(async move { tx.dkim_signers(domain).await }))
+            .await;
+        let signers = read.map_err(|_| later())?;
+        if signers.is_empty() {
+            return Ok(());
+        }
+        let message =
+            [findings.fields().as_bytes(), &findings.without_cuts(letter.message.to_vec())].concat();
+        let prepared = Prepared::new(&message);
+        let mut words = Vec::new();
+        for found in &signers {
+            let key = Key::from_pem(found.secret.expose_secret().as_bytes(), None).map_err(|_| later())?;
+            let signer = Signer {
+                domain: domain.as_str(),
+                selector: &found.selector,
+                algorithm: found.algorithm,
+                key: &key,
+            };
+            let seconds = letter.received_at.millis() / 1_000;
+            findings.put_field(&prepared.signature(&signer, seconds).map_err(|_| later())?);
+            words.push(found.algorithm.as_str());
+        }
+        findings.step("sign", words.join(" "));
+        Ok(())
+    }
+}
+
+impl Stage for Signing {
+    fn look<'a>(&'a self, letter: &'a Letter<'a>, findings: &'a mut Findings) -> Looked<'a> {
+        Box::pin(self.sign(letter, findings))
+    }
+}
+
+/// The domain of the one author: that is what DMARC compares (RFC 7489 §3.1).
+fn author(letter: &Letter<'_>) -> Option<Domain> {
+    let from = letter.facts.from.first()?;
+    from.email.rsplit_once('@')?.1.parse().ok()
+}
+
+/// What cannot be signed now is not sent unsigned: where it arrives it could be refused for that, and nobody would know why.
+fn later() -> Refused {
+    Refused {
+        code: 451,
+        status: (4, 7, 5),
+        name: "signing_unavailable",
+        vi: "Chưa ký được thư (DKIM), xin gửi lại sau".to_owned(),
+        en: "The message cannot be signed (DKIM) at present; try again later".to_owned(),
+    }
+}
