@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::pin::Pin;
 
 use crate::message::Facts;
-use crate::{AccountId, Domain, EmailAddress, Timestamp};
+use crate::{AccountId, Domain, EmailAddress, PolicyRecord, RecognisedDocument, Timestamp};
 
 /// Which way a message comes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -87,6 +87,10 @@ pub struct Findings {
     pub keywords: Vec<String>,
     /// What happened, for the trace.
     pub steps: Vec<Step>,
+    /// Official documents attached to it (RULES R3–R5).
+    pub documents: Vec<RecognisedDocument>,
+    /// What the rules knew of it and said.
+    pub policy: Option<PolicyRecord>,
 }
 
 impl Findings {

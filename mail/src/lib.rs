@@ -8,10 +8,13 @@
 mod address;
 mod agency;
 pub mod envelope;
+pub mod fields;
 mod guest;
 mod id;
 pub mod letter;
 pub mod message;
+pub mod opened;
+mod recognised;
 mod secret;
 pub mod text;
 mod time;
@@ -24,5 +27,6 @@ pub use id::{
     IdentityId, MailboxId, ModSeq, OutboxId, OwnerId, SubmissionId, ThreadId, Uid, UidValidity, UnitId,
 };
 pub use letter::{Examine, Findings, Letter, Refused};
+pub use recognised::{DocumentVerdict, PolicyRecord, RecognisedDocument};
 pub use secret::Secret;
 pub use time::{BadTimestamp, Timestamp, VIETNAM};

@@ -17,4 +17,5 @@ mod numbers;
 mod outbox;
 mod peers;
 mod people;
+mod policy;
 mod transactions;
