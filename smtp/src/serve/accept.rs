@@ -35,6 +35,10 @@ struct Intake {
     actor: String,
     act: Audit,
     detail: String,
+    /// The message's name in the trace.
+    trace: String,
+    /// What the examination wants kept.
+    findings: Findings,
     now: Timestamp,
 }
 
@@ -169,7 +173,7 @@ impl Desk {
                     blob,
                     facts,
                     mailbox_ids,
-                    keywords: findings.keywords,
+                    keywords: findings.keywords.clone(),
                     received_at: envelope.received_at,
                     ask_quota: true,
                 }))
@@ -177,7 +181,8 @@ impl Desk {
             false => Bytes::Rows(Box::new(blob)),
         };
         let actor = if role == Role::Lmtp { "lmtp" } else { "smtp" }.to_owned();
-        Ok(Intake { bytes, rows, owner, actor, act: Audit::MailReceived, detail: detail(&envelope), now })
+        let (act, detail, trace) = (Audit::MailReceived, detail(&envelope), envelope.id);
+        Ok(Intake { bytes, rows, owner, actor, act, detail, trace, findings, now })
     }
 
     /// Mail from our own people: rows only. What they keep of it is their own business.
@@ -195,7 +200,8 @@ impl Desk {
             rows.push(row(OutboxKind::Mail, blob.owner(), destination, payload, &blob, now));
         }
         let (bytes, actor) = (Bytes::Rows(Box::new(blob)), owner.to_string());
-        Ok(Intake { bytes, rows, owner, actor, act: Audit::MailSubmitted, detail: detail(&envelope), now })
+        let (act, detail, trace) = (Audit::MailSubmitted, detail(&envelope), envelope.id);
+        Ok(Intake { bytes, rows, owner, actor, act, detail, trace, findings, now })
     }
 
     /// Whether an account may send with this path and say it is by these authors.
@@ -344,5 +350,6 @@ async fn keep(tx: &mut Tx, intake: &Intake) -> Result<(), store::Error> {
     if let Bytes::Rows(blob) = &intake.bytes {
         tx.drop_blob(owner, blob.blob_id(), now).await?;
     }
+    tx.put_findings(owner, &intake.trace, &intake.findings, now).await?;
     tx.audit(owner, now, &intake.actor, act, &subject, &intake.detail).await
 }
