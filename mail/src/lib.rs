@@ -26,7 +26,7 @@ pub use id::{
     AccountId, AgencyId, ApiKeyId, AuditId, BadId, BlobId, DeliveryId, DocumentId, EmailId, FileUploadId,
     IdentityId, MailboxId, ModSeq, OutboxId, OwnerId, SubmissionId, ThreadId, Uid, UidValidity, UnitId,
 };
-pub use letter::{Examine, Findings, Letter, Refused};
+pub use letter::{Door, Examine, Findings, Letter, Refused};
 pub use recognised::{DocumentVerdict, PolicyRecord, RecognisedDocument};
 pub use secret::Secret;
 pub use time::{BadTimestamp, Timestamp, VIETNAM};

@@ -69,7 +69,7 @@ pub fn open(raw: &[u8], reading: &message::Limits, limits: &Limits) -> Vec<Opene
             let most = limits.part_bytes_max.min(room);
             let holds = match &part.body {
                 PartType::Text(text) => Holds::Text(clip(text, most).to_owned()),
-                PartType::Html(html) => Holds::Text(html_to_text(clip(html, most))),
+                PartType::Html(html) => Holds::Text(text_of(clip(html, most))),
                 PartType::Binary(bytes) | PartType::InlineBinary(bytes) => {
                     Holds::File(bytes.get(..most.min(bytes.len())).unwrap_or_default().to_vec())
                 }
@@ -90,6 +90,43 @@ pub fn open(raw: &[u8], reading: &message::Limits, limits: &Limits) -> Vec<Opene
 
 fn name_of(part: &MessagePart<'_>) -> Option<String> {
     part.attachment_name().map(|name| nfc(clip(name, 255)))
+}
+
+/// Elements that a browser begins a new line for.
+const BLOCKS: [&str; 16] = [
+    "p",
+    "div",
+    "td",
+    "th",
+    "tr",
+    "table",
+    "li",
+    "ul",
+    "ol",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "center",
+    "blockquote",
+    "pre",
+];
+
+/// The text in HTML, a line for what a browser shows as one.
+fn text_of(html: &str) -> String {
+    let mut broken = String::with_capacity(html.len() + html.len() / 8);
+    for (number, piece) in html.split('<').enumerate() {
+        if number > 0 {
+            let inner = piece.strip_prefix('/').unwrap_or(piece);
+            let name = inner.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+            if BLOCKS.iter().any(|block| block.eq_ignore_ascii_case(name)) {
+                broken.push_str("<br>");
+            }
+            broken.push('<');
+        }
+        broken.push_str(piece);
+    }
+    html_to_text(&broken)
 }
 
 fn size_of(holds: &Holds) -> usize {
@@ -128,6 +165,15 @@ mod tests {
         assert!(opened.iter().any(|part| part.holds == Holds::Message("trong".into())));
         let pdf = opened.iter().find(|part| part.name.as_deref() == Some("a.pdf")).unwrap();
         assert_eq!(pdf.holds, Holds::File(b"%PDF-".to_vec()));
+    }
+
+    #[test]
+    fn html_has_a_line_for_what_a_browser_shows_as_one() {
+        let text = text_of(
+            "<table><tr><td>a</td><TD class=x><b>b</b></td></tr></table>c<div>d</div>e<span>f</span>",
+        );
+        let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        assert_eq!(lines, ["a", "b", "c", "d", "ef"]);
     }
 
     #[test]

@@ -22,10 +22,15 @@ pub(crate) async fn run(house: Arc<House>, desk: Desk) {
             () = house.stop.cancelled() => return,
             _ = look.tick() => {}
         }
-        for work in [Work::Uploads, Work::FileUploads, Work::Repeats, Work::Events] {
+        for work in
+            [Work::Uploads, Work::FileUploads, Work::Repeats, Work::Events, Work::Letters, Work::Names]
+        {
             if let Err(error) = let_go(&house, work).await {
                 tracing::warn!(?work, "what has expired could not be let go: {error}");
             }
+        }
+        if let Err(error) = crate::quota::warn_all(&house).await {
+            tracing::warn!("holders of filling mailboxes could not be warned: {error:#}");
         }
         if let Err(error) = agencies_take_effect(&house).await {
             tracing::warn!("changes of agencies could not take effect in lists and searches: {error}");
@@ -47,6 +52,10 @@ enum Work {
     Repeats,
     /// Events of the feed.
     Events,
+    /// Counts of letters.
+    Letters,
+    /// Names that were kept before names were folded: nothing of them goes, a folded form comes.
+    Names,
 }
 
 /// Lets go what has expired, a transaction at a time, until nothing is left or the house stops.
@@ -54,6 +63,7 @@ async fn let_go(house: &House, work: Work) -> Result<(), store::Error> {
     let days = |days: u64| Duration::from_secs(days.saturating_mul(86_400));
     let api = &house.config.api;
     let (repeats, events) = (days(api.repeat_days), days(api.event_days));
+    let letters = days(house.config.policy.record_days);
     while !house.stop.is_cancelled() {
         let now = house.now();
         let gone = house
@@ -68,6 +78,11 @@ async fn let_go(house: &House, work: Work) -> Result<(), store::Error> {
                             let gone = tx.drop_events(now.minus(events), AT_ONCE).await?;
                             Ok::<_, store::Error>(usize::try_from(gone).unwrap_or_default())
                         }
+                        Work::Letters => {
+                            let gone = tx.drop_policy_letters(now.minus(letters), AT_ONCE).await?;
+                            Ok(usize::try_from(gone).unwrap_or_default())
+                        }
+                        Work::Names => tx.fold_names(AT_ONCE).await,
                     }
                 })
             })

@@ -25,6 +25,7 @@ mod mail_path;
 mod metrics;
 mod pages;
 mod proof;
+mod quota;
 mod rate;
 mod sequencer;
 mod serve;

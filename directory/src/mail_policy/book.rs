@@ -116,6 +116,16 @@ impl Book {
         self.unread
     }
 
+    /// The lowest mark at which anybody is warned of a filling mailbox, in percent (RULES M31): nobody below it need be looked at.
+    pub fn least_quota_percent(&self) -> i64 {
+        let marks = self.rules.values().flatten().filter_map(|(_, rule)| match rule {
+            Rule::QuotaWarning(warning) => warning.percents.first().copied(),
+            _ => None,
+        });
+        let usual = QuotaWarning::default().percents.first().copied();
+        marks.chain(usual).min().map_or(100, i64::from)
+    }
+
     /// What is in force for somebody: of the scopes that say anything the nearest, and there an exception before a rule.
     pub fn in_force(&self, word: Word, standing: Standing, now: Timestamp) -> InForce<'_> {
         for owner in standing.owners() {
@@ -266,6 +276,15 @@ mod tests {
             let rules = Book::new(rules, exceptions).rules_for(standing(), at(*seconds));
             assert_eq!(rules.official_mail_only.mode, *mode, "row {number}");
         }
+    }
+
+    #[test]
+    fn m31_the_lowest_mark_of_all_rules() {
+        let mut book = Book::default();
+        assert_eq!(book.least_quota_percent(), 80);
+        let rule = Rule::read(Word::QuotaWarning, r#"{"percents":[50,99]}"#).unwrap();
+        book.put(OwnerId::from_bytes([3; 16]), rule, NOW, None);
+        assert_eq!(book.least_quota_percent(), 50);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Said, Sentence};
 
 pub use book::{Book, InForce, Rules, Standing};
-pub use desk::{Change, Exception, Scope, end, except, load, may_manage, scope, set};
+pub use desk::{Change, Exception, Found, Scope, end, except, load, may_manage, scope, set};
 pub use rule::{
     Action, DocumentsByMail, FreeMailDomains, MessageSize, Mode, OfficialMailOnly, OutsideForwarding,
     QuotaWarning, Rule, RuleFault, UnofficialSender, Word,

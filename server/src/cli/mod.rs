@@ -17,6 +17,7 @@ mod number;
 mod overdue;
 mod package;
 mod peer;
+mod policy;
 mod provision;
 mod receipt;
 mod register;
@@ -78,6 +79,9 @@ enum Command {
     /// Fixed places for outgoing mail.
     #[command(subcommand)]
     Route(provision::RouteCommand),
+    /// Rules of mail: what may go where, and from whom.
+    #[command(subcommand)]
+    Policy(Box<policy::PolicyCommand>),
     /// Other axes that this house is a client of.
     #[command(subcommand)]
     Peer(Box<peer::PeerCommand>),
@@ -152,6 +156,7 @@ pub(crate) fn run() -> ExitCode {
             Ok(ExitCode::SUCCESS)
         }
         Command::Route(command) => command.run(&arguments.config),
+        Command::Policy(command) => command.run(&arguments.config),
         Command::Peer(command) => command.run(&arguments.config),
         Command::Package(command) => command.run(&arguments.config),
         Command::Receipt(command) => command.run(&arguments.config),

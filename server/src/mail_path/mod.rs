@@ -9,7 +9,11 @@
 //! order is [`MailPath::new`]; a new stage is a file and a line there. A stage keeps nothing itself: what it wants kept, it puts into the
 //! findings, and the door keeps it in the one transaction that takes the message in.
 
+mod documents;
+mod policy;
+mod refusal;
 mod secrecy;
+mod work;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -17,6 +21,8 @@ use std::sync::Arc;
 
 use mail::letter::Examination;
 use mail::{Examine, Findings, Letter, Refused};
+
+use crate::house::House;
 
 /// What a stage comes to, some time later.
 pub(crate) type Looked<'a> = Pin<Box<dyn Future<Output = Result<(), Refused>> + Send + 'a>>;
@@ -34,9 +40,29 @@ pub(crate) struct MailPath {
 
 impl MailPath {
     /// The path of this house: what is cheap and final before what asks others.
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { stages: vec![Box::new(secrecy::Secrecy)] })
+    pub(crate) fn new(house: &Arc<House>) -> Arc<Self> {
+        let stages: Vec<Box<dyn Stage>> = vec![
+            Box::new(secrecy::Secrecy { house: house.clone() }),
+            Box::new(documents::Documents::new(house.clone())),
+            // After the documents: whether one is attached is what a rule may ask.
+            Box::new(policy::Policy::new(house.clone())),
+        ];
+        Arc::new(Self { stages })
     }
+}
+
+/// A parameter of a header field in the letters of any language (RFC 8187 §3.2): `note*=UTF-8''%C4%91…`.
+fn parameter(name: &str, value: &str) -> String {
+    let mut written = format!("{name}*=UTF-8''");
+    for byte in value.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                written.push(char::from(byte))
+            }
+            _ => written.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    written
 }
 
 impl Examine for MailPath {
