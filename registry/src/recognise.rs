@@ -78,7 +78,9 @@ pub fn symbol_in_pdf(file: &[u8]) -> Option<String> {
 /// ```
 pub fn symbol_in_line(line: &str) -> Option<String> {
     let line = mail::text::nfc(line.trim());
-    let rest = line.strip_prefix("Số").or_else(|| line.strip_prefix("SỐ")).unwrap_or(&line);
+    // Text layers lose marks; without them the word is believed only before a colon.
+    let words = ["Số", "SỐ", "So:", "SO:"];
+    let rest = words.iter().find_map(|word| line.strip_prefix(word)).unwrap_or(&line);
     symbol(rest.trim_start_matches([':', '.', ' ', '\u{a0}']))
 }
 

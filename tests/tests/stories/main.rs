@@ -15,6 +15,7 @@ mod ledger;
 mod lifecycle;
 mod mail;
 mod numbers;
+mod policy;
 mod proof;
 mod provisioning;
 mod register;
