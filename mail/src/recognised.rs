@@ -1,6 +1,6 @@
 //! What the house's rules found out about a letter and want kept with it.
 
-use crate::{AgencyId, OwnerId, Timestamp, UnitId};
+use crate::{AgencyId, Timestamp, UnitId};
 
 /// What the signatures on an official document came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,8 +62,6 @@ pub struct RecognisedDocument {
 /// What the rules knew of a letter and said to it: for reports, and for asking other rules later. Counts and words only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyRecord {
-    /// Whose row it is: the sender's account, or the house.
-    pub owner: OwnerId,
     /// The agency it counts for.
     pub agency_id: Option<AgencyId>,
     /// The unit it counts for.

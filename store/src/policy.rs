@@ -65,7 +65,7 @@ pub struct PolicyException {
 /// What was known of a letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyLetter {
-    /// The sender's account, or the house.
+    /// The account that sent or received it; the house when nobody received it.
     pub owner: OwnerId,
     /// When.
     pub at: Timestamp,
@@ -240,14 +240,15 @@ impl Tx {
             self.put_mail_document(owner, trace, document, now).await?;
         }
         match &findings.policy {
-            Some(record) => self.put_policy_letter(trace, record, now).await,
+            Some(record) => self.put_policy_letter(owner, trace, record, now).await,
             None => Ok(()),
         }
     }
 
-    /// Keeps what was known of a letter.
+    /// Keeps what was known of a letter, under the account that sends or receives it, or the house.
     pub async fn put_policy_letter(
         &mut self,
+        owner: OwnerId,
         trace: &str,
         record: &mail::PolicyRecord,
         now: Timestamp,
@@ -256,7 +257,7 @@ impl Tx {
             "INSERT INTO policy_letter (owner_id, at, trace, agency_id, unit_id, outcome, facts) \
              VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (owner_id, at, trace) DO NOTHING",
             values![
-                &record.owner,
+                &owner,
                 now,
                 trace,
                 record.agency_id.as_ref(),

@@ -143,6 +143,17 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All reasons, for manuals and tests; a size stands for any.
+    pub const ALL: [Self; 7] = [
+        Self::PurposeMissing,
+        Self::DocumentToFreeMail,
+        Self::LabelToFreeMail,
+        Self::ForwardingOutside,
+        Self::UnofficialSender,
+        Self::DocumentByMail,
+        Self::TooLarge { bytes_max: 26_214_400 },
+    ];
+
     /// The stable code.
     pub const fn code(self) -> &'static str {
         match self {

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn rules(changes: &[(Word, &str)]) -> Rules {
+fn rules(changes: Changes<'_>) -> Rules {
     let mut book = Book::default();
     let now = mail::Timestamp::from_secs(1_795_309_200);
     for (word, parameters) in changes {
@@ -15,17 +15,22 @@ fn ours() -> Facts {
     Facts { is_ours: true, size: 1000, ..Facts::default() }
 }
 
+/// Rules beside the usual ones.
+type Changes<'a> = &'a [(Word, &'a str)];
+/// Rules, a letter, and what is said to it.
+type Row<'a> = (Changes<'a>, Facts, Option<Reason>, &'a [Reason], &'a str);
+
 #[test]
 #[rustfmt::skip]
 fn m7_m8_m12_m32_table() {
     use Reason::*;
     let free = Facts { free_mail: 1, ..ours() };
     let citizen = Facts { purpose: Some(Purpose::Citizen), ..free.clone() };
-    let warn: &[(Word, &str)] = &[(Word::OfficialMailOnly, r#"{"mode":"warn"}"#)];
-    let off: &[(Word, &str)] = &[(Word::OfficialMailOnly, r#"{"mode":"off"}"#)];
-    let exchange: &[(Word, &str)] = &[(Word::DocumentsByMail, r#"{"mode":"enforce"}"#)];
-    let small: &[(Word, &str)] = &[(Word::MessageSize, r#"{"bytes_max":999}"#)];
-    let rows: &[(&[(Word, &str)], Facts, Option<Reason>, &[Reason], &str)] = &[
+    let warn: Changes<'_> = &[(Word::OfficialMailOnly, r#"{"mode":"warn"}"#)];
+    let off: Changes<'_> = &[(Word::OfficialMailOnly, r#"{"mode":"off"}"#)];
+    let exchange: Changes<'_> = &[(Word::DocumentsByMail, r#"{"mode":"enforce"}"#)];
+    let small: Changes<'_> = &[(Word::MessageSize, r#"{"bytes_max":999}"#)];
+    let rows: &[Row<'_>] = &[
         (&[], ours(), None, &[], "accepted"),
         (&[], Facts { other: 3, government: 1, own: 1, ..ours() }, None, &[], "accepted"),
         (&[], free.clone(), Some(PurposeMissing), &[], "refused.purpose_missing"),
@@ -120,15 +125,7 @@ fn facts_are_kept_short_and_read_back() {
 
 #[test]
 fn m37_every_reason_is_told_in_both_languages() {
-    let reasons = [
-        Reason::PurposeMissing,
-        Reason::DocumentToFreeMail,
-        Reason::LabelToFreeMail,
-        Reason::ForwardingOutside,
-        Reason::UnofficialSender,
-        Reason::DocumentByMail,
-        Reason::TooLarge { bytes_max: 1 },
-    ];
+    let reasons = Reason::ALL;
     let codes: std::collections::HashSet<_> = reasons.iter().map(|reason| reason.code()).collect();
     assert_eq!(codes.len(), reasons.len());
     for reason in reasons {

@@ -9,11 +9,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use directory::HOUSE;
 use directory::mail_policy::{self, Book, Change, Exception, Facts, InForce, Rule, Scope, Standing, Word};
 use mail::{AccountId, Timestamp};
 use serde_json::{Value, json};
-use store::{PolicyCount, PolicyLetter};
+use store::{PolicyCount, PolicyException, PolicyLetter, PolicyRule};
 
 use super::agency::day;
 use super::provision::{from_standard_input, said, tell};
@@ -254,6 +253,9 @@ async fn book_and_standing(house: &House, scope: &Scope) -> anyhow::Result<(Book
     read.map_err(said)
 }
 
+/// A rule's word, how it stands, and its parameters.
+type Standings = (Word, &'static str, Value);
+
 impl Show {
     async fn run(self, house: &House) -> Outcome {
         let scope = match (&self.agency, &self.unit, &self.account) {
@@ -269,40 +271,56 @@ impl Show {
             InForce::Excepted => (word, "excepted", Value::Null),
             InForce::Set(rule) => (word, "set", serde_json::from_str(&rule.parameters()).unwrap_or_default()),
         });
-        let owner = found.owner;
-        let decided = house.store.read(now, move |tx, now| {
+        let decided = house.store.read(now, |tx, now| {
             Box::pin(async move { Ok((tx.policy_rules(*now).await?, tx.policy_exceptions(*now).await?)) })
         });
-        let decided: store::Result<_> = decided.await;
-        let (rules, exceptions) = decided?;
-        let rules = rules.into_iter().filter(|row| row.owner == owner);
-        let exceptions = exceptions.into_iter().filter(|row| row.owner == owner);
-        if self.json {
-            let in_force: Vec<_> = rows
-                .iter()
-                .map(|(word, state, parameters)| {
-                    json!({ "rule": word.as_str(), "state": state, "parameters": parameters })
-                })
-                .collect();
-            let rules: Vec<_> = rules.map(|row| json!({ "rule": row.rule, "decision": row.decision, "from": row.valid_from.to_rfc3339_vietnam(), "to": row.valid_to.map(Timestamp::to_rfc3339_vietnam) })).collect();
-            let exceptions: Vec<_> = exceptions.map(|row| json!({ "rule": row.rule, "reason": row.reason, "until": row.expires_at.to_rfc3339_vietnam() })).collect();
-            println!("{}", json!({ "in_force": in_force, "rules": rules, "exceptions": exceptions }));
-            return Ok(ExitCode::SUCCESS);
-        }
-        for (word, state, parameters) in &rows {
-            let parameters = if parameters.is_null() { String::new() } else { parameters.to_string() };
-            println!("{:<20} {state:<9} {parameters}", word.as_str());
-        }
-        for row in rules {
-            let from = row.valid_from.to_rfc3339_vietnam();
-            let to = row.valid_to.map_or_else(|| "…".to_owned(), Timestamp::to_rfc3339_vietnam);
-            println!("  {} {from} – {to}  [{}]", row.rule, row.decision);
-        }
-        for row in exceptions {
-            let until = row.expires_at.to_rfc3339_vietnam();
-            println!("  {}: ngoại lệ / excepted – {until}  [{}]", row.rule, row.reason);
+        let decided: store::Result<(Vec<PolicyRule>, Vec<PolicyException>)> = decided.await;
+        let (mut rules, mut exceptions) = decided?;
+        rules.retain(|row| row.owner == found.owner);
+        exceptions.retain(|row| row.owner == found.owner);
+        match self.json {
+            true => show_json(&rows, &rules, &exceptions),
+            false => show_text(&rows, &rules, &exceptions),
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn show_json(rows: &[Standings], rules: &[PolicyRule], exceptions: &[PolicyException]) {
+    let moment = Timestamp::to_rfc3339_vietnam;
+    let in_force: Vec<_> = rows
+        .iter()
+        .map(|(word, state, parameters)| {
+            json!({ "rule": word.as_str(), "state": state, "parameters": parameters })
+        })
+        .collect();
+    let rules: Vec<_> = rules
+        .iter()
+        .map(|row| {
+            let (from, to) = (moment(row.valid_from), row.valid_to.map(moment));
+            json!({ "rule": row.rule, "decision": row.decision, "from": from, "to": to })
+        })
+        .collect();
+    let exceptions: Vec<_> = exceptions
+        .iter()
+        .map(|row| json!({ "rule": row.rule, "reason": row.reason, "until": moment(row.expires_at) }))
+        .collect();
+    println!("{}", json!({ "in_force": in_force, "rules": rules, "exceptions": exceptions }));
+}
+
+fn show_text(rows: &[Standings], rules: &[PolicyRule], exceptions: &[PolicyException]) {
+    for (word, state, parameters) in rows {
+        let parameters = if parameters.is_null() { String::new() } else { parameters.to_string() };
+        println!("{:<20} {state:<9} {parameters}", word.as_str());
+    }
+    for row in rules {
+        let from = row.valid_from.to_rfc3339_vietnam();
+        let to = row.valid_to.map_or_else(|| "…".to_owned(), Timestamp::to_rfc3339_vietnam);
+        println!("  {} {from} – {to}  [{}]", row.rule, row.decision);
+    }
+    for row in exceptions {
+        let until = row.expires_at.to_rfc3339_vietnam();
+        println!("  {}: ngoại lệ / excepted – {until}  [{}]", row.rule, row.reason);
     }
 }
 
@@ -354,11 +372,14 @@ impl Tally {
     fn count(&mut self, letter: &PolicyLetter, (today, then): (&Book, &Book), now: Timestamp) {
         // A row of a newer program that this one cannot read says nothing here.
         let Ok(facts) = serde_json::from_str::<Facts>(&letter.facts) else { return };
-        let account = (letter.owner != HOUSE).then(|| AccountId::from_bytes(*letter.owner.as_bytes()));
         // What came from outside was held against the rules of the house.
-        let standing = match account {
-            Some(_) => Standing { account, unit: letter.unit_id, agency: letter.agency_id },
-            None => Standing::default(),
+        let standing = match facts.is_ours {
+            true => Standing {
+                account: Some(AccountId::from_bytes(*letter.owner.as_bytes())),
+                unit: letter.unit_id,
+                agency: letter.agency_id,
+            },
+            false => Standing::default(),
         };
         let says = |book: &Book| mail_policy::judge(&facts, &book.rules_for(standing, now)).outcome(&facts);
         let (before, after) = (says(today), says(then));

@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex};
 use directory::Said;
 use directory::mail_policy::{self, Book, Class, Facts, Label, Purpose, Reason, Rules, Standing};
 use mail::{
-    AccountId, AgencyId, Domain, EmailAddress, Findings, Letter, OwnerId, PolicyRecord, Refused, Timestamp,
-    fields,
+    AccountId, AgencyId, Domain, EmailAddress, Findings, Letter, PolicyRecord, Refused, Timestamp, fields,
 };
 use store::{Account, Tx};
 
@@ -128,7 +127,7 @@ impl Stage for Policy {
             let outcome = verdict.outcome(&facts);
             findings.step("policy", outcome.clone());
             let is_kept = letter.door.is_ours() || facts.is_namesake || verdict.refusal.is_some();
-            let record = is_kept.then(|| record(letter, &known, &facts, outcome));
+            let record = is_kept.then(|| record(&known, &facts, outcome));
             if let Some(reason) = verdict.refusal {
                 let refused = refused(reason, &known);
                 refusal::record(&self.house, letter, &refused, None, record).await;
@@ -197,11 +196,10 @@ fn read_field(field: &fields::Field<'_>, facts: &mut Facts) {
     }
 }
 
-/// What is kept of it: for an official's own letter under the sender, for a stranger's under the house, counted for the official's unit.
-fn record(letter: &Letter<'_>, known: &Known, facts: &Facts, outcome: String) -> PolicyRecord {
+/// What is kept of it: counted for the sender's unit, a stranger's letter for the unit of the official whose name it bears.
+fn record(known: &Known, facts: &Facts, outcome: String) -> PolicyRecord {
     let whose = known.account.as_ref().or(known.namesake.as_ref().map(|(account, _)| account));
     PolicyRecord {
-        owner: letter.account.map_or(directory::HOUSE, OwnerId::from),
         agency_id: whose.map(|account| account.agency_id),
         unit_id: whose.and_then(|account| account.unit_id),
         outcome,

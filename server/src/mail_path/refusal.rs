@@ -37,7 +37,7 @@ pub(super) async fn record(
         .write("keep the record of a refusal", input, move |tx, (trace, actor, detail, policy)| {
             Box::pin(async move {
                 if let Some(policy) = policy {
-                    tx.put_policy_letter(trace, policy, now).await?;
+                    tx.put_policy_letter(owner, trace, policy, now).await?;
                 }
                 tx.audit(owner, now, actor, Audit::MailRefused, trace, detail).await
             })

@@ -26,7 +26,6 @@ fn rule(parameters: &str, from: i64) -> PolicyRule {
 
 fn record(outcome: &str) -> PolicyRecord {
     PolicyRecord {
-        owner: account_id(1).into(),
         agency_id: Some(agency_id(1)),
         unit_id: Some(UnitId::from_bytes([9; 16])),
         outcome: outcome.into(),
@@ -47,7 +46,7 @@ stories! {
         let rules = read!(house, |tx| tx.policy_rules(NOW).await?);
         let expected = PolicyRule { valid_to: Some(later(60)), ..first.clone() };
         assert_eq!(rules, [expected, second.clone()]);
-        assert_eq!(read!(house, |tx| tx.policy_rules(later(60)).await?), [second.clone()]);
+        assert_eq!(read!(house, |tx| tx.policy_rules(later(60)).await?), vec![second.clone()]);
         // Taken back before it began: the one before is not there any more either, it was ended.
         assert!(write!(house, |tx| tx.end_policy_rule(owner, "official-mail-only", later(30)).await?).unwrap());
         let left = read!(house, |tx| tx.policy_rules(NOW).await?);
@@ -55,7 +54,7 @@ stories! {
         assert!(!write!(house, |tx| tx.end_policy_rule(owner, "message-size", NOW).await?).unwrap());
         // The same moment again replaces.
         write!(house, first, |tx| tx.put_policy_rule(first).await?).unwrap();
-        assert_eq!(read!(house, |tx| tx.policy_rules(NOW).await?), [first.clone()]);
+        assert_eq!(read!(house, |tx| tx.policy_rules(NOW).await?), vec![first.clone()]);
     }
 
     async fn m7_an_exception_has_an_end(house: House) {
@@ -69,7 +68,7 @@ stories! {
             granted_by: "cli".into(),
         };
         write!(house, granted, |tx| tx.put_policy_exception(granted).await?).unwrap();
-        assert_eq!(read!(house, |tx| tx.policy_exceptions(later(59)).await?), [granted.clone()]);
+        assert_eq!(read!(house, |tx| tx.policy_exceptions(later(59)).await?), vec![granted.clone()]);
         assert!(read!(house, |tx| tx.policy_exceptions(later(60)).await?).is_empty());
         let endless = PolicyException { expires_at: NOW, ..granted.clone() };
         assert!(write!(house, endless, |tx| tx.put_policy_exception(endless).await?).is_err());
@@ -99,9 +98,9 @@ stories! {
     async fn m9_letters_are_counted_by_unit_and_go(house: House) {
         let (one, two) = (record("accepted"), record("purpose_missing"));
         write!(house, one, two, |tx| {
-            tx.put_policy_letter("a", one, NOW).await?;
-            tx.put_policy_letter("b", one, later(1)).await?;
-            tx.put_policy_letter("c", two, later(2)).await?
+            tx.put_policy_letter(account_id(1).into(), "a", one, NOW).await?;
+            tx.put_policy_letter(account_id(1).into(), "b", one, later(1)).await?;
+            tx.put_policy_letter(account_id(1).into(), "c", two, later(2)).await?
         })
         .unwrap();
         let counts = read!(house, |tx| tx.policy_counts(NOW).await?);

@@ -356,6 +356,14 @@ async fn documents_are_recognised(engine: Engine) {
             }
         }
     }
+    // A copy that one of our own sends is marked too (R5).
+    let other = program.account(&program.systems().1.agency, "clerk").clone();
+    let file = format!("@{}", signed.path.display());
+    let attached = ["--header", "Subject: ban sao", "--attach-type", "application/pdf", "--attach", &file];
+    taken(&submit(&program, &clerk, &other.address, &attached));
+    let theirs = Jmap::sign_in(&program, &other).await;
+    let copy = theirs.wait_for("ban sao").await;
+    assert_eq!(copy["keywords"], json!({ "$official_document": true, "$signature_valid": true }));
     // A forged mark does not come in, and an official document does not go to a free mailbox, whatever the purpose.
     let forged =
         ["--header", "Subject: gia mao", "--add-header", "X-Congvan-Document: verdict=valid; symbol=1"];
