@@ -7,6 +7,7 @@ use store::AccountState;
 use crate::address::{AddressFault, NameFault};
 use crate::codes::CodeFault;
 use crate::import::FileFault;
+use crate::mail_policy::RuleFault;
 use crate::passwords::PasswordFault;
 use crate::{Said, Sentence};
 
@@ -91,6 +92,12 @@ pub enum Error {
     },
     /// A change of an account without a decision number or ticket (RULES M20).
     NoDecision,
+    /// Not the scope of a rule of mail.
+    BadScope(String),
+    /// Something is to end before it begins.
+    Expired,
+    /// Not a rule of mail.
+    Policy(RuleFault),
     /// A people list that cannot be read at all.
     File(FileFault),
     /// Too much hashing is going on; try again.
@@ -168,6 +175,8 @@ impl Said for Error {
             Self::Address(fault) => fault.said(),
             Self::Password(faults) => all(faults),
             Self::File(fault) => fault.said(),
+            Self::Policy(fault) => fault.said(),
+            Self::BadScope(_) | Self::Expired => self.of_policy(),
             Self::CodeTaken { .. }
             | Self::NoAgency(_)
             | Self::NoUnit(_)
@@ -190,6 +199,24 @@ impl Said for Error {
 }
 
 impl Error {
+    fn of_policy(&self) -> Sentence {
+        match self {
+            Self::BadScope(scope) => Sentence::new(
+                "policy_scope",
+                format!(
+                    "“{scope}” không phải phạm vi: house, agency:MÃ, unit:MÃ/ĐƠN-VỊ hoặc account:ĐỊA-CHỈ."
+                ),
+                format!("“{scope}” is no scope: house, agency:CODE, unit:CODE/UNIT or account:ADDRESS."),
+            ),
+            Self::Expired => Sentence::new(
+                "policy_expired",
+                "Thời hạn phải ở sau thời điểm hiện tại.",
+                "The end must lie in the future.",
+            ),
+            _ => self.internal(),
+        }
+    }
+
     fn of_agencies(&self) -> Sentence {
         match self {
             Self::CodeTaken { code, by } => Sentence::new(

@@ -15,6 +15,7 @@ mod bounded;
 pub mod codes;
 mod error;
 pub mod import;
+pub mod mail_policy;
 pub mod passwords;
 pub mod policy;
 pub mod register;

@@ -37,6 +37,8 @@ pub enum Act {
     ManageAgencies,
     /// Admit systems to the exchange, register signers' certificates and trust anchors.
     ManageTrust,
+    /// Set the rules of mail, and grant exceptions from them (RULES M7).
+    ManagePolicy,
     /// Read the audit log.
     ReadAudit,
     /// Change one's own password and settings.
@@ -45,7 +47,7 @@ pub enum Act {
 
 impl Act {
     /// All acts, for pages that show the table.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::ReadMail,
         Self::SendMail,
         Self::ReadDocuments,
@@ -59,6 +61,7 @@ impl Act {
         Self::ManageAccounts,
         Self::ManageAgencies,
         Self::ManageTrust,
+        Self::ManagePolicy,
         Self::ReadAudit,
         Self::ChangeOwnAccount,
     ];
@@ -111,6 +114,7 @@ pub const fn reach(role: Role, act: Act) -> Reach {
         ManageAccounts   => [Nothing, Nothing, Nothing, Below],
         ManageAgencies   => [Nothing, Nothing, Nothing, Below],
         ManageTrust      => [Nothing, Nothing, Nothing, Below],
+        ManagePolicy     => [Nothing, Nothing, Nothing, Below],
         ReadAudit        => [Nothing, Nothing, Nothing, Below],
         ChangeOwnAccount => [Own,     Own,     Own,     Own],
     };
@@ -269,6 +273,7 @@ mod tests {
             (ManageAccounts, Own, &[Admin]),    (ManageAccounts, Agency, &[Admin]),    (ManageAccounts, Below, &[Admin]),
             (ManageAgencies, Own, &[Admin]),    (ManageAgencies, Agency, &[Admin]),    (ManageAgencies, Below, &[Admin]),
             (ManageTrust, Own, &[Admin]),       (ManageTrust, Agency, &[Admin]),       (ManageTrust, Below, &[Admin]),
+            (ManagePolicy, Own, &[Admin]),      (ManagePolicy, Agency, &[Admin]),      (ManagePolicy, Below, &[Admin]),
             (ReadAudit, Own, &[Admin]),         (ReadAudit, Agency, &[Admin]),         (ReadAudit, Below, &[Admin]),
             (ChangeOwnAccount, Own, &ROLES),    (ChangeOwnAccount, Agency, &[]),       (ChangeOwnAccount, Below, &[]),
         ];

@@ -9,7 +9,8 @@ use mail::envelope::{DeliveryState, DeliveryStates, OutboundMail, OutboundRecipi
 use mail::letter::Door;
 use mail::message::Facts;
 use mail::{
-    AccountId, BlobId, EmailAddress, EmailId, IdentityId, Letter, Refused, SubmissionId, ThreadId, Timestamp,
+    AccountId, BlobId, EmailAddress, EmailId, Findings, IdentityId, Letter, Refused, SubmissionId, ThreadId,
+    Timestamp,
 };
 use serde_json::{Map, Value, json};
 use store::{AccountState, Audit, Lane, NewOutbox, NewSubmission, OutboxKind, Resolved, Sealed, Tx};
@@ -36,7 +37,8 @@ struct Handover {
     blob_id: BlobId,
     /// Its name in the trace.
     trace: String,
-    keywords: Vec<String>,
+    /// What the examination found.
+    findings: Findings,
     smtputf8: bool,
     body_8bit: bool,
     now: Timestamp,
@@ -153,7 +155,7 @@ impl Context<'_> {
             ));
         }
         let trace = self.draw_trace();
-        let (changed, keywords) =
+        let (changed, findings) =
             self.examined(account_id, &trace, &envelope, &outgoing, &raw, &email.facts).await?;
         let changed = match &changed {
             Some(bytes) => Some(api.store.seal(account_id, bytes, now).await?),
@@ -168,7 +170,7 @@ impl Context<'_> {
             blob_id: changed.as_ref().map_or(email.blob_id, Sealed::blob_id),
             changed,
             trace,
-            keywords,
+            findings,
             smtputf8: outgoing.header_8bit,
             body_8bit: outgoing.body_8bit,
             now,
@@ -201,7 +203,7 @@ impl Context<'_> {
         random.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// Has the message examined as every door does: its bytes when they change, and what it lies in mailboxes with.
+    /// Has the message examined as every door does: its bytes when they change, and what was found.
     async fn examined(
         &self,
         account_id: AccountId,
@@ -210,7 +212,7 @@ impl Context<'_> {
         outgoing: &Outgoing,
         raw: &[u8],
         facts: &Facts,
-    ) -> Result<(Option<Vec<u8>>, Vec<String>), SetError> {
+    ) -> Result<(Option<Vec<u8>>, Findings), SetError> {
         let reread = outgoing
             .without_bcc
             .as_ref()
@@ -231,7 +233,7 @@ impl Context<'_> {
         let is_changed = reread.is_some() || findings.changes_message() || !findings.fields().is_empty();
         let bytes = is_changed
             .then(|| [findings.fields().as_bytes(), &findings.without_cuts(message.to_vec())].concat());
-        Ok((bytes, findings.keywords))
+        Ok((bytes, findings))
     }
 
     /// What a client says of a submission: message, identity, envelope if any.
@@ -377,6 +379,7 @@ async fn hand_in(tx: &mut Tx, h: &Handover) -> Result<SubmissionId, SetError> {
         tx.drop_blob(h.account_id, h.blob_id, h.now).await?;
     }
     tx.count_sending(h.account_id, delivery.len(), h.now).await?;
+    tx.put_findings(h.account_id, &h.trace, &h.findings, h.now).await?;
     let (actor, detail) = (h.account_id.to_string(), json!({ "recipients": delivery.len() }).to_string());
     tx.audit(h.account_id, h.now, &actor, Audit::MailSubmitted, &submission_id.to_string(), &detail).await?;
     Ok(submission_id)
@@ -402,7 +405,7 @@ async fn enqueue(
         body_8bit: h.body_8bit,
         received_at: h.now,
         trace: h.trace.clone(),
-        keywords: if kind == OutboxKind::Local { h.keywords.clone() } else { Vec::new() },
+        keywords: if kind == OutboxKind::Local { h.findings.keywords.clone() } else { Vec::new() },
     };
     let row = NewOutbox {
         kind,

@@ -10,7 +10,7 @@ use std::pin::Pin;
 
 use crate::authentication::Authentication;
 use crate::message::Facts;
-use crate::{AccountId, Domain, EmailAddress, Timestamp};
+use crate::{AccountId, Domain, EmailAddress, PolicyRecord, RecognisedDocument, Timestamp};
 
 /// Which way a message comes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -90,6 +90,10 @@ pub struct Findings {
     pub steps: Vec<Step>,
     /// Where it really comes from; `None` when the door does not ask.
     pub auth: Option<Authentication>,
+    /// Official documents attached to it (RULES R3–R5).
+    pub documents: Vec<RecognisedDocument>,
+    /// What the rules knew of it and said.
+    pub policy: Option<PolicyRecord>,
 }
 
 impl Findings {

@@ -9,10 +9,13 @@ mod address;
 mod agency;
 pub mod authentication;
 pub mod envelope;
+pub mod fields;
 mod guest;
 mod id;
 pub mod letter;
 pub mod message;
+pub mod opened;
+mod recognised;
 mod secret;
 pub mod text;
 mod time;
@@ -24,6 +27,7 @@ pub use id::{
     AccountId, AgencyId, ApiKeyId, AuditId, BadId, BlobId, DeliveryId, DocumentId, EmailId, FileUploadId,
     IdentityId, MailboxId, ModSeq, OutboxId, OwnerId, SubmissionId, ThreadId, Uid, UidValidity, UnitId,
 };
-pub use letter::{Examine, Findings, Letter, Refused};
+pub use letter::{Door, Examine, Findings, Letter, Refused};
+pub use recognised::{DocumentVerdict, PolicyRecord, RecognisedDocument};
 pub use secret::Secret;
 pub use time::{BadTimestamp, Timestamp, VIETNAM};

@@ -21,6 +21,17 @@ pub fn fold(text: &str) -> String {
         .collect()
 }
 
+/// A person's name as it is compared with others (RULES M9): folded, and nothing between words but one blank.
+///
+/// ```
+/// assert_eq!(mail::text::fold_name(" NGUYỄN  Văn\tAn."), "nguyen van an");
+/// ```
+pub fn fold_name(name: &str) -> String {
+    let folded = fold(name);
+    let words = folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// The exact form of a text: NFC, lower case, marks kept (TCVN 6909:2001, RULES M4).
 pub fn exact(text: &str) -> String {
     text.nfc().flat_map(char::to_lowercase).collect()

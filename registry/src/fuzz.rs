@@ -47,6 +47,15 @@ fn forwarded(bytes: &[u8], is_package: bool) {
     }
 }
 
+/// Looks at bytes as a file in a mail.
+pub fn mail_file(bytes: &[u8]) {
+    let limits = Limits::default();
+    if let Some(found) = crate::recognise::recognise(bytes, &limits) {
+        assert!(found.signed.is_some() || !found.symbol.is_empty());
+    }
+    let _ = (crate::secrecy::in_office(bytes, &limits), crate::secrecy::in_pdf(bytes));
+}
+
 /// Reads bytes as what another axis answers.
 pub fn axis_answer(bytes: &[u8]) {
     let credentials = Credentials { system_id: "a".to_owned(), secret: mail::Secret::from("b") };

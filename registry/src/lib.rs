@@ -22,6 +22,7 @@
 //! | [`keys`] | keys to our API: what they may do, for whom they speak |
 //! | [`known`] | what the registry knows of a file in somebody's hand: recalled, replaced, or nothing |
 //! | [`reasons`] | reasons that have a code: of refusals, of paper (RULES R15, R30) |
+//! | [`recognise`] | official documents outside the exchange: what a file in a mail is (RULES R3–R5) |
 //! | [`receipt`] | what a sender gets in its hand: an act, the log's promise and its proof |
 //! | [`tombstone`] | what remains of a cancelled document (RULES R39) |
 //! | [`two_persons`] | what takes two persons: releases and reversals (RULES R13, R43) |
@@ -60,6 +61,7 @@ pub mod numbering;
 pub mod package;
 pub mod reasons;
 pub mod receipt;
+pub mod recognise;
 pub mod register;
 pub mod registers;
 pub mod secrecy;

@@ -17,8 +17,8 @@
 //! assert_eq!(refusal.code(), "edxml.leading");
 //! ```
 
-mod archive;
-mod attachment;
+pub(crate) mod archive;
+pub(crate) mod attachment;
 mod completeness;
 mod model;
 mod read;

@@ -8,11 +8,14 @@
 //! `MẬT`, whereas `Mất`, `Mắt` and `Mặt` are other words. Text without marks is believed only where a stamp would be.
 
 mod file_name;
+mod office;
 #[cfg(test)]
 mod tests;
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
+
+pub use office::in_office;
 
 use crate::Limits;
 use crate::package::{FileKind, Package};

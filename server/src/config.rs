@@ -303,6 +303,16 @@ section! {
 }
 
 section! {
+    /// The rules of mail. The rules themselves are data: see "congvan policy".
+    Policy {
+        /// Seconds that the official documents of one mail may be judged before it is taken in; what is not judged by then is marked as unknown.
+        judge_seconds: u64 = 5,
+        /// Days for which counts of letters are kept, for reports and for "congvan policy dry-run".
+        record_days: u64 = 60,
+    }
+}
+
+section! {
     /// The ledger of accepted acts.
     Ledger {
         /// Name of the log in its signed checkpoints: a host and path of your own (C2SP tlog-checkpoint). Never change it.
@@ -346,6 +356,7 @@ pub(crate) struct Config {
     pub(crate) upstream: Upstream,
     pub(crate) check: Check,
     pub(crate) api: Api,
+    pub(crate) policy: Policy,
     pub(crate) ledger: Ledger,
     pub(crate) log: Log,
 }
@@ -560,6 +571,7 @@ impl Config {
         print_section(&mut out, "upstream", &self.upstream)?;
         print_section(&mut out, "check", &self.check)?;
         print_section(&mut out, "api", &self.api)?;
+        print_section(&mut out, "policy", &self.policy)?;
         print_section(&mut out, "ledger", &self.ledger)?;
         print_section(&mut out, "log", &self.log)?;
         Ok(out)

@@ -22,10 +22,21 @@ pub(crate) async fn run(house: Arc<House>, desk: Desk) {
             () = house.stop.cancelled() => return,
             _ = look.tick() => {}
         }
-        for work in [Work::Uploads, Work::FileUploads, Work::Repeats, Work::Events, Work::SendingCounts] {
+        for work in [
+            Work::Uploads,
+            Work::FileUploads,
+            Work::Repeats,
+            Work::Events,
+            Work::SendingCounts,
+            Work::Letters,
+            Work::Names,
+        ] {
             if let Err(error) = let_go(&house, work).await {
                 tracing::warn!(?work, "what has expired could not be let go: {error}");
             }
+        }
+        if let Err(error) = crate::quota::warn_all(&house).await {
+            tracing::warn!("holders of filling mailboxes could not be warned: {error:#}");
         }
         if let Err(error) = agencies_take_effect(&house).await {
             tracing::warn!("changes of agencies could not take effect in lists and searches: {error}");
@@ -49,6 +60,10 @@ enum Work {
     Events,
     /// How much was sent in hours that no limit looks at any more.
     SendingCounts,
+    /// Counts of letters.
+    Letters,
+    /// Names that were kept before names were folded: nothing of them goes, a folded form comes.
+    Names,
 }
 
 /// Lets go what has expired, a transaction at a time, until nothing is left or the house stops.
@@ -56,6 +71,7 @@ async fn let_go(house: &House, work: Work) -> Result<(), store::Error> {
     let days = |days: u64| Duration::from_secs(days.saturating_mul(86_400));
     let api = &house.config.api;
     let (repeats, events) = (days(api.repeat_days), days(api.event_days));
+    let letters = days(house.config.policy.record_days);
     while !house.stop.is_cancelled() {
         let now = house.now();
         let gone = house
@@ -74,6 +90,11 @@ async fn let_go(house: &House, work: Work) -> Result<(), store::Error> {
                             let gone = tx.forget_sending_counts(*now, AT_ONCE).await?;
                             Ok(usize::try_from(gone).unwrap_or_default())
                         }
+                        Work::Letters => {
+                            let gone = tx.drop_policy_letters(now.minus(letters), AT_ONCE).await?;
+                            Ok(usize::try_from(gone).unwrap_or_default())
+                        }
+                        Work::Names => tx.fold_names(AT_ONCE).await,
                     }
                 })
             })

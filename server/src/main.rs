@@ -26,6 +26,7 @@ mod mail_path;
 mod metrics;
 mod pages;
 mod proof;
+mod quota;
 mod rate;
 mod sasl;
 mod sequencer;

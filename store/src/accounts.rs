@@ -182,8 +182,8 @@ impl Tx {
     pub async fn add_account(&mut self, new: &NewAccount, now: Timestamp) -> Result<()> {
         self.exec(
             "INSERT INTO account (account_id, agency_id, unit_id, kind, role, state, display_name, position, \
-             password_hash, must_change_password, modseq, quota_bytes, used_bytes, legal_hold, created_at, changed_at) \
-             VALUES ($1, $2, $3, $4, $5, 'active', $6, $7, $8, $9, 1, $10, 0, 0, $11, $11)",
+             password_hash, must_change_password, modseq, quota_bytes, used_bytes, legal_hold, created_at, changed_at, name_folded) \
+             VALUES ($1, $2, $3, $4, $5, 'active', $6, $7, $8, $9, 1, $10, 0, 0, $11, $11, $12)",
             values![
                 &new.account_id,
                 &new.agency_id,
@@ -195,7 +195,8 @@ impl Tx {
                 new.password_hash.as_ref().map(|hash| hash.expose_secret().as_str()),
                 new.must_change_password,
                 new.quota_bytes,
-                now
+                now,
+                &mail::text::fold_name(&new.display_name)
             ],
         )
         .await?;

@@ -18,6 +18,10 @@ pub enum Audit {
     MailDelivered,
     /// A mail could not be delivered; its sender was told.
     MailBounced,
+    /// A mail was refused by a rule of the house; nothing of it is kept (RULES R12).
+    MailRefused,
+    /// A rule of mail was set, ended or excepted.
+    PolicyChanged,
     /// Messages of an account were changed by its user.
     MailChanged,
     /// A message was destroyed by its user.
@@ -86,6 +90,8 @@ impl Audit {
             Self::MailSubmitted => "mail.submitted",
             Self::MailDelivered => "mail.delivered",
             Self::MailBounced => "mail.bounced",
+            Self::MailRefused => "mail.refused",
+            Self::PolicyChanged => "policy.changed",
             Self::MailChanged => "mail.changed",
             Self::MailDestroyed => "mail.destroyed",
             Self::QueueChanged => "queue.changed",

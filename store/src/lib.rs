@@ -41,6 +41,7 @@ mod numbers;
 mod outbox;
 mod peer_log;
 mod peers;
+mod policy;
 mod queue;
 mod receivers;
 mod repeats;
@@ -94,6 +95,7 @@ pub use numbers::{BookState, Line, LineEnd, LineFilter, LineState, NewLine, Seri
 pub use outbox::{Claimed, Lane, NewOutbox, OutboxKind};
 pub use peer_log::{Direction, PeerHealth, PeerMessage, SystemPoll};
 pub use peers::{NewPeer, PEER, Peer, PeerState, PeerWay, PeerWrap, peer_of_way, way_of_peer};
+pub use policy::{PolicyCount, PolicyException, PolicyLetter, PolicyRule, PolicyScope};
 pub use queue::{QueueAct, QueueCount, QueueFilter, Queued};
 pub use receivers::{NewProgress, NewReceiver, Receiver};
 pub use repeats::Repeat;

@@ -20,6 +20,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (11, "dkim", include_str!("../migrations/0011_dkim.sql")),
     (12, "tls", include_str!("../migrations/0012_tls.sql")),
     (13, "queue", include_str!("../migrations/0013_queue.sql")),
+    (14, "policy", include_str!("../migrations/0014_policy.sql")),
     (18, "sign in and sending", include_str!("../migrations/0018_sign_in_and_sending.sql")),
 ];
 

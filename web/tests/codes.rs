@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
+use directory::Said;
+use directory::mail_policy::Reason;
 use registry::accept::SignatureFault;
 use registry::receipt;
 use signer::Code;
@@ -40,6 +42,16 @@ fn catalogue() -> String {
             .collect(),
     );
     section(
+        "Why a mail is refused by a rule of the house, or remarked on",
+        Reason::ALL
+            .iter()
+            .map(|reason| {
+                let said = reason.said();
+                row(said.code, &said.vi, &said.en)
+            })
+            .collect(),
+    );
+    section(
         "Why a receipt is not proven",
         receipt::Trouble::ALL.iter().map(|trouble| row(trouble.code(), trouble.vi(), trouble.en())).collect(),
     );
@@ -69,6 +81,7 @@ fn no_code_means_two_things() {
     let faults = SignatureFault::ALL.iter().map(|fault| fault.code().to_owned());
     let troubles = receipt::Trouble::ALL.iter().map(|trouble| trouble.code().to_owned());
     let pages = Trouble::ALL.iter().map(|trouble| trouble.code().to_owned());
-    let all: Vec<String> = codes.chain(faults).chain(troubles).chain(pages).collect();
+    let rules = Reason::ALL.iter().map(|reason| reason.code().to_owned());
+    let all: Vec<String> = rules.chain(codes).chain(faults).chain(troubles).chain(pages).collect();
     assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
 }

@@ -225,13 +225,13 @@ pub(crate) fn look_at(content: &[u8]) -> (FileKind, bool) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::io::{Cursor, Write};
 
     use super::*;
 
     /// An archive as the `zip` crate writes it: another hand than ours.
-    pub(super) fn zip_of(entries: &[(&str, &[u8])]) -> Vec<u8> {
+    pub(crate) fn zip_of(entries: &[(&str, &[u8])]) -> Vec<u8> {
         let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
         for (name, content) in entries {
             writer.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();

@@ -209,7 +209,7 @@ impl Desk {
         let desk = self.clone();
         // A task of its own: it keeps its place until the judge is done, also when nobody waits for the answer any more.
         let work = tokio::spawn(async move {
-            let judged = desk.judge_as_registered(case).await;
+            let judged = judge_as_registered(&desk.house, case).await;
             drop(place);
             judged
         });
@@ -224,35 +224,6 @@ impl Desk {
         };
         let known = self.known(*judged.sha256()).await;
         Ok(Answer::Document { judged: Box::new(judged), known, holders, file_name })
-    }
-
-    /// Judges, looks up whose certificates these are (RULES D25), and judges again where that changes what a signature
-    /// speaks for.
-    async fn judge_as_registered(&self, mut case: Case) -> (Judged, Vec<Holder>) {
-        let judged = self.house.fetcher.judge(&case, Evidence::default()).await;
-        let now = self.house.now();
-        let asked = self.house.store.read(judged.clone(), move |tx, judged| {
-            Box::pin(async move { known::holders(tx, judged.report(), now).await })
-        });
-        let holders = match tokio::time::timeout(REGISTRY, asked).await {
-            Ok(Ok(holders)) => holders,
-            Ok(Err(error)) => {
-                tracing::warn!("the register of signers could not be asked: {error}");
-                Vec::new()
-            }
-            Err(_) => Vec::new(),
-        };
-        let roles: HashMap<_, _> =
-            holders.iter().filter_map(|h| Some((h.fingerprint.parse().ok()?, h.role))).collect();
-        let is_known = |signature: &SignatureReport| {
-            let certificate = signature.certificate.as_ref();
-            certificate.and_then(|c| roles.get(&c.sha256)).is_none_or(|role| *role == signature.role)
-        };
-        if judged.report().signatures.iter().all(is_known) {
-            return (judged, holders);
-        }
-        case.policy = Arc::new(Policy { roles, ..Policy::clone(&case.policy) });
-        (self.house.fetcher.judge(&case, Evidence::default()).await, holders)
     }
 
     async fn receipt(&self, file: &[u8]) -> Answer {
@@ -295,6 +266,35 @@ impl Desk {
         };
         self.house.metrics.checks.get_or_create(&Outcome { outcome }).inc();
     }
+}
+
+/// Judges, looks up whose certificates these are (RULES D25), and judges again where that changes what a signature
+/// speaks for.
+pub(crate) async fn judge_as_registered(house: &House, mut case: Case) -> (Judged, Vec<Holder>) {
+    let judged = house.fetcher.judge(&case, Evidence::default()).await;
+    let now = house.now();
+    let asked = house.store.read(judged.clone(), move |tx, judged| {
+        Box::pin(async move { known::holders(tx, judged.report(), now).await })
+    });
+    let holders = match tokio::time::timeout(REGISTRY, asked).await {
+        Ok(Ok(holders)) => holders,
+        Ok(Err(error)) => {
+            tracing::warn!("the register of signers could not be asked: {error}");
+            Vec::new()
+        }
+        Err(_) => Vec::new(),
+    };
+    let roles: HashMap<_, _> =
+        holders.iter().filter_map(|h| Some((h.fingerprint.parse().ok()?, h.role))).collect();
+    let is_known = |signature: &SignatureReport| {
+        let certificate = signature.certificate.as_ref();
+        certificate.and_then(|c| roles.get(&c.sha256)).is_none_or(|role| *role == signature.role)
+    };
+    if judged.report().signatures.iter().all(is_known) {
+        return (judged, holders);
+    }
+    case.policy = Arc::new(Policy { roles, ..Policy::clone(&case.policy) });
+    (house.fetcher.judge(&case, Evidence::default()).await, holders)
 }
 
 fn page(lang: Lang, answer: &Answer, now: Timestamp) -> Response {

@@ -103,7 +103,7 @@ impl Dated {
     }
 }
 
-fn day(text: &str) -> Result<Timestamp, String> {
+pub(super) fn day(text: &str) -> Result<Timestamp, String> {
     register::day(text).ok_or_else(|| {
         "không phải ngày / not a day: 2025-07-01, 01/07/2025, 2025-07-01T08:00:00+07:00".to_owned()
     })

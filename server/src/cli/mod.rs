@@ -20,6 +20,7 @@ mod number;
 mod overdue;
 mod package;
 mod peer;
+mod policy;
 mod provision;
 mod queue;
 mod receipt;
@@ -103,6 +104,9 @@ enum Command {
     /// Thư chờ gửi. / Mail that waits to leave.
     #[command(subcommand)]
     Queue(queue::QueueCommand),
+    /// Rules of mail: what may go where, and from whom.
+    #[command(subcommand)]
+    Policy(Box<policy::PolicyCommand>),
     /// Other axes that this house is a client of.
     #[command(subcommand)]
     Peer(Box<peer::PeerCommand>),
@@ -183,6 +187,7 @@ pub(crate) fn run() -> ExitCode {
         Command::TlsPolicy(command) => command.run(&arguments.config),
         Command::TlsReport(command) => command.run(&arguments.config),
         Command::Queue(command) => command.run(&arguments.config),
+        Command::Policy(command) => command.run(&arguments.config),
         Command::Peer(command) => command.run(&arguments.config),
         Command::Package(command) => command.run(&arguments.config),
         Command::Receipt(command) => command.run(&arguments.config),

@@ -10,9 +10,13 @@
 //! findings, and the door keeps it in the one transaction that takes the message in.
 
 mod authentication;
+mod documents;
 mod limits;
+mod policy;
+mod refusal;
 mod secrecy;
 mod signing;
+mod work;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -45,12 +49,29 @@ impl MailPath {
     pub(crate) fn new(house: &Arc<House>) -> anyhow::Result<Arc<Self>> {
         let stages: Vec<Box<dyn Stage>> = vec![
             Box::new(limits::Limits::new(house.clone())),
-            Box::new(secrecy::Secrecy),
+            Box::new(secrecy::Secrecy { house: house.clone() }),
             Box::new(authentication::Authenticity::new(house)?),
+            Box::new(documents::Documents::new(house.clone())),
+            // After the documents: whether one is attached is what a rule may ask.
+            Box::new(policy::Policy::new(house.clone())),
             Box::new(signing::Signing::new(house)),
         ];
         Ok(Arc::new(Self { stages }))
     }
+}
+
+/// A parameter of a header field in the letters of any language (RFC 8187 §3.2): `note*=UTF-8''%C4%91…`.
+fn parameter(name: &str, value: &str) -> String {
+    let mut written = format!("{name}*=UTF-8''");
+    for byte in value.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                written.push(char::from(byte))
+            }
+            _ => written.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    written
 }
 
 impl Examine for MailPath {

@@ -37,6 +37,10 @@ struct Intake {
     detail: String,
     /// Whose sending counts, and to how many.
     sends: Option<(AccountId, usize)>,
+    /// The message's name in the trace.
+    trace: String,
+    /// What the examination wants kept.
+    findings: Findings,
     now: Timestamp,
 }
 
@@ -171,7 +175,7 @@ impl Desk {
                     blob,
                     facts,
                     mailbox_ids,
-                    keywords: findings.keywords,
+                    keywords: findings.keywords.clone(),
                     received_at: envelope.received_at,
                     ask_quota: true,
                 }))
@@ -179,8 +183,8 @@ impl Desk {
             false => Bytes::Rows(Box::new(blob)),
         };
         let actor = if role == Role::Lmtp { "lmtp" } else { "smtp" }.to_owned();
-        let detail = detail(&envelope);
-        Ok(Intake { bytes, rows, owner, actor, act: Audit::MailReceived, detail, sends: None, now })
+        let (act, detail, trace) = (Audit::MailReceived, detail(&envelope), envelope.id);
+        Ok(Intake { bytes, rows, owner, actor, act, detail, sends: None, trace, findings, now })
     }
 
     /// Mail from our own people: rows only. What they keep of it is their own business.
@@ -198,8 +202,9 @@ impl Desk {
             rows.push(row(OutboxKind::Mail, blob.owner(), destination, payload, &blob, now));
         }
         let (bytes, actor) = (Bytes::Rows(Box::new(blob)), owner.to_string());
-        let (sends, detail) = (Some((owner, envelope.recipients.len())), detail(&envelope));
-        Ok(Intake { bytes, rows, owner, actor, act: Audit::MailSubmitted, detail, sends, now })
+        let sends = Some((owner, envelope.recipients.len()));
+        let (act, detail, trace) = (Audit::MailSubmitted, detail(&envelope), envelope.id);
+        Ok(Intake { bytes, rows, owner, actor, act, detail, sends, trace, findings, now })
     }
 
     /// Whether an account may send with this path and say it is by these authors.
@@ -354,5 +359,6 @@ async fn keep(tx: &mut Tx, intake: &Intake) -> Result<(), store::Error> {
     if let Bytes::Rows(blob) = &intake.bytes {
         tx.drop_blob(owner, blob.blob_id(), now).await?;
     }
+    tx.put_findings(owner, &intake.trace, &intake.findings, now).await?;
     tx.audit(owner, now, &intake.actor, act, &subject, &intake.detail).await
 }

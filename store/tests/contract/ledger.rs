@@ -94,6 +94,13 @@ const BACK_TO_MIGRATION_8: &[&str] = &[
     "DROP TABLE peer_message",
     "DROP TABLE system_poll",
     "DROP INDEX outbox_by_destination",
+    "DROP TABLE policy_rule",
+    "DROP TABLE policy_exception",
+    "DROP TABLE policy_letter",
+    "DROP TABLE mail_document",
+    "DROP INDEX account_by_name",
+    "ALTER TABLE account DROP COLUMN name_folded",
+    "ALTER TABLE account DROP COLUMN quota_warned",
     "DELETE FROM migration WHERE number >= 9",
 ];
 

@@ -18,5 +18,6 @@ mod numbers;
 mod outbox;
 mod peers;
 mod people;
+mod policy;
 mod tls;
 mod transactions;

@@ -16,6 +16,7 @@ mod lifecycle;
 mod mail;
 mod numbers;
 mod outbound;
+mod policy;
 mod proof;
 mod provisioning;
 mod register;
