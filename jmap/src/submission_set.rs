@@ -6,14 +6,15 @@
 use std::collections::{BTreeMap, HashMap};
 
 use mail::envelope::{DeliveryState, DeliveryStates, OutboundMail, OutboundRecipient};
-use mail::letter::Door;
+use mail::letter::{Door, Step};
 use mail::message::Facts;
+use mail::trace::{Accepted, Arrival, Destination, Event, Goes};
 use mail::{
     AccountId, BlobId, Domain, EmailAddress, EmailId, IdentityId, Letter, Refused, SubmissionId, ThreadId,
     Timestamp,
 };
 use serde_json::{Map, Value, json};
-use store::{AccountState, Audit, Lane, NewOutbox, NewSubmission, OutboxKind, Sealed, Tx};
+use store::{AccountState, Audit, Lane, NewOutbox, NewSubmission, NewTrace, OutboxKind, Sealed, Tx};
 
 use crate::Error;
 use crate::args::{Args, resolve_id, texts};
@@ -37,6 +38,9 @@ struct Handover {
     blob_id: BlobId,
     /// Its name in the trace.
     trace: String,
+    /// What the trace is told of it.
+    arrival: Arrival,
+    steps: Vec<Step>,
     keywords: Vec<String>,
     smtputf8: bool,
     body_8bit: bool,
@@ -154,8 +158,16 @@ impl Context<'_> {
             ));
         }
         let trace = self.draw_trace();
-        let (changed, keywords) =
-            self.examined(account_id, &trace, &envelope, &outgoing, &raw, &email.facts).await?;
+        let arrival = Arrival {
+            door: Door::Jmap,
+            peer: None,
+            from: Some(envelope.mail_from.clone()),
+            account: Some(account_id),
+            size: email.size,
+            message_id: email.facts.message_id.first().cloned(),
+        };
+        let (changed, keywords, steps) =
+            self.examined(&arrival, &trace, &envelope, &outgoing, &raw, &email.facts).await?;
         let changed = match &changed {
             Some(bytes) => Some(api.store.seal(account_id, bytes, now).await?),
             None => None,
@@ -169,6 +181,8 @@ impl Context<'_> {
             blob_id: changed.as_ref().map_or(email.blob_id, Sealed::blob_id),
             changed,
             trace,
+            arrival,
+            steps,
             keywords,
             smtputf8: outgoing.header_8bit,
             body_8bit: outgoing.body_8bit,
@@ -205,13 +219,13 @@ impl Context<'_> {
     /// Has the message examined as every door does: its bytes when they change, and what it lies in mailboxes with.
     async fn examined(
         &self,
-        account_id: AccountId,
+        arrival: &Arrival,
         trace: &str,
         envelope: &Envelope,
         outgoing: &Outgoing,
         raw: &[u8],
         facts: &Facts,
-    ) -> Result<(Option<Vec<u8>>, Vec<String>), SetError> {
+    ) -> Result<(Option<Vec<u8>>, Vec<String>, Vec<Step>), SetError> {
         let reread = outgoing
             .without_bcc
             .as_ref()
@@ -222,17 +236,39 @@ impl Context<'_> {
             id: trace,
             reverse_path: Some(&envelope.mail_from),
             recipients: envelope.rcpt_to.iter().map(|recipient| recipient.address.clone()).collect(),
-            account: Some(account_id),
+            account: arrival.account,
             peer: None,
             received_at: self.now,
             message,
             facts: reread.as_ref().unwrap_or(facts),
         };
-        let findings = self.api.examiner.examine(&letter).await.map_err(forbidden)?;
+        let findings = match self.api.examiner.examine(&letter).await {
+            Ok(findings) => findings,
+            Err(refused) => {
+                self.trace_refusal(&letter, arrival, &refused).await;
+                return Err(forbidden(refused));
+            }
+        };
         let is_changed = reread.is_some() || findings.changes_message() || !findings.fields().is_empty();
         let bytes = is_changed
             .then(|| [findings.fields().as_bytes(), &findings.without_cuts(message.to_vec())].concat());
-        Ok((bytes, findings.keywords))
+        Ok((bytes, findings.keywords, findings.steps))
+    }
+
+    /// Remembers a refusal in a transaction of its own; it stands whether or not it is remembered.
+    async fn trace_refusal(&self, letter: &Letter<'_>, arrival: &Arrival, refused: &Refused) {
+        let owner = letter.account.map_or(store::NOBODY, Into::into);
+        let to = letter.recipients.clone();
+        let event = Event::Refused(mail::trace::Refused::new(arrival.clone(), to, &refused.to_string()));
+        let trace = NewTrace { name: letter.id.to_owned(), owner, event };
+        let written: Result<(), store::Error> = self
+            .api
+            .store
+            .write("trace a refusal", (trace, self.now), |tx, (trace, now)| {
+                Box::pin(async move { tx.trace(trace, *now).await })
+            })
+            .await;
+        drop(written);
     }
 
     /// What a client says of a submission: message, identity, envelope if any.
@@ -367,6 +403,7 @@ async fn hand_in(tx: &mut Tx, h: &Handover) -> Result<SubmissionId, SetError> {
         delivery: to_json(&delivery)?,
     };
     let submission_id = tx.add_submission(&submission, h.now).await?;
+    let event = Event::Accepted(Accepted::new(h.arrival.clone(), destinations(&routes), &h.steps));
     for (domain, recipients) in routes.abroad {
         enqueue(tx, h, submission_id, OutboxKind::Mail, domain, recipients).await?;
     }
@@ -379,7 +416,21 @@ async fn hand_in(tx: &mut Tx, h: &Handover) -> Result<SubmissionId, SetError> {
     }
     let (actor, detail) = (h.account_id.to_string(), json!({ "recipients": delivery.len() }).to_string());
     tx.audit(h.account_id, h.now, &actor, Audit::MailSubmitted, &submission_id.to_string(), &detail).await?;
+    tx.trace(&NewTrace { name: h.trace.clone(), owner: h.account_id.into(), event }, h.now).await?;
     Ok(submission_id)
+}
+
+/// Every recipient and the way the message goes to them, for the trace.
+fn destinations(routes: &Routes) -> Vec<Destination> {
+    let here = routes.at_home.values().flatten().map(|recipient| (recipient, Goes::Here));
+    let elsewhere = routes.abroad.values().flatten().map(|recipient| (recipient, Goes::Elsewhere));
+    here.chain(elsewhere)
+        .map(|(recipient, goes)| Destination {
+            address: recipient.address.clone(),
+            account: recipient.local_account,
+            goes,
+        })
+        .collect()
 }
 
 async fn enqueue(

@@ -15,6 +15,7 @@ pub mod message;
 mod secret;
 pub mod text;
 mod time;
+pub mod trace;
 
 pub use address::{BadAddress, Domain, EmailAddress, LocalPart};
 pub use agency::{AgencyCode, BadAgencyCode};

@@ -121,6 +121,8 @@ section! {
         outbound_tls: String = "opportunistic".to_owned(),
         /// Hours after which a message that cannot be delivered is given back (RFC 5321 §4.5.4.1 advises 4 to 5 days).
         give_up_hours: u64 = 5 * 24,
+        /// Days for which it can be told what happened to a message, see "congvan trace" (RULES A23: twelve months).
+        trace_days: u64 = 365,
     }
 }
 

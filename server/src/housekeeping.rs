@@ -22,7 +22,7 @@ pub(crate) async fn run(house: Arc<House>, desk: Desk) {
             () = house.stop.cancelled() => return,
             _ = look.tick() => {}
         }
-        for work in [Work::Uploads, Work::FileUploads, Work::Repeats, Work::Events] {
+        for work in [Work::Uploads, Work::FileUploads, Work::Repeats, Work::Events, Work::Traces] {
             if let Err(error) = let_go(&house, work).await {
                 tracing::warn!(?work, "what has expired could not be let go: {error}");
             }
@@ -47,6 +47,8 @@ enum Work {
     Repeats,
     /// Events of the feed.
     Events,
+    /// What happened to messages.
+    Traces,
 }
 
 /// Lets go what has expired, a transaction at a time, until nothing is left or the house stops.
@@ -54,6 +56,7 @@ async fn let_go(house: &House, work: Work) -> Result<(), store::Error> {
     let days = |days: u64| Duration::from_secs(days.saturating_mul(86_400));
     let api = &house.config.api;
     let (repeats, events) = (days(api.repeat_days), days(api.event_days));
+    let traces = days(house.config.mail.trace_days);
     while !house.stop.is_cancelled() {
         let now = house.now();
         let gone = house
@@ -67,6 +70,10 @@ async fn let_go(house: &House, work: Work) -> Result<(), store::Error> {
                         Work::Events => {
                             let gone = tx.drop_events(now.minus(events), AT_ONCE).await?;
                             Ok::<_, store::Error>(usize::try_from(gone).unwrap_or_default())
+                        }
+                        Work::Traces => {
+                            let gone = tx.drop_traces(now.minus(traces), AT_ONCE).await?;
+                            Ok(usize::try_from(gone).unwrap_or_default())
                         }
                     }
                 })

@@ -24,6 +24,7 @@ use crate::metrics::Outcome;
 use crate::serve::Opened;
 use crate::sign_in::sign_in;
 use crate::tls;
+use crate::turned_away::Turned;
 use crate::wire::Wire;
 
 /// Octets read at a time: a full window of pipelined commands, or a good piece of text; and half of what an idle connection costs.
@@ -151,8 +152,9 @@ impl Server {
             },
             starttls: self.tls.is_some() && !self.implicit_tls,
         };
+        let turned = Turned::new(self.role, facts.session_id.clone(), &facts.client);
         let session = Session::new(self.house.now(), self.role, self.limits.clone(), facts);
-        Visit { server: &self, wire, session, ip, wake: None, told_of_stop: false }.run().await;
+        Visit { server: &self, wire, session, ip, wake: None, told_of_stop: false, turned }.run().await;
     }
 
     /// The handshake; `None` when it failed, and then the connection is of no use.
@@ -192,6 +194,7 @@ struct Visit<'a> {
     ip: IpAddr,
     wake: Option<Timestamp>,
     told_of_stop: bool,
+    turned: Turned,
 }
 
 impl Visit<'_> {
@@ -200,11 +203,12 @@ impl Visit<'_> {
         loop {
             while let Some(ask) = self.session.next() {
                 if !self.act(ask).await {
+                    self.turned.remember(&self.server.desk, self.server.house.now()).await;
                     return self.wire.close().await;
                 }
             }
             if !self.listen(&mut buffer).await {
-                return;
+                return self.turned.remember(&self.server.desk, self.server.house.now()).await;
             }
         }
     }
@@ -229,13 +233,17 @@ impl Visit<'_> {
                 Some(tls) => Answer::TlsStarted(tls),
                 None => return false,
             },
-            Ask::Authenticate(credentials) => authenticate(&self.server.house, credentials, self.ip).await,
+            Ask::Authenticate(credentials) => {
+                self.turned.sign_in(authenticate(&self.server.house, credentials, self.ip).await)
+            }
             Ask::Sender { reverse_path, client } => {
                 let desk = &self.server.desk;
-                permitted(desk.sender(self.server.role, &reverse_path, &client, self.now()).await)
+                let outcome = desk.sender(self.server.role, &reverse_path, &client, self.now()).await;
+                self.turned.sender(permitted(outcome))
             }
             Ask::Recipient { recipient, .. } => {
-                permitted(self.server.desk.recipient(self.server.role, &recipient, self.now()).await)
+                let outcome = self.server.desk.recipient(self.server.role, &recipient, self.now()).await;
+                self.turned.recipient(permitted(outcome))
             }
             Ask::Accept(arrived) => {
                 let server = self.server;

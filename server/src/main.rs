@@ -32,6 +32,7 @@ mod sign_in;
 mod stamping;
 mod tls;
 mod trust;
+mod turned_away;
 mod upstream;
 mod where_to;
 mod windows;

@@ -22,6 +22,8 @@ pub enum Audit {
     MailChanged,
     /// A message was destroyed by its user.
     MailDestroyed,
+    /// What happened to a message was looked at.
+    MailTraced,
     /// An agency was added or changed.
     AgencyChanged,
     /// An account was added or changed.
@@ -86,6 +88,7 @@ impl Audit {
             Self::MailBounced => "mail.bounced",
             Self::MailChanged => "mail.changed",
             Self::MailDestroyed => "mail.destroyed",
+            Self::MailTraced => "mail.traced",
             Self::AgencyChanged => "agency.changed",
             Self::AccountChanged => "account.changed",
             Self::DomainChanged => "domain.changed",

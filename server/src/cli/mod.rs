@@ -26,6 +26,7 @@ mod serve;
 mod sign;
 mod sign_file;
 mod timestamp;
+mod trace;
 mod trust;
 mod two_persons;
 mod verify;
@@ -100,6 +101,8 @@ enum Command {
     /// Packages refused as state secrets.
     #[command(subcommand)]
     Secrecy(two_persons::SecrecyCommand),
+    /// Thư này đã đi đâu? / What happened to a message.
+    Trace(Box<trace::Trace>),
     /// The ledger of accepted acts.
     #[command(subcommand)]
     Ledger(ledger::LedgerCommand),
@@ -160,6 +163,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Register(command) => command.run(&arguments.config),
         Command::Document(command) => command.run(&arguments.config),
         Command::Secrecy(command) => command.run(&arguments.config),
+        Command::Trace(command) => command.run(&arguments.config),
         Command::Ledger(command) => command.run(&arguments.config),
         Command::Verify(command) => command.run(&arguments.config),
         Command::Sign(command) => command.run(&arguments.config),

@@ -3,3 +3,4 @@
 mod accepting;
 mod carrying;
 mod house;
+mod tracing;
