@@ -24,6 +24,7 @@ mod changes;
 mod consents;
 mod deadlines;
 mod deliveries;
+pub mod doctor;
 mod documents;
 mod email_query;
 mod emails;

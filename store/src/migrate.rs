@@ -74,6 +74,11 @@ pub(crate) async fn migrate(conn: &mut Conn, now: Timestamp) -> Result<()> {
     outcome.and(ended)
 }
 
+/// The number of the newest migration.
+pub(crate) fn newest() -> i64 {
+    MIGRATIONS.last().map_or(0, |(number, _, _)| *number)
+}
+
 async fn run(conn: &mut Conn, dialect: &Dialect, now: Timestamp) -> Result<()> {
     if matches!(conn, Conn::Postgres(_)) {
         // Several nodes may start at once; one of them migrates. The number is ours alone ("congvan" in ASCII, cut).
@@ -88,8 +93,7 @@ async fn run(conn: &mut Conn, dialect: &Dialect, now: Timestamp) -> Result<()> {
     .await?;
     let rows = conn.rows("SELECT COALESCE(MAX(number), 0) FROM migration".into(), &[]).await?;
     let have = rows.first().map_or(Ok(0), |row| row.int(0))?;
-    let newest = MIGRATIONS.last().map_or(0, |(number, _, _)| *number);
-    if have > newest {
+    if have > newest() {
         return Err(Error::Refused("the database belongs to a newer version of congvan"));
     }
     for (number, name, script) in MIGRATIONS.iter().filter(|(number, _, _)| *number > have) {

@@ -8,6 +8,7 @@ mod house;
 mod agencies;
 mod api;
 mod blobs;
+mod doctor;
 mod documents;
 mod emails;
 mod files;
