@@ -8,6 +8,7 @@ mod cert;
 mod config;
 mod demo;
 mod desk;
+mod doctor;
 mod document;
 mod files;
 mod key;
@@ -101,6 +102,8 @@ enum Command {
     /// Packages refused as state secrets.
     #[command(subcommand)]
     Secrecy(two_persons::SecrecyCommand),
+    /// Khám hệ thống. / Is everything as it must be?
+    Doctor(doctor::Doctor),
     /// Thư này đã đi đâu? / What happened to a message.
     Trace(Box<trace::Trace>),
     /// The ledger of accepted acts.
@@ -163,6 +166,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Register(command) => command.run(&arguments.config),
         Command::Document(command) => command.run(&arguments.config),
         Command::Secrecy(command) => command.run(&arguments.config),
+        Command::Doctor(command) => command.run(&arguments.config),
         Command::Trace(command) => command.run(&arguments.config),
         Command::Ledger(command) => command.run(&arguments.config),
         Command::Verify(command) => command.run(&arguments.config),

@@ -24,7 +24,7 @@ const USUALLY_SINCE: Duration = Duration::from_secs(7 * 86_400);
 #[derive(Args)]
 pub(super) struct Trace {
     /// Mã Message-ID, hoặc tên mà người gửi được báo sau 250. / A Message-ID, or the name that the sender was told after 250.
-    #[arg(required_unless_present_any = ["from", "to"])]
+    #[arg(required_unless_present_any = ["from", "to", "since"])]
     what: Option<String>,
     /// Địa chỉ gửi. / Mail from this address (MAIL FROM).
     #[arg(long, conflicts_with = "what")]

@@ -18,6 +18,7 @@ mod numbers;
 mod proof;
 mod provisioning;
 mod register;
+mod trace;
 mod upstream;
 
 /// Tells a story once on each engine.
