@@ -69,6 +69,8 @@ struct Simulation {
     unknown: BTreeMap<(String, String), u32>,
     claims: u32,
     visits: u32,
+    /// Claimed by carriers that are slow; their leases may run out meanwhile.
+    slow: Vec<Outgoing>,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -104,6 +106,7 @@ impl Simulation {
             unknown: BTreeMap::new(),
             claims: 0,
             visits: 0,
+            slow: Vec::new(),
         };
         for _ in 0..ACTS {
             world.act().await;
@@ -199,7 +202,13 @@ impl Simulation {
 
     /// Carries what waits for mailboxes here; `None` draws what goes wrong.
     async fn carry_here(&mut self, fault: Option<Fault>) {
-        for row in self.claim(OutboxKind::Local).await {
+        let mut rows = std::mem::take(&mut self.slow);
+        rows.extend(self.claim(OutboxKind::Local).await);
+        for row in rows {
+            if fault.is_none() && self.dice.below(5) == 0 {
+                self.slow.push(row);
+                continue;
+            }
             let fault = fault.unwrap_or_else(|| Fault::drawn(&mut self.dice));
             let (desk, now) = (self.office.desk.clone(), self.now);
             let work = async move { desk.deliver_here(&row, &report_dice(), now).await };
