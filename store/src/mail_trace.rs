@@ -1,5 +1,7 @@
 //! The trace: what happened to each message. A protected record, sealed; found by digests (decision 0025).
 
+use std::collections::HashSet;
+
 use mail::trace::Event;
 use mail::{EmailAddress, OwnerId, Timestamp};
 
@@ -135,7 +137,7 @@ impl Tx {
     /// The names of the messages that a question is about, newest first. By sender, or by a recipient with an account here, an
     /// index answers; otherwise the trace is read from its new end, back to `since`.
     pub async fn find_traced(&mut self, query: &TraceQuery) -> Result<Vec<String>> {
-        let mut names: Vec<String> = Vec::new();
+        let (mut names, mut seen): (Vec<String>, HashSet<String>) = Default::default();
         let (mut before, mut looked_at) = (i64::MAX, 0);
         let account = match (&query.from, &query.to) {
             (None, Some(to)) => self.address(to).await?.map(|found| found.account_id),
@@ -163,7 +165,7 @@ impl Tx {
             let is_past = query.since.is_some_and(|since| last.moment(2).is_ok_and(|at| at < since));
             for row in &page {
                 let traced = self.traced(row)?;
-                if query.holds(&traced) && !names.contains(&traced.name) && names.len() < query.limit {
+                if query.holds(&traced) && names.len() < query.limit && seen.insert(traced.name.clone()) {
                     names.push(traced.name);
                 }
             }

@@ -116,7 +116,7 @@ impl Trace {
 
     async fn names(&self, house: &House) -> anyhow::Result<Vec<String>> {
         let now = house.now();
-        let limit = self.limit.clamp(1, 1_000);
+        let limit = self.limit.clamp(1, 100_000);
         let Some(what) = &self.what else {
             let query = TraceQuery {
                 from: self.from.clone(),

@@ -6,6 +6,7 @@ mod api_documents;
 mod api_office;
 mod check;
 mod crash;
+mod crash_mail;
 mod documents;
 mod full_disk;
 mod hostile;
