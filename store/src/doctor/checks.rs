@@ -133,10 +133,10 @@ pub(super) const OF_ACCOUNTS: [Check; 20] = [
         "mailbox-unread-threads",
         "Số chuỗi thư chưa đọc của hộp thư không đúng.",
         "The number of unread conversations of a mailbox is wrong.",
-        "SELECT m.mailbox_id, m.unread_threads, COUNT(DISTINCT u.thread_id) FROM mailbox m LEFT JOIN placement p \
-         ON p.account_id = m.account_id AND p.mailbox_id = m.mailbox_id LEFT JOIN (SELECT DISTINCT thread_id FROM placement \
-         WHERE account_id = $1 AND is_unread = 1) u ON u.thread_id = p.thread_id WHERE m.account_id = $1 \
-         GROUP BY m.mailbox_id, m.unread_threads HAVING m.unread_threads <> COUNT(DISTINCT u.thread_id) LIMIT 100",
+        "SELECT x.mailbox_id, x.unread_threads, x.n FROM (SELECT m.mailbox_id, m.unread_threads, COUNT(DISTINCT CASE \
+         WHEN p.thread_id IN (SELECT thread_id FROM placement WHERE account_id = $1 AND is_unread = 1) THEN p.thread_id END) AS n \
+         FROM mailbox m LEFT JOIN placement p ON p.account_id = m.account_id AND p.mailbox_id = m.mailbox_id \
+         WHERE m.account_id = $1 GROUP BY m.mailbox_id, m.unread_threads) x WHERE x.unread_threads <> x.n LIMIT 100",
     ),
     check(
         "uid-range",

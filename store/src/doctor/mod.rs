@@ -159,11 +159,9 @@ fn fits(row: &Row) -> Result<bool> {
 }
 
 impl Tx {
-    fn owners_after(&mut self, after: OwnerId) -> impl Future<Output = Result<Vec<OwnerId>>> + Send + '_ {
-        async move {
-            let rows = self.rows(OWNER_PAGE, values![&after, OWNERS]).await?;
-            rows.iter().map(|row| row.id(0)).collect()
-        }
+    async fn owners_after(&mut self, after: OwnerId) -> Result<Vec<OwnerId>> {
+        let rows = self.rows(OWNER_PAGE, values![&after, OWNERS]).await?;
+        rows.iter().map(|row| row.id(0)).collect()
     }
 
     async fn examine_house(&mut self) -> Result<Vec<Finding>> {
