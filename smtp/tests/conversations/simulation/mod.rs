@@ -119,8 +119,8 @@ impl Simulation {
     async fn act(&mut self) {
         self.now = self.now.plus(Duration::from_millis(self.dice.below(120_000)));
         match self.dice.below(20) {
-            0..=5 => self.from_outside().await,
-            6..=9 => self.from_ours().await,
+            0..=5 => self.strangers_write().await,
+            6..=9 => self.our_people_write().await,
             10..=12 => self.carry_here(None).await,
             13..=16 => self.carry_away(None).await,
             17 => self.office.reopen().await,
@@ -139,7 +139,7 @@ impl Simulation {
         }
     }
 
-    async fn from_outside(&mut self) {
+    async fn strangers_write(&mut self) {
         // Of what has no sender nobody is told: it goes to one who is always there.
         let (from, to) = match self.dice.below(6) {
             0 => ("", vec!["binh@a.gov.vn"]),
@@ -152,7 +152,7 @@ impl Simulation {
         self.hand_in(None, from, to).await;
     }
 
-    async fn from_ours(&mut self) {
+    async fn our_people_write(&mut self) {
         let (from, account) = *self.dice.one(&HERE[..2]);
         let everybody: Vec<&str> = HERE.iter().map(|(address, _)| *address).chain(ELSEWHERE).collect();
         let to = self.some_of(&everybody);
