@@ -147,7 +147,6 @@ async fn a_cancelled_document_is_a_tombstone(engine: Engine) {
     assert_eq!(sender.bytes(&document("/package")).await, package);
     let found = sender.get("/documents?box=sent&q=lien+thong").await;
     assert!(found["documents"].as_array().unwrap().iter().any(|row| row["id"] == json!(id)));
-    program.doctor().await;
 }
 
 /// A form with its description and its file, for keys that are shown again.
@@ -224,7 +223,6 @@ async fn a_send_cut_off_by_the_power_is_one_document(engine: Engine) {
         let answer: Value = serde_json::from_str(&told[number]).unwrap();
         assert_eq!(there[&format!("{number}/SNV-VP")], [answer["id"].clone()], "number {number}");
     }
-    program.doctor().await;
 }
 
 /// Reads an event stream until it has told of so many arrivals.
