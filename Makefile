@@ -39,9 +39,11 @@ crash: packages-test build ## kill the server a hundred times under load and cou
 	CONGVAN_KILLS=$${CONGVAN_KILLS:-100} CONGVAN_PG_FSYNC=on \
 	    scripts/with-postgres cargo test --locked -p tests --test stories -- --nocapture crash
 
-simulate: packages-test ## the exchange under faults, by seeds, held against a model (CONGVAN_SEEDS=n, CONGVAN_SEED=s tells one again)
+simulate: packages-test ## exchange and mail under faults, by seeds, held against models (CONGVAN_SEEDS=n, CONGVAN_SEED=s tells one again)
 	CONGVAN_SEEDS=$${CONGVAN_SEEDS:-100} \
 	    scripts/with-postgres cargo test --locked -p registry --test it -- --nocapture simulation::
+	CONGVAN_SEEDS=$${CONGVAN_SEEDS:-100} \
+	    scripts/with-postgres cargo test --locked -p smtp --test conversations -- --nocapture simulation::
 
 bench: packages-bench release ## measure acceptance of mail and packages on both engines
 	CONGVAN_PG_FSYNC=on scripts/with-postgres cargo run --locked --release -p bench -- all

@@ -8,12 +8,15 @@ use std::collections::{BTreeMap, HashMap};
 use mail::envelope::{DeliveryState, DeliveryStates, OutboundMail, OutboundRecipient};
 use mail::letter::Door;
 use mail::message::Facts;
+use mail::trace::{Accepted, Arrival, Destination, Event, Goes};
 use mail::{
     AccountId, BlobId, EmailAddress, EmailId, Findings, IdentityId, Letter, Refused, SubmissionId, ThreadId,
     Timestamp,
 };
 use serde_json::{Map, Value, json};
-use store::{AccountState, Audit, Lane, NewOutbox, NewSubmission, OutboxKind, Resolved, Sealed, Tx};
+use store::{
+    AccountState, Audit, Lane, NewOutbox, NewSubmission, NewTrace, OutboxKind, Resolved, Sealed, Tx,
+};
 
 use crate::Error;
 use crate::args::{Args, resolve_id, texts};
@@ -37,6 +40,8 @@ struct Handover {
     blob_id: BlobId,
     /// Its name in the trace.
     trace: String,
+    /// What the trace is told of it.
+    arrival: Arrival,
     /// What the examination found.
     findings: Findings,
     smtputf8: bool,
@@ -155,8 +160,16 @@ impl Context<'_> {
             ));
         }
         let trace = self.draw_trace();
+        let arrival = Arrival {
+            door: Door::Jmap,
+            peer: None,
+            from: Some(envelope.mail_from.clone()),
+            account: Some(account_id),
+            size: email.size,
+            message_id: email.facts.message_id.first().cloned(),
+        };
         let (changed, findings) =
-            self.examined(account_id, &trace, &envelope, &outgoing, &raw, &email.facts).await?;
+            self.examined(&arrival, &trace, &envelope, &outgoing, &raw, &email.facts).await?;
         let changed = match &changed {
             Some(bytes) => Some(api.store.seal(account_id, bytes, now).await?),
             None => None,
@@ -170,6 +183,7 @@ impl Context<'_> {
             blob_id: changed.as_ref().map_or(email.blob_id, Sealed::blob_id),
             changed,
             trace,
+            arrival,
             findings,
             smtputf8: outgoing.header_8bit,
             body_8bit: outgoing.body_8bit,
@@ -206,7 +220,7 @@ impl Context<'_> {
     /// Has the message examined as every door does: its bytes when they change, and what was found.
     async fn examined(
         &self,
-        account_id: AccountId,
+        arrival: &Arrival,
         trace: &str,
         envelope: &Envelope,
         outgoing: &Outgoing,
@@ -223,17 +237,39 @@ impl Context<'_> {
             id: trace,
             reverse_path: Some(&envelope.mail_from),
             recipients: envelope.rcpt_to.iter().map(|recipient| recipient.address.clone()).collect(),
-            account: Some(account_id),
+            account: arrival.account,
             peer: None,
             received_at: self.now,
             message,
             facts: reread.as_ref().unwrap_or(facts),
         };
-        let findings = self.api.examiner.examine(&letter).await.map_err(forbidden)?;
+        let findings = match self.api.examiner.examine(&letter).await {
+            Ok(findings) => findings,
+            Err(refused) => {
+                self.trace_refusal(&letter, arrival, &refused).await;
+                return Err(forbidden(refused));
+            }
+        };
         let is_changed = reread.is_some() || findings.changes_message() || !findings.fields().is_empty();
         let bytes = is_changed
             .then(|| [findings.fields().as_bytes(), &findings.without_cuts(message.to_vec())].concat());
         Ok((bytes, findings))
+    }
+
+    /// Remembers a refusal in a transaction of its own; it stands whether or not it is remembered.
+    async fn trace_refusal(&self, letter: &Letter<'_>, arrival: &Arrival, refused: &Refused) {
+        let owner = letter.account.map_or(store::NOBODY, Into::into);
+        let to = letter.recipients.clone();
+        let event = Event::Refused(mail::trace::Refused::new(arrival.clone(), to, &refused.to_string()));
+        let trace = NewTrace { name: letter.id.to_owned(), owner, event };
+        let written: Result<(), store::Error> = self
+            .api
+            .store
+            .write("trace a refusal", (trace, self.now), |tx, (trace, now)| {
+                Box::pin(async move { tx.trace(trace, *now).await })
+            })
+            .await;
+        drop(written);
     }
 
     /// What a client says of a submission: message, identity, envelope if any.
@@ -368,6 +404,7 @@ async fn hand_in(tx: &mut Tx, h: &Handover) -> Result<SubmissionId, SetError> {
         delivery: to_json(&delivery)?,
     };
     let submission_id = tx.add_submission(&submission, h.now).await?;
+    let event = Event::Accepted(Accepted::new(h.arrival.clone(), destinations(&routes), &h.findings.steps));
     for (domain, recipients) in routes.abroad {
         enqueue(tx, h, submission_id, OutboxKind::Mail, domain, recipients).await?;
     }
@@ -382,7 +419,21 @@ async fn hand_in(tx: &mut Tx, h: &Handover) -> Result<SubmissionId, SetError> {
     tx.put_findings(h.account_id, &h.trace, &h.findings, h.now).await?;
     let (actor, detail) = (h.account_id.to_string(), json!({ "recipients": delivery.len() }).to_string());
     tx.audit(h.account_id, h.now, &actor, Audit::MailSubmitted, &submission_id.to_string(), &detail).await?;
+    tx.trace(&NewTrace { name: h.trace.clone(), owner: h.account_id.into(), event }, h.now).await?;
     Ok(submission_id)
+}
+
+/// Every recipient and the way the message goes to them, for the trace.
+fn destinations(routes: &Routes) -> Vec<Destination> {
+    let here = routes.at_home.values().flatten().map(|recipient| (recipient, Goes::Here));
+    let elsewhere = routes.abroad.values().flatten().map(|recipient| (recipient, Goes::Elsewhere));
+    here.chain(elsewhere)
+        .map(|(recipient, goes)| Destination {
+            address: recipient.address.clone(),
+            account: recipient.local_account,
+            goes,
+        })
+        .collect()
 }
 
 async fn enqueue(

@@ -13,7 +13,8 @@ use crate::message::Facts;
 use crate::{AccountId, Domain, EmailAddress, PolicyRecord, RecognisedDocument, Timestamp};
 
 /// Which way a message comes in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Door {
     /// From another host (port 25).
     Mx,

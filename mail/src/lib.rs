@@ -19,6 +19,7 @@ mod recognised;
 mod secret;
 pub mod text;
 mod time;
+pub mod trace;
 
 pub use address::{BadAddress, Domain, EmailAddress, LocalPart};
 pub use agency::{AgencyCode, BadAgencyCode};

@@ -134,6 +134,8 @@ section! {
         tls_report_address: String = String::new(),
         /// Hours after which a message that cannot be delivered is given back (RFC 5321 §4.5.4.1 advises 4 to 5 days).
         give_up_hours: u64 = 5 * 24,
+        /// Days for which it can be told what happened to a message, see "congvan trace" (RULES A23: twelve months).
+        trace_days: u64 = 365,
         /// What follows when From is not true and its domain asks for more than nothing (DMARC, RFC 7489): "off" only says so in the
         /// header, "mark" puts the message where junk lies, "enforce" refuses as well when the domain asks for that.
         dmarc: String = "mark".to_owned(),

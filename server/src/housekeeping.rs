@@ -30,6 +30,7 @@ pub(crate) async fn run(house: Arc<House>, desk: Desk) {
             Work::SendingCounts,
             Work::Letters,
             Work::Names,
+            Work::Traces,
         ] {
             if let Err(error) = let_go(&house, work).await {
                 tracing::warn!(?work, "what has expired could not be let go: {error}");
@@ -64,6 +65,8 @@ enum Work {
     Letters,
     /// Names that were kept before names were folded: nothing of them goes, a folded form comes.
     Names,
+    /// What happened to messages.
+    Traces,
 }
 
 /// Lets go what has expired, a transaction at a time, until nothing is left or the house stops.
@@ -72,6 +75,7 @@ async fn let_go(house: &House, work: Work) -> Result<(), store::Error> {
     let api = &house.config.api;
     let (repeats, events) = (days(api.repeat_days), days(api.event_days));
     let letters = days(house.config.policy.record_days);
+    let traces = days(house.config.mail.trace_days);
     while !house.stop.is_cancelled() {
         let now = house.now();
         let gone = house
@@ -95,6 +99,10 @@ async fn let_go(house: &House, work: Work) -> Result<(), store::Error> {
                             Ok(usize::try_from(gone).unwrap_or_default())
                         }
                         Work::Names => tx.fold_names(AT_ONCE).await,
+                        Work::Traces => {
+                            let gone = tx.drop_traces(now.minus(traces), AT_ONCE).await?;
+                            Ok(usize::try_from(gone).unwrap_or_default())
+                        }
                     }
                 })
             })

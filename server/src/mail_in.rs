@@ -24,6 +24,7 @@ use crate::metrics::Outcome;
 use crate::sasl::{self, SigningIn};
 use crate::serve::Opened;
 use crate::tls;
+use crate::turned_away::Turned;
 use crate::wire::Wire;
 
 /// Octets read at a time: a full window of pipelined commands, or a good piece of text; and half of what an idle connection costs.
@@ -155,9 +156,18 @@ impl Server {
             starttls: self.tls.is_some() && !self.implicit_tls,
             mechanisms: sasl::offered(&self.house),
         };
+        let turned = Turned::new(self.role, facts.session_id.clone(), &facts.client);
         let session = Session::new(self.house.now(), self.role, self.limits.clone(), facts);
-        let visit =
-            Visit { server: &self, wire, session, ip, wake: None, told_of_stop: false, signing_in: None };
+        let visit = Visit {
+            server: &self,
+            wire,
+            session,
+            ip,
+            wake: None,
+            told_of_stop: false,
+            signing_in: None,
+            turned,
+        };
         visit.run().await;
     }
 
@@ -199,6 +209,7 @@ struct Visit<'a> {
     wake: Option<Timestamp>,
     told_of_stop: bool,
     signing_in: Option<SigningIn>,
+    turned: Turned,
 }
 
 impl Visit<'_> {
@@ -207,11 +218,12 @@ impl Visit<'_> {
         loop {
             while let Some(ask) = self.session.next() {
                 if !self.act(ask).await {
+                    self.turned.remember(&self.server.desk, self.server.house.now()).await;
                     return self.wire.close().await;
                 }
             }
             if !self.listen(&mut buffer).await {
-                return;
+                return self.turned.remember(&self.server.desk, self.server.house.now()).await;
             }
         }
     }
@@ -236,13 +248,18 @@ impl Visit<'_> {
                 Some(tls) => Answer::TlsStarted(tls),
                 None => return false,
             },
-            Ask::SignIn(step) => self.sign_in(step).await,
+            Ask::SignIn(step) => {
+                let answer = self.sign_in(step).await;
+                self.turned.sign_in(answer)
+            }
             Ask::Sender { reverse_path, client } => {
                 let desk = &self.server.desk;
-                permitted(desk.sender(self.server.role, &reverse_path, &client, self.now()).await)
+                let outcome = desk.sender(self.server.role, &reverse_path, &client, self.now()).await;
+                self.turned.sender(permitted(outcome))
             }
             Ask::Recipient { recipient, .. } => {
-                permitted(self.server.desk.recipient(self.server.role, &recipient, self.now()).await)
+                let outcome = self.server.desk.recipient(self.server.role, &recipient, self.now()).await;
+                self.turned.recipient(permitted(outcome))
             }
             Ask::Accept(arrived) => {
                 let server = self.server;

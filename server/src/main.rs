@@ -37,6 +37,7 @@ mod stamping;
 mod tls;
 mod tls_policy;
 mod trust;
+mod turned_away;
 mod upstream;
 mod where_to;
 mod windows;

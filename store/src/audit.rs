@@ -28,6 +28,8 @@ pub enum Audit {
     MailDestroyed,
     /// An operator held, released or hurried a waiting mail.
     QueueChanged,
+    /// What happened to a message was looked at.
+    MailTraced,
     /// An agency was added or changed.
     AgencyChanged,
     /// An account was added or changed.
@@ -95,6 +97,7 @@ impl Audit {
             Self::MailChanged => "mail.changed",
             Self::MailDestroyed => "mail.destroyed",
             Self::QueueChanged => "queue.changed",
+            Self::MailTraced => "mail.traced",
             Self::AgencyChanged => "agency.changed",
             Self::AccountChanged => "account.changed",
             Self::DomainChanged => "domain.changed",

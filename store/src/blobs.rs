@@ -99,7 +99,7 @@ fn key_context(name: KeyName) -> [u8; 24] {
 }
 
 /// The key is part of the name: two sealings of the same bytes under two keys never overwrite one another.
-fn object_path(owner: OwnerId, blob_id: BlobId, key_no: i64) -> Path {
+pub(crate) fn object_path(owner: OwnerId, blob_id: BlobId, key_no: i64) -> Path {
     let name = blob_id.to_string();
     Path::from(format!("{owner}/{}/{name}-{key_no:x}", &name[..2]))
 }

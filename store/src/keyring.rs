@@ -45,6 +45,10 @@ pub(crate) struct Keyring {
     /// Keys the digests that name blobs; derived from the master key, so that the name of a blob tells nothing to
     /// somebody who has only the database.
     naming: Secret<[u8; 32]>,
+    /// Seals what is remembered of messages; one key for the house, so that no row of the trace asks for another row.
+    trace: LessSafeKey,
+    /// Keys the digests by which the trace is searched.
+    trace_naming: Secret<[u8; 32]>,
     cache: Mutex<HashMap<KeyName, DataKey>>,
     cached_max: usize,
 }
@@ -63,6 +67,8 @@ impl Keyring {
         Self {
             wrap: gcm(&blake3::derive_key("congvan 2026-11-22 data key wrapping", master)),
             naming: Secret::new(blake3::derive_key("congvan 2026-11-22 blob naming", master)),
+            trace: gcm(&blake3::derive_key("congvan 2026-11-28 mail trace", master)),
+            trace_naming: Secret::new(blake3::derive_key("congvan 2026-11-28 mail trace naming", master)),
             cache: Mutex::new(HashMap::new()),
             cached_max,
         }
@@ -98,6 +104,24 @@ impl Keyring {
     /// Opens what [`Keyring::seal_secret`] sealed.
     pub(crate) fn open_secret(&self, sealed: Vec<u8>, context: &[u8]) -> Result<Vec<u8>> {
         open_with(&self.wrap, sealed, context).ok_or(Error::Damaged("a sealed secret does not open"))
+    }
+
+    /// Seals an event of the trace so that it opens only as `context`.
+    pub(crate) fn seal_trace(&self, plain: Vec<u8>, context: &[u8], chance: &dyn Chance) -> Vec<u8> {
+        seal_with(&self.trace, plain, context, chance)
+    }
+
+    /// Opens an event of the trace.
+    pub(crate) fn open_trace(&self, sealed: Vec<u8>, context: &[u8]) -> Result<Vec<u8>> {
+        open_with(&self.trace, sealed, context).ok_or(Error::Damaged("an event of the trace does not open"))
+    }
+
+    /// What a word is looked up by in the trace. Eight bytes: whatever two words share them is told apart by what is sealed.
+    pub(crate) fn trace_digest(&self, word: &str) -> [u8; 8] {
+        let mut digest = [0; 8];
+        let mut hasher = blake3::Hasher::new_keyed(self.trace_naming.expose_secret());
+        hasher.update(word.as_bytes()).finalize_xof().fill(&mut digest);
+        digest
     }
 
     pub(crate) fn cached(&self, name: KeyName) -> Option<DataKey> {

@@ -21,6 +21,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (12, "tls", include_str!("../migrations/0012_tls.sql")),
     (13, "queue", include_str!("../migrations/0013_queue.sql")),
     (14, "policy", include_str!("../migrations/0014_policy.sql")),
+    (17, "trace", include_str!("../migrations/0017_trace.sql")),
     (18, "sign in and sending", include_str!("../migrations/0018_sign_in_and_sending.sql")),
 ];
 
@@ -78,6 +79,11 @@ pub(crate) async fn migrate(conn: &mut Conn, now: Timestamp) -> Result<()> {
     outcome.and(ended)
 }
 
+/// The number of the newest migration.
+pub(crate) fn newest() -> i64 {
+    MIGRATIONS.last().map_or(0, |(number, _, _)| *number)
+}
+
 async fn run(conn: &mut Conn, dialect: &Dialect, now: Timestamp) -> Result<()> {
     if matches!(conn, Conn::Postgres(_)) {
         // Several nodes may start at once; one of them migrates. The number is ours alone ("congvan" in ASCII, cut).
@@ -92,8 +98,7 @@ async fn run(conn: &mut Conn, dialect: &Dialect, now: Timestamp) -> Result<()> {
     .await?;
     let rows = conn.rows("SELECT COALESCE(MAX(number), 0) FROM migration".into(), &[]).await?;
     let have = rows.first().map_or(Ok(0), |row| row.int(0))?;
-    let newest = MIGRATIONS.last().map_or(0, |(number, _, _)| *number);
-    if have > newest {
+    if have > newest() {
         return Err(Error::Refused("the database belongs to a newer version of congvan"));
     }
     for (number, name, script) in MIGRATIONS.iter().filter(|(number, _, _)| *number > have) {

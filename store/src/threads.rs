@@ -3,7 +3,7 @@
 use mail::{AccountId, ModSeq, ThreadId, Timestamp};
 
 use crate::Tx;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::sql::values;
 
 /// Message-IDs of one message that are looked at: its own, and the newest of those it refers to. A References field of
@@ -80,12 +80,23 @@ impl Tx {
             )
             .await?;
         }
-        self.exec(
-            "INSERT INTO thread (account_id, thread_id, created_modseq, modseq) VALUES ($1, $2, $3, $3) \
-             ON CONFLICT (account_id, thread_id) DO UPDATE SET modseq = excluded.modseq",
-            values![&account_id, &thread_id, modseq],
-        )
-        .await?;
+        let row = self
+            .row(
+                "INSERT INTO thread (account_id, thread_id, created_modseq, modseq) VALUES ($1, $2, $3, $3) \
+                 ON CONFLICT (account_id, thread_id) DO UPDATE SET modseq = excluded.modseq RETURNING created_modseq",
+                values![&account_id, &thread_id, modseq],
+            )
+            .await?;
+        let is_made =
+            row.ok_or(Error::Internal("an insert answered nothing".to_owned()))?.modseq(0)? == modseq;
+        if is_made && !is_new {
+            // Its last message had gone and a reply brings it back: it is gone no longer, and may go again.
+            self.exec(
+                "DELETE FROM tombstone WHERE account_id = $1 AND kind = 'thread' AND object_id = $2",
+                values![&account_id, &thread_id],
+            )
+            .await?;
+        }
         Ok((thread_id, is_new))
     }
 

@@ -168,6 +168,19 @@ impl Program {
         printed
     }
 
+    /// Everything is as it must be: the consistency checker counts all again and finds nothing. At work or stopped.
+    pub async fn doctor(&self) {
+        self.must(&["doctor", "--deep", "--all"]).await;
+    }
+
+    /// What happened to a message, by its name or Message-ID: its events, with the names of the messages they belong to.
+    pub async fn trace(&self, arguments: &[&str]) -> Vec<serde_json::Value> {
+        let output = self.command(&[&["trace", "--json"], arguments].concat()).await;
+        let code = output.status.code();
+        assert!(matches!(code, Some(0 | 1)), "{code:?} {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("an array of messages")
+    }
+
     /// Starts the program and waits until its doors are open.
     pub async fn start(&mut self) {
         let ready = self.data.join("ready.json");

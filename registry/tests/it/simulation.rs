@@ -8,6 +8,8 @@ mod checks;
 mod faults;
 mod model;
 mod parcels;
+#[path = "../../../tests/shared/simulation.rs"]
+mod shared;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
@@ -24,54 +26,14 @@ use crate::house::House;
 use crate::receipts::sequence;
 use crate::upstream::forwarding;
 use crate::world::NOW;
-use faults::{Fault, TABLES, hand_in, hand_in_amid, polled};
+use faults::{Fault, TABLES, hand_in, hand_in_amid};
 use model::{Model, Parcel};
+use shared::{Dice, Told, polled, seeds};
 
 /// Acts in one story.
 const ACTS: u32 = 160;
 /// In `make test`.
 const SEEDS: u64 = 2;
-
-fn seeds() -> Vec<u64> {
-    let number = |name| std::env::var(name).ok().and_then(|text| text.parse().ok());
-    match number("CONGVAN_SEED") {
-        Some(seed) => vec![seed],
-        None => (1..=number("CONGVAN_SEEDS").unwrap_or(SEEDS)).collect(),
-    }
-}
-
-/// The same sequence for the same seed.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        // splitmix64: seeds that are close give stories that are not.
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % bound
-    }
-
-    fn polls(&mut self) -> u32 {
-        u32::try_from(self.below(24)).unwrap()
-    }
-
-    fn one<'a, T>(&mut self, of: &'a [T]) -> &'a T {
-        &of[usize::try_from(self.below(of.len() as u64)).unwrap()]
-    }
-}
-
-/// Says how the story is told again when it fails.
-struct Told(u64);
-
-impl Drop for Told {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("this story again: CONGVAN_SEED={}", self.0);
-        }
-    }
-}
 
 struct Simulation {
     house: House,
@@ -88,14 +50,14 @@ struct Simulation {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn exactly_once_whatever_happens_on_sqlite() {
-    for seed in seeds() {
+    for seed in seeds(SEEDS) {
         Simulation::run(House::sqlite().await, seed).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn exactly_once_whatever_happens_on_postgres() {
-    for seed in seeds() {
+    for seed in seeds(SEEDS) {
         Simulation::run(House::postgres().await, seed).await;
     }
 }

@@ -9,6 +9,7 @@ mod config;
 mod demo;
 mod desk;
 mod dkim;
+mod doctor;
 mod document;
 mod domain;
 mod files;
@@ -34,6 +35,7 @@ mod sign_file;
 mod timestamp;
 mod tls_policy;
 mod tls_report;
+mod trace;
 mod trust;
 mod two_persons;
 mod verify;
@@ -129,6 +131,10 @@ enum Command {
     /// Packages refused as state secrets.
     #[command(subcommand)]
     Secrecy(two_persons::SecrecyCommand),
+    /// Khám hệ thống. / Is everything as it must be?
+    Doctor(doctor::Doctor),
+    /// Thư này đã đi đâu? / What happened to a message.
+    Trace(Box<trace::Trace>),
     /// The ledger of accepted acts.
     #[command(subcommand)]
     Ledger(ledger::LedgerCommand),
@@ -196,6 +202,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Register(command) => command.run(&arguments.config),
         Command::Document(command) => command.run(&arguments.config),
         Command::Secrecy(command) => command.run(&arguments.config),
+        Command::Doctor(command) => command.run(&arguments.config),
+        Command::Trace(command) => command.run(&arguments.config),
         Command::Ledger(command) => command.run(&arguments.config),
         Command::Verify(command) => command.run(&arguments.config),
         Command::Sign(command) => command.run(&arguments.config),

@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, HashSet};
 
 use mail::envelope::OutboundRecipient;
-use mail::letter::{Door, Peer};
+use mail::letter::Peer;
 use mail::message::Facts;
+use mail::trace::{Accepted, Arrival, Destination, Event, Goes};
 use mail::{AccountId, Domain, Examine, Findings, Letter, MailboxId, OwnerId, Timestamp};
-use store::{Audit, Lane, MailboxRole, NewEmail, NewOutbox, OutboxKind, Sealed, Tx};
+use store::{Audit, Lane, MailboxRole, NewEmail, NewOutbox, NewTrace, OutboxKind, Sealed, Tx};
 
 use super::payload::{outbound, recipient_out, return_path, to_json};
 use super::recipient::{Place, has_room, place, postmaster};
 use super::sender::{may_say, may_send, signed_in};
+use super::traced;
 use super::{Desk, Refusal};
 use crate::codec::{Reply, table};
 use crate::envelope::{Envelope, ForwardPath, Notify, Recipient};
@@ -37,10 +39,9 @@ struct Intake {
     detail: String,
     /// Whose sending counts, and to how many.
     sends: Option<(AccountId, usize)>,
-    /// The message's name in the trace.
-    trace: String,
     /// What the examination wants kept.
     findings: Findings,
+    trace: NewTrace,
     now: Timestamp,
 }
 
@@ -50,6 +51,7 @@ struct Examined {
     message: Vec<u8>,
     facts: Facts,
     findings: Findings,
+    arrival: Arrival,
 }
 
 /// What keeps the message's bytes.
@@ -73,11 +75,38 @@ impl Desk {
         examiner: &dyn Examine,
         now: Timestamp,
     ) -> Result<(), Refusal> {
-        let examined = self.examined(role, arrived, examiner, now).await?;
-        let intake = match role {
-            Role::Submission => self.submission(examined, now).await?,
-            Role::Mx | Role::Lmtp => self.delivery(role, examined, now).await?,
-        };
+        let facts = mail::message::read(&arrived.message, &self.reading);
+        let arrival = traced::arrival(role, &arrived.envelope, &arrived.message, &facts);
+        let asked =
+            (arrived.envelope.id.clone(), traced::addresses(&arrived.envelope.recipients, &self.host));
+        match self.intake(role, (arrived, facts, arrival.clone()), examiner, now).await {
+            Ok(intake) => self.commit(intake).await,
+            Err(Refusal::Said(reply)) => {
+                let (name, to) = asked;
+                let owner = arrival.account.map_or(store::NOBODY, Into::into);
+                let event = Event::Refused(mail::trace::Refused::new(arrival, to, &reply.to_string()));
+                self.trace_refusal(NewTrace { name, owner, event }, now).await;
+                Err(Refusal::Said(reply))
+            }
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    async fn intake(
+        &self,
+        role: Role,
+        (arrived, facts, arrival): (Arrived, Facts, Arrival),
+        examiner: &dyn Examine,
+        now: Timestamp,
+    ) -> Result<Intake, Refusal> {
+        let examined = self.examined(role, (arrived, facts, arrival), examiner, now).await?;
+        match role {
+            Role::Submission => self.submission(examined, now).await,
+            Role::Mx | Role::Lmtp => self.delivery(role, examined, now).await,
+        }
+    }
+
+    async fn commit(&self, intake: Intake) -> Result<(), Refusal> {
         self.store
             .write("accept mail", intake, |tx, intake| Box::pin(async move { keep(tx, intake).await }))
             .await?;
@@ -90,12 +119,11 @@ impl Desk {
     async fn examined(
         &self,
         role: Role,
-        arrived: Arrived,
+        (arrived, facts, arrival): (Arrived, Facts, Arrival),
         examiner: &dyn Examine,
         now: Timestamp,
     ) -> Result<Examined, Refusal> {
         let Arrived { envelope, trace, message } = arrived;
-        let facts = mail::message::read(&message, &self.reading);
         let account = match role {
             Role::Submission => {
                 let account = signed_in(&envelope.client)?;
@@ -117,7 +145,7 @@ impl Desk {
         };
         let message = [before, findings.without_cuts(message)].concat();
         let facts = facts.unwrap_or_else(|| mail::message::read(&message, &self.reading));
-        Ok(Examined { envelope, message, facts, findings })
+        Ok(Examined { envelope, message, facts, findings, arrival })
     }
 
     /// What the examination is shown.
@@ -135,11 +163,7 @@ impl Desk {
             ForwardPath::Postmaster => postmaster(&self.host),
         };
         Ok(Letter {
-            door: match role {
-                Role::Mx => Door::Mx,
-                Role::Lmtp => Door::Lmtp,
-                Role::Submission => Door::Submission,
-            },
+            door: traced::door(role),
             id: &envelope.id,
             reverse_path: envelope.reverse_path.mailbox(),
             recipients: envelope.recipients.iter().map(address).collect::<Result<_, _>>()?,
@@ -158,13 +182,19 @@ impl Desk {
 
     /// Mail from outside: into the first recipient's inbox, and rows for the others.
     async fn delivery(&self, role: Role, examined: Examined, now: Timestamp) -> Result<Intake, Refusal> {
-        let Examined { envelope, message, facts, findings } = examined;
+        let Examined { envelope, message, facts, findings, arrival } = examined;
         let mut places = self.places(&envelope.recipients, message.len(), now).await?;
         // What was local at RCPT and is not any more cannot be relayed.
         for recipient in std::mem::take(&mut places.elsewhere).into_values().flatten() {
             places.unwelcome.push((recipient, table::NO_RELAY.reply()));
         }
+        let mut to = self.destinations(&places);
         let (owner, direct) = first(&mut places)?;
+        if let (true, Some(to)) = (direct, to.iter_mut().find(|to| to.account == Some(owner))) {
+            to.goes = Goes::Mailbox;
+        }
+        let event = Event::Accepted(Accepted::new(arrival, to, &findings.steps));
+        let trace = NewTrace { name: envelope.id.clone(), owner: owner.into(), event };
         let blob = self.store.seal(owner, &message, now).await?;
         let rows = self.local_rows(&envelope, &message, &places, &findings.keywords, &blob, now)?;
         let bytes = match direct {
@@ -183,13 +213,13 @@ impl Desk {
             false => Bytes::Rows(Box::new(blob)),
         };
         let actor = if role == Role::Lmtp { "lmtp" } else { "smtp" }.to_owned();
-        let (act, detail, trace) = (Audit::MailReceived, detail(&envelope), envelope.id);
-        Ok(Intake { bytes, rows, owner, actor, act, detail, sends: None, trace, findings, now })
+        let (act, detail) = (Audit::MailReceived, detail(&envelope));
+        Ok(Intake { bytes, rows, owner, actor, act, detail, sends: None, findings, trace, now })
     }
 
     /// Mail from our own people: rows only. What they keep of it is their own business.
     async fn submission(&self, examined: Examined, now: Timestamp) -> Result<Intake, Refusal> {
-        let Examined { envelope, message, findings, .. } = examined;
+        let Examined { envelope, message, findings, arrival, .. } = examined;
         let owner = signed_in(&envelope.client)?;
         let places = self.places(&envelope.recipients, message.len(), now).await?;
         let blob = self.store.seal(owner, &message, now).await?;
@@ -202,9 +232,25 @@ impl Desk {
             rows.push(row(OutboxKind::Mail, blob.owner(), destination, payload, &blob, now));
         }
         let (bytes, actor) = (Bytes::Rows(Box::new(blob)), owner.to_string());
+        let event = Event::Accepted(Accepted::new(arrival, self.destinations(&places), &findings.steps));
+        let trace = NewTrace { name: envelope.id.clone(), owner: owner.into(), event };
         let sends = Some((owner, envelope.recipients.len()));
-        let (act, detail, trace) = (Audit::MailSubmitted, detail(&envelope), envelope.id);
-        Ok(Intake { bytes, rows, owner, actor, act, detail, sends, trace, findings, now })
+        let (act, detail) = (Audit::MailSubmitted, detail(&envelope));
+        Ok(Intake { bytes, rows, owner, actor, act, detail, sends, findings, trace, now })
+    }
+
+    /// Every recipient and the way the message goes to them, for the trace.
+    fn destinations(&self, places: &Places) -> Vec<Destination> {
+        let here = places.here.iter().map(|(account, recipient, _)| (recipient, Some(*account), Goes::Here));
+        let elsewhere = places.elsewhere.values().flatten();
+        let elsewhere = elsewhere.map(|recipient| (recipient, None, Goes::Elsewhere));
+        let nowhere = places.unwelcome.iter().map(|(recipient, _)| (recipient, None, Goes::Nowhere));
+        here.chain(elsewhere)
+            .chain(nowhere)
+            .filter_map(|(recipient, account, goes)| {
+                traced::destination(recipient, &self.host, account, goes)
+            })
+            .collect()
     }
 
     /// Whether an account may send with this path and say it is by these authors.
@@ -359,6 +405,7 @@ async fn keep(tx: &mut Tx, intake: &Intake) -> Result<(), store::Error> {
     if let Bytes::Rows(blob) = &intake.bytes {
         tx.drop_blob(owner, blob.blob_id(), now).await?;
     }
-    tx.put_findings(owner, &intake.trace, &intake.findings, now).await?;
-    tx.audit(owner, now, &intake.actor, act, &subject, &intake.detail).await
+    tx.put_findings(owner, &intake.trace.name, &intake.findings, now).await?;
+    tx.audit(owner, now, &intake.actor, act, &subject, &intake.detail).await?;
+    tx.trace(&intake.trace, now).await
 }

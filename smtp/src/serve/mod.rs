@@ -21,6 +21,9 @@ mod recipient;
 mod record;
 mod report;
 mod sender;
+mod traced;
+
+use std::sync::Arc;
 
 use mail::Domain;
 use store::Store;
@@ -30,6 +33,7 @@ use crate::codec::{Reply, table};
 use crate::retry::Schedule;
 
 pub use outgoing::{Attempt, Dice, Outgoing, Tally};
+pub use traced::connection;
 
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]
@@ -100,11 +104,14 @@ pub struct Desk {
     schedule: Schedule,
     /// How much of a message is looked at.
     reading: mail::message::Limits,
+    /// How many refusals were traced lately.
+    pace: Arc<traced::Pace>,
 }
 
 impl Desk {
     /// A desk of the house that calls itself `host`.
     pub fn new(store: Store, host: Domain, limits: Limits, schedule: Schedule) -> Self {
-        Self { store, host, limits, schedule, reading: mail::message::Limits::default() }
+        let (reading, pace) = (mail::message::Limits::default(), Arc::default());
+        Self { store, host, limits, schedule, reading, pace }
     }
 }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use mail::envelope::{OutboundMail, OutboundRecipient};
 use mail::{Domain, EmailAddress, Timestamp};
-use store::{Claimed, NewEmail};
+use store::{Claimed, NewEmail, NewTrace};
 
 use super::payload::{delay_told, envelope_id, recipient_in, ret, reverse_path, to_json};
 use super::record::{After, Progress, Settlement, record};
+use super::traced;
 use super::{Desk, Refusal};
 use crate::codec::{Reply, table};
 use crate::dsn::{Action, Fate};
@@ -243,6 +244,11 @@ impl Desk {
         };
         let plan = case.plan();
         let telling = self.telling(outgoing, &plan.fates, &dice.report_id, now).await?;
+        let trace = NewTrace {
+            name: outgoing.mail.trace.clone(),
+            owner: letter.as_ref().map_or(outgoing.claimed.owner, |letter| letter.account_id.into()),
+            event: traced::settled(outgoing, attempt, &plan, telling.as_ref()),
+        };
         let after = match plan.due_at {
             None => After::Done,
             Some(due_at) => {
@@ -259,6 +265,7 @@ impl Desk {
             tally: plan.tally,
             submission: outgoing.mail.submission,
             progress: plan.progress,
+            trace,
             now,
         };
         let held = self

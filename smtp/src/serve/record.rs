@@ -2,7 +2,7 @@
 
 use mail::{AccountId, SubmissionId, Timestamp};
 use serde_json::{Map, Value, json};
-use store::{Audit, Claimed, NewEmail, NewOutbox, Sealed, Tx};
+use store::{Audit, Claimed, NewEmail, NewOutbox, NewTrace, Sealed, Tx};
 
 use super::outgoing::Tally;
 
@@ -17,6 +17,7 @@ pub(super) struct Settlement {
     pub(super) tally: Tally,
     pub(super) submission: Option<(AccountId, SubmissionId)>,
     pub(super) progress: Vec<Progress>,
+    pub(super) trace: NewTrace,
     pub(super) now: Timestamp,
 }
 
@@ -81,6 +82,7 @@ pub(super) async fn record(tx: &mut Tx, settlement: &Settlement) -> Result<bool,
     }
     write_audit(tx, settlement).await?;
     write_progress(tx, settlement).await?;
+    tx.trace(&settlement.trace, now).await?;
     Ok(true)
 }
 

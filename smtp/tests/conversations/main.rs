@@ -7,5 +7,6 @@ mod pair;
 mod properties;
 mod receiving;
 mod sending;
+mod simulation;
 mod smuggling;
 mod stories;

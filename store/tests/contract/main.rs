@@ -9,6 +9,7 @@ mod agencies;
 mod api;
 mod blobs;
 mod dkim;
+mod doctor;
 mod documents;
 mod emails;
 mod files;

@@ -28,15 +28,15 @@ struct Promised {
     documents: Vec<(String, String)>,
 }
 
-fn kills() -> u64 {
+pub(crate) fn kills() -> u64 {
     std::env::var("CONGVAN_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(5)
 }
 
 /// The same sequence for the same seed; printed, so that a failure can be told again.
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -132,7 +132,7 @@ async fn mail_load(port: u16, to: String, (promised, count, stop): Load) {
 }
 
 /// Says something and answers the first digit of the reply's code; `None` when the other side is gone.
-async fn say(
+pub(crate) async fn say(
     write: &mut tokio::net::tcp::OwnedWriteHalf,
     read: &mut tokio::io::Lines<BufReader<tokio::net::tcp::OwnedReadHalf>>,
     text: &str,
@@ -219,4 +219,6 @@ async fn every_proof_holds(program: &Program, promised: &Promised) {
     program.must(&["ledger", "check"]).await;
     // Held against the data: nothing was promised that is not there, nothing is there that was not promised.
     program.must(&["ledger", "audit"]).await;
+    // And everything else against everything else.
+    program.doctor().await;
 }

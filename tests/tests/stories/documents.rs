@@ -184,6 +184,7 @@ async fn what_is_wrong_is_refused(engine: Engine) {
     // And the same document, put right, is welcome.
     assert!(sender.send(&from, &package).await.is_ok());
     assert_eq!(receiver.received("edoc").await.len(), 1);
+    program.doctor().await;
 }
 
 /// The same package with a mark of secrecy at the head of its subject (RULES R9(d)).

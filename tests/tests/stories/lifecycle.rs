@@ -106,6 +106,7 @@ async fn a_recall_is_answered_and_reversed(engine: Engine) {
         assert_eq!(code, expected, "{said}\n{}", program.log());
     }
     assert_eq!(receiver.call("getEdoc", &[("docId", &original)]).await.file(), package, "as it was");
+    program.doctor().await;
 }
 
 async fn a_false_alarm_is_released(engine: Engine) {
@@ -130,4 +131,5 @@ async fn a_false_alarm_is_released(engine: Engine) {
     let sent = sender.send(&from, &package).await;
     assert!(sent.is_ok(), "{sent:?}");
     assert_eq!(receiver.received("edoc").await.len(), 1);
+    program.doctor().await;
 }

@@ -72,6 +72,7 @@ async fn a_letter_and_its_reply(engine: Engine) {
     submitted_over_jmap(&jmap, &clerk, &postfix).await;
     swaks_delivers_too(&program, &jmap, &clerk).await;
     a_letter_inside_the_house(&program, &clerk).await;
+    program.doctor().await;
 }
 
 /// Read here, and the counters say so; the change is named once.
@@ -207,4 +208,5 @@ async fn a_refusal_comes_back(engine: Engine) {
         assert!(whole.contains(words), "{words} is missing:\n{whole}");
     }
     assert!(!whole.contains("Final-Recipient: rfc822;an@outside.test"));
+    program.doctor().await;
 }

@@ -6,6 +6,7 @@ mod api_documents;
 mod api_office;
 mod check;
 mod crash;
+mod crash_mail;
 mod documents;
 mod full_disk;
 mod hostile;
@@ -21,6 +22,7 @@ mod proof;
 mod provisioning;
 mod register;
 mod sign_in;
+mod trace;
 mod upstream;
 
 /// Tells a story once on each engine.

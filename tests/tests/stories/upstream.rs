@@ -210,6 +210,8 @@ async fn two_houses_exchange(engine: Engine) {
     let log = a.must(&["ledger", "check"]).await;
     assert!(log.contains("leaves"), "{log}");
     b.stop().await;
+    a.doctor().await;
+    b.doctor().await;
 }
 
 async fn paper_of(program: &Program, from: &str, to: &[&str], number: &str) -> Vec<u8> {

@@ -1,8 +1,6 @@
 //! What goes wrong while a package is taken in.
 
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
-use std::task::Poll;
+use std::pin::pin;
 
 use mail::Timestamp;
 use registry::Error;
@@ -11,6 +9,7 @@ use registry::upstream::Speaker;
 use registry::vxp::call::{Declared, SendParameters};
 
 use super::model::{AFAR, Parcel, code, system};
+use super::shared::{full_disk, polled, room_again};
 use crate::house::House;
 
 /// Where a write breaks: tables that accepting a package writes, early and late in its transaction.
@@ -28,20 +27,6 @@ pub(super) enum Fault {
     Full(&'static str),
     /// The same bytes come twice at once.
     Twins,
-}
-
-/// Polls so often; `None` when it is not done by then.
-pub(super) async fn polled<F: Future>(mut future: Pin<&mut F>, times: u32) -> Option<F::Output> {
-    let mut left = times;
-    poll_fn(|cx| match future.as_mut().poll(cx) {
-        Poll::Ready(value) => Poll::Ready(Some(value)),
-        Poll::Pending if left == 0 => Poll::Ready(None),
-        Poll::Pending => {
-            left -= 1;
-            Poll::Pending
-        }
-    })
-    .await
 }
 
 /// Through the door that the sender has: its own system's, or the peer's.
@@ -91,9 +76,9 @@ pub(super) async fn hand_in_amid(
             Some(outcome)
         }
         Fault::Full(table) => {
-            fill(house, table).await;
+            house.run_sql(&full_disk(house.desk.store.engine(), table)).await;
             let outcome = hand_in(house, parcel, now).await;
-            make_room(house, table).await;
+            house.run_sql(&room_again(house.desk.store.engine(), table)).await;
             Some(outcome)
         }
         Fault::Twins => {
@@ -109,24 +94,4 @@ pub(super) async fn hand_in_amid(
             Some(if is_first(&other) { other } else { one })
         }
     }
-}
-
-/// The engine gives the whole transaction up, as it does when the disk is full.
-async fn fill(house: &House, table: &str) {
-    let sql = match house.desk.store.engine() {
-        "sqlite" => format!(
-            "CREATE TRIGGER full_disk BEFORE INSERT ON {table} BEGIN SELECT RAISE(ROLLBACK, 'disk is full'); END"
-        ),
-        _ => format!(
-            "CREATE OR REPLACE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
-             RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$; \
-             CREATE TRIGGER full_disk BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION full_disk()"
-        ),
-    };
-    house.run_sql(&sql).await;
-}
-
-async fn make_room(house: &House, table: &str) {
-    let on = if house.desk.store.engine() == "sqlite" { String::new() } else { format!(" ON {table}") };
-    house.run_sql(&format!("DROP TRIGGER full_disk{on}")).await;
 }

@@ -22,7 +22,7 @@ pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_795_309_200);
 pub(crate) const AN: AccountId = AccountId::from_bytes([1; 16]);
 pub(crate) const BINH: AccountId = AccountId::from_bytes([2; 16]);
 
-struct Counting(AtomicU64);
+pub(crate) struct Counting(AtomicU64);
 
 impl Chance for Counting {
     fn fill(&self, out: &mut [u8]) {
@@ -47,7 +47,12 @@ impl Examine for Welcome {
 pub(crate) struct Office {
     pub(crate) store: Store,
     pub(crate) desk: Desk,
-    _dir: tempfile::TempDir,
+    /// How long the engine is waited for.
+    pub(crate) patience: Duration,
+    place: Place,
+    chance: Arc<Counting>,
+    worker: tokio::task::JoinHandle<()>,
+    dir: tempfile::TempDir,
 }
 
 /// `stories! { async fn name(office: Office) { … } }`: each runs on both engines.
@@ -91,19 +96,55 @@ impl Office {
     }
 
     async fn open(dir: tempfile::TempDir, place: Place) -> Self {
-        let config = Config {
-            place,
-            blobs: dir.path().join("blobs"),
-            master_key: MasterKey::from_bytes([7; 32]),
-            limits: store::Limits::default(),
-        };
-        let (store, worker) = Store::open(config, Arc::new(Counting(1.into())), NOW).await.unwrap();
-        tokio::spawn(worker.run());
-        let host = "mx.a.gov.vn".parse().unwrap();
-        let desk = Desk::new(store.clone(), host, Limits::default(), Schedule::mail());
-        let office = Self { store, desk, _dir: dir };
+        let (chance, patience) = (Arc::new(Counting(1.into())), store::Limits::default().busy_timeout);
+        let (store, worker) = memory(&dir, &place, &chance, patience).await;
+        let office = Self { desk: desk(&store), store, patience, place, chance, worker, dir };
         office.write(|tx| Box::pin(furnish(tx))).await;
         office
+    }
+
+    /// The power goes: the writer stops in the middle of what it does, or PostgreSQL ends all our connections.
+    pub(crate) async fn cut(&self) {
+        match &self.place {
+            Place::Sqlite(_) => self.worker.abort(),
+            Place::Postgres(_) => {
+                let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                           WHERE datname = current_database() AND pid <> pg_backend_pid()";
+                self.run_sql(end).await;
+            }
+        }
+    }
+
+    /// The program comes up again on the same data. What was taken and not answered is answered before, unless the power went.
+    pub(crate) async fn reopen(&mut self) {
+        let (store, worker) = memory(&self.dir, &self.place, &self.chance, self.patience).await;
+        // The last handles on the old one: its writer ends when it has done its work.
+        self.desk = desk(&store);
+        self.store = store;
+        let _ = std::mem::replace(&mut self.worker, worker).await;
+    }
+
+    /// What no verb does: somebody at the database behind our back.
+    pub(crate) async fn run_sql(&self, sql: &str) {
+        let sql = sqlx::AssertSqlSafe(sql.to_owned());
+        match &self.place {
+            Place::Sqlite(file) => {
+                let mut conn = at_the_file(file).await;
+                sqlx::raw_sql(sql).execute(&mut conn).await.unwrap();
+            }
+            Place::Postgres(url) => {
+                let mut conn = sqlx::PgConnection::connect(url.expose_secret()).await.unwrap();
+                sqlx::raw_sql(sql).execute(&mut conn).await.unwrap();
+            }
+        }
+    }
+
+    /// Somebody else writes as long as the answer lives: a backup, another program. Only SQLite's writers wait for one another.
+    pub(crate) async fn busy(&self) -> Option<sqlx::SqliteConnection> {
+        let Place::Sqlite(file) = &self.place else { return None };
+        let mut conn = at_the_file(file).await;
+        sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut conn).await.unwrap();
+        Some(conn)
     }
 
     /// Verbs in a transaction of their own.
@@ -264,6 +305,30 @@ pub(crate) fn arrived(from: &str, to: &[&str], text: &str, signed_in: Option<Acc
 pub(crate) fn refused(outcome: Result<(), Refusal>) -> String {
     let reply = outcome.unwrap_err().to_reply().to_string();
     reply.split(' ').take(2).collect::<Vec<_>>().join(" ")
+}
+
+async fn at_the_file(file: &std::path::Path) -> sqlx::SqliteConnection {
+    sqlx::SqliteConnection::connect(&format!("sqlite://{}", file.display())).await.unwrap()
+}
+
+async fn memory(
+    dir: &tempfile::TempDir,
+    place: &Place,
+    chance: &Arc<Counting>,
+    busy_timeout: Duration,
+) -> (Store, tokio::task::JoinHandle<()>) {
+    let config = Config {
+        place: place.clone(),
+        blobs: dir.path().join("blobs"),
+        master_key: MasterKey::from_bytes([7; 32]),
+        limits: store::Limits { busy_timeout, ..store::Limits::default() },
+    };
+    let (store, worker) = Store::open(config, chance.clone(), NOW).await.unwrap();
+    (store, tokio::spawn(worker.run()))
+}
+
+fn desk(store: &Store) -> Desk {
+    Desk::new(store.clone(), "mx.a.gov.vn".parse().unwrap(), Limits::default(), Schedule::mail())
 }
 
 async fn furnish(tx: &mut Tx) -> Result<(), store::Error> {

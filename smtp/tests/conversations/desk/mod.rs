@@ -2,4 +2,5 @@
 
 mod accepting;
 mod carrying;
-mod house;
+pub(crate) mod house;
+mod tracing;
