@@ -3,7 +3,7 @@
 //! The submission and every row that carries the message away are written in one transaction: either the client is
 //! told of a submission and the message leaves, or neither.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use mail::envelope::{DeliveryState, DeliveryStates, OutboundMail, OutboundRecipient};
 use mail::letter::Door;
@@ -15,7 +15,8 @@ use mail::{
 };
 use serde_json::{Map, Value, json};
 use store::{
-    AccountState, Audit, Lane, NewOutbox, NewSubmission, NewTrace, OutboxKind, Resolved, Sealed, Tx,
+    AccountState, Audit, Lane, List, ListCopy, NewOutbox, NewSubmission, NewTrace, OutboxKind, Resolved,
+    Sealed, Tx,
 };
 
 use crate::Error;
@@ -26,6 +27,9 @@ use crate::envelope::{self, Envelope, Outgoing};
 use crate::error::SetError;
 use crate::identity::identities;
 use crate::set::{SetAnswer, SetRequest};
+
+/// The same words as at the other doors.
+const NOT_FOR_LIST: &str = "Bạn không được phép gửi thư tới danh sách này / You may not send to this list";
 
 /// Everything the one transaction needs.
 #[derive(Clone)]
@@ -46,6 +50,8 @@ struct Handover {
     findings: Findings,
     smtputf8: bool,
     body_8bit: bool,
+    /// The lists it came through.
+    came_from: Vec<String>,
     now: Timestamp,
 }
 
@@ -55,6 +61,8 @@ struct Routes {
     abroad: BTreeMap<String, Vec<OutboundRecipient>>,
     /// By account.
     at_home: BTreeMap<AccountId, Vec<OutboundRecipient>>,
+    /// Lists, and whether the message came from that very list; then it ends here.
+    lists: Vec<(List, bool)>,
 }
 
 impl Context<'_> {
@@ -187,6 +195,7 @@ impl Context<'_> {
             findings,
             smtputf8: outgoing.header_8bit,
             body_8bit: outgoing.body_8bit,
+            came_from: mail::list::ids(&raw),
             now,
         };
         let submission_id = api
@@ -387,10 +396,13 @@ async fn hand_in(tx: &mut Tx, h: &Handover) -> Result<SubmissionId, SetError> {
     if email.is_none() {
         return Err(SetError::invalid("emailId", "no such message"));
     }
-    let routes = find_routes(tx, &h.envelope, h.now).await?;
+    let routes = find_routes(tx, h).await?;
     let recipients = routes.abroad.values().chain(routes.at_home.values()).flatten();
-    let delivery: DeliveryStates =
+    let mut delivery: DeliveryStates =
         recipients.map(|r| (r.address.to_string(), DeliveryState::queued())).collect();
+    // What becomes of the copies, the list's responsible account hears.
+    delivery
+        .extend(routes.lists.iter().map(|(list, _)| (list.address.to_string(), DeliveryState::expanded())));
     if let Some(sealed) = &h.changed {
         tx.put_blob(sealed, h.now).await?;
     }
@@ -405,6 +417,12 @@ async fn hand_in(tx: &mut Tx, h: &Handover) -> Result<SubmissionId, SetError> {
     };
     let submission_id = tx.add_submission(&submission, h.now).await?;
     let event = Event::Accepted(Accepted::new(h.arrival.clone(), destinations(&routes), &h.findings.steps));
+    let mut seen: HashSet<AccountId> = routes.at_home.keys().copied().collect();
+    for (list, _) in routes.lists.iter().filter(|(_, is_loop)| !is_loop) {
+        let mail = outbound(h, submission_id, OutboxKind::Local, Vec::new());
+        let copy = ListCopy { mail, owner: h.account_id.into(), blob_id: h.blob_id };
+        tx.enqueue_list(list, &copy, &mut seen, h.now).await?;
+    }
     for (domain, recipients) in routes.abroad {
         enqueue(tx, h, submission_id, OutboxKind::Mail, domain, recipients).await?;
     }
@@ -427,12 +445,18 @@ async fn hand_in(tx: &mut Tx, h: &Handover) -> Result<SubmissionId, SetError> {
 fn destinations(routes: &Routes) -> Vec<Destination> {
     let here = routes.at_home.values().flatten().map(|recipient| (recipient, Goes::Here));
     let elsewhere = routes.abroad.values().flatten().map(|recipient| (recipient, Goes::Elsewhere));
+    let lists = routes.lists.iter().map(|(list, is_loop)| Destination {
+        address: list.address.clone(),
+        account: None,
+        goes: if *is_loop { Goes::Loop } else { Goes::List },
+    });
     here.chain(elsewhere)
         .map(|(recipient, goes)| Destination {
             address: recipient.address.clone(),
             account: recipient.local_account,
             goes,
         })
+        .chain(lists)
         .collect()
 }
 
@@ -444,9 +468,29 @@ async fn enqueue(
     destination: String,
     recipients: Vec<OutboundRecipient>,
 ) -> Result<(), SetError> {
+    let row = NewOutbox {
+        kind,
+        owner: h.account_id.into(),
+        lane: Lane::Normal,
+        destination,
+        payload: to_json(&outbound(h, submission_id, kind, recipients))?,
+        blob_id: Some(h.blob_id),
+        due_at: h.now,
+    };
+    tx.enqueue(&row, h.now).await?;
+    Ok(())
+}
+
+/// A row's payload.
+fn outbound(
+    h: &Handover,
+    submission_id: SubmissionId,
+    kind: OutboxKind,
+    recipients: Vec<OutboundRecipient>,
+) -> OutboundMail {
     let needs_smtputf8 = h.envelope.mail_from.needs_smtputf8()
         || recipients.iter().any(|recipient| recipient.address.needs_smtputf8());
-    let mail = OutboundMail {
+    OutboundMail {
         reverse_path: Some(h.envelope.mail_from.clone()),
         recipients,
         submission: Some((h.account_id, submission_id)),
@@ -457,26 +501,25 @@ async fn enqueue(
         received_at: h.now,
         trace: h.trace.clone(),
         keywords: if kind == OutboxKind::Local { h.findings.keywords.clone() } else { Vec::new() },
-    };
-    let row = NewOutbox {
-        kind,
-        owner: h.account_id.into(),
-        lane: Lane::Normal,
-        destination,
-        payload: to_json(&mail)?,
-        blob_id: Some(h.blob_id),
-        due_at: h.now,
-    };
-    tx.enqueue(&row, h.now).await?;
-    Ok(())
+        list: None,
+    }
 }
 
 /// Sorts recipients by where they are. A local address that leads nowhere is told at once, not by a report later.
-async fn find_routes(tx: &mut Tx, envelope: &Envelope, now: Timestamp) -> Result<Routes, SetError> {
-    let mut routes = Routes { abroad: BTreeMap::new(), at_home: BTreeMap::new() };
+async fn find_routes(tx: &mut Tx, h: &Handover) -> Result<Routes, SetError> {
+    let mut routes = Routes { abroad: BTreeMap::new(), at_home: BTreeMap::new(), lists: Vec::new() };
     let mut nowhere = Vec::new();
-    for recipient in &envelope.rcpt_to {
-        match tx.resolve_address(&recipient.address, now).await? {
+    for recipient in &h.envelope.rcpt_to {
+        match tx.resolve_address(&recipient.address, h.now).await? {
+            Resolved::List(list) if !tx.may_send_to_list(&list, Some(h.account_id)).await? => {
+                return Err(SetError::new("forbiddenToSend", NOT_FOR_LIST).with("reason", "list"));
+            }
+            Resolved::List(list) => {
+                if !routes.lists.iter().any(|(seen, _)| seen.list_id == list.list_id) {
+                    let is_loop = h.came_from.contains(&mail::list::list_id(&list.address));
+                    routes.lists.push((*list, is_loop));
+                }
+            }
             Resolved::Here(account) => {
                 let local_account = Some(account.account_id);
                 let recipient = OutboundRecipient { local_account, ..recipient.clone() };

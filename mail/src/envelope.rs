@@ -41,6 +41,9 @@ pub struct OutboundMail {
     /// Keywords that it lies in a mailbox with, in a row of kind `local`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keywords: Vec<String>,
+    /// The list it is a copy of: its fields go before the message ([`crate::list::fields`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list: Option<EmailAddress>,
 }
 
 /// One recipient of a mail on its way out.
@@ -90,6 +93,12 @@ impl DeliveryState {
             delivered: Delivered::Queued,
             displayed: Displayed::Unknown,
         }
+    }
+
+    /// A list: its members have the copies on their way, and nobody reports on them to the author (RFC 3461 §5.2.7.3).
+    pub fn expanded() -> Self {
+        let smtp_reply = "250 2.1.5 queued for the members".to_owned();
+        Self { smtp_reply, delivered: Delivered::Unknown, displayed: Displayed::Unknown }
     }
 }
 
@@ -263,6 +272,7 @@ mod tests {
             received_at: Timestamp::from_secs(1_795_309_200),
             trace: "s1.1".to_owned(),
             keywords: vec!["$junk".to_owned()],
+            list: None,
         };
         let json = serde_json::to_string(&mail).unwrap();
         assert_eq!(serde_json::from_str::<OutboundMail>(&json).unwrap(), mail, "{json}");

@@ -107,6 +107,8 @@ uuid_ids! {
     IdentityId;
     /// A message handed in for sending (RFC 8621 §7).
     SubmissionId;
+    /// A distribution list.
+    ListId;
     /// Something that waits to leave the house.
     OutboxId;
     /// A package accepted from a sending system; its text is the sender's `DocId`.

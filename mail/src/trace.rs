@@ -149,6 +149,10 @@ pub enum Goes {
     Here,
     /// Into the outbox, for another system.
     Elsewhere,
+    /// Into the outbox, for the members of a list.
+    List,
+    /// Nowhere: it came from that very list.
+    Loop,
     /// Into the outbox, to be reported: the address leads nowhere any more.
     Nowhere,
 }

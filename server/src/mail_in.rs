@@ -257,8 +257,9 @@ impl Visit<'_> {
                 let outcome = desk.sender(self.server.role, &reverse_path, &client, self.now()).await;
                 self.turned.sender(permitted(outcome))
             }
-            Ask::Recipient { recipient, .. } => {
-                let outcome = self.server.desk.recipient(self.server.role, &recipient, self.now()).await;
+            Ask::Recipient { recipient, client, .. } => {
+                let desk = &self.server.desk;
+                let outcome = desk.recipient(self.server.role, &recipient, &client, self.now()).await;
                 self.turned.recipient(permitted(outcome))
             }
             Ask::Accept(arrived) => {

@@ -108,6 +108,7 @@ fn row(
         received_at: now,
         trace: String::new(),
         keywords: Vec::new(),
+        list: None,
     };
     Ok(NewOutbox {
         kind: OutboxKind::Local,

@@ -216,7 +216,8 @@ impl Tx {
         self.put_address(account_id, alias, "alias", now).await
     }
 
-    async fn put_address(
+    /// `account_id` is a list's when it is a list's address.
+    pub(crate) async fn put_address(
         &mut self,
         account_id: AccountId,
         address: &EmailAddress,

@@ -34,6 +34,8 @@ pub enum Audit {
     AgencyChanged,
     /// An account was added or changed.
     AccountChanged,
+    /// A distribution list was added, changed or removed.
+    ListChanged,
     /// A domain was added or changed.
     DomainChanged,
     /// A system that may use the exchange was added or changed.
@@ -100,6 +102,7 @@ impl Audit {
             Self::MailTraced => "mail.traced",
             Self::AgencyChanged => "agency.changed",
             Self::AccountChanged => "account.changed",
+            Self::ListChanged => "list.changed",
             Self::DomainChanged => "domain.changed",
             Self::SystemChanged => "system.changed",
             Self::SignerRegistered => "signer.registered",

@@ -171,7 +171,7 @@ impl Tx {
     }
 
     /// Enqueues what has its reference to the blob already.
-    async fn enqueue_referring(&mut self, new: &NewOutbox, now: Timestamp) -> Result<OutboxId> {
+    pub(crate) async fn enqueue_referring(&mut self, new: &NewOutbox, now: Timestamp) -> Result<OutboxId> {
         let id = OutboxId::new(now, &*self.shared.chance);
         self.exec(
             "INSERT INTO outbox (outbox_id, kind, owner_id, lane, destination, payload, blob_id, due_at, lease_until, \

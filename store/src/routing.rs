@@ -3,7 +3,7 @@
 use mail::{AgencyId, Domain, EmailAddress, LocalPart, Timestamp};
 
 use crate::error::Result;
-use crate::{Account, AccountState, Role, Tx};
+use crate::{Account, AccountState, List, Role, Tx};
 
 /// Domains looked through for somebody who keeps the house; it has a handful.
 const DOMAINS_MAX: usize = 100;
@@ -16,6 +16,8 @@ pub enum Resolved {
     /// To an account that may receive. Suspended and locked ones do (RULES M20): mail of an office must not be lost with a
     /// person's leave.
     Here(Box<Account>),
+    /// To the members of a list.
+    List(Box<List>),
     /// To another system: mail for the domain does not end here.
     Elsewhere(Domain),
     /// Nowhere any more: the address has ended, or its account is closed (RULES M23).
@@ -79,8 +81,11 @@ impl Tx {
         if found.valid_to.is_some_and(|end| end <= now) {
             return Ok(Some(Resolved::Closed));
         }
-        let account = self.account(found.account_id).await?;
-        Ok(account.map(|account| match account.state {
+        let Some(account) = self.account(found.account_id).await? else {
+            let list = self.list_in_place_of(found.account_id).await?;
+            return Ok(list.map(|list| Resolved::List(Box::new(list))));
+        };
+        Ok(Some(match account.state {
             AccountState::Closed => Resolved::Closed,
             AccountState::Active | AccountState::Suspended | AccountState::Locked => {
                 Resolved::Here(Box::new(account))

@@ -114,6 +114,7 @@ id_values!(
     EmailId,
     FileUploadId,
     IdentityId,
+    ListId,
     MailboxId,
     OutboxId,
     OwnerId,

@@ -166,6 +166,7 @@ pub(super) fn payload(
         received_at: now,
         trace: String::new(),
         keywords: Vec::new(),
+        list: None,
     };
     serde_json::to_string(&mail).map_err(|_| Error::Internal)
 }

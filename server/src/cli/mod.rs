@@ -15,6 +15,7 @@ mod domain;
 mod files;
 mod key;
 mod ledger;
+mod list;
 mod mail_auth;
 mod mark;
 mod number;
@@ -86,6 +87,9 @@ enum Command {
     /// Systems of the exchange.
     #[command(subcommand)]
     System(provision::SystemCommand),
+    /// Danh sách thư. / Addresses that lead to many.
+    #[command(subcommand)]
+    List(Box<list::ListCommand>),
     /// How much somebody may send.
     #[command(subcommand)]
     SendingLimit(sending_limit::SendingLimitCommand),
@@ -183,6 +187,7 @@ pub(crate) fn run() -> ExitCode {
         Command::MailAuth(command) => command.run(&arguments.config),
         Command::Account(command) => command.run(&arguments.config),
         Command::System(command) => command.run(&arguments.config),
+        Command::List(command) => command.run(&arguments.config),
         Command::SendingLimit(command) => command.run(&arguments.config),
         Command::Key(command) => command.run(&arguments.config),
         Command::Openapi => {

@@ -240,6 +240,8 @@ fn accepted_words(accepted: &Accepted) -> Vec<String> {
             Goes::Mailbox => "vào hộp thư / in the mailbox",
             Goes::Here => "chờ vào hộp thư / queued for the mailbox",
             Goes::Elsewhere => "chờ gửi đi / queued for another server",
+            Goes::List => "chờ gửi tới các thành viên danh sách / queued for the members of the list",
+            Goes::Loop => "thư quay vòng từ chính danh sách; bỏ qua / a loop of that very list; dropped",
             Goes::Nowhere => "địa chỉ không còn; sẽ báo người gửi / leads nowhere; to be reported",
         };
         let account = to.account.map(|account| format!(" ({account})")).unwrap_or_default();

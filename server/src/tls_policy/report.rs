@@ -156,6 +156,7 @@ fn row(to: &EmailAddress, blob: &Sealed, now: Timestamp) -> anyhow::Result<NewOu
         received_at: now,
         trace: String::new(),
         keywords: Vec::new(),
+        list: None,
     };
     Ok(NewOutbox {
         kind: OutboxKind::Mail,

@@ -132,6 +132,8 @@ table! {
     MAILBOX_SUSPENDED = refusal(550, (5, 2, 1), "Hộp thư đang tạm ngừng sử dụng", "Mailbox is suspended");
     /// RFC 5321 §2.3.8 in message text; the number Postfix gives.
     WRONG_TEXT = row(550, (5, 5, 2), "The message holds a bare CR, a bare LF or a NUL");
+    /// RFC 3463 §3.8 X.7.2: who may send to a list is its owner's to say.
+    NOT_FOR_LIST = refusal(550, (5, 7, 2), "Bạn không được phép gửi thư tới danh sách này", "You may not send to this list");
     /// RFC 3463 §3.8 X.7.1: not a mail relay.
     NO_RELAY = refusal(550, (5, 7, 1), "Máy chủ này không chuyển tiếp thư cho tên miền đó", "Relaying is not allowed");
     /// RFC 3463 §3.7 X.6.0: no state of the data allows keeping this.

@@ -162,7 +162,8 @@ impl Session {
             // Which house's postmaster, a mail program has to say.
             return Err(Error::BadRecipient);
         }
-        self.wish = Some(Ask::Recipient { reverse_path, recipient: recipient.clone() });
+        let client = self.client.clone();
+        self.wish = Some(Ask::Recipient { reverse_path, client, recipient: recipient.clone() });
         self.awaiting = Awaiting::Recipient(recipient);
         Ok(())
     }

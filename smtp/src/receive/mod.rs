@@ -97,10 +97,13 @@ pub enum Ask {
         /// Who hands the mail in.
         client: Client,
     },
-    /// Does this recipient exist here, and may it receive? Answer [`Answer::Permitted`] or [`Answer::Refused`].
+    /// Does this recipient exist here, and may it receive? Answer [`Answer::Permitted`] or [`Answer::Refused`]. Who signed in
+    /// is in the client.
     Recipient {
         /// MAIL.
         reverse_path: ReversePath,
+        /// Who hands the mail in.
+        client: Client,
         /// RCPT.
         recipient: Recipient,
     },

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use mail::envelope::OutboundRecipient;
+use mail::envelope::{OutboundMail, OutboundRecipient};
 use mail::letter::Peer;
 use mail::message::Facts;
 use mail::trace::{Accepted, Arrival, Destination, Event, Goes};
 use mail::{AccountId, Domain, Examine, Findings, Letter, MailboxId, OwnerId, Timestamp};
 use store::{Audit, Lane, MailboxRole, NewEmail, NewOutbox, NewTrace, OutboxKind, Sealed, Tx};
 
+use super::expand::{Copies, ToList, copies, sender_of, welcome};
 use super::payload::{outbound, recipient_out, return_path, to_json};
 use super::recipient::{Place, has_room, place, postmaster};
 use super::sender::{may_say, may_send, signed_in};
@@ -25,14 +26,63 @@ struct Places {
     here: Vec<(AccountId, Recipient, bool)>,
     /// By destination domain.
     elsewhere: BTreeMap<Domain, Vec<Recipient>>,
+    /// Lists, each once.
+    lists: Vec<ToList>,
     /// Recipients that were welcome at RCPT and no longer are: the sender gets a report about them.
     unwelcome: Vec<(Recipient, Reply)>,
+}
+
+impl Places {
+    /// Two addresses of one account, or of one list: one message.
+    fn put(&mut self, recipient: &Recipient, place: Place, size: usize, came_from: &[String]) {
+        match place {
+            Place::Here(account) => {
+                if !self.here.iter().any(|(seen, ..)| *seen == account.account_id) {
+                    let fits = has_room(&account, size);
+                    self.here.push((account.account_id, recipient.clone(), fits));
+                }
+            }
+            Place::Elsewhere(domain) => self.elsewhere.entry(domain).or_default().push(recipient.clone()),
+            Place::List(list) => {
+                if !self.lists.iter().any(|seen| seen.list.list_id == list.list_id) {
+                    let is_loop = came_from.contains(&mail::list::list_id(&list.address));
+                    self.lists.push(ToList { recipient: recipient.clone(), list: *list, is_loop });
+                }
+            }
+        }
+    }
+
+    fn accounts(&self) -> HashSet<AccountId> {
+        self.here.iter().map(|(account, ..)| *account).collect()
+    }
+}
+
+/// A recipient's place, asked again: what was so at RCPT may not be so any more.
+async fn asked(
+    tx: &mut Tx,
+    host: &Domain,
+    recipient: &Recipient,
+    sender: Option<AccountId>,
+    now: Timestamp,
+) -> Result<Place, Refusal> {
+    let place = place(tx, host, &recipient.path, now).await?;
+    if let Place::List(list) = &place {
+        welcome(tx, list, sender).await?;
+    }
+    Ok(place)
+}
+
+/// What the copies of a list are made from.
+fn copy_of(envelope: &Envelope, message: &[u8], findings: &Findings) -> OutboundMail {
+    OutboundMail { keywords: findings.keywords.clone(), ..outbound(envelope, message, Vec::new()) }
 }
 
 /// Everything the accepting transaction writes.
 struct Intake {
     bytes: Bytes,
     rows: Vec<NewOutbox>,
+    /// Copies for the members of lists.
+    copies: Option<Copies>,
     owner: AccountId,
     actor: String,
     act: Audit,
@@ -183,12 +233,13 @@ impl Desk {
     /// Mail from outside: into the first recipient's inbox, and rows for the others.
     async fn delivery(&self, role: Role, examined: Examined, now: Timestamp) -> Result<Intake, Refusal> {
         let Examined { envelope, message, facts, findings, arrival } = examined;
-        let mut places = self.places(&envelope.recipients, message.len(), now).await?;
+        let mut places = self.places(role, &envelope, &message, now).await?;
         // What was local at RCPT and is not any more cannot be relayed.
         for recipient in std::mem::take(&mut places.elsewhere).into_values().flatten() {
             places.unwelcome.push((recipient, table::NO_RELAY.reply()));
         }
         let mut to = self.destinations(&places);
+        let seen = places.accounts();
         let (owner, direct) = first(&mut places)?;
         if let (true, Some(to)) = (direct, to.iter_mut().find(|to| to.account == Some(owner))) {
             to.goes = Goes::Mailbox;
@@ -197,6 +248,7 @@ impl Desk {
         let trace = NewTrace { name: envelope.id.clone(), owner: owner.into(), event };
         let blob = self.store.seal(owner, &message, now).await?;
         let rows = self.local_rows(&envelope, &message, &places, &findings.keywords, &blob, now)?;
+        let copies = copies(&places.lists, copy_of(&envelope, &message, &findings), seen, &blob);
         let bytes = match direct {
             true => {
                 let mailbox_ids = vec![self.inbox(owner).await?];
@@ -214,14 +266,14 @@ impl Desk {
         };
         let actor = if role == Role::Lmtp { "lmtp" } else { "smtp" }.to_owned();
         let (act, detail) = (Audit::MailReceived, detail(&envelope));
-        Ok(Intake { bytes, rows, owner, actor, act, detail, sends: None, findings, trace, now })
+        Ok(Intake { bytes, rows, copies, owner, actor, act, detail, sends: None, findings, trace, now })
     }
 
     /// Mail from our own people: rows only. What they keep of it is their own business.
     async fn submission(&self, examined: Examined, now: Timestamp) -> Result<Intake, Refusal> {
         let Examined { envelope, message, findings, arrival, .. } = examined;
         let owner = signed_in(&envelope.client)?;
-        let places = self.places(&envelope.recipients, message.len(), now).await?;
+        let places = self.places(Role::Submission, &envelope, &message, now).await?;
         let blob = self.store.seal(owner, &message, now).await?;
         let mut rows = self.local_rows(&envelope, &message, &places, &findings.keywords, &blob, now)?;
         for (domain, recipients) in &places.elsewhere {
@@ -231,12 +283,13 @@ impl Desk {
             let payload = to_json(&outbound(&envelope, &message, recipients))?;
             rows.push(row(OutboxKind::Mail, blob.owner(), destination, payload, &blob, now));
         }
+        let copies = copies(&places.lists, copy_of(&envelope, &message, &findings), places.accounts(), &blob);
         let (bytes, actor) = (Bytes::Rows(Box::new(blob)), owner.to_string());
         let event = Event::Accepted(Accepted::new(arrival, self.destinations(&places), &findings.steps));
         let trace = NewTrace { name: envelope.id.clone(), owner: owner.into(), event };
         let sends = Some((owner, envelope.recipients.len()));
         let (act, detail) = (Audit::MailSubmitted, detail(&envelope));
-        Ok(Intake { bytes, rows, owner, actor, act, detail, sends, findings, trace, now })
+        Ok(Intake { bytes, rows, copies, owner, actor, act, detail, sends, findings, trace, now })
     }
 
     /// Every recipient and the way the message goes to them, for the trace.
@@ -245,7 +298,10 @@ impl Desk {
         let elsewhere = places.elsewhere.values().flatten();
         let elsewhere = elsewhere.map(|recipient| (recipient, None, Goes::Elsewhere));
         let nowhere = places.unwelcome.iter().map(|(recipient, _)| (recipient, None, Goes::Nowhere));
+        let goes = |to: &ToList| if to.is_loop { Goes::Loop } else { Goes::List };
+        let lists = places.lists.iter().map(|to| (&to.recipient, None, goes(to)));
         here.chain(elsewhere)
+            .chain(lists)
             .chain(nowhere)
             .filter_map(|(recipient, account, goes)| {
                 traced::destination(recipient, &self.host, account, goes)
@@ -272,24 +328,23 @@ impl Desk {
             .await
     }
 
-    async fn places(&self, recipients: &[Recipient], size: usize, now: Timestamp) -> Result<Places, Refusal> {
-        let input = (recipients.to_vec(), self.host.clone());
+    async fn places(
+        &self,
+        role: Role,
+        envelope: &Envelope,
+        message: &[u8],
+        now: Timestamp,
+    ) -> Result<Places, Refusal> {
+        let sender = sender_of(role, &envelope.client)?;
+        let (size, came_from) = (message.len(), mail::list::ids(message));
+        let input = (envelope.recipients.clone(), self.host.clone(), came_from);
         self.store
-            .read(input, |tx, (recipients, host)| {
+            .read(input, move |tx, (recipients, host, came_from)| {
                 Box::pin(async move {
                     let mut places = Places::default();
-                    let mut seen = HashSet::new();
                     for recipient in recipients {
-                        match place(tx, host, &recipient.path, now).await {
-                            // Two addresses of one account: one message.
-                            Ok(Place::Here(account)) if !seen.insert(account.account_id) => {}
-                            Ok(Place::Here(account)) => {
-                                let fits = has_room(&account, size);
-                                places.here.push((account.account_id, recipient.clone(), fits));
-                            }
-                            Ok(Place::Elsewhere(domain)) => {
-                                places.elsewhere.entry(domain).or_default().push(recipient.clone());
-                            }
+                        match asked(tx, host, recipient, sender, now).await {
+                            Ok(place) => places.put(recipient, place, size, came_from),
                             Err(Refusal::Said(reply)) => places.unwelcome.push((recipient.clone(), reply)),
                             Err(trouble) => return Err(trouble),
                         }
@@ -348,8 +403,10 @@ fn first(places: &mut Places) -> Result<(AccountId, bool), Refusal> {
     if let Some(direct) = direct {
         return Ok((places.here.remove(direct).0, true));
     }
-    match (places.here.iter().find(|(.., fits)| *fits), places.here.is_empty()) {
-        (Some((owner, ..)), _) => Ok((*owner, false)),
+    let list = places.lists.first().map(|to| to.list.responsible);
+    let fitting = places.here.iter().find(|(.., fits)| *fits).map(|(owner, ..)| *owner);
+    match (fitting.or(list), places.here.is_empty()) {
+        (Some(owner), _) => Ok((owner, false)),
         (None, false) => Err(table::MAILBOX_FULL.into()),
         (None, true) => {
             let reply = places.unwelcome.pop().map_or(table::OUR_FAULT.reply(), |(_, reply)| reply);
@@ -398,6 +455,9 @@ async fn keep(tx: &mut Tx, intake: &Intake) -> Result<(), store::Error> {
     };
     for row in &intake.rows {
         tx.enqueue(row, now).await?;
+    }
+    if let Some(copies) = &intake.copies {
+        copies.write(tx, now).await?;
     }
     if let Some((account, recipients)) = intake.sends {
         tx.count_sending(account, recipients, now).await?;

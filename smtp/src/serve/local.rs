@@ -73,6 +73,8 @@ impl Desk {
                     match place(tx, host, &path, now).await? {
                         Place::Here(account) => Ok(account.account_id),
                         Place::Elsewhere(_) => Err(Refusal::from(table::NO_RELAY)),
+                        // Its sender was not welcome when the message was taken in.
+                        Place::List(_) => Err(table::NOT_FOR_LIST.into()),
                     }
                 })
             })

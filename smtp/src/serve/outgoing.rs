@@ -6,6 +6,7 @@ use mail::envelope::{OutboundMail, OutboundRecipient};
 use mail::{Domain, EmailAddress, Timestamp};
 use store::{Claimed, NewEmail, NewTrace};
 
+use super::expand::of_list;
 use super::payload::{delay_told, envelope_id, recipient_in, ret, reverse_path, to_json};
 use super::record::{After, Progress, Settlement, record};
 use super::traced;
@@ -199,12 +200,13 @@ impl Desk {
     /// The store's trouble, [`store::Error::Damaged`] when the row is none that we wrote. The lease then runs out and the row
     /// stays.
     pub async fn open(&self, claimed: Claimed, holder: &str) -> Result<Outgoing, Refusal> {
-        let mail = serde_json::from_str(&claimed.payload)
+        let mail: OutboundMail = serde_json::from_str(&claimed.payload)
             .map_err(|_| store::Error::Damaged("the payload of a mail in the outbox"))?;
         let message = match claimed.blob_id {
             Some(blob_id) => self.store.read_blob(claimed.owner, blob_id).await?,
             None => None,
         };
+        let message = message.map(|message| of_list(mail.list.as_ref(), message));
         Ok(Outgoing { claimed, holder: holder.to_owned(), mail, message: message.map(Arc::from) })
     }
 

@@ -18,6 +18,7 @@ fn mail_for(addresses: &[&str]) -> OutboundMail {
         received_at: Timestamp::from_secs(0),
         trace: "s1.1".to_owned(),
         keywords: Vec::new(),
+        list: None,
     }
 }
 

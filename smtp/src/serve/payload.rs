@@ -30,6 +30,7 @@ pub(super) fn outbound(
         received_at: envelope.received_at,
         trace: envelope.id.clone(),
         keywords: Vec::new(),
+        list: None,
     }
 }
 

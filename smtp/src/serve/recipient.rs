@@ -1,11 +1,12 @@
 //! Where a recipient's mail goes: a mailbox of this house, or elsewhere.
 
 use mail::{Domain, EmailAddress, Timestamp};
-use store::{Account, Resolved, Tx};
+use store::{Account, List, Resolved, Tx};
 
+use super::expand::{sender_of, welcome};
 use super::{Desk, Refusal};
 use crate::codec::table;
-use crate::envelope::{ForwardPath, Recipient};
+use crate::envelope::{Client, ForwardPath, Recipient};
 use crate::receive::Role;
 
 /// Where a recipient's mail goes.
@@ -15,22 +16,39 @@ pub(super) enum Place {
     Here(Box<Account>),
     /// Another system's domain.
     Elsewhere(Domain),
+    /// The members of a list, if the sender may send to it.
+    List(Box<List>),
 }
 
 impl Desk {
     /// Whether this recipient may be given to us at this door.
     ///
     /// # Errors
-    /// 5.1.1 unknown, 5.1.6 closed (RULES M23), 5.7.1 not ours to carry, 4.2.2 full (RULES M31), or the store's trouble.
-    pub async fn recipient(&self, role: Role, recipient: &Recipient, now: Timestamp) -> Result<(), Refusal> {
-        let input = (recipient.path.clone(), self.host.clone());
+    /// 5.1.1 unknown, 5.1.6 closed (RULES M23), 5.7.1 not ours to carry, 5.7.2 a list that is not for this sender, 4.2.2 full
+    /// (RULES M31), or the store's trouble.
+    pub async fn recipient(
+        &self,
+        role: Role,
+        recipient: &Recipient,
+        client: &Client,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let input = (recipient.path.clone(), self.host.clone(), sender_of(role, client)?);
         let place = self
             .store
-            .read(input, |tx, (path, host)| Box::pin(async move { place(tx, host, path, now).await }))
+            .read(input, |tx, (path, host, sender)| {
+                Box::pin(async move {
+                    let place = place(tx, host, path, now).await?;
+                    if let Place::List(list) = &place {
+                        welcome(tx, list, *sender).await?;
+                    }
+                    Ok::<_, Refusal>(place)
+                })
+            })
             .await?;
         match place {
             Place::Here(account) if !has_room(&account, 0) => Err(table::MAILBOX_FULL.into()),
-            Place::Here(_) => Ok(()),
+            Place::Here(_) | Place::List(_) => Ok(()),
             Place::Elsewhere(_) if role == Role::Submission => Ok(()),
             Place::Elsewhere(_) => Err(table::NO_RELAY.into()),
         }
@@ -59,6 +77,7 @@ pub(super) async fn place(
     };
     match resolved {
         Resolved::Here(account) => Ok(Place::Here(account)),
+        Resolved::List(list) => Ok(Place::List(list)),
         Resolved::Elsewhere(domain) => Ok(Place::Elsewhere(domain)),
         Resolved::Closed => Err(table::MAILBOX_CLOSED.into()),
         Resolved::Unknown => Err(table::NO_SUCH_MAILBOX.into()),

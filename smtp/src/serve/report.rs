@@ -44,8 +44,8 @@ impl Desk {
         match sender {
             Ok(Place::Here(account)) => self.to_inbox(account.account_id, report, now).await.map(Some),
             Ok(Place::Elsewhere(_)) => self.to_queue(outgoing, report, now).await.map(Some),
-            // The sender has an address of ours that no longer leads anywhere: there is nobody to tell.
-            Err(Refusal::Said(_)) => Ok(None),
+            // The sender has an address of ours that no longer leads anywhere, or a list's, which sends nothing: there is nobody to tell.
+            Ok(Place::List(_)) | Err(Refusal::Said(_)) => Ok(None),
             Err(trouble) => Err(trouble),
         }
     }
@@ -90,6 +90,7 @@ impl Desk {
             received_at: now,
             trace: mail.trace.clone(),
             keywords: Vec::new(),
+            list: None,
         };
         let row = NewOutbox {
             kind: OutboxKind::Mail,

@@ -55,6 +55,7 @@ async fn live(house: &House) {
         received_at: NOW,
         trace: "t.1".into(),
         keywords: Vec::new(),
+        list: None,
     };
     let row = NewOutbox {
         kind: OutboxKind::Mail,

@@ -98,6 +98,8 @@ const BACK_TO_MIGRATION_8: &[&str] = &[
     "DROP TABLE policy_exception",
     "DROP TABLE policy_letter",
     "DROP TABLE mail_document",
+    "DROP TABLE list",
+    "DROP TABLE list_member",
     "DROP INDEX account_by_name",
     "ALTER TABLE account DROP COLUMN name_folded",
     "ALTER TABLE account DROP COLUMN quota_warned",

@@ -88,6 +88,7 @@ stories! {
         ];
         let shown = |resolved: Resolved| match resolved {
             Resolved::Here(account) => format!("here {}", account.account_id),
+            Resolved::List(list) => format!("list {}", list.address),
             Resolved::Elsewhere(domain) => format!("elsewhere {domain}"),
             Resolved::Closed => "closed".to_owned(),
             Resolved::Unknown => "unknown".to_owned(),

@@ -198,6 +198,7 @@ async fn submit(office: &Office) -> SubmissionId {
                         received_at: NOW,
                         trace: String::new(),
                         keywords: Vec::new(),
+                        list: None,
                     };
                     let row = NewOutbox {
                         kind: OutboxKind::Mail,

@@ -114,8 +114,8 @@ impl Visit<'_> {
                 Ask::Sender { reverse_path, client } => {
                     permitted(office.desk.sender(self.role(), &reverse_path, &client, now).await)
                 }
-                Ask::Recipient { recipient, .. } => {
-                    permitted(office.desk.recipient(self.role(), &recipient, now).await)
+                Ask::Recipient { recipient, client, .. } => {
+                    permitted(office.desk.recipient(self.role(), &recipient, &client, now).await)
                 }
                 Ask::Accept(arrived) => {
                     let (role, desk) = (self.role(), office.desk.clone());
