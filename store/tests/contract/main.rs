@@ -14,6 +14,7 @@ mod documents;
 mod emails;
 mod files;
 mod ledger;
+mod lists;
 mod nation;
 mod numbers;
 mod outbox;

@@ -14,6 +14,7 @@ mod hostile_packages;
 mod keys;
 mod ledger;
 mod lifecycle;
+mod lists;
 mod mail;
 mod numbers;
 mod outbound;

@@ -68,12 +68,12 @@ stories! {
             ("postmaster@a.gov.vn", Role::Mx, "ok"),
         ];
         for (address, role, expected) in rows {
-            let outcome = office.desk.recipient(role, &recipient(address), NOW).await;
+            let outcome = office.desk.recipient(role, &recipient(address), &client(Some(AN)), NOW).await;
             let said = if outcome.is_ok() { "ok".to_owned() } else { refused(outcome) };
             assert_eq!(said, expected, "{address} {role:?}");
         }
         office.close(BINH).await;
-        assert_eq!(refused(office.desk.recipient(Role::Mx, &recipient("binh@a.gov.vn"), NOW).await), "550 5.1.6");
+        assert_eq!(refused(office.desk.recipient(Role::Mx, &recipient("binh@a.gov.vn"), &client(None), NOW).await), "550 5.1.6");
     }
 
     async fn our_own_people_send_as_themselves(office: Office) {

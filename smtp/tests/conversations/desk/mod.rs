@@ -3,4 +3,5 @@
 mod accepting;
 mod carrying;
 pub(crate) mod house;
+mod lists;
 mod tracing;
