@@ -2,5 +2,6 @@
 
 mod accepting;
 mod carrying;
+mod delegates;
 pub(crate) mod house;
 mod tracing;
