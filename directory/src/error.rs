@@ -6,6 +6,7 @@ use store::AccountState;
 
 use crate::address::{AddressFault, NameFault};
 use crate::codes::CodeFault;
+use crate::delegates::DelegateFault;
 use crate::import::FileFault;
 use crate::mail_policy::RuleFault;
 use crate::passwords::PasswordFault;
@@ -98,6 +99,8 @@ pub enum Error {
     Expired,
     /// Not a rule of mail.
     Policy(RuleFault),
+    /// Somebody cannot be a delegate of a box, or is none (RULES M26).
+    Delegation(DelegateFault),
     /// A people list that cannot be read at all.
     File(FileFault),
     /// Too much hashing is going on; try again.
@@ -140,6 +143,12 @@ impl From<NameFault> for Error {
     }
 }
 
+impl From<DelegateFault> for Error {
+    fn from(fault: DelegateFault) -> Self {
+        Self::Delegation(fault)
+    }
+}
+
 impl From<FileFault> for Error {
     fn from(fault: FileFault) -> Self {
         Self::File(fault)
@@ -176,6 +185,7 @@ impl Said for Error {
             Self::Password(faults) => all(faults),
             Self::File(fault) => fault.said(),
             Self::Policy(fault) => fault.said(),
+            Self::Delegation(fault) => fault.said(),
             Self::BadScope(_) | Self::Expired => self.of_policy(),
             Self::CodeTaken { .. }
             | Self::NoAgency(_)

@@ -13,6 +13,7 @@ pub mod address;
 pub mod agencies;
 mod bounded;
 pub mod codes;
+pub mod delegates;
 mod error;
 pub mod import;
 pub mod mail_policy;

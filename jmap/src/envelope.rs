@@ -72,7 +72,7 @@ impl Envelope {
             }
         }
         // `Outgoing::read` found one author at least.
-        let mail_from = outgoing.sender().cloned().ok_or_else(no_author)?;
+        let mail_from = outgoing.handed_in_by().cloned().ok_or_else(no_author)?;
         Self { mail_from, rcpt_to, envid: None, ret: None }.whole(invalid)
     }
 
@@ -167,12 +167,12 @@ fn no_author() -> SetError {
 /// What of a message matters on its way out.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
-    /// Everybody in From, then Sender.
+    /// Everybody in From.
     pub(crate) authors: Vec<EmailAddress>,
     /// The address in Sender.
-    sender: Option<EmailAddress>,
-    /// The message without its Bcc fields, when it has some.
-    pub(crate) without_bcc: Option<Vec<u8>>,
+    pub(crate) sender: Option<EmailAddress>,
+    /// The message as it goes out, when it does not lie there so: without its Bcc fields, with the Sender that it lacked.
+    pub(crate) changed: Option<Vec<u8>>,
     /// Whether a header field has bytes beyond ASCII (RFC 6532).
     pub(crate) header_8bit: bool,
     /// Whether the body has.
@@ -204,25 +204,32 @@ impl Outgoing {
         let parse = |list: &[Mailbox]| -> Result<Vec<EmailAddress>, SetError> {
             list.iter().map(|m| m.email.parse().map_err(|_| no_author())).collect()
         };
-        let mut authors = parse(&facts.from)?;
+        let authors = parse(&facts.from)?;
         let senders = parse(&facts.sender)?;
         if authors.is_empty() || senders.len() > 1 {
             return Err(no_author());
         }
         let sender = senders.into_iter().next();
-        authors.extend(sender.clone());
         let (head, body) = raw.split_at(end);
         Ok(Self {
             authors,
             sender,
-            without_bcc: has_bcc.then(|| [kept.concat().as_slice(), body].concat()),
+            changed: has_bcc.then(|| [kept.concat().as_slice(), body].concat()),
             header_8bit: !head.is_ascii(),
             body_8bit: !body.is_ascii(),
         })
     }
 
+    /// Names who sends the message on somebody's behalf (RFC 5322 §3.6.2).
+    pub(crate) fn name_sender(&mut self, sender: EmailAddress, raw: &[u8]) {
+        let line = format!("Sender: <{sender}>\r\n");
+        self.header_8bit |= !line.is_ascii();
+        self.changed = Some([line.as_bytes(), self.changed.as_deref().unwrap_or(raw)].concat());
+        self.sender = Some(sender);
+    }
+
     /// Who hands the message in: Sender, or the first author.
-    fn sender(&self) -> Option<&EmailAddress> {
+    fn handed_in_by(&self) -> Option<&EmailAddress> {
         self.sender.as_ref().or(self.authors.first())
     }
 }
@@ -248,13 +255,13 @@ mod tests {
             ("From: a@a.vn\r\nBcc: x@x.vn",                                      "From: a@a.vn\r\n"),
         ];
         for (raw, expected) in rows {
-            let stripped = outgoing(raw).unwrap().without_bcc.unwrap();
+            let stripped = outgoing(raw).unwrap().changed.unwrap();
             assert_eq!(String::from_utf8(stripped).unwrap(), expected, "{raw:?}");
         }
-        assert!(outgoing("From: a@a.vn\r\nX-Bcc: x\r\n\r\n").unwrap().without_bcc.is_none());
+        assert!(outgoing("From: a@a.vn\r\nX-Bcc: x\r\n\r\n").unwrap().changed.is_none());
         // However many fields stand before it.
         let long = format!("{}From: a@a.vn\r\nBcc: x@x.vn\r\n\r\n", "X-A: 1\r\n".repeat(5_000));
-        assert!(!outgoing(&long).unwrap().without_bcc.unwrap().windows(3).any(|w| w == b"Bcc"));
+        assert!(!outgoing(&long).unwrap().changed.unwrap().windows(3).any(|w| w == b"Bcc"));
     }
 
     #[test]
@@ -262,7 +269,7 @@ mod tests {
     fn a_message_says_once_whom_it_is_from() {
         let rows = [
             ("From: a@a.vn\r\n\r\n",                          Ok(1)),
-            ("From: a@a.vn, b@a.vn\r\nSender: b@a.vn\r\n\r\n", Ok(3)),
+            ("From: a@a.vn, b@a.vn\r\nSender: b@a.vn\r\n\r\n", Ok(2)),
             ("To: a@a.vn\r\n\r\n",                            Err("invalidEmail".to_owned())),
             ("From: a@a.vn\r\nFrom: b@b.vn\r\n\r\n",          Err("invalidEmail".to_owned())),
             ("From: a@a.vn\r\nfrom : b@b.vn\r\n\r\n",         Err("invalidEmail".to_owned())),

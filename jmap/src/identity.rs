@@ -1,8 +1,8 @@
-//! Identities (RFC 8621 §6): one for each address that leads to the account.
+//! Identities (RFC 8621 §6): one for each address that leads to the account, and to the boxes whose delegate it is (RULES M26).
 
-use mail::{AccountId, EmailAddress, IdentityId};
+use mail::{AccountId, EmailAddress, IdentityId, Timestamp};
 use serde_json::{Map, Value, json};
-use store::{Account, Address, Tx};
+use store::{Account, DelegateRight, SendsAs, Tx};
 
 use crate::Error;
 use crate::args::{self, Args, invalid};
@@ -15,6 +15,9 @@ const PROPERTIES: [&str; 8] =
 pub(crate) struct Identity {
     pub(crate) id: IdentityId,
     pub(crate) address: EmailAddress,
+    pub(crate) name: String,
+    /// As whom one sends with it.
+    pub(crate) sends: SendsAs,
 }
 
 /// Always the same for an address of an account, so nothing has to be kept.
@@ -28,19 +31,45 @@ fn identity_id(account_id: AccountId, address: &EmailAddress) -> IdentityId {
     IdentityId::from_bytes(id)
 }
 
-/// The account and whom it may send as now.
+/// The account and whom it may send as now: itself first.
 pub(crate) async fn identities(
     tx: &mut Tx,
     account_id: AccountId,
-    now: mail::Timestamp,
+    now: Timestamp,
 ) -> Result<Option<(Account, Vec<Identity>)>, store::Error> {
     let Some(account) = tx.account(account_id).await? else { return Ok(None) };
-    let addresses: Vec<Address> = tx.addresses(account_id).await?;
-    let valid = addresses.into_iter().filter(|address| address.valid_to.is_none_or(|end| end > now));
-    let identities = valid
-        .map(|Address { address, .. }| Identity { id: identity_id(account_id, &address), address })
-        .collect();
+    let mut identities = Vec::new();
+    let own = (account_id, account.display_name.clone(), SendsAs::Itself);
+    add_addresses(tx, account_id, own, now, &mut identities).await?;
+    for delegation in tx.delegations_of(account_id).await? {
+        let box_id = delegation.box_id;
+        let sends = match tx.delegated(box_id, account_id, now).await? {
+            Some(DelegateRight::SendAs) => SendsAs::Box(box_id),
+            Some(DelegateRight::SendOnBehalf) => SendsAs::BoxOnBehalf(box_id),
+            None => continue,
+        };
+        let Some(found) = tx.account(box_id).await? else { continue };
+        add_addresses(tx, account_id, (box_id, found.display_name, sends), now, &mut identities).await?;
+    }
     Ok(Some((account, identities)))
+}
+
+async fn add_addresses(
+    tx: &mut Tx,
+    account_id: AccountId,
+    (whose, name, sends): (AccountId, String, SendsAs),
+    now: Timestamp,
+    identities: &mut Vec<Identity>,
+) -> Result<(), store::Error> {
+    let addresses = tx.addresses(whose).await?;
+    let valid = addresses.into_iter().filter(|address| address.valid_to.is_none_or(|end| end > now));
+    identities.extend(valid.map(|found| Identity {
+        id: identity_id(account_id, &found.address),
+        address: found.address,
+        name: name.clone(),
+        sends,
+    }));
+    Ok(())
 }
 
 impl Context<'_> {
@@ -57,13 +86,13 @@ impl Context<'_> {
             )));
         }
         let ids = args::ids::<IdentityId>(given, &self.created, self.api.limits.objects_in_get_max)?;
-        let (account, identities) = self.identities(account_id).await?;
-        let state = state(&account, &identities);
+        let identities = self.identities(account_id).await?;
+        let state = state(&identities);
         let wanted =
             |name: &str| name == "id" || properties.as_ref().is_none_or(|p| p.iter().any(|n| n == name));
         let object = |identity: &Identity| {
             let Value::Object(object) = json!({
-                "id": identity.id, "name": account.display_name, "email": identity.address, "replyTo": null,
+                "id": identity.id, "name": identity.name, "email": identity.address, "replyTo": null,
                 "bcc": null, "textSignature": "", "htmlSignature": "", "mayDelete": false,
             }) else {
                 return Value::Null;
@@ -94,8 +123,8 @@ impl Context<'_> {
         let since = args.text("sinceState")?.ok_or_else(|| invalid("sinceState", "state"))?;
         args.unsigned("maxChanges")?;
         args.finish()?;
-        let (account, identities) = self.identities(account_id).await?;
-        if state(&account, &identities) != since {
+        let identities = self.identities(account_id).await?;
+        if state(&identities) != since {
             return Err(Error::CannotCalculateChanges("the addresses changed; get all identities"));
         }
         Ok(json!({
@@ -104,22 +133,22 @@ impl Context<'_> {
         }))
     }
 
-    async fn identities(&self, account_id: AccountId) -> Result<(Account, Vec<Identity>), Error> {
+    async fn identities(&self, account_id: AccountId) -> Result<Vec<Identity>, Error> {
         let now = self.now;
         let found = self
             .api
             .store
             .read((), |tx, ()| Box::pin(async move { identities(tx, account_id, now).await }))
             .await?;
-        found.ok_or(Error::AccountNotFound)
+        found.map(|(_, identities)| identities).ok_or(Error::AccountNotFound)
     }
 }
 
 /// A digest of everything an identity shows.
-fn state(account: &Account, identities: &[Identity]) -> String {
+fn state(identities: &[Identity]) -> String {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(account.display_name.as_bytes());
     for identity in identities {
+        hasher.update(identity.name.as_bytes());
         hasher.update(identity.id.as_bytes());
         hasher.update(identity.address.to_string().as_bytes());
     }

@@ -37,6 +37,7 @@ mod references;
 pub mod request;
 mod session;
 mod set;
+mod speaks;
 mod submission_get;
 mod submission_set;
 mod thread;

@@ -3,15 +3,14 @@
 //! The submission and every row that carries the message away are written in one transaction: either the client is
 //! told of a submission and the message leaves, or neither.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use mail::envelope::{DeliveryState, DeliveryStates, OutboundMail, OutboundRecipient};
 use mail::letter::Door;
 use mail::message::Facts;
 use mail::trace::{Accepted, Arrival, Destination, Event, Goes};
 use mail::{
-    AccountId, BlobId, EmailAddress, EmailId, Findings, IdentityId, Letter, Refused, SubmissionId, ThreadId,
-    Timestamp,
+    AccountId, BlobId, EmailId, Findings, IdentityId, Letter, Refused, SubmissionId, ThreadId, Timestamp,
 };
 use serde_json::{Map, Value, json};
 use store::{
@@ -27,6 +26,7 @@ use crate::envelope::{self, Envelope, Outgoing};
 use crate::error::SetError;
 use crate::identity::identities;
 use crate::set::{SetAnswer, SetRequest};
+use crate::speaks::Speaks;
 
 /// The same words as at the other doors.
 const NOT_FOR_LIST: &str = "Bạn không được phép gửi thư tới danh sách này / You may not send to this list";
@@ -48,6 +48,8 @@ struct Handover {
     arrival: Arrival,
     /// What the examination found.
     findings: Findings,
+    /// The boxes it is from (RULES M1): each has it in its audit log too.
+    boxes: BTreeSet<AccountId>,
     smtputf8: bool,
     body_8bit: bool,
     /// The lists it came through.
@@ -155,13 +157,16 @@ impl Context<'_> {
             return Err(SetError::new("tooLarge", "the message is too large to be sent")
                 .with("maxSize", api.limits.size_upload_max));
         }
-        let outgoing = Outgoing::read(&raw, &email.facts)?;
-        let own = self.sender(account_id, identity_id, &outgoing).await?;
+        let mut outgoing = Outgoing::read(&raw, &email.facts)?;
+        let speaks = self.sender(account_id, identity_id, &outgoing).await?;
+        if let Some(sender) = speaks.sender {
+            outgoing.name_sender(sender, &raw);
+        }
         let envelope = match given {
             Some(given) => Envelope::read(given, &api.limits)?,
             None => Envelope::of(&outgoing, &email.facts, &api.limits)?,
         };
-        if !own.contains(&envelope.mail_from) {
+        if !speaks.paths.contains(&envelope.mail_from) {
             return Err(SetError::new(
                 "forbiddenMailFrom",
                 "the return path is not an address of this account",
@@ -193,6 +198,7 @@ impl Context<'_> {
             trace,
             arrival,
             findings,
+            boxes: speaks.boxes,
             smtputf8: outgoing.header_8bit,
             body_8bit: outgoing.body_8bit,
             came_from: mail::list::ids(&raw),
@@ -237,10 +243,10 @@ impl Context<'_> {
         facts: &Facts,
     ) -> Result<(Option<Vec<u8>>, Findings), SetError> {
         let reread = outgoing
-            .without_bcc
+            .changed
             .as_ref()
             .map(|bytes| mail::message::read(bytes, &mail::message::Limits::default()));
-        let message = outgoing.without_bcc.as_deref().unwrap_or(raw);
+        let message = outgoing.changed.as_deref().unwrap_or(raw);
         let letter = Letter {
             door: Door::Jmap,
             id: trace,
@@ -302,13 +308,13 @@ impl Context<'_> {
         Ok((email_id, identity_id, given))
     }
 
-    /// The addresses the caller may send as, once it is clear that the message's authors are among them.
+    /// As whom the message is sent, once it is clear that the caller may say so.
     async fn sender(
         &self,
         account_id: AccountId,
         identity_id: IdentityId,
         outgoing: &Outgoing,
-    ) -> Result<Vec<EmailAddress>, SetError> {
+    ) -> Result<Speaks, SetError> {
         let now = self.now;
         let found = self
             .api
@@ -322,11 +328,9 @@ impl Context<'_> {
         if identities.iter().all(|identity| identity.id != identity_id) {
             return Err(SetError::invalid("identityId", "no such identity"));
         }
-        let own: Vec<EmailAddress> = identities.into_iter().map(|identity| identity.address).collect();
-        match outgoing.authors.iter().all(|author| own.contains(author)) {
-            true => Ok(own),
-            false => Err(SetError::new("forbiddenFrom", "From and Sender must be addresses of this account")),
-        }
+        Speaks::of(outgoing, &identities).ok_or_else(|| {
+            SetError::new("forbiddenFrom", "From and Sender must be addresses of this account")
+        })
     }
 
     /// A submission is on its way the moment it is made, so nothing of it can change.
@@ -435,8 +439,14 @@ async fn hand_in(tx: &mut Tx, h: &Handover) -> Result<SubmissionId, SetError> {
     }
     tx.count_sending(h.account_id, delivery.len(), h.now).await?;
     tx.put_findings(h.account_id, &h.trace, &h.findings, h.now).await?;
-    let (actor, detail) = (h.account_id.to_string(), json!({ "recipients": delivery.len() }).to_string());
-    tx.audit(h.account_id, h.now, &actor, Audit::MailSubmitted, &submission_id.to_string(), &detail).await?;
+    let (actor, subject) = (h.account_id.to_string(), submission_id.to_string());
+    let mut detail = json!({ "recipients": delivery.len() });
+    if !h.boxes.is_empty() {
+        detail["boxes"] = json!(h.boxes);
+    }
+    for owner in std::iter::once(h.account_id).chain(h.boxes.iter().copied()) {
+        tx.audit(owner, h.now, &actor, Audit::MailSubmitted, &subject, &detail.to_string()).await?;
+    }
     tx.trace(&NewTrace { name: h.trace.clone(), owner: h.account_id.into(), event }, h.now).await?;
     Ok(submission_id)
 }

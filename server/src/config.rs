@@ -183,6 +183,14 @@ section! {
 }
 
 section! {
+    /// Who may act in the boxes of agencies ("congvan delegate").
+    Delegation {
+        /// The longest time, in days, for which a person is let in; then it is granted anew.
+        days_max: u64 = 366,
+    }
+}
+
+section! {
     /// Questions to DNS.
     Dns {
         /// Name servers to ask, as "192.0.2.1" or "127.0.0.1:5353"; empty means those of the machine. For DANE it has to be one that
@@ -352,6 +360,7 @@ pub(crate) struct Config {
     pub(crate) mail: Mail,
     pub(crate) oauth: Oauth,
     pub(crate) sending: Sending,
+    pub(crate) delegation: Delegation,
     pub(crate) dns: Dns,
     pub(crate) http: Http,
     pub(crate) exchange: Exchange,

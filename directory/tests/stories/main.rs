@@ -3,6 +3,7 @@
 
 mod house;
 
+mod delegates;
 mod import;
 mod provision;
 mod register;

@@ -3,6 +3,7 @@
 
 mod house;
 
+mod delegates;
 mod doors;
 mod emails;
 mod mailboxes;

@@ -6,6 +6,7 @@ mod api_key;
 mod calendar;
 mod cert;
 mod config;
+mod delegate;
 mod demo;
 mod desk;
 mod dkim;
@@ -93,6 +94,9 @@ enum Command {
     /// How much somebody may send.
     #[command(subcommand)]
     SendingLimit(sending_limit::SendingLimitCommand),
+    /// Ủy quyền hộp thư cơ quan. / Who may send for an agency's box.
+    #[command(subcommand)]
+    Delegate(delegate::DelegateCommand),
     /// Keys to the REST API.
     #[command(subcommand)]
     Key(api_key::KeyCommand),
@@ -189,6 +193,7 @@ pub(crate) fn run() -> ExitCode {
         Command::System(command) => command.run(&arguments.config),
         Command::List(command) => command.run(&arguments.config),
         Command::SendingLimit(command) => command.run(&arguments.config),
+        Command::Delegate(command) => command.run(&arguments.config),
         Command::Key(command) => command.run(&arguments.config),
         Command::Openapi => {
             print!("{}", crate::api::openapi_document());

@@ -1,6 +1,6 @@
 //! Taking a message in: one transaction, and then the promise.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use mail::envelope::{OutboundMail, OutboundRecipient};
 use mail::letter::Peer;
@@ -12,7 +12,7 @@ use store::{Audit, Lane, MailboxRole, NewEmail, NewOutbox, NewTrace, OutboxKind,
 use super::expand::{Copies, ToList, copies, sender_of, welcome};
 use super::payload::{outbound, recipient_out, return_path, to_json};
 use super::recipient::{Place, has_room, place, postmaster};
-use super::sender::{may_say, may_send, signed_in};
+use super::sender::{Speaks, may_say, may_send, signed_in};
 use super::traced;
 use super::{Desk, Refusal};
 use crate::codec::{Reply, table};
@@ -91,6 +91,8 @@ struct Intake {
     sends: Option<(AccountId, usize)>,
     /// What the examination wants kept.
     findings: Findings,
+    /// The boxes it is from: each has it in its audit log too.
+    boxes: BTreeSet<AccountId>,
     trace: NewTrace,
     now: Timestamp,
 }
@@ -102,6 +104,8 @@ struct Examined {
     facts: Facts,
     findings: Findings,
     arrival: Arrival,
+    /// As whom it is sent.
+    speaks: Speaks,
 }
 
 /// What keeps the message's bytes.
@@ -174,14 +178,14 @@ impl Desk {
         now: Timestamp,
     ) -> Result<Examined, Refusal> {
         let Arrived { envelope, trace, message } = arrived;
-        let account = match role {
+        let (account, speaks) = match role {
             Role::Submission => {
                 let account = signed_in(&envelope.client)?;
-                self.may_hand_in(account, &envelope, &facts, now).await?;
-                Some(account)
+                (Some(account), self.may_hand_in(account, &envelope, (&message, &facts), now).await?)
             }
-            Role::Mx | Role::Lmtp => None,
+            Role::Mx | Role::Lmtp => (None, Speaks::default()),
         };
+        let (message, facts) = speaks.signed(message, facts, &self.reading);
         let letter = self.letter_of(role, &envelope, account, &message, &facts)?;
         let findings = examiner.examine(&letter).await?;
         let path = match role {
@@ -195,7 +199,7 @@ impl Desk {
         };
         let message = [before, findings.without_cuts(message)].concat();
         let facts = facts.unwrap_or_else(|| mail::message::read(&message, &self.reading));
-        Ok(Examined { envelope, message, facts, findings, arrival })
+        Ok(Examined { envelope, message, facts, findings, arrival, speaks })
     }
 
     /// What the examination is shown.
@@ -232,7 +236,7 @@ impl Desk {
 
     /// Mail from outside: into the first recipient's inbox, and rows for the others.
     async fn delivery(&self, role: Role, examined: Examined, now: Timestamp) -> Result<Intake, Refusal> {
-        let Examined { envelope, message, facts, findings, arrival } = examined;
+        let Examined { envelope, message, facts, findings, arrival, .. } = examined;
         let mut places = self.places(role, &envelope, &message, now).await?;
         // What was local at RCPT and is not any more cannot be relayed.
         for recipient in std::mem::take(&mut places.elsewhere).into_values().flatten() {
@@ -265,13 +269,26 @@ impl Desk {
             false => Bytes::Rows(Box::new(blob)),
         };
         let actor = if role == Role::Lmtp { "lmtp" } else { "smtp" }.to_owned();
-        let (act, detail) = (Audit::MailReceived, detail(&envelope));
-        Ok(Intake { bytes, rows, copies, owner, actor, act, detail, sends: None, findings, trace, now })
+        let (act, detail) = (Audit::MailReceived, detail(&envelope, &BTreeSet::new()));
+        Ok(Intake {
+            bytes,
+            rows,
+            copies,
+            owner,
+            actor,
+            act,
+            detail,
+            sends: None,
+            findings,
+            boxes: BTreeSet::new(),
+            trace,
+            now,
+        })
     }
 
     /// Mail from our own people: rows only. What they keep of it is their own business.
     async fn submission(&self, examined: Examined, now: Timestamp) -> Result<Intake, Refusal> {
-        let Examined { envelope, message, findings, arrival, .. } = examined;
+        let Examined { envelope, message, findings, arrival, speaks, .. } = examined;
         let owner = signed_in(&envelope.client)?;
         let places = self.places(Role::Submission, &envelope, &message, now).await?;
         let blob = self.store.seal(owner, &message, now).await?;
@@ -288,8 +305,9 @@ impl Desk {
         let event = Event::Accepted(Accepted::new(arrival, self.destinations(&places), &findings.steps));
         let trace = NewTrace { name: envelope.id.clone(), owner: owner.into(), event };
         let sends = Some((owner, envelope.recipients.len()));
-        let (act, detail) = (Audit::MailSubmitted, detail(&envelope));
-        Ok(Intake { bytes, rows, copies, owner, actor, act, detail, sends, findings, trace, now })
+        let (act, detail) = (Audit::MailSubmitted, detail(&envelope, &speaks.boxes));
+        let boxes = speaks.boxes;
+        Ok(Intake { bytes, rows, copies, owner, actor, act, detail, sends, findings, boxes, trace, now })
     }
 
     /// Every recipient and the way the message goes to them, for the trace.
@@ -309,20 +327,21 @@ impl Desk {
             .collect()
     }
 
-    /// Whether an account may send with this path and say it is by these authors.
+    /// Whether an account may send with this path and say it is by these authors, and as whom it does.
     async fn may_hand_in(
         &self,
         account: AccountId,
         envelope: &Envelope,
-        facts: &Facts,
+        (message, facts): (&[u8], &Facts),
         now: Timestamp,
-    ) -> Result<(), Refusal> {
-        let input = (account, envelope.reverse_path.clone(), facts.from.clone());
+    ) -> Result<Speaks, Refusal> {
+        let sender_fields = mail::fields::fields(message).filter(|field| field.is("Sender")).count();
+        let input = (account, envelope.reverse_path.clone(), facts.clone());
         self.store
-            .read(input, |tx, (account, path, from)| {
+            .read(input, move |tx, (account, path, facts)| {
                 Box::pin(async move {
                     may_send(tx, *account, path, now).await?;
-                    may_say(tx, *account, from, now).await
+                    may_say(tx, *account, (facts, sender_fields), now).await
                 })
             })
             .await
@@ -435,12 +454,16 @@ fn row(
 }
 
 /// What the audit log says beside who and what: the id that the client was told, and the legal time of receipt (RULES M36), which is
-/// before the row's own.
-fn detail(envelope: &Envelope) -> String {
+/// before the row's own; and the boxes it is from, when somebody acts in one (RULES M1).
+fn detail(envelope: &Envelope, boxes: &BTreeSet<AccountId>) -> String {
     let recipients = envelope.recipients.len();
     let received_at = envelope.received_at.to_rfc3339_utc();
-    serde_json::json!({ "session": envelope.id, "recipients": recipients, "received_at": received_at })
-        .to_string()
+    let mut detail =
+        serde_json::json!({ "session": envelope.id, "recipients": recipients, "received_at": received_at });
+    if !boxes.is_empty() {
+        detail["boxes"] = serde_json::json!(boxes);
+    }
+    detail.to_string()
 }
 
 async fn keep(tx: &mut Tx, intake: &Intake) -> Result<(), store::Error> {
@@ -466,6 +489,8 @@ async fn keep(tx: &mut Tx, intake: &Intake) -> Result<(), store::Error> {
         tx.drop_blob(owner, blob.blob_id(), now).await?;
     }
     tx.put_findings(owner, &intake.trace.name, &intake.findings, now).await?;
-    tx.audit(owner, now, &intake.actor, act, &subject, &intake.detail).await?;
+    for owner in std::iter::once(owner).chain(intake.boxes.iter().copied()) {
+        tx.audit(owner, now, &intake.actor, act, &subject, &intake.detail).await?;
+    }
     tx.trace(&intake.trace, now).await
 }

@@ -1,7 +1,10 @@
 //! Who may send as whom.
 
+use std::collections::BTreeSet;
+
+use mail::message::{Facts, Mailbox};
 use mail::{AccountId, EmailAddress, Timestamp};
-use store::{AccountState, Tx};
+use store::{AccountState, SendsAs, Tx};
 
 use super::{Desk, Refusal};
 use crate::codec::table;
@@ -10,7 +13,7 @@ use crate::receive::Role;
 
 impl Desk {
     /// Whether this client may send with this reverse path. From other hosts anything is taken: what it is worth is another
-    /// question. Our own people send as themselves (RFC 6409 §6.1).
+    /// question. Our own people send as themselves, or as a box whose delegates they are (RFC 6409 §6.1, RULES M26).
     ///
     /// # Errors
     /// 5.7.1 when the address is not the account's own, 5.7.0 when nobody has signed in, or the store's trouble.
@@ -40,7 +43,8 @@ pub(super) fn signed_in(client: &Client) -> Result<AccountId, Refusal> {
     id.parse().map_err(|_| table::OUR_FAULT.into())
 }
 
-/// The null path is nobody's address, so nobody hands mail in with it: reports are written by the house itself.
+/// The null path is nobody's address, so nobody hands mail in with it: reports are written by the house itself. Bounces of what is sent
+/// as a box go to the box; of what is sent on its behalf, to the person.
 pub(super) async fn may_send(
     tx: &mut Tx,
     account_id: AccountId,
@@ -53,31 +57,75 @@ pub(super) async fn may_send(
         // Suspended after signing in, in the middle of a conversation.
         return Err(table::AUTH_REQUIRED.into());
     }
-    is_own(tx, account_id, address, now).await
+    match tx.sends_as(account_id, address, now).await? {
+        Some(SendsAs::Itself | SendsAs::Box(_)) => Ok(()),
+        Some(SendsAs::BoxOnBehalf(_)) | None => Err(table::SENDER_NOT_YOURS.into()),
+    }
 }
 
-/// The addresses in `From` are the account's own too: it is that field which the recipient reads.
+/// As whom a message is sent.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Speaks {
+    /// The boxes of agencies that it is from.
+    pub(super) boxes: BTreeSet<AccountId>,
+    /// Who it is that sends on behalf of a box, when the message does not say it yet.
+    sender: Option<EmailAddress>,
+}
+
+impl Speaks {
+    /// The message with the `Sender` that it lacks (RFC 5322 §3.6.2, RFC 6409 §8.1), and what is in it.
+    pub(super) fn signed(
+        &self,
+        message: Vec<u8>,
+        facts: Facts,
+        reading: &mail::message::Limits,
+    ) -> (Vec<u8>, Facts) {
+        let Some(sender) = &self.sender else { return (message, facts) };
+        let message = [format!("Sender: <{sender}>\r\n").into_bytes(), message].concat();
+        let facts = mail::message::read(&message, reading);
+        (message, facts)
+    }
+}
+
+/// The addresses in `From` are the account's own, or those of a box whose delegate it is (RULES M26): it is that field which the
+/// recipient reads. Who sends on behalf of a box is named in `Sender`, and nobody else is; `sender_fields` is how often it is there,
+/// readable or not.
 pub(super) async fn may_say(
     tx: &mut Tx,
     account_id: AccountId,
-    from: &[mail::message::Mailbox],
+    (facts, sender_fields): (&Facts, usize),
     now: Timestamp,
-) -> Result<(), Refusal> {
-    for mailbox in from {
-        let address = mailbox.email.parse().map_err(|_| Refusal::from(table::SENDER_NOT_YOURS))?;
-        is_own(tx, account_id, &address, now).await?;
+) -> Result<Speaks, Refusal> {
+    let mut speaks = Speaks::default();
+    let mut is_on_behalf = false;
+    for mailbox in &facts.from {
+        let says = says(tx, account_id, mailbox, now).await?;
+        speaks.boxes.extend(says.box_id());
+        is_on_behalf |= matches!(says, SendsAs::BoxOnBehalf(_));
     }
-    Ok(())
+    if is_on_behalf {
+        match (sender_fields, facts.sender.as_slice()) {
+            (0, _) => speaks.sender = Some(own_address(tx, account_id, now).await?),
+            (1, [sender]) if says(tx, account_id, sender, now).await? == SendsAs::Itself => {}
+            _ => return Err(table::SENDER_NOT_YOURS.into()),
+        }
+    }
+    Ok(speaks)
 }
 
-async fn is_own(
+async fn says(
     tx: &mut Tx,
     account_id: AccountId,
-    address: &EmailAddress,
+    mailbox: &Mailbox,
     now: Timestamp,
-) -> Result<(), Refusal> {
-    match tx.address(address).await? {
-        Some(found) if found.account_id == account_id && found.valid_to.is_none_or(|end| end > now) => Ok(()),
-        _ => Err(table::SENDER_NOT_YOURS.into()),
-    }
+) -> Result<SendsAs, Refusal> {
+    let address = mailbox.email.parse().map_err(|_| Refusal::from(table::SENDER_NOT_YOURS))?;
+    tx.sends_as(account_id, &address, now).await?.ok_or(table::SENDER_NOT_YOURS.into())
+}
+
+/// An address that the account has now.
+async fn own_address(tx: &mut Tx, account_id: AccountId, now: Timestamp) -> Result<EmailAddress, Refusal> {
+    let addresses = tx.addresses(account_id).await?;
+    let valid = addresses.into_iter().find(|address| address.valid_to.is_none_or(|end| end > now));
+    valid.map(|found| found.address).ok_or(table::SENDER_NOT_YOURS.into())
 }

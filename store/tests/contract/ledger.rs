@@ -115,6 +115,7 @@ const BACK_TO_MIGRATION_8: &[&str] = &[
     "DROP INDEX account_by_name",
     "ALTER TABLE account DROP COLUMN name_folded",
     "ALTER TABLE account DROP COLUMN quota_warned",
+    "DROP TABLE delegate",
     "DELETE FROM migration WHERE number >= 9",
 ];
 

@@ -8,6 +8,7 @@ mod house;
 mod agencies;
 mod api;
 mod blobs;
+mod delegates;
 mod dkim;
 mod doctor;
 mod documents;

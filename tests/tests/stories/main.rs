@@ -7,6 +7,7 @@ mod api_office;
 mod check;
 mod crash;
 mod crash_mail;
+mod delegates;
 mod documents;
 mod full_disk;
 mod hostile;

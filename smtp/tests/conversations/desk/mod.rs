@@ -2,6 +2,7 @@
 
 mod accepting;
 mod carrying;
+mod delegates;
 pub(crate) mod house;
 mod lists;
 mod tracing;
