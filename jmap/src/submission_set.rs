@@ -6,14 +6,14 @@
 use std::collections::{BTreeMap, HashMap};
 
 use mail::envelope::{DeliveryState, DeliveryStates, OutboundMail, OutboundRecipient};
-use mail::letter::Door;
+use mail::letter::{Door, Hold};
 use mail::message::Facts;
 use mail::{
     AccountId, BlobId, Domain, EmailAddress, EmailId, IdentityId, Letter, Refused, SubmissionId, ThreadId,
     Timestamp,
 };
 use serde_json::{Map, Value, json};
-use store::{AccountState, Audit, Lane, NewOutbox, NewSubmission, OutboxKind, Sealed, Tx};
+use store::{AccountState, Audit, Lane, NewHeld, NewOutbox, NewSubmission, OutboxKind, Sealed, Tx};
 
 use crate::Error;
 use crate::args::{Args, resolve_id, texts};
@@ -38,6 +38,8 @@ struct Handover {
     /// Its name in the trace.
     trace: String,
     keywords: Vec<String>,
+    /// Why it goes into the quarantine.
+    hold: Option<Hold>,
     smtputf8: bool,
     body_8bit: bool,
     now: Timestamp,
@@ -154,7 +156,7 @@ impl Context<'_> {
             ));
         }
         let trace = self.draw_trace();
-        let (changed, keywords) =
+        let (changed, keywords, hold) =
             self.examined(account_id, &trace, &envelope, &outgoing, &raw, &email.facts).await?;
         let changed = match &changed {
             Some(bytes) => Some(api.store.seal(account_id, bytes, now).await?),
@@ -170,6 +172,7 @@ impl Context<'_> {
             changed,
             trace,
             keywords,
+            hold,
             smtputf8: outgoing.header_8bit,
             body_8bit: outgoing.body_8bit,
             now,
@@ -202,7 +205,7 @@ impl Context<'_> {
         random.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// Has the message examined as every door does: its bytes when they change, and what it lies in mailboxes with.
+    /// Has the message examined as every door does: its bytes when they change, what it lies in mailboxes with, and whether it is held.
     async fn examined(
         &self,
         account_id: AccountId,
@@ -211,7 +214,7 @@ impl Context<'_> {
         outgoing: &Outgoing,
         raw: &[u8],
         facts: &Facts,
-    ) -> Result<(Option<Vec<u8>>, Vec<String>), SetError> {
+    ) -> Result<(Option<Vec<u8>>, Vec<String>, Option<Hold>), SetError> {
         let reread = outgoing
             .without_bcc
             .as_ref()
@@ -232,7 +235,8 @@ impl Context<'_> {
         let is_changed = reread.is_some() || findings.changes_message() || !findings.fields().is_empty();
         let bytes = is_changed
             .then(|| [findings.fields().as_bytes(), &findings.without_cuts(message.to_vec())].concat());
-        Ok((bytes, findings.keywords))
+        let hold = findings.held().cloned();
+        Ok((bytes, findings.keywords, hold))
     }
 
     /// What a client says of a submission: message, identity, envelope if any.
@@ -413,7 +417,10 @@ async fn enqueue(
         blob_id: Some(h.blob_id),
         due_at: h.now,
     };
-    tx.enqueue(&row, h.now).await?;
+    match &h.hold {
+        None => drop(tx.enqueue(&row, h.now).await?),
+        Some(hold) => drop(tx.hold_mail(&NewHeld { row: &row, hold, door: Door::Jmap }, h.now).await?),
+    }
     Ok(())
 }
 

@@ -63,7 +63,7 @@ pub(crate) async fn serve(
     let (mail_doors, web_doors) = opened.into_iter().partition(|door| mail_in::is_door(door.name));
     let own = tls::own_key(&house.config).await?;
     let intake = Intake::new(house.clone())?;
-    let path = MailPath::new();
+    let path = MailPath::new(&house)?;
     start_doors(&house, (&intake, &path), web_doors, own.as_deref())?;
     mail_in::start(&house, &path, mail_doors, own.as_deref())?;
     mail_out::start(&house)?;

@@ -18,6 +18,14 @@ pub enum Audit {
     MailDelivered,
     /// A mail could not be delivered; its sender was told.
     MailBounced,
+    /// A mail was put into the quarantine.
+    MailQuarantined,
+    /// A mail was released from the quarantine.
+    MailReleased,
+    /// A mail in the quarantine was deleted, by a person or because its time ran out.
+    MailDiscarded,
+    /// Somebody said whether the quarantine was right about a mail.
+    MailJudged,
     /// Messages of an account were changed by its user.
     MailChanged,
     /// A message was destroyed by its user.
@@ -84,6 +92,10 @@ impl Audit {
             Self::MailSubmitted => "mail.submitted",
             Self::MailDelivered => "mail.delivered",
             Self::MailBounced => "mail.bounced",
+            Self::MailQuarantined => "mail.quarantined",
+            Self::MailReleased => "mail.released",
+            Self::MailDiscarded => "mail.discarded",
+            Self::MailJudged => "mail.judged",
             Self::MailChanged => "mail.changed",
             Self::MailDestroyed => "mail.destroyed",
             Self::AgencyChanged => "agency.changed",

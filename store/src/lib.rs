@@ -40,6 +40,7 @@ mod numbers;
 mod outbox;
 mod peer_log;
 mod peers;
+mod quarantine;
 mod receivers;
 mod repeats;
 mod settings;
@@ -88,6 +89,7 @@ pub use numbers::{BookState, Line, LineEnd, LineFilter, LineState, NewLine, Seri
 pub use outbox::{Claimed, Lane, NewOutbox, OutboxKind};
 pub use peer_log::{Direction, PeerHealth, PeerMessage, SystemPoll};
 pub use peers::{NewPeer, PEER, Peer, PeerState, PeerWay, PeerWrap, peer_of_way, way_of_peer};
+pub use quarantine::{HeldMail, HeldState, Judgement, NewHeld, QuarantineFilter};
 pub use receivers::{NewProgress, NewReceiver, Receiver};
 pub use repeats::Repeat;
 pub use statuses::{NewStatus, StatusEntry, UnlinkedStatus};

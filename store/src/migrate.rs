@@ -17,6 +17,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (8, "api", include_str!("../migrations/0008_api.sql")),
     (9, "ledger", include_str!("../migrations/0009_ledger.sql")),
     (10, "peers", include_str!("../migrations/0010_peers.sql")),
+    (15, "quarantine", include_str!("../migrations/0015_quarantine.sql")),
 ];
 
 /// The engine's words for what the migration files leave open.

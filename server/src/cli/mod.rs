@@ -18,6 +18,7 @@ mod overdue;
 mod package;
 mod peer;
 mod provision;
+mod quarantine;
 mod receipt;
 mod register;
 mod release;
@@ -97,6 +98,9 @@ enum Command {
     /// Documents of the exchange.
     #[command(subcommand)]
     Document(document::DocumentCommand),
+    /// Thư bị cách ly. / Mail that waits for a person.
+    #[command(subcommand)]
+    Quarantine(quarantine::QuarantineCommand),
     /// Packages refused as state secrets.
     #[command(subcommand)]
     Secrecy(two_persons::SecrecyCommand),
@@ -159,6 +163,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Number(command) => command.run(&arguments.config),
         Command::Register(command) => command.run(&arguments.config),
         Command::Document(command) => command.run(&arguments.config),
+        Command::Quarantine(command) => command.run(&arguments.config),
         Command::Secrecy(command) => command.run(&arguments.config),
         Command::Ledger(command) => command.run(&arguments.config),
         Command::Verify(command) => command.run(&arguments.config),

@@ -9,7 +9,12 @@
 //! order is [`MailPath::new`]; a new stage is a file and a line there. A stage keeps nothing itself: what it wants kept, it puts into the
 //! findings, and the door keeps it in the one transaction that takes the message in.
 
+mod archive;
+mod attachments;
+mod malware;
+mod scanner;
 mod secrecy;
+mod spam;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -17,6 +22,8 @@ use std::sync::Arc;
 
 use mail::letter::Examination;
 use mail::{Examine, Findings, Letter, Refused};
+
+use crate::house::House;
 
 /// What a stage comes to, some time later.
 pub(crate) type Looked<'a> = Pin<Box<dyn Future<Output = Result<(), Refused>> + Send + 'a>>;
@@ -34,8 +41,17 @@ pub(crate) struct MailPath {
 
 impl MailPath {
     /// The path of this house: what is cheap and final before what asks others.
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { stages: vec![Box::new(secrecy::Secrecy)] })
+    pub(crate) fn new(house: &House) -> anyhow::Result<Arc<Self>> {
+        let scan = &house.config.scan;
+        let mut stages: Vec<Box<dyn Stage>> = vec![Box::new(secrecy::Secrecy)];
+        stages.push(Box::new(attachments::Attachments::new(scan)?));
+        if !scan.clamd.is_empty() {
+            stages.push(Box::new(malware::Malware::new(scan)?));
+        }
+        if !scan.rspamd.is_empty() {
+            stages.push(Box::new(spam::Spam::new(scan)?));
+        }
+        Ok(Arc::new(Self { stages }))
     }
 }
 

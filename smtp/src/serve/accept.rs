@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashSet};
 
 use mail::envelope::OutboundRecipient;
-use mail::letter::{Door, Peer};
+use mail::letter::{Door, Hold, Peer};
 use mail::message::Facts;
 use mail::{AccountId, Domain, Examine, Findings, Letter, MailboxId, OwnerId, Timestamp};
-use store::{Audit, Lane, MailboxRole, NewEmail, NewOutbox, OutboxKind, Sealed, Tx};
+use store::{Audit, Lane, MailboxRole, NewEmail, NewHeld, NewOutbox, OutboxKind, Sealed, Tx};
 
 use super::payload::{outbound, recipient_out, return_path, to_json};
 use super::recipient::{Place, has_room, place, postmaster};
@@ -31,6 +31,8 @@ struct Places {
 struct Intake {
     bytes: Bytes,
     rows: Vec<NewOutbox>,
+    /// Why the rows go into the quarantine, and by which door they came.
+    hold: Option<(Hold, Door)>,
     owner: AccountId,
     actor: String,
     act: Audit,
@@ -129,11 +131,7 @@ impl Desk {
             ForwardPath::Postmaster => postmaster(&self.host),
         };
         Ok(Letter {
-            door: match role {
-                Role::Mx => Door::Mx,
-                Role::Lmtp => Door::Lmtp,
-                Role::Submission => Door::Submission,
-            },
+            door: door(role),
             id: &envelope.id,
             reverse_path: envelope.reverse_path.mailbox(),
             recipients: envelope.recipients.iter().map(address).collect::<Result<_, _>>()?,
@@ -158,7 +156,8 @@ impl Desk {
         for recipient in std::mem::take(&mut places.elsewhere).into_values().flatten() {
             places.unwelcome.push((recipient, table::NO_RELAY.reply()));
         }
-        let (owner, direct) = first(&mut places)?;
+        let hold = findings.held().cloned().map(|hold| (hold, door(role)));
+        let (owner, direct) = first(&mut places, hold.is_none())?;
         let blob = self.store.seal(owner, &message, now).await?;
         let rows = self.local_rows(&envelope, &message, &places, &findings.keywords, &blob, now)?;
         let bytes = match direct {
@@ -177,13 +176,23 @@ impl Desk {
             false => Bytes::Rows(Box::new(blob)),
         };
         let actor = if role == Role::Lmtp { "lmtp" } else { "smtp" }.to_owned();
-        Ok(Intake { bytes, rows, owner, actor, act: Audit::MailReceived, detail: detail(&envelope), now })
+        Ok(Intake {
+            bytes,
+            rows,
+            hold,
+            owner,
+            actor,
+            act: Audit::MailReceived,
+            detail: detail(&envelope),
+            now,
+        })
     }
 
     /// Mail from our own people: rows only. What they keep of it is their own business.
     async fn submission(&self, examined: Examined, now: Timestamp) -> Result<Intake, Refusal> {
         let Examined { envelope, message, findings, .. } = examined;
         let owner = signed_in(&envelope.client)?;
+        let hold = findings.held().cloned().map(|hold| (hold, Door::Submission));
         let places = self.places(&envelope.recipients, message.len(), now).await?;
         let blob = self.store.seal(owner, &message, now).await?;
         let mut rows = self.local_rows(&envelope, &message, &places, &findings.keywords, &blob, now)?;
@@ -195,7 +204,16 @@ impl Desk {
             rows.push(row(OutboxKind::Mail, blob.owner(), destination, payload, &blob, now));
         }
         let (bytes, actor) = (Bytes::Rows(Box::new(blob)), owner.to_string());
-        Ok(Intake { bytes, rows, owner, actor, act: Audit::MailSubmitted, detail: detail(&envelope), now })
+        Ok(Intake {
+            bytes,
+            rows,
+            hold,
+            owner,
+            actor,
+            act: Audit::MailSubmitted,
+            detail: detail(&envelope),
+            now,
+        })
     }
 
     /// Whether an account may send with this path and say it is by these authors.
@@ -281,16 +299,25 @@ impl Desk {
     }
 }
 
-/// The account whose key seals the message, and whether it lies in that inbox at once; then it is no longer among the places.
+fn door(role: Role) -> Door {
+    match role {
+        Role::Mx => Door::Mx,
+        Role::Lmtp => Door::Lmtp,
+        Role::Submission => Door::Submission,
+    }
+}
+
+/// The account whose key seals the message, and whether it lies in that inbox at once, when it may; then it is no longer among the
+/// places.
 /// Who wants to hear of success (RFC 3461 §4.1) is served by the carrier, which writes such reports.
 ///
 /// # Errors
 /// What everybody is told when nobody has room or is welcome.
-fn first(places: &mut Places) -> Result<(AccountId, bool), Refusal> {
+fn first(places: &mut Places, may_be_direct: bool) -> Result<(AccountId, bool), Refusal> {
     let wants_success =
         |recipient: &Recipient| matches!(recipient.notify, Some(Notify::On { success: true, .. }));
     let direct = places.here.iter().position(|(_, recipient, fits)| *fits && !wants_success(recipient));
-    if let Some(direct) = direct {
+    if let Some(direct) = direct.filter(|_| may_be_direct) {
         return Ok((places.here.remove(direct).0, true));
     }
     match (places.here.iter().find(|(.., fits)| *fits), places.here.is_empty()) {
@@ -339,7 +366,10 @@ async fn keep(tx: &mut Tx, intake: &Intake) -> Result<(), store::Error> {
         }
     };
     for row in &intake.rows {
-        tx.enqueue(row, now).await?;
+        match &intake.hold {
+            None => drop(tx.enqueue(row, now).await?),
+            Some((hold, door)) => drop(tx.hold_mail(&NewHeld { row, hold, door: *door }, now).await?),
+        }
     }
     if let Bytes::Rows(blob) = &intake.bytes {
         tx.drop_blob(owner, blob.blob_id(), now).await?;
