@@ -15,7 +15,7 @@ use mail::{
 };
 use serde_json::{Map, Value, json};
 use store::{
-    AccountState, Audit, Lane, NewOutbox, NewSubmission, NewTrace, OutboxKind, Resolved, Sealed, Tx,
+    AccountState, Audit, Lane, NewHeld, NewOutbox, NewSubmission, NewTrace, OutboxKind, Resolved, Sealed, Tx,
 };
 
 use crate::Error;
@@ -405,6 +405,8 @@ async fn hand_in(tx: &mut Tx, h: &Handover) -> Result<SubmissionId, SetError> {
     };
     let submission_id = tx.add_submission(&submission, h.now).await?;
     let event = Event::Accepted(Accepted::new(h.arrival.clone(), destinations(&routes), &h.findings.steps));
+    // First that it came, then what became of it.
+    tx.trace(&NewTrace { name: h.trace.clone(), owner: h.account_id.into(), event }, h.now).await?;
     for (domain, recipients) in routes.abroad {
         enqueue(tx, h, submission_id, OutboxKind::Mail, domain, recipients).await?;
     }
@@ -419,7 +421,6 @@ async fn hand_in(tx: &mut Tx, h: &Handover) -> Result<SubmissionId, SetError> {
     tx.put_findings(h.account_id, &h.trace, &h.findings, h.now).await?;
     let (actor, detail) = (h.account_id.to_string(), json!({ "recipients": delivery.len() }).to_string());
     tx.audit(h.account_id, h.now, &actor, Audit::MailSubmitted, &submission_id.to_string(), &detail).await?;
-    tx.trace(&NewTrace { name: h.trace.clone(), owner: h.account_id.into(), event }, h.now).await?;
     Ok(submission_id)
 }
 
@@ -467,7 +468,10 @@ async fn enqueue(
         blob_id: Some(h.blob_id),
         due_at: h.now,
     };
-    tx.enqueue(&row, h.now).await?;
+    match h.findings.held() {
+        None => drop(tx.enqueue(&row, h.now).await?),
+        Some(hold) => drop(tx.hold_mail(&NewHeld { row: &row, hold, door: Door::Jmap }, h.now).await?),
+    }
     Ok(())
 }
 

@@ -117,6 +117,7 @@ id_values!(
     MailboxId,
     OutboxId,
     OwnerId,
+    QuarantineId,
     SubmissionId,
     ThreadId,
     UnitId

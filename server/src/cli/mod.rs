@@ -23,6 +23,7 @@ mod package;
 mod peer;
 mod policy;
 mod provision;
+mod quarantine;
 mod queue;
 mod receipt;
 mod register;
@@ -128,6 +129,9 @@ enum Command {
     /// Documents of the exchange.
     #[command(subcommand)]
     Document(document::DocumentCommand),
+    /// Thư bị cách ly. / Mail that waits for a person.
+    #[command(subcommand)]
+    Quarantine(quarantine::QuarantineCommand),
     /// Packages refused as state secrets.
     #[command(subcommand)]
     Secrecy(two_persons::SecrecyCommand),
@@ -201,6 +205,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Number(command) => command.run(&arguments.config),
         Command::Register(command) => command.run(&arguments.config),
         Command::Document(command) => command.run(&arguments.config),
+        Command::Quarantine(command) => command.run(&arguments.config),
         Command::Secrecy(command) => command.run(&arguments.config),
         Command::Doctor(command) => command.run(&arguments.config),
         Command::Trace(command) => command.run(&arguments.config),

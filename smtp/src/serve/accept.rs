@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashSet};
 
 use mail::envelope::OutboundRecipient;
-use mail::letter::Peer;
+use mail::letter::{Door, Peer};
 use mail::message::Facts;
 use mail::trace::{Accepted, Arrival, Destination, Event, Goes};
 use mail::{AccountId, Domain, Examine, Findings, Letter, MailboxId, OwnerId, Timestamp};
-use store::{Audit, Lane, MailboxRole, NewEmail, NewOutbox, NewTrace, OutboxKind, Sealed, Tx};
+use store::{Audit, Lane, MailboxRole, NewEmail, NewHeld, NewOutbox, NewTrace, OutboxKind, Sealed, Tx};
 
 use super::payload::{outbound, recipient_out, return_path, to_json};
 use super::recipient::{Place, has_room, place, postmaster};
@@ -33,6 +33,8 @@ struct Places {
 struct Intake {
     bytes: Bytes,
     rows: Vec<NewOutbox>,
+    /// By which door it came.
+    door: Door,
     owner: AccountId,
     actor: String,
     act: Audit,
@@ -189,7 +191,8 @@ impl Desk {
             places.unwelcome.push((recipient, table::NO_RELAY.reply()));
         }
         let mut to = self.destinations(&places);
-        let (owner, direct) = first(&mut places)?;
+        // What is held goes nowhere at once, not even into an inbox.
+        let (owner, direct) = first(&mut places, findings.held().is_none())?;
         if let (true, Some(to)) = (direct, to.iter_mut().find(|to| to.account == Some(owner))) {
             to.goes = Goes::Mailbox;
         }
@@ -214,7 +217,8 @@ impl Desk {
         };
         let actor = if role == Role::Lmtp { "lmtp" } else { "smtp" }.to_owned();
         let (act, detail) = (Audit::MailReceived, detail(&envelope));
-        Ok(Intake { bytes, rows, owner, actor, act, detail, sends: None, findings, trace, now })
+        let door = traced::door(role);
+        Ok(Intake { bytes, rows, door, owner, actor, act, detail, sends: None, findings, trace, now })
     }
 
     /// Mail from our own people: rows only. What they keep of it is their own business.
@@ -236,7 +240,8 @@ impl Desk {
         let trace = NewTrace { name: envelope.id.clone(), owner: owner.into(), event };
         let sends = Some((owner, envelope.recipients.len()));
         let (act, detail) = (Audit::MailSubmitted, detail(&envelope));
-        Ok(Intake { bytes, rows, owner, actor, act, detail, sends, findings, trace, now })
+        let door = Door::Submission;
+        Ok(Intake { bytes, rows, door, owner, actor, act, detail, sends, findings, trace, now })
     }
 
     /// Every recipient and the way the message goes to them, for the trace.
@@ -336,16 +341,17 @@ impl Desk {
     }
 }
 
-/// The account whose key seals the message, and whether it lies in that inbox at once; then it is no longer among the places.
+/// The account whose key seals the message, and whether it lies in that inbox at once, when it may; then it is no longer among the
+/// places.
 /// Who wants to hear of success (RFC 3461 §4.1) is served by the carrier, which writes such reports.
 ///
 /// # Errors
 /// What everybody is told when nobody has room or is welcome.
-fn first(places: &mut Places) -> Result<(AccountId, bool), Refusal> {
+fn first(places: &mut Places, may_be_direct: bool) -> Result<(AccountId, bool), Refusal> {
     let wants_success =
         |recipient: &Recipient| matches!(recipient.notify, Some(Notify::On { success: true, .. }));
     let direct = places.here.iter().position(|(_, recipient, fits)| *fits && !wants_success(recipient));
-    if let Some(direct) = direct {
+    if let Some(direct) = direct.filter(|_| may_be_direct) {
         return Ok((places.here.remove(direct).0, true));
     }
     match (places.here.iter().find(|(.., fits)| *fits), places.here.is_empty()) {
@@ -396,8 +402,13 @@ async fn keep(tx: &mut Tx, intake: &Intake) -> Result<(), store::Error> {
             blob.blob_id().to_string()
         }
     };
+    // First that it came, then what became of it.
+    tx.trace(&intake.trace, now).await?;
     for row in &intake.rows {
-        tx.enqueue(row, now).await?;
+        match intake.findings.held() {
+            None => drop(tx.enqueue(row, now).await?),
+            Some(hold) => drop(tx.hold_mail(&NewHeld { row, hold, door: intake.door }, now).await?),
+        }
     }
     if let Some((account, recipients)) = intake.sends {
         tx.count_sending(account, recipients, now).await?;
@@ -406,6 +417,5 @@ async fn keep(tx: &mut Tx, intake: &Intake) -> Result<(), store::Error> {
         tx.drop_blob(owner, blob.blob_id(), now).await?;
     }
     tx.put_findings(owner, &intake.trace.name, &intake.findings, now).await?;
-    tx.audit(owner, now, &intake.actor, act, &subject, &intake.detail).await?;
-    tx.trace(&intake.trace, now).await
+    tx.audit(owner, now, &intake.actor, act, &subject, &intake.detail).await
 }
