@@ -20,5 +20,6 @@ mod outbox;
 mod peers;
 mod people;
 mod policy;
+mod quarantine;
 mod tls;
 mod transactions;
