@@ -277,13 +277,22 @@ fn part(source: &mail_parser::MessagePart<'_>, index: usize, raw_len: usize) -> 
         header_at: within(source.offset_header),
         body_at: within(source.offset_body),
         end_at: within(source.offset_end),
-        encoding: match source.encoding {
-            Encoding::None => TransferEncoding::Identity,
-            Encoding::QuotedPrintable => TransferEncoding::Qp,
-            Encoding::Base64 => TransferEncoding::Base64,
-        },
+        encoding: encoding(source),
         media_type: clip(&media_type, 127).to_owned(),
         parts: Vec::new(),
+    }
+}
+
+/// The parser forgets the encoding of a body that breaks it; what looks at the bytes has to know, for mail programs decode them anyway.
+fn encoding(source: &mail_parser::MessagePart<'_>) -> TransferEncoding {
+    let declared = source.content_transfer_encoding().map(str::trim).unwrap_or_default();
+    match source.encoding {
+        Encoding::QuotedPrintable => TransferEncoding::Qp,
+        Encoding::Base64 => TransferEncoding::Base64,
+        Encoding::None if !source.is_encoding_problem => TransferEncoding::Identity,
+        Encoding::None if declared.eq_ignore_ascii_case("base64") => TransferEncoding::Base64,
+        Encoding::None if declared.eq_ignore_ascii_case("quoted-printable") => TransferEncoding::Qp,
+        Encoding::None => TransferEncoding::Identity,
     }
 }
 

@@ -106,7 +106,8 @@ impl<'a> Walk<'a> {
         Ok(ending)
     }
 
-    fn suspect(&mut self, found: Found) -> Result<(), Found> {
+    /// Keeps a suspicion, once.
+    pub(super) fn suspect(&mut self, found: Found) -> Result<(), Found> {
         if !self.suspicions.contains(&found) {
             self.suspicions.push(found);
         }

@@ -125,6 +125,9 @@ fn part(walk: &mut Walk<'_>, raw: &[u8], this: &Part, nested: usize) -> Result<(
         return this.parts.iter().try_for_each(|below| part(walk, raw, below, nested));
     }
     let bytes = part_bytes(raw, this);
+    if is_unread(raw, this) {
+        walk.suspect(Found::Opaque("structure"))?;
+    }
     if this.media_type.eq_ignore_ascii_case("message/rfc822") {
         if nested >= NESTED_MAX {
             return Err(Found::Bomb);
@@ -132,6 +135,16 @@ fn part(walk: &mut Walk<'_>, raw: &[u8], this: &Part, nested: usize) -> Result<(
         return part(walk, &bytes, &read(&bytes, &Limits::default()).body, nested + 1);
     }
     walk.file(this.name.as_deref(), &bytes, 0)
+}
+
+/// Whether a message of several parts was not taken apart: it has too many, or too many messages in it. Its body is one block of bytes then.
+fn is_unread(raw: &[u8], this: &Part) -> bool {
+    let header =
+        usize::try_from(this.body_at).ok().and_then(|body_at| raw.get(..body_at)).unwrap_or_default();
+    let says = |word: &[u8]| header.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word));
+    this.header_at == 0
+        && this.media_type == "application/octet-stream"
+        && (says(b"multipart/") || says(b"message/"))
 }
 
 /// The words tell what kind of file it is, and not its name.
@@ -207,6 +220,13 @@ mod tests {
         for (attachment, expected) in rows {
             assert_eq!(look(&Scan::default(), &letter(&attachment)).0, expected, "{attachment}");
         }
+    }
+
+    #[test]
+    fn m33_a_message_that_is_not_taken_apart_is_held() {
+        let exe = "Content-Type: text/plain\r\n\r\n".to_owned() + &"message/x ".repeat(1_000);
+        let (judged, held) = look(&Scan::default(), &letter(&exe));
+        assert_eq!((judged, held.map(|hold| hold.reason)), (Ok(()), Some("opaque_archive")));
     }
 
     #[test]
