@@ -620,6 +620,7 @@ impl Config {
         print_section(&mut out, "listen", &self.listen)?;
         print_section(&mut out, "tls", &self.tls)?;
         print_section(&mut out, "mail", &self.mail)?;
+        print_section(&mut out, "scan", &self.scan)?;
         print_section(&mut out, "dns", &self.dns)?;
         print_section(&mut out, "http", &self.http)?;
         print_section(&mut out, "exchange", &self.exchange)?;
