@@ -14,8 +14,8 @@ use mail::{
 };
 use serde_json::{Map, Value, json};
 use store::{
-    AccountState, Audit, Lane, List, ListCopy, NewOutbox, NewSubmission, NewTrace, OutboxKind, Resolved,
-    Sealed, Tx,
+    AccountState, Audit, Lane, List, ListCopy, NewHeld, NewOutbox, NewSubmission, NewTrace, OutboxKind,
+    Resolved, Sealed, Tx,
 };
 
 use crate::Error;
@@ -30,6 +30,10 @@ use crate::speaks::Speaks;
 
 /// The same words as at the other doors.
 const NOT_FOR_LIST: &str = "Bạn không được phép gửi thư tới danh sách này / You may not send to this list";
+
+/// What has to be held back cannot be held for everybody on a list (RULES M33).
+const HELD_FOR_LIST: &str = "Thư này phải giữ lại kiểm tra nên không gửi tới danh sách được / \
+     The message has to be held back and cannot go to a list";
 
 /// Everything the one transaction needs.
 #[derive(Clone)]
@@ -421,6 +425,11 @@ async fn hand_in(tx: &mut Tx, h: &Handover) -> Result<SubmissionId, SetError> {
     };
     let submission_id = tx.add_submission(&submission, h.now).await?;
     let event = Event::Accepted(Accepted::new(h.arrival.clone(), destinations(&routes), &h.findings.steps));
+    if h.findings.held().is_some() && !routes.lists.is_empty() {
+        return Err(SetError::new("forbiddenToSend", HELD_FOR_LIST).with("reason", "held_for_list"));
+    }
+    // First that it came, then what became of it.
+    tx.trace(&NewTrace { name: h.trace.clone(), owner: h.account_id.into(), event }, h.now).await?;
     let mut seen: HashSet<AccountId> = routes.at_home.keys().copied().collect();
     for (list, _) in routes.lists.iter().filter(|(_, is_loop)| !is_loop) {
         let mail = outbound(h, submission_id, OutboxKind::Local, Vec::new());
@@ -447,7 +456,6 @@ async fn hand_in(tx: &mut Tx, h: &Handover) -> Result<SubmissionId, SetError> {
     for owner in std::iter::once(h.account_id).chain(h.boxes.iter().copied()) {
         tx.audit(owner, h.now, &actor, Audit::MailSubmitted, &subject, &detail.to_string()).await?;
     }
-    tx.trace(&NewTrace { name: h.trace.clone(), owner: h.account_id.into(), event }, h.now).await?;
     Ok(submission_id)
 }
 
@@ -487,7 +495,10 @@ async fn enqueue(
         blob_id: Some(h.blob_id),
         due_at: h.now,
     };
-    tx.enqueue(&row, h.now).await?;
+    match h.findings.held() {
+        None => drop(tx.enqueue(&row, h.now).await?),
+        Some(hold) => drop(tx.hold_mail(&NewHeld { row: &row, hold, door: Door::Jmap }, h.now).await?),
+    }
     Ok(())
 }
 

@@ -111,6 +111,8 @@ uuid_ids! {
     ListId;
     /// Something that waits to leave the house.
     OutboxId;
+    /// A mail that waits for a person before it is carried further.
+    QuarantineId;
     /// A package accepted from a sending system; its text is the sender's `DocId`.
     DocumentId;
     /// A package waiting for one receiving system; its text is the receiver's `docId`.

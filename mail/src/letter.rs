@@ -27,6 +27,16 @@ pub enum Door {
 }
 
 impl Door {
+    /// The word for it in rows and answers.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Mx => "mx",
+            Self::Lmtp => "lmtp",
+            Self::Submission => "submission",
+            Self::Jmap => "jmap",
+        }
+    }
+
     /// Whether one of our own people sends it.
     pub fn is_ours(self) -> bool {
         matches!(self, Self::Submission | Self::Jmap)
@@ -78,6 +88,26 @@ pub struct Step {
     pub outcome: String,
 }
 
+/// Who may let a held message go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Releaser {
+    /// Whose mail it is, and an administrator.
+    Person,
+    /// Only an administrator: the records officer (RULES M33).
+    Administrator,
+}
+
+/// A message is taken and kept, and nobody carries it further before a person says so (RULES M33).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// Why, a stable word: `encrypted_archive`, `malware`.
+    pub reason: &'static str,
+    /// More, for the administrator: codes and names of signatures, never content.
+    pub detail: String,
+    /// Who may let it go.
+    pub releaser: Releaser,
+}
+
 /// What the stages found out about a message that is welcome.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
@@ -95,6 +125,8 @@ pub struct Findings {
     pub documents: Vec<RecognisedDocument>,
     /// What the rules knew of it and said.
     pub policy: Option<PolicyRecord>,
+    /// Why it goes into the quarantine instead of on its way.
+    hold: Option<Hold>,
 }
 
 impl Findings {
@@ -115,6 +147,19 @@ impl Findings {
     pub fn cut(&mut self, range: Range<usize>) {
         self.cuts.push(range);
         self.cuts.sort_by_key(|cut| cut.start);
+    }
+
+    /// Sends the message into the quarantine. Of several reasons the first stands, unless a later one is stricter about who may let
+    /// it go.
+    pub fn hold(&mut self, hold: Hold) {
+        if self.hold.as_ref().is_none_or(|there| there.releaser < hold.releaser) {
+            self.hold = Some(hold);
+        }
+    }
+
+    /// Why the message goes into the quarantine, if it does.
+    pub fn held(&self) -> Option<&Hold> {
+        self.hold.as_ref()
     }
 
     /// Tells the trace.
@@ -196,6 +241,19 @@ mod tests {
         findings.put_field("First: a\r\n\tb\r\n");
         findings.put_field("Second: c\r\n");
         assert_eq!(findings.fields(), "Second: c\r\nFirst: a\r\n\tb\r\n");
+    }
+
+    #[test]
+    fn m33_the_stricter_hold_stands() {
+        let hold = |reason, releaser| Hold { reason, detail: String::new(), releaser };
+        let mut findings = Findings::default();
+        assert_eq!(findings.held(), None);
+        findings.hold(hold("spam", Releaser::Person));
+        findings.hold(hold("other", Releaser::Person));
+        assert_eq!(findings.held().map(|hold| hold.reason), Some("spam"));
+        findings.hold(hold("encrypted_archive", Releaser::Administrator));
+        findings.hold(hold("spam", Releaser::Person));
+        assert_eq!(findings.held().map(|hold| hold.reason), Some("encrypted_archive"));
     }
 
     #[test]

@@ -277,13 +277,22 @@ fn part(source: &mail_parser::MessagePart<'_>, index: usize, raw_len: usize) -> 
         header_at: within(source.offset_header),
         body_at: within(source.offset_body),
         end_at: within(source.offset_end),
-        encoding: match source.encoding {
-            Encoding::None => TransferEncoding::Identity,
-            Encoding::QuotedPrintable => TransferEncoding::Qp,
-            Encoding::Base64 => TransferEncoding::Base64,
-        },
+        encoding: encoding(source),
         media_type: clip(&media_type, 127).to_owned(),
         parts: Vec::new(),
+    }
+}
+
+/// The parser forgets the encoding of a body that breaks it; what looks at the bytes has to know, for mail programs decode them anyway.
+fn encoding(source: &mail_parser::MessagePart<'_>) -> TransferEncoding {
+    let declared = source.content_transfer_encoding().map(str::trim).unwrap_or_default();
+    match source.encoding {
+        Encoding::QuotedPrintable => TransferEncoding::Qp,
+        Encoding::Base64 => TransferEncoding::Base64,
+        Encoding::None if !source.is_encoding_problem => TransferEncoding::Identity,
+        Encoding::None if declared.eq_ignore_ascii_case("base64") => TransferEncoding::Base64,
+        Encoding::None if declared.eq_ignore_ascii_case("quoted-printable") => TransferEncoding::Qp,
+        Encoding::None => TransferEncoding::Identity,
     }
 }
 
@@ -371,6 +380,24 @@ pub fn part_content(raw: &[u8], part_id: &str, limits: &Limits) -> Option<Conten
         PartType::Multipart(_) => return None,
     };
     Some(Content { bytes, had_problem: part.is_encoding_problem })
+}
+
+/// The bytes of a part of the message that was read, its transfer encoding undone and its charset not: what a scanner looks at.
+/// Nothing is parsed again.
+pub fn part_bytes<'a>(raw: &'a [u8], part: &Part) -> std::borrow::Cow<'a, [u8]> {
+    let place = |offset| usize::try_from(offset).unwrap_or(usize::MAX);
+    let body = raw.get(place(part.body_at)..place(part.end_at)).unwrap_or_default();
+    let decoded = match part.encoding {
+        TransferEncoding::Identity => None,
+        // What is no base64 is skipped (RFC 2045 §6.8), as every mail program does.
+        TransferEncoding::Base64 => {
+            let is_digit = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
+            let digits: Vec<u8> = body.iter().filter(is_digit).copied().collect();
+            mail_parser::decoders::base64::base64_decode(&digits)
+        }
+        TransferEncoding::Qp => mail_parser::decoders::quoted_printable::quoted_printable_decode(body),
+    };
+    decoded.map_or(std::borrow::Cow::Borrowed(body), std::borrow::Cow::Owned)
 }
 
 /// What a part holds once its transfer encoding and charset are undone.

@@ -191,6 +191,54 @@ section! {
 }
 
 section! {
+    /// Looking into mail: scanners, attachments, the quarantine.
+    Scan {
+        /// Where clamd listens: "unix:/run/clamav/clamd.ctl" or "HOST:PORT"; empty means that no mail is scanned for malware.
+        clamd: String = String::new(),
+        /// What becomes of malware from outside: "refuse", or "quarantine" (only an administrator may release it).
+        malware_in: String = "refuse".to_owned(),
+        /// The same for what our own people send.
+        malware_out: String = "refuse".to_owned(),
+        /// Where rspamd's normal worker listens, as "http://127.0.0.1:11333"; empty means that it is not asked.
+        rspamd: String = String::new(),
+        /// What becomes of mail that rspamd wants rejected: "refuse", or "quarantine" (whoever it is for may release it).
+        spam: String = "refuse".to_owned(),
+        /// What becomes of mail while a scanner does not answer: "defer" asks its sender to try again, "mark" takes it with the
+        /// field X-Congvan-Scan: none and the keyword $unscanned.
+        unavailable: String = "defer".to_owned(),
+        /// Seconds one scanner may take for one mail.
+        seconds: u64 = 60,
+        /// Mails at one scanner at once.
+        at_once: usize = 10,
+        /// Endings of file names that are refused, also inside archives (RULES M33).
+        refused_endings: Vec<String> = [
+            "ade", "adp", "apk", "appx", "bat", "chm", "cmd", "com", "cpl", "dll", "dmg", "exe", "hta", "img", "ins", "iso", "jar",
+            "js", "jse", "lib", "lnk", "mde", "msc", "msi", "msix", "msp", "mst", "ocx", "pif", "ps1", "psm1", "reg", "scf", "scr",
+            "sct", "sh", "shb", "sys", "vb", "vbe", "vbs", "vhd", "vhdx", "vxd", "wsc", "wsf", "wsh", "xll",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+        /// Endings of file names that go into the quarantine: documents with macros.
+        held_endings: Vec<String> =
+            ["docm", "dotm", "potm", "ppam", "ppsm", "pptm", "xlam", "xlsm", "xltm"].map(str::to_owned).to_vec(),
+        /// What becomes of encrypted archives: "quarantine" for the records office, "refuse", or "pass" (RULES M33).
+        encrypted_archives: String = "quarantine".to_owned(),
+        /// The same for archives that cannot be looked into: 7z, rar and others, or damaged ones.
+        opaque_archives: String = "quarantine".to_owned(),
+        /// Archives inside archives.
+        archive_depth_max: usize = 5,
+        /// Files in all archives of one mail.
+        archive_files_max: usize = 10_000,
+        /// Bytes of all unpacked files of one mail.
+        archive_bytes_max: u64 = 256 * 1024 * 1024,
+        /// How many times larger a file of more than 1 MiB may become when it is unpacked.
+        archive_ratio_max: u64 = 200,
+        /// Days a mail waits in the quarantine before it is deleted.
+        quarantine_days: u64 = 30,
+    }
+}
+
+section! {
     /// Questions to DNS.
     Dns {
         /// Name servers to ask, as "192.0.2.1" or "127.0.0.1:5353"; empty means those of the machine. For DANE it has to be one that
@@ -361,6 +409,7 @@ pub(crate) struct Config {
     pub(crate) oauth: Oauth,
     pub(crate) sending: Sending,
     pub(crate) delegation: Delegation,
+    pub(crate) scan: Scan,
     pub(crate) dns: Dns,
     pub(crate) http: Http,
     pub(crate) exchange: Exchange,
@@ -402,6 +451,10 @@ impl Config {
             ("mail.mta_sts_mode", &self.mail.mta_sts_mode, &["none", "testing", "enforce"]),
             ("exchange.signatures", &self.exchange.signatures, &["required", "recorded"]),
             ("log.format", &self.log.format, &["text", "json"]),
+            ("scan.malware_in", &self.scan.malware_in, &["refuse", "quarantine"]),
+            ("scan.malware_out", &self.scan.malware_out, &["refuse", "quarantine"]),
+            ("scan.spam", &self.scan.spam, &["refuse", "quarantine"]),
+            ("scan.unavailable", &self.scan.unavailable, &["defer", "mark"]),
         ] {
             if !allowed.contains(&value.as_str()) {
                 anyhow::bail!("{key} = {value:?}: must be one of {allowed:?} (giá trị không hợp lệ)");
@@ -576,6 +629,7 @@ impl Config {
         print_section(&mut out, "listen", &self.listen)?;
         print_section(&mut out, "tls", &self.tls)?;
         print_section(&mut out, "mail", &self.mail)?;
+        print_section(&mut out, "scan", &self.scan)?;
         print_section(&mut out, "dns", &self.dns)?;
         print_section(&mut out, "http", &self.http)?;
         print_section(&mut out, "exchange", &self.exchange)?;

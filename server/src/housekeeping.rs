@@ -1,5 +1,5 @@
 //! What is done now and then, so that nothing only grows: uploads that nobody used go when they expire (RFC 8620 §6.1, and those
-//! of our API), answers are given again for some days, and events can be read for some months; keys of recalled copies are
+//! of our API), mail in the quarantine likewise, answers are given again for some days, and events can be read for some months; keys of recalled copies are
 //! forgotten when their time has come (RULES R43); and what was recorded of agencies for today is taken notice of (RULES R61).
 
 use std::sync::Arc;
@@ -31,6 +31,7 @@ pub(crate) async fn run(house: Arc<House>, desk: Desk) {
             Work::Letters,
             Work::Names,
             Work::Traces,
+            Work::Quarantine,
         ] {
             if let Err(error) = let_go(&house, work).await {
                 tracing::warn!(?work, "what has expired could not be let go: {error}");
@@ -67,6 +68,8 @@ enum Work {
     Names,
     /// What happened to messages.
     Traces,
+    /// Mail in the quarantine.
+    Quarantine,
 }
 
 /// Lets go what has expired, a transaction at a time, until nothing is left or the house stops.
@@ -76,6 +79,7 @@ async fn let_go(house: &House, work: Work) -> Result<(), store::Error> {
     let (repeats, events) = (days(api.repeat_days), days(api.event_days));
     let letters = days(house.config.policy.record_days);
     let traces = days(house.config.mail.trace_days);
+    let quarantine = days(house.config.scan.quarantine_days);
     while !house.stop.is_cancelled() {
         let now = house.now();
         let gone = house
@@ -86,6 +90,7 @@ async fn let_go(house: &House, work: Work) -> Result<(), store::Error> {
                         Work::Uploads => tx.expire_uploads(*now, AT_ONCE).await,
                         Work::FileUploads => tx.expire_file_uploads(*now, AT_ONCE).await,
                         Work::Repeats => tx.expire_repeats(now.minus(repeats), AT_ONCE, *now).await,
+                        Work::Quarantine => tx.expire_quarantine(now.minus(quarantine), AT_ONCE, *now).await,
                         Work::Events => {
                             let gone = tx.drop_events(now.minus(events), AT_ONCE).await?;
                             Ok::<_, store::Error>(usize::try_from(gone).unwrap_or_default())

@@ -22,6 +22,14 @@ pub enum Audit {
     MailRefused,
     /// A rule of mail was set, ended or excepted.
     PolicyChanged,
+    /// A mail was put into the quarantine.
+    MailQuarantined,
+    /// A mail was released from the quarantine.
+    MailReleased,
+    /// A mail in the quarantine was deleted, by a person or because its time ran out.
+    MailDiscarded,
+    /// Somebody said whether the quarantine was right about a mail.
+    MailJudged,
     /// Messages of an account were changed by its user.
     MailChanged,
     /// A message was destroyed by its user.
@@ -96,6 +104,10 @@ impl Audit {
             Self::MailBounced => "mail.bounced",
             Self::MailRefused => "mail.refused",
             Self::PolicyChanged => "policy.changed",
+            Self::MailQuarantined => "mail.quarantined",
+            Self::MailReleased => "mail.released",
+            Self::MailDiscarded => "mail.discarded",
+            Self::MailJudged => "mail.judged",
             Self::MailChanged => "mail.changed",
             Self::MailDestroyed => "mail.destroyed",
             Self::QueueChanged => "queue.changed",

@@ -21,6 +21,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (12, "tls", include_str!("../migrations/0012_tls.sql")),
     (13, "queue", include_str!("../migrations/0013_queue.sql")),
     (14, "policy", include_str!("../migrations/0014_policy.sql")),
+    (15, "quarantine", include_str!("../migrations/0015_quarantine.sql")),
     (16, "lists", include_str!("../migrations/0016_lists.sql")),
     (17, "trace", include_str!("../migrations/0017_trace.sql")),
     (18, "sign in and sending", include_str!("../migrations/0018_sign_in_and_sending.sql")),

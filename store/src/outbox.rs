@@ -25,7 +25,7 @@ pub enum OutboxKind {
 }
 
 impl OutboxKind {
-    const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Mail => "mail",
             Self::Local => "local",
@@ -33,7 +33,7 @@ impl OutboxKind {
         }
     }
 
-    fn from_name(name: &str) -> Result<Self> {
+    pub(crate) fn from_name(name: &str) -> Result<Self> {
         match name {
             "mail" => Ok(Self::Mail),
             "local" => Ok(Self::Local),

@@ -12,6 +12,7 @@ mod jmap;
 mod outside;
 mod paper;
 mod program;
+mod scanners;
 mod signed_names;
 mod tls;
 
@@ -24,5 +25,6 @@ pub use jmap::Jmap;
 pub use outside::{Postfix, free_port, postfix_services};
 pub use paper::Paper;
 pub use program::{Account, Program, System, binary, run};
+pub use scanners::{Clamd, Rspamd};
 pub use signed_names::{Paperwork, PolicySite, SignedNames};
 pub use tls::any_server;

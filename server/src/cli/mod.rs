@@ -25,6 +25,7 @@ mod package;
 mod peer;
 mod policy;
 mod provision;
+mod quarantine;
 mod queue;
 mod receipt;
 mod register;
@@ -136,6 +137,9 @@ enum Command {
     /// Documents of the exchange.
     #[command(subcommand)]
     Document(document::DocumentCommand),
+    /// Thư bị cách ly. / Mail that waits for a person.
+    #[command(subcommand)]
+    Quarantine(quarantine::QuarantineCommand),
     /// Packages refused as state secrets.
     #[command(subcommand)]
     Secrecy(two_persons::SecrecyCommand),
@@ -211,6 +215,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Number(command) => command.run(&arguments.config),
         Command::Register(command) => command.run(&arguments.config),
         Command::Document(command) => command.run(&arguments.config),
+        Command::Quarantine(command) => command.run(&arguments.config),
         Command::Secrecy(command) => command.run(&arguments.config),
         Command::Doctor(command) => command.run(&arguments.config),
         Command::Trace(command) => command.run(&arguments.config),

@@ -9,13 +9,18 @@
 //! order is [`MailPath::new`]; a new stage is a file and a line there. A stage keeps nothing itself: what it wants kept, it puts into the
 //! findings, and the door keeps it in the one transaction that takes the message in.
 
+mod archive;
+mod attachments;
 mod authentication;
 mod documents;
 mod limits;
+mod malware;
 mod policy;
 mod refusal;
+mod scanner;
 mod secrecy;
 mod signing;
+mod spam;
 mod work;
 
 use std::future::Future;
@@ -47,15 +52,25 @@ impl MailPath {
     /// # Errors
     /// DNS cannot be asked.
     pub(crate) fn new(house: &Arc<House>) -> anyhow::Result<Arc<Self>> {
-        let stages: Vec<Box<dyn Stage>> = vec![
+        let scan = &house.config.scan;
+        let mut stages: Vec<Box<dyn Stage>> = vec![
             Box::new(limits::Limits::new(house.clone())),
             Box::new(secrecy::Secrecy { house: house.clone() }),
+            Box::new(attachments::Attachments::new(scan)?),
             Box::new(authentication::Authenticity::new(house)?),
-            Box::new(documents::Documents::new(house.clone())),
-            // After the documents: whether one is attached is what a rule may ask.
-            Box::new(policy::Policy::new(house.clone())),
-            Box::new(signing::Signing::new(house)),
+            // Before the scanners, which may put such fields themselves.
+            Box::new(scanner::Forgeries),
         ];
+        if !scan.clamd.is_empty() {
+            stages.push(Box::new(malware::Malware::new(scan)?));
+        }
+        if !scan.rspamd.is_empty() {
+            stages.push(Box::new(spam::Spam::new(scan)?));
+        }
+        stages.push(Box::new(documents::Documents::new(house.clone())));
+        // After the documents: whether one is attached is what a rule may ask.
+        stages.push(Box::new(policy::Policy::new(house.clone())));
+        stages.push(Box::new(signing::Signing::new(house)));
         Ok(Arc::new(Self { stages }))
     }
 }

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use mail::envelope::{OutboundMail, OutboundRecipient};
-use mail::letter::Peer;
+use mail::letter::{Door, Peer};
 use mail::message::Facts;
 use mail::trace::{Accepted, Arrival, Destination, Event, Goes};
 use mail::{AccountId, Domain, Examine, Findings, Letter, MailboxId, OwnerId, Timestamp};
-use store::{Audit, Lane, MailboxRole, NewEmail, NewOutbox, NewTrace, OutboxKind, Sealed, Tx};
+use store::{Audit, Lane, MailboxRole, NewEmail, NewHeld, NewOutbox, NewTrace, OutboxKind, Sealed, Tx};
 
 use super::expand::{Copies, ToList, copies, sender_of, welcome};
 use super::payload::{outbound, recipient_out, return_path, to_json};
@@ -83,6 +83,8 @@ struct Intake {
     rows: Vec<NewOutbox>,
     /// Copies for the members of lists.
     copies: Option<Copies>,
+    /// By which door it came.
+    door: Door,
     owner: AccountId,
     actor: String,
     act: Audit,
@@ -243,8 +245,12 @@ impl Desk {
             places.unwelcome.push((recipient, table::NO_RELAY.reply()));
         }
         let mut to = self.destinations(&places);
+        if findings.held().is_some() && !places.lists.is_empty() {
+            return Err(table::HELD_FOR_LIST.into());
+        }
         let seen = places.accounts();
-        let (owner, direct) = first(&mut places)?;
+        // What is held goes nowhere at once, not even into an inbox.
+        let (owner, direct) = first(&mut places, findings.held().is_none())?;
         if let (true, Some(to)) = (direct, to.iter_mut().find(|to| to.account == Some(owner))) {
             to.goes = Goes::Mailbox;
         }
@@ -274,6 +280,7 @@ impl Desk {
             bytes,
             rows,
             copies,
+            door: traced::door(role),
             owner,
             actor,
             act,
@@ -291,6 +298,9 @@ impl Desk {
         let Examined { envelope, message, findings, arrival, speaks, .. } = examined;
         let owner = signed_in(&envelope.client)?;
         let places = self.places(Role::Submission, &envelope, &message, now).await?;
+        if findings.held().is_some() && !places.lists.is_empty() {
+            return Err(table::HELD_FOR_LIST.into());
+        }
         let blob = self.store.seal(owner, &message, now).await?;
         let mut rows = self.local_rows(&envelope, &message, &places, &findings.keywords, &blob, now)?;
         for (domain, recipients) in &places.elsewhere {
@@ -306,8 +316,22 @@ impl Desk {
         let trace = NewTrace { name: envelope.id.clone(), owner: owner.into(), event };
         let sends = Some((owner, envelope.recipients.len()));
         let (act, detail) = (Audit::MailSubmitted, detail(&envelope, &speaks.boxes));
-        let boxes = speaks.boxes;
-        Ok(Intake { bytes, rows, copies, owner, actor, act, detail, sends, findings, boxes, trace, now })
+        let (boxes, door) = (speaks.boxes, Door::Submission);
+        Ok(Intake {
+            bytes,
+            rows,
+            copies,
+            door,
+            owner,
+            actor,
+            act,
+            detail,
+            sends,
+            findings,
+            boxes,
+            trace,
+            now,
+        })
     }
 
     /// Every recipient and the way the message goes to them, for the trace.
@@ -410,16 +434,17 @@ impl Desk {
     }
 }
 
-/// The account whose key seals the message, and whether it lies in that inbox at once; then it is no longer among the places.
+/// The account whose key seals the message, and whether it lies in that inbox at once, when it may; then it is no longer among the
+/// places.
 /// Who wants to hear of success (RFC 3461 §4.1) is served by the carrier, which writes such reports.
 ///
 /// # Errors
 /// What everybody is told when nobody has room or is welcome.
-fn first(places: &mut Places) -> Result<(AccountId, bool), Refusal> {
+fn first(places: &mut Places, may_be_direct: bool) -> Result<(AccountId, bool), Refusal> {
     let wants_success =
         |recipient: &Recipient| matches!(recipient.notify, Some(Notify::On { success: true, .. }));
     let direct = places.here.iter().position(|(_, recipient, fits)| *fits && !wants_success(recipient));
-    if let Some(direct) = direct {
+    if let Some(direct) = direct.filter(|_| may_be_direct) {
         return Ok((places.here.remove(direct).0, true));
     }
     let list = places.lists.first().map(|to| to.list.responsible);
@@ -476,8 +501,13 @@ async fn keep(tx: &mut Tx, intake: &Intake) -> Result<(), store::Error> {
             blob.blob_id().to_string()
         }
     };
+    // First that it came, then what became of it.
+    tx.trace(&intake.trace, now).await?;
     for row in &intake.rows {
-        tx.enqueue(row, now).await?;
+        match intake.findings.held() {
+            None => drop(tx.enqueue(row, now).await?),
+            Some(hold) => drop(tx.hold_mail(&NewHeld { row, hold, door: intake.door }, now).await?),
+        }
     }
     if let Some(copies) = &intake.copies {
         copies.write(tx, now).await?;
@@ -492,5 +522,5 @@ async fn keep(tx: &mut Tx, intake: &Intake) -> Result<(), store::Error> {
     for owner in std::iter::once(owner).chain(intake.boxes.iter().copied()) {
         tx.audit(owner, now, &intake.actor, act, &subject, &intake.detail).await?;
     }
-    tx.trace(&intake.trace, now).await
+    Ok(())
 }

@@ -29,6 +29,7 @@ macro_rules! referrers {
             "UNION ALL SELECT package_id FROM api_repeat WHERE agency_id = $1 AND package_id IS NOT NULL ",
             "UNION ALL SELECT p.blob_id FROM api_upload_part p JOIN api_upload u ON u.system_folded = p.system_folded \
              AND u.upload_id = p.upload_id WHERE u.agency_id = $1 ",
+            "UNION ALL SELECT blob_id FROM quarantine WHERE owner_id = $1 AND state = 'held' ",
             "UNION ALL SELECT quarantine_id FROM peer_message WHERE quarantine_id IS NOT NULL AND $1 = ",
             $peer,
             ") r GROUP BY blob_id"

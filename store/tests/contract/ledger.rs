@@ -116,6 +116,7 @@ const BACK_TO_MIGRATION_8: &[&str] = &[
     "ALTER TABLE account DROP COLUMN name_folded",
     "ALTER TABLE account DROP COLUMN quota_warned",
     "DROP TABLE delegate",
+    "DROP TABLE quarantine",
     "DELETE FROM migration WHERE number >= 9",
 ];
 

@@ -22,5 +22,6 @@ mod outbox;
 mod peers;
 mod people;
 mod policy;
+mod quarantine;
 mod tls;
 mod transactions;

@@ -23,6 +23,7 @@ mod policy;
 mod proof;
 mod provisioning;
 mod register;
+mod scan;
 mod sign_in;
 mod trace;
 mod upstream;
