@@ -24,6 +24,7 @@ pub(super) enum DelegateCommand {
     /// Thôi ủy quyền; có hiệu lực ngay. / Take a person's rights in a box away, at once.
     Remove {
         /// An address of the box.
+        #[arg(value_name = "BOX")]
         a_box: EmailAddress,
         /// An address of the person.
         person: EmailAddress,
@@ -35,6 +36,7 @@ pub(super) enum DelegateCommand {
 #[derive(Args)]
 pub(super) struct DelegateAdd {
     /// An address of the box.
+    #[arg(value_name = "BOX")]
     a_box: EmailAddress,
     /// An address of the person.
     person: EmailAddress,
