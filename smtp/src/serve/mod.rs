@@ -16,6 +16,7 @@
 mod accept;
 mod local;
 mod outgoing;
+mod pauses;
 mod payload;
 mod recipient;
 mod record;

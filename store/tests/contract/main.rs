@@ -17,6 +17,7 @@ mod ledger;
 mod nation;
 mod numbers;
 mod outbox;
+mod pauses;
 mod peers;
 mod people;
 mod policy;
