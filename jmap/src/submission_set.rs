@@ -485,7 +485,7 @@ async fn find_routes(tx: &mut Tx, envelope: &Envelope, now: Timestamp) -> Result
             Resolved::Elsewhere(domain) => {
                 routes.abroad.entry(domain.to_string()).or_default().push(recipient.clone());
             }
-            Resolved::Closed | Resolved::Unknown => nowhere.push(recipient.address.to_string()),
+            Resolved::Closed(_) | Resolved::Unknown => nowhere.push(recipient.address.to_string()),
         }
     }
     match nowhere.is_empty() {

@@ -10,3 +10,5 @@ CREATE TABLE outbox_pause (
     last_error   TEXT NOT NULL,
     PRIMARY KEY (kind, destination)
 );
+-- A closed mailbox names the box of its unit (RULES M23): found without going through the people of the agency.
+CREATE INDEX account_of_unit ON account (unit_id) WHERE kind = 'agency';

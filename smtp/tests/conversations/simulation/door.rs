@@ -48,7 +48,8 @@ impl Visit<'_> {
             signed_in_as: None,
         };
         let host = "mx.a.gov.vn".parse().unwrap();
-        let facts = Facts { host, session_id: self.id.clone(), client, starttls: false };
+        let facts =
+            Facts { host, session_id: self.id.clone(), client, starttls: false, mechanisms: vec!["PLAIN"] };
         let mut session = Session::new(now, self.role(), Limits::default(), facts);
         self.settle(&mut session, office, now).await.unwrap();
         let mut lines = vec!["EHLO mail.b.vn".to_owned()];
@@ -110,7 +111,7 @@ impl Visit<'_> {
                     }
                     continue;
                 }
-                Ask::Authenticate(_) => Answer::SignedIn(self.account.unwrap().to_string()),
+                Ask::SignIn(_) => Answer::SignedIn(self.account.unwrap().to_string()),
                 Ask::Sender { reverse_path, client } => {
                     permitted(office.desk.sender(self.role(), &reverse_path, &client, now).await)
                 }
