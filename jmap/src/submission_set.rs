@@ -549,7 +549,7 @@ async fn find_routes(tx: &mut Tx, h: &Handover) -> Result<Routes, SetError> {
             Resolved::Elsewhere(domain) => {
                 routes.abroad.entry(domain.to_string()).or_default().push(recipient.clone());
             }
-            Resolved::Closed | Resolved::Unknown => nowhere.push(recipient.address.to_string()),
+            Resolved::Closed(_) | Resolved::Unknown => nowhere.push(recipient.address.to_string()),
         }
     }
     match nowhere.is_empty() {

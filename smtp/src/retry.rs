@@ -50,9 +50,14 @@ impl Schedule {
         if now >= last_moment {
             return Next::GiveUp;
         }
-        let step = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX);
+        Next::Again(now.plus(self.pause(attempts, jitter)).min(last_moment))
+    }
+
+    /// How long to wait after failure number `failures` (1 = the first), moved by `jitter`.
+    pub fn pause(&self, failures: u32, jitter: u8) -> Duration {
+        let step = usize::try_from(failures.saturating_sub(1)).unwrap_or(usize::MAX);
         let pause = self.pauses.get(step).or(self.pauses.last()).copied().unwrap_or(HOUR);
-        Next::Again(now.plus(self.moved(pause, jitter)).min(last_moment))
+        self.moved(pause, jitter)
     }
 
     /// `pause` ± the jitter: byte 0 is the shortest, 255 the longest.
@@ -64,6 +69,11 @@ impl Schedule {
     /// When a mail accepted at `accepted_at` is given up.
     pub fn give_up_at(&self, accepted_at: Timestamp) -> Timestamp {
         accepted_at.plus(self.give_up_after)
+    }
+
+    /// Mail accepted at or before this moment is late at `now`: its sender has to hear of it.
+    pub fn late_since(&self, now: Timestamp) -> Timestamp {
+        now.minus(self.warn_after)
     }
 
     /// When its sender is told of the delay, once.

@@ -233,7 +233,9 @@ impl Tx {
                 return Err(Error::Refused("only an account here is named as a sender"));
             }
             Resolved::List(_) => return Err(Error::Refused("a list is no member of a list")),
-            Resolved::Closed | Resolved::Unknown => return Err(Error::Refused("the address leads nowhere")),
+            Resolved::Closed(_) | Resolved::Unknown => {
+                return Err(Error::Refused("the address leads nowhere"));
+            }
         };
         if self.listed(list.list_id, part).await?.len() >= MEMBERS_MAX {
             return Err(Error::Refused("a list has 20000 members at most"));

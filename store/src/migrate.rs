@@ -26,6 +26,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (17, "trace", include_str!("../migrations/0017_trace.sql")),
     (18, "sign in and sending", include_str!("../migrations/0018_sign_in_and_sending.sql")),
     (19, "delegates", include_str!("../migrations/0019_delegates.sql")),
+    (20, "pauses", include_str!("../migrations/0020_pauses.sql")),
 ];
 
 /// The engine's words for what the migration files leave open.

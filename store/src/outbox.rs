@@ -54,7 +54,7 @@ pub enum Lane {
 }
 
 impl Lane {
-    const fn number(self) -> i64 {
+    pub(crate) const fn number(self) -> i64 {
         match self {
             Self::Normal => 0,
             Self::Urgent => 1,

@@ -5,7 +5,7 @@ use mail::{OutboxId, OwnerId, Timestamp};
 use crate::audit::Audit;
 use crate::error::Result;
 use crate::sql::{Row, Value, values};
-use crate::{Signal, Tx};
+use crate::{OutboxKind, Signal, Tx};
 
 /// Which waiting mail is meant; what is left out is any. Mail only: lines to other axes have hands of their own.
 #[derive(Clone, Debug, Default)]
@@ -169,6 +169,10 @@ impl Tx {
     ) -> Result<bool> {
         let touched = self.exec(act.statement(), values![&queued.outbox_id, now]).await?;
         if touched == 1 {
+            if act == QueueAct::Retry {
+                // Or the mail would be put off again at once.
+                self.resume_outbox(OutboxKind::Mail, &queued.destination).await?;
+            }
             let subject = queued.outbox_id.to_string();
             self.audit(queued.owner, now, actor, Audit::QueueChanged, &subject, act.word()).await?;
             self.signals.insert(Signal::Outbox);

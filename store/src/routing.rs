@@ -20,9 +20,9 @@ pub enum Resolved {
     List(Box<List>),
     /// To another system: mail for the domain does not end here.
     Elsewhere(Domain),
-    /// Nowhere any more: the address has ended, or its account is closed (RULES M23).
-    Closed,
-    /// Nowhere: nobody has or ever had the address.
+    /// Nowhere any more: the address has ended, or its account is closed (RULES M23). With the office to write to, if it is known.
+    Closed(Option<EmailAddress>),
+    /// Nowhere: nobody has the address, nor had it in the last twelve months.
     Unknown,
 }
 
@@ -79,18 +79,16 @@ impl Tx {
     async fn resolve_exactly(&mut self, address: &EmailAddress, now: Timestamp) -> Result<Option<Resolved>> {
         let Some(found) = self.address(address).await? else { return Ok(None) };
         if found.valid_to.is_some_and(|end| end <= now) {
-            return Ok(Some(Resolved::Closed));
+            return self.resolve_closed(found.account_id, found.valid_to, now).await.map(Some);
         }
         let Some(account) = self.account(found.account_id).await? else {
             let list = self.list_in_place_of(found.account_id).await?;
             return Ok(list.map(|list| Resolved::List(Box::new(list))));
         };
-        Ok(Some(match account.state {
-            AccountState::Closed => Resolved::Closed,
-            AccountState::Active | AccountState::Suspended | AccountState::Locked => {
-                Resolved::Here(Box::new(account))
-            }
-        }))
+        if account.state == AccountState::Closed {
+            return self.resolve_closed(account.account_id, None, now).await.map(Some);
+        }
+        Ok(Some(Resolved::Here(Box::new(account))))
     }
 }
 

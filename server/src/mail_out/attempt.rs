@@ -21,23 +21,46 @@ const ATTEMPT: Duration = Duration::from_secs(14 * 60);
 /// How long a connection may take to stand.
 const CONNECT: Duration = Duration::from_secs(30);
 
+/// What an attempt found out about a destination as such.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// Nothing: no host was asked.
+    Unknown,
+    /// No host answered.
+    None,
+    /// A host answered, whatever it said.
+    Some,
+}
+
+impl Answer {
+    /// After one more host that did not answer.
+    fn or_none(self) -> Self {
+        if self == Self::Some { self } else { Self::None }
+    }
+}
+
+/// What an attempt comes to where nobody answers.
+pub(super) fn no_answer(outgoing: &Outgoing) -> Attempt {
+    Attempt::same(outgoing, &Verdict::Deferred(table::NO_ANSWER.reply()))
+}
+
 impl Carrier {
     /// Offers a mail to the hosts of its destination, one after the other, until each recipient has a verdict that is not the
     /// fault of a connection.
-    pub(super) async fn attempt(&self, outgoing: &Outgoing) -> (Attempt, Option<Conversation>) {
+    pub(super) async fn attempt(&self, outgoing: &Outgoing) -> (Attempt, Answer, Option<Conversation>) {
         let Some(delivery) = outgoing.delivery() else {
             let gone = Verdict::Refused(table::MESSAGE_GONE.reply());
-            return (Attempt::same(outgoing, &gone), None);
+            return (Attempt::same(outgoing, &gone), Answer::Unknown, None);
         };
         let targets = match self.finder.find(outgoing.destination()).await {
             Ok(targets) => targets,
-            Err(verdict) => return (Attempt::same(outgoing, &verdict), None),
+            Err(verdict) => return (Attempt::same(outgoing, &verdict), Answer::Unknown, None),
         };
         let give_up_at = self.house.now().plus(ATTEMPT);
-        let mut attempt = Attempt::same(outgoing, &Verdict::Deferred(table::NO_ANSWER.reply()));
+        let mut attempt = no_answer(outgoing);
         attempt.peer_reports = true;
         let mut waiting: Vec<usize> = (0..outgoing.recipients()).collect();
-        let mut conversation = None;
+        let (mut conversation, mut answer) = (None, Answer::Unknown);
         for target in targets {
             if waiting.is_empty() || self.house.now() >= give_up_at {
                 break;
@@ -46,7 +69,11 @@ impl Carrier {
                 recipients: waiting.iter().filter_map(|n| delivery.recipients.get(*n)).cloned().collect(),
                 ..delivery.clone()
             };
-            let Some((outcome, stands)) = self.offer(&target, part, give_up_at).await else { continue };
+            let Some((outcome, stands)) = self.offer(&target, part, give_up_at).await else {
+                answer = answer.or_none();
+                continue;
+            };
+            answer = Answer::Some;
             attempt.remote = host_name(&target.host);
             waiting = take_verdicts(&mut attempt, &waiting, &outcome);
             conversation = stands;
@@ -54,7 +81,7 @@ impl Carrier {
                 break;
             }
         }
-        (attempt, conversation)
+        (attempt, answer, conversation)
     }
 
     /// Offers a mail to one host; `None` when it does not even answer. A peer whose TLS is broken gets the mail in the

@@ -9,12 +9,13 @@ mod conversation;
 use std::sync::Arc;
 use std::time::Duration;
 
-use smtp::serve::{Desk, Dice, Tally};
+use smtp::serve::{Desk, Dice, Refusal, Tally};
 use smtp::{ClientName, Limits};
-use store::{Claimed, Lane, OutboxKind, Signal};
+use store::{Claimed, Lane, OutboxKind, Reach, Signal};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Notify, Semaphore, broadcast};
 
+use self::attempt::{Answer, no_answer};
 use crate::house::House;
 use crate::mail_in;
 use crate::metrics;
@@ -99,7 +100,7 @@ impl Carrier {
                 continue;
             }
             let mut place = Some(place);
-            for row in claimed {
+            for (row, reach) in claimed {
                 let own = match place.take() {
                     Some(place) => Ok(place),
                     // Nobody else takes places, so those counted above are still free.
@@ -107,7 +108,7 @@ impl Carrier {
                 };
                 let (carrier, holder) = (self.clone(), holder.clone());
                 self.house.inside.spawn(async move {
-                    carrier.carry(row, &holder).await;
+                    carrier.carry(row, reach, &holder).await;
                     carrier.settled.notify_one();
                     drop(own);
                 });
@@ -115,20 +116,33 @@ impl Carrier {
         }
     }
 
-    async fn claim(&self, holder: &str, count: usize) -> Vec<Claimed> {
-        let lasts = if self.kind == OutboxKind::Local { LEASE_HERE } else { LEASE };
-        let input = (self.kind, self.lane, holder.to_owned(), self.house.now(), count as i64);
-        let claimed = self
-            .house
-            .store
-            .write("claim mail", input, move |tx, (kind, lane, holder, now, count)| {
-                Box::pin(async move { tx.claim_lane(*kind, *lane, holder, *now, lasts, *count).await })
-            })
-            .await;
-        claimed.unwrap_or_else(|error: store::Error| {
+    async fn claim(&self, holder: &str, count: usize) -> Vec<(Claimed, Reach)> {
+        let claimed = match self.kind {
+            OutboxKind::Local => self.claim_here(holder, count).await,
+            _ => {
+                let jitter = self.dice().jitter;
+                self.desk.claim(self.lane, holder, LEASE, count as i64, jitter, self.house.now()).await
+            }
+        };
+        claimed.unwrap_or_else(|error| {
             tracing::warn!("the outbox cannot be read: {error}");
             Vec::new()
         })
+    }
+
+    /// Mail for an account here needs nobody to answer.
+    async fn claim_here(&self, holder: &str, count: usize) -> Result<Vec<(Claimed, Reach)>, Refusal> {
+        let input = (self.lane, holder.to_owned(), self.house.now(), count as i64);
+        let claimed: Vec<Claimed> = self
+            .house
+            .store
+            .write("claim mail", input, move |tx, (lane, holder, now, count)| {
+                Box::pin(async move {
+                    tx.claim_lane(OutboxKind::Local, *lane, holder, *now, LEASE_HERE, *count).await
+                })
+            })
+            .await?;
+        Ok(claimed.into_iter().map(|row| (row, Reach::Open)).collect())
     }
 
     /// Sleeps until there may be something to do.
@@ -152,7 +166,7 @@ impl Carrier {
         }
     }
 
-    async fn carry(&self, row: Claimed, holder: &str) {
+    async fn carry(&self, row: Claimed, reach: Reach, holder: &str) {
         let outgoing = match self.desk.open(row, holder).await {
             Ok(outgoing) => outgoing,
             Err(error) => return tracing::error!("a row of the outbox cannot be opened: {error}"),
@@ -161,7 +175,14 @@ impl Carrier {
         let (settled, conversation) = match self.kind {
             OutboxKind::Local => (self.desk.deliver_here(&outgoing, &dice, self.house.now()).await, None),
             _ => {
-                let (attempt, conversation) = self.attempt(&outgoing).await;
+                let (attempt, conversation) = match reach {
+                    Reach::Paused => (no_answer(&outgoing), None),
+                    Reach::Open | Reach::Probe => {
+                        let (attempt, answer, conversation) = self.attempt(&outgoing).await;
+                        self.learn(outgoing.destination(), reach, answer, &dice).await;
+                        (attempt, conversation)
+                    }
+                };
                 (self.desk.settle(&outgoing, &attempt, &dice, self.house.now()).await, conversation)
             }
         };
@@ -173,6 +194,20 @@ impl Carrier {
         // The peer's 250 is written down; now there is time to be polite.
         if let Some(conversation) = conversation {
             conversation.goodbye().await;
+        }
+    }
+
+    /// Tells all nodes what an attempt found out about a destination.
+    async fn learn(&self, destination: &str, reach: Reach, answer: Answer, dice: &Dice) {
+        let learnt = match (answer, reach) {
+            (Answer::None, Reach::Open) => self.desk.pause(destination, dice.jitter, self.house.now()).await,
+            // Also when nobody was asked: a domain that is gone for good is to be told to each sender.
+            (Answer::Some | Answer::Unknown, Reach::Probe) => self.desk.resume(destination).await,
+            // A probe that failed was counted when it was won.
+            _ => Ok(()),
+        };
+        if let Err(error) = learnt {
+            tracing::warn!("a pause of the outbox was not written and is found out again: {error}");
         }
     }
 

@@ -25,6 +25,16 @@ impl Row {
     }
 }
 
+/// [`MAILBOX_CLOSED`], naming the office to write to instead (RULES M23).
+pub fn mailbox_closed(office: Option<&mail::EmailAddress>) -> Reply {
+    let Some(office) = office else { return MAILBOX_CLOSED.reply() };
+    let words = [
+        format!("Hộp thư đã đóng, xin gửi tới {office}"),
+        format!("Mailbox has been closed, please write to {office}"),
+    ];
+    Reply::new(MAILBOX_CLOSED.code, MAILBOX_CLOSED.status, words.iter().map(String::as_str))
+}
+
 const fn row(code: u16, status: (u8, u16, u16), en: &'static str) -> Row {
     Row { code, status: Some(Status::of(status.0, status.1, status.2)), vi: None, en }
 }
@@ -127,7 +137,7 @@ table! {
     /// RFC 3463 §3.2 X.1.1.
     NO_SUCH_MAILBOX = refusal(550, (5, 1, 1), "Không có hộp thư này", "No such mailbox here");
     /// RFC 3463 §3.2 X.1.6; RULES M23: closed, and never given to somebody else.
-    MAILBOX_CLOSED = refusal(550, (5, 1, 6), "Hộp thư đã đóng, xin gửi tới địa chỉ mới của đơn vị", "Mailbox has been closed");
+    MAILBOX_CLOSED = refusal(550, (5, 1, 6), "Hộp thư đã đóng, xin gửi tới đơn vị của người nhận", "Mailbox has been closed");
     /// RFC 3463 §3.3 X.2.1; RULES M20.
     MAILBOX_SUSPENDED = refusal(550, (5, 2, 1), "Hộp thư đang tạm ngừng sử dụng", "Mailbox is suspended");
     /// RFC 5321 §2.3.8 in message text; the number Postfix gives.

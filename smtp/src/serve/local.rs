@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use mail::Timestamp;
 use mail::envelope::{OutboundMail, OutboundRecipient};
-use store::{AccountState, Lane, NewEmail, NewOutbox, OutboxKind};
+use store::{AccountState, Lane, NewEmail, NewOutbox, OutboxKind, Resolved};
 
 use super::outgoing::{Attempt, Dice, Outgoing, Tally};
 use super::payload::{reverse_path, to_json, with_return_path};
-use super::recipient::{Place, place};
+use super::recipient::{Place, closed, place};
 use super::{Desk, Refusal, reply_to};
 use crate::codec::{Reply, table};
 use crate::envelope::ForwardPath;
@@ -66,7 +66,10 @@ impl Desk {
                         let account = tx.account(account_id).await?;
                         return match account {
                             Some(account) if account.state != AccountState::Closed => Ok(account_id),
-                            _ => Err(table::MAILBOX_CLOSED.into()),
+                            _ => Err(match tx.resolve_closed(account_id, None, now).await? {
+                                Resolved::Closed(office) => closed(office.as_ref()),
+                                _ => table::NO_SUCH_MAILBOX.into(),
+                            }),
                         };
                     }
                     let path = ForwardPath::Mailbox(recipient.address.clone());

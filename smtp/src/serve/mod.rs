@@ -17,6 +17,7 @@ mod accept;
 mod expand;
 mod local;
 mod outgoing;
+mod pauses;
 mod payload;
 mod recipient;
 mod record;

@@ -79,9 +79,14 @@ pub(super) async fn place(
         Resolved::Here(account) => Ok(Place::Here(account)),
         Resolved::List(list) => Ok(Place::List(list)),
         Resolved::Elsewhere(domain) => Ok(Place::Elsewhere(domain)),
-        Resolved::Closed => Err(table::MAILBOX_CLOSED.into()),
+        Resolved::Closed(office) => Err(closed(office.as_ref())),
         Resolved::Unknown => Err(table::NO_SUCH_MAILBOX.into()),
     }
+}
+
+/// What is said of a closed mailbox (RULES M23).
+pub(super) fn closed(office: Option<&EmailAddress>) -> Refusal {
+    Refusal::Said(table::mailbox_closed(office))
 }
 
 /// `postmaster` at our own name.

@@ -19,6 +19,7 @@ mod lists;
 mod nation;
 mod numbers;
 mod outbox;
+mod pauses;
 mod peers;
 mod people;
 mod policy;

@@ -1,9 +1,11 @@
 //! Agencies, systems, accounts, addresses.
 
+use std::time::Duration;
+
 use mail::{Secret, UnitId};
 use store::{
-    AccountState, CodeScheme, Error, NewAccount, NewSystem, Resolved, Role, SignerCertificate, SignerRole,
-    Unit,
+    AccountKind, AccountState, CLOSED_REPLY, CodeScheme, Error, NewAccount, NewSystem, Resolved, Role,
+    SignerCertificate, SignerRole, Unit,
 };
 
 use crate::house::{NOW, account, account_id, agency, agency_id, read, stories, write};
@@ -51,6 +53,38 @@ stories! {
         assert_eq!(found.state, AccountState::Closed);
     }
 
+    async fn m23_a_closed_address_names_its_office_for_twelve_months(house: House) {
+        let unit_id = Some(UnitId::from_bytes([8; 16]));
+        let mut office = agency(1, "H37.02", None);
+        office.names.mail = "so@a.gov.vn".to_owned();
+        let unit_box = NewAccount { kind: AccountKind::Agency, unit_id, ..account(3, "phong@a.gov.vn") };
+        let in_unit = NewAccount { unit_id, ..account(2, "binh@a.gov.vn") };
+        write!(house, office, unit_box, in_unit, |tx| {
+            tx.put_domain(&"a.gov.vn".parse().unwrap(), Some(agency_id(1)), NOW).await?;
+            tx.add_agency(office, NOW).await?;
+            for new in [&account(1, "an@a.gov.vn"), in_unit, unit_box] {
+                tx.add_account(new, NOW).await?;
+            }
+            for n in [1, 2] {
+                tx.set_account_state(account_id(n), AccountState::Closed, NOW).await?;
+            }
+        })
+        .unwrap();
+        let ask = async |address: &'static str, now| {
+            match read!(house, |tx| tx.resolve_address(&address.parse().unwrap(), now).await?) {
+                Resolved::Closed(office) => office.map_or("closed".to_owned(), |office| office.to_string()),
+                Resolved::Unknown => "unknown".to_owned(),
+                other => format!("{other:?}"),
+            }
+        };
+        let last = NOW.plus(CLOSED_REPLY - Duration::from_millis(1));
+        assert_eq!(ask("an@a.gov.vn", last).await, "so@a.gov.vn", "no unit: the agency");
+        assert_eq!(ask("binh@a.gov.vn", last).await, "phong@a.gov.vn");
+        assert_eq!(ask("binh@a.gov.vn", NOW.plus(CLOSED_REPLY)).await, "unknown");
+        write!(house, |tx| tx.set_account_state(account_id(3), AccountState::Closed, NOW).await?).unwrap();
+        assert_eq!(ask("binh@a.gov.vn", NOW).await, "so@a.gov.vn", "a closed box is nowhere to write to");
+    }
+
     async fn rfc_5233_m20_m23_an_address_leads_to_one_place(house: House) {
         let admin = NewAccount { role: Role::Admin, ..account(4, "keeper@a.gov.vn") };
         write!(house, admin, |tx| {
@@ -90,7 +124,7 @@ stories! {
             Resolved::Here(account) => format!("here {}", account.account_id),
             Resolved::List(list) => format!("list {}", list.address),
             Resolved::Elsewhere(domain) => format!("elsewhere {domain}"),
-            Resolved::Closed => "closed".to_owned(),
+            Resolved::Closed(_) => "closed".to_owned(),
             Resolved::Unknown => "unknown".to_owned(),
         };
         for (address, expected) in rows {

@@ -73,7 +73,12 @@ stories! {
             assert_eq!(said, expected, "{address} {role:?}");
         }
         office.close(BINH).await;
-        assert_eq!(refused(office.desk.recipient(Role::Mx, &recipient("binh@a.gov.vn"), &client(None), NOW).await), "550 5.1.6");
+        for role in [Role::Mx, Role::Lmtp, Role::Submission] {
+            let said = office.desk.recipient(role, &recipient("binh@a.gov.vn"), &client(None), NOW).await.unwrap_err().to_reply().to_string();
+            assert!(said.contains("5.1.6") && said.contains("Hộp thư đã đóng, xin gửi tới so@a.gov.vn"), "M23 {role:?}: {said}");
+            let later = office.desk.recipient(role, &recipient("binh@a.gov.vn"), &client(None), NOW.plus(store::CLOSED_REPLY)).await;
+            assert_eq!(refused(later), "550 5.1.1", "M23 {role:?}");
+        }
     }
 
     async fn our_own_people_send_as_themselves(office: Office) {
@@ -244,7 +249,7 @@ stories! {
         let tally = office.desk.deliver_here(&rows[0], &dice(), NOW).await.unwrap().unwrap();
         assert_eq!(tally.refused, 1);
         let inbox = office.inbox(AN).await;
-        assert!(inbox.iter().any(|text| text.contains("Status: 5.1.6")), "{inbox:?}");
+        assert!(inbox.iter().any(|text| text.contains("Status: 5.1.6") && text.contains("so@a.gov.vn")), "{inbox:?}");
         // With nobody left to take it, the message itself is refused.
         assert_eq!(refused(office.arrives("x@b.vn", &["binh@a.gov.vn"], "x").await), "550 5.1.6");
     }

@@ -337,7 +337,7 @@ async fn furnish(tx: &mut Tx) -> Result<(), store::Error> {
         code: "H37.02".parse().unwrap(),
         code102: None,
         name: "Sở Nội vụ".into(),
-        mail: String::new(),
+        mail: "so@a.gov.vn".into(),
         parent_id: None,
         decision: String::new(),
     };
