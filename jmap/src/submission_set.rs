@@ -454,6 +454,8 @@ async fn enqueue(
         ret: h.envelope.ret,
         smtputf8: h.smtputf8 || needs_smtputf8,
         body_8bit: h.body_8bit,
+        require_tls: h.envelope.require_tls,
+        priority: h.envelope.priority,
         received_at: h.now,
         trace: h.trace.clone(),
         keywords: if kind == OutboxKind::Local { h.findings.keywords.clone() } else { Vec::new() },
@@ -461,7 +463,7 @@ async fn enqueue(
     let row = NewOutbox {
         kind,
         owner: h.account_id.into(),
-        lane: Lane::Normal,
+        lane: if mail.is_urgent() { Lane::Urgent } else { Lane::Normal },
         destination,
         payload: to_json(&mail)?,
         blob_id: Some(h.blob_id),

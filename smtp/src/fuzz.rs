@@ -145,6 +145,8 @@ pub fn peer(bytes: &[u8]) {
             smtputf8: false,
             ret: None,
             envelope_id: None,
+            require_tls: false,
+            priority: None,
         },
     );
     let mut outcomes = 0;

@@ -163,6 +163,8 @@ pub(super) fn payload(
         ret: None,
         smtputf8: address.needs_smtputf8(),
         body_8bit: false,
+        require_tls: false,
+        priority: None,
         received_at: now,
         trace: String::new(),
         keywords: Vec::new(),

@@ -153,6 +153,8 @@ fn row(to: &EmailAddress, blob: &Sealed, now: Timestamp) -> anyhow::Result<NewOu
         ret: None,
         smtputf8: to.needs_smtputf8(),
         body_8bit: false,
+        require_tls: false,
+        priority: None,
         received_at: now,
         trace: String::new(),
         keywords: Vec::new(),

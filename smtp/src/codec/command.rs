@@ -1,9 +1,10 @@
-//! A command line to a typed command (RFC 5321 §4.1.1, RFC 1870, 2033, 3030, 3207, 3461, 4954, 6152, 6531).
+//! A command line to a typed command (RFC 5321 §4.1.1, RFC 1870, 2033, 3030, 3207, 3461, 4954, 6152, 6531, 6710, 8689).
 //!
 //! The parser is our own and strict. `smtp-proto` reads the same grammar leniently: it takes a SIZE beyond 64 bits for a small one,
 //! drops broken `xtext` escapes, takes a parameter twice and ignores what follows DATA. It serves as second opinion in the tests:
 //! whatever this parser accepts, that one must read alike.
 
+use mail::envelope::Priority;
 use mail::{EmailAddress, Secret};
 
 use super::{Chunk, xtext};
@@ -65,6 +66,10 @@ pub struct Mail {
     pub ret: Option<Ret>,
     /// ENVID (RFC 3461 §4.4).
     pub envelope_id: Option<EnvelopeId>,
+    /// REQUIRETLS (RFC 8689 §2).
+    pub require_tls: bool,
+    /// MT-PRIORITY (RFC 6710).
+    pub priority: Option<Priority>,
 }
 
 const MAIL_USAGE: &str = "MAIL FROM:<reverse-path> [parameters]";
@@ -154,6 +159,8 @@ fn mail(rest: &str) -> Result<Mail, Error> {
         smtputf8: false,
         ret: None,
         envelope_id: None,
+        require_tls: false,
+        priority: None,
     };
     let mut seen = Seen::default();
     for (name, value) in parameters {
@@ -166,6 +173,13 @@ fn mail(rest: &str) -> Result<Mail, Error> {
             }
             ("RET", value) => mail.ret = seen.once("RET", value.and_then(ret))?,
             ("ENVID", value) => mail.envelope_id = seen.once("ENVID", value.and_then(envelope_id))?,
+            ("REQUIRETLS", value) => {
+                seen.once("REQUIRETLS", value.is_none().then_some(()))?;
+                mail.require_tls = true;
+            }
+            ("MT-PRIORITY", value) => {
+                mail.priority = seen.once("MT-PRIORITY", value.and_then(|value| value.parse().ok()))?;
+            }
             // RFC 4954 §5: whoever does not trust the client's word may treat it as `<>`. We never trust it.
             ("AUTH", value) => drop(seen.once("AUTH", value.and_then(xtext::decode))?),
             _ => return Err(Error::UnknownParameter),

@@ -20,6 +20,10 @@ fn told(line: &str) -> String {
                 out += " utf8";
             }
             m.ret.inspect(|r| out += &format!(" {r:?}"));
+            if m.require_tls {
+                out += " tls";
+            }
+            m.priority.inspect(|priority| out += &format!(" priority {priority}"));
             m.envelope_id.inspect(|id| out += &format!(" id {:?}", id.as_str()));
             out
         }
@@ -126,6 +130,28 @@ fn parameters_of_rfc_1870_3461_4954_6152_6531() {
         ("AUTH PLA.IN",                                        "! syntax: AUTH mechanism [initial-response]"),
         ("AUTH A-NAME-OF-21-LETTERS-",                         "! syntax: AUTH mechanism [initial-response]"),
         ("AUTH",                                               "! syntax: AUTH mechanism [initial-response]"),
+    ];
+    for (line, expected) in rows {
+        assert_eq!(told(line), expected, "{line:?}");
+    }
+}
+
+#[test]
+#[rustfmt::skip]
+fn rfc_8689_and_6710_parameters() {
+    let rows = [
+        ("MAIL FROM:<a@b.vn> REQUIRETLS",                "mail <a@b.vn> tls"),
+        ("MAIL FROM:<> requiretls mt-priority=4",        "mail <> tls priority 4"),
+        ("MAIL FROM:<a@b.vn> MT-PRIORITY=-9 SIZE=1",     "mail <a@b.vn> size 1 priority -9"),
+        ("MAIL FROM:<a@b.vn> REQUIRETLS=",               "! bad value of REQUIRETLS"),
+        ("MAIL FROM:<a@b.vn> REQUIRETLS=YES",            "! bad value of REQUIRETLS"),
+        ("MAIL FROM:<a@b.vn> REQUIRETLS REQUIRETLS",     "! bad value of REQUIRETLS"),
+        ("MAIL FROM:<a@b.vn> MT-PRIORITY",               "! bad value of MT-PRIORITY"),
+        ("MAIL FROM:<a@b.vn> MT-PRIORITY=10",            "! bad value of MT-PRIORITY"),
+        ("MAIL FROM:<a@b.vn> MT-PRIORITY=-0",            "! bad value of MT-PRIORITY"),
+        ("MAIL FROM:<a@b.vn> MT-PRIORITY=1 MT-PRIORITY=1", "! bad value of MT-PRIORITY"),
+        ("RCPT TO:<a@b.vn> REQUIRETLS",                  "! unknown parameter"),
+        ("RCPT TO:<a@b.vn> MT-PRIORITY=1",               "! unknown parameter"),
     ];
     for (line, expected) in rows {
         assert_eq!(told(line), expected, "{line:?}");

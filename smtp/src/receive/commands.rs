@@ -81,10 +81,26 @@ impl Session {
         if self.starttls && self.client.tls.is_none() {
             lines.push("STARTTLS".to_owned());
         }
+        if self.offers_require_tls() {
+            lines.push("REQUIRETLS".to_owned());
+        }
+        if self.offers_priority() {
+            lines.push("MT-PRIORITY".to_owned());
+        }
         if self.role == Role::Submission && self.client.tls.is_some() && self.client.signed_in_as.is_none() {
             lines.push(format!("AUTH {}", self.mechanisms.join(" ")));
         }
         lines
+    }
+
+    /// RFC 8689 §2: inside TLS only.
+    fn offers_require_tls(&self) -> bool {
+        self.client.tls.is_some()
+    }
+
+    /// RFC 6710: where people sign in, for a stranger's priority is not obeyed.
+    fn offers_priority(&self) -> bool {
+        self.role == Role::Submission && self.client.tls.is_some()
     }
 
     fn start_tls(&mut self) -> Result<(), Error> {
@@ -121,11 +137,15 @@ impl Session {
             _ => return Err(Error::OutOfSequence("a message is under way")),
         }
         let submission = self.role == Role::Submission;
+        let not_offered = (mail.require_tls && !self.offers_require_tls())
+            || (mail.priority.is_some() && !self.offers_priority());
         let too_large = mail.size.is_some_and(|size| size > self.limits.message_bytes_max as u64);
         if submission && self.client.tls.is_none() {
             self.say(&table::TLS_REQUIRED.reply());
         } else if submission && self.client.signed_in_as.is_none() {
             self.say(&table::AUTH_REQUIRED.reply());
+        } else if not_offered {
+            return Err(Error::UnknownParameter);
         } else if self.messages >= self.limits.messages_max {
             self.close_with(table::TOO_MANY_MESSAGES.reply());
         } else if too_large {

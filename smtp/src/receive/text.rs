@@ -105,6 +105,8 @@ impl Session {
             smtputf8: mail.smtputf8,
             ret: mail.ret,
             envelope_id: mail.envelope_id,
+            require_tls: mail.require_tls,
+            priority: mail.priority,
             received_at: self.now,
             client: self.client.clone(),
         };

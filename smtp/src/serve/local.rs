@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use mail::Timestamp;
 use mail::envelope::{OutboundMail, OutboundRecipient};
-use store::{AccountState, Lane, NewEmail, NewOutbox, OutboxKind};
+use store::{AccountState, NewEmail, NewOutbox, OutboxKind};
 
 use super::outgoing::{Attempt, Dice, Outgoing, Tally};
-use super::payload::{reverse_path, to_json, with_return_path};
+use super::payload::{lane, reverse_path, to_json, with_return_path};
 use super::recipient::{Place, place};
 use super::{Desk, Refusal, reply_to};
 use crate::codec::{Reply, table};
@@ -98,7 +98,7 @@ impl Desk {
             Ok(NewOutbox {
                 kind: OutboxKind::Local,
                 owner: outgoing.claimed.owner,
-                lane: Lane::Normal,
+                lane: lane(&mail),
                 destination,
                 payload: to_json(&mail)?,
                 blob_id: outgoing.claimed.blob_id,

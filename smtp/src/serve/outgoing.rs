@@ -46,6 +46,8 @@ impl Outgoing {
             smtputf8: self.mail.smtputf8,
             ret: ret(&self.mail),
             envelope_id: envelope_id(&self.mail),
+            require_tls: self.mail.require_tls,
+            priority: self.mail.priority,
         })
     }
 }
@@ -59,12 +61,19 @@ pub struct Attempt {
     pub remote: Option<Domain>,
     /// Whether the peer reports successes itself (RFC 3461 §5.2.2).
     pub peer_reports: bool,
+    /// When a peer last said yes: the legal time of sending for those it took (RULES M36). It is before the commit.
+    pub taken_at: Option<Timestamp>,
 }
 
 impl Attempt {
     /// The same verdict for everybody, by ourselves.
     pub fn same(outgoing: &Outgoing, verdict: &Verdict) -> Self {
-        Self { verdicts: vec![verdict.clone(); outgoing.recipients()], remote: None, peer_reports: false }
+        Self {
+            verdicts: vec![verdict.clone(); outgoing.recipients()],
+            remote: None,
+            peer_reports: false,
+            taken_at: None,
+        }
     }
 }
 
@@ -265,6 +274,7 @@ impl Desk {
             tally: plan.tally,
             submission: outgoing.mail.submission,
             progress: plan.progress,
+            taken_at: attempt.taken_at,
             trace,
             now,
         };

@@ -52,6 +52,8 @@ async fn live(house: &House) {
         ret: None,
         smtputf8: false,
         body_8bit: false,
+        require_tls: false,
+        priority: None,
         received_at: NOW,
         trace: "t.1".into(),
         keywords: Vec::new(),
