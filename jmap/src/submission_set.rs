@@ -456,6 +456,7 @@ async fn enqueue(
         body_8bit: h.body_8bit,
         require_tls: h.envelope.require_tls,
         priority: h.envelope.priority,
+        not_before: None,
         received_at: h.now,
         trace: h.trace.clone(),
         keywords: if kind == OutboxKind::Local { h.findings.keywords.clone() } else { Vec::new() },

@@ -39,8 +39,11 @@ pub struct OutboundMail {
     /// How soon the sender wants it carried (MT-PRIORITY, RFC 6710). Only our own people's wish is kept: a stranger's is not obeyed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority: Option<Priority>,
-    /// When the house took the mail in; the retry schedule counts from here.
+    /// When the house took the mail in.
     pub received_at: Timestamp,
+    /// Not before (FUTURERELEASE, RFC 4865).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
     /// The message's name in the trace ([`crate::Letter::id`]); empty for what the house writes itself.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub trace: String,
@@ -124,6 +127,11 @@ pub enum Displayed {
 }
 
 impl OutboundMail {
+    /// From when the retry schedule counts: until then nobody waited for it (RFC 4865 §4.1).
+    pub fn starts_at(&self) -> Timestamp {
+        self.not_before.map_or(self.received_at, |at| at.max(self.received_at))
+    }
+
     /// Whether it is carried in the urgent lane (RULES R21).
     pub fn is_urgent(&self) -> bool {
         self.priority.is_some_and(Priority::is_urgent)
@@ -327,6 +335,7 @@ mod tests {
             require_tls: true,
             priority: Some("-3".parse().unwrap()),
             received_at: Timestamp::from_secs(1_795_309_200),
+            not_before: Some(Timestamp::from_secs(1_795_309_900)),
             trace: "s1.1".to_owned(),
             keywords: vec!["$junk".to_owned()],
         };

@@ -107,6 +107,7 @@ fn row(
         body_8bit: false,
         require_tls: false,
         priority: None,
+        not_before: None,
         received_at: now,
         trace: String::new(),
         keywords: Vec::new(),

@@ -269,6 +269,8 @@ pub struct Envelope {
     pub require_tls: bool,
     /// MT-PRIORITY (RFC 6710).
     pub priority: Option<Priority>,
+    /// Not before this moment (RFC 4865).
+    pub not_before: Option<Timestamp>,
     /// When the last byte of the message entered this system: the legal time of receipt (RULES M36).
     pub received_at: Timestamp,
     /// Who handed it in.

@@ -165,6 +165,7 @@ pub(super) fn payload(
         body_8bit: false,
         require_tls: false,
         priority: None,
+        not_before: None,
         received_at: now,
         trace: String::new(),
         keywords: Vec::new(),

@@ -155,6 +155,7 @@ fn row(to: &EmailAddress, blob: &Sealed, now: Timestamp) -> anyhow::Result<NewOu
         body_8bit: false,
         require_tls: false,
         priority: None,
+        not_before: None,
         received_at: now,
         trace: String::new(),
         keywords: Vec::new(),

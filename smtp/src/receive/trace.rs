@@ -124,6 +124,7 @@ mod tests {
             envelope_id: None,
             require_tls: false,
             priority: None,
+            not_before: None,
             received_at: Timestamp::parse_rfc3339("2026-11-22T01:02:03Z").unwrap(),
             client: Client {
                 ip: "192.0.2.1".parse().unwrap(),

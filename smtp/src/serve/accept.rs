@@ -372,7 +372,7 @@ fn row(
         destination,
         payload: to_json(mail)?,
         blob_id: Some(blob.blob_id()),
-        due_at: now,
+        due_at: mail.not_before.map_or(now, |at| at.max(now)),
     })
 }
 

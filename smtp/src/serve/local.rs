@@ -85,7 +85,8 @@ impl Desk {
             facts,
             mailbox_ids: vec![self.inbox(account_id).await?],
             keywords: outgoing.mail.keywords.clone(),
-            received_at: outgoing.mail.received_at,
+            // A mail that was held back arrives when it is let go.
+            received_at: outgoing.mail.starts_at(),
             ask_quota: true,
         })
     }

@@ -153,7 +153,7 @@ impl Case<'_> {
             }
             Verdict::Refused(reply) => self.give_up(recipient, reply, plan),
             Verdict::Deferred(reply) => {
-                let accepted_at = self.mail.received_at;
+                let accepted_at = self.mail.starts_at();
                 match self.schedule.next(accepted_at, self.now, self.attempts, self.jitter) {
                     Next::GiveUp => self.give_up(recipient, reply, plan),
                     Next::Again(at) => {

@@ -17,6 +17,7 @@ fn mail_for(addresses: &[&str]) -> OutboundMail {
         body_8bit: false,
         require_tls: false,
         priority: None,
+        not_before: None,
         received_at: Timestamp::from_secs(0),
         trace: "s1.1".to_owned(),
         keywords: Vec::new(),

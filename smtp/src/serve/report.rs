@@ -90,6 +90,7 @@ impl Desk {
             // RFC 8689 §5: what is told about such a mail travels as it did.
             require_tls: mail.require_tls,
             priority: None,
+            not_before: None,
             received_at: now,
             trace: mail.trace.clone(),
             keywords: Vec::new(),

@@ -54,6 +54,7 @@ async fn live(house: &House) {
         body_8bit: false,
         require_tls: false,
         priority: None,
+        not_before: None,
         received_at: NOW,
         trace: "t.1".into(),
         keywords: Vec::new(),

@@ -10,6 +10,8 @@ on_both_engines! {
     rfc_3030_a_message_comes_in_chunks => a_message_in_chunks,
     curl_and_python_hand_mail_in => curl_and_python,
     rfc_8689_a_mail_that_requires_tls => a_mail_that_requires_tls,
+    rfc_4865_a_mail_that_waits => a_mail_that_waits,
+    a_relay_says_for_whom_it_stands => a_relay,
 }
 
 /// Speaks BDAT as a mail server would: two chunks in one packet with the hello's answer read first, a line that looks like the end
@@ -120,6 +122,57 @@ fn by_smtplib(program: &Program, clerk: &Account, to: &str, options: &[&str]) {
             .args([&clerk.address, &clerk.password, to])
             .args(options),
     );
+}
+
+/// Handed in now, to arrive three seconds later.
+async fn a_mail_that_waits(engine: Engine) {
+    let program = Program::demo(engine).await;
+    let (clerk, other) = clerks(&program);
+    let handed_in = std::time::Instant::now();
+    by_smtplib(&program, &clerk, &other.address, &["HOLDFOR=3"]);
+    Jmap::sign_in(&program, &other).await.wait_for("Tu smtplib").await;
+    assert!(handed_in.elapsed() >= std::time::Duration::from_secs(3), "{:?}", handed_in.elapsed());
+    program.doctor().await;
+}
+
+/// Speaks for a client at 192.0.2.77, by a line and by octets; then without saying for whom.
+const RELAY: &str = r"
+import socket, struct, sys
+port, to = int(sys.argv[1]), sys.argv[2]
+four = socket.inet_aton('192.0.2.77') + socket.inet_aton('127.0.0.1') + struct.pack('!HH', 40000, 25)
+octets = b'\r\n\r\n\0\r\nQUIT\n' + bytes([0x21, 0x11]) + struct.pack('!H', len(four)) + four
+for n, header in enumerate([b'PROXY TCP4 192.0.2.77 127.0.0.1 40000 25\r\n', octets]):
+    s = socket.create_connection(('127.0.0.1', port), 20)
+    s.sendall(header)
+    f = s.makefile('rb')
+    assert f.readline().startswith(b'220 ')
+    for line in ['HELO relay.outside.test', 'MAIL FROM:<an@outside.test>', f'RCPT TO:<{to}>']:
+        s.sendall(line.encode() + b'\r\n')
+        assert f.readline().startswith(b'250 '), line
+    s.sendall(b'DATA\r\n')
+    assert f.readline().startswith(b'354 ')
+    s.sendall(b'From: <an@outside.test>\r\nSubject: Qua cong truoc %d\r\n\r\nx\r\n.\r\n' % n)
+    assert f.readline().startswith(b'250 ')
+s = socket.create_connection(('127.0.0.1', port), 20)
+s.sendall(b'EHLO relay.outside.test\r\n')
+try:
+    assert s.recv(1) == b''
+except ConnectionResetError:
+    pass
+";
+
+async fn a_relay(engine: Engine) {
+    let relays = ("proxy_from = []", "proxy_from = [\"127.0.0.1\"]");
+    let program = Program::demo_of(engine, "H99", &[relays]).await;
+    let (clerk, _) = clerks(&program);
+    runs(Command::new("python3").args(["-c", RELAY, &program.ports.smtp.to_string(), &clerk.address]));
+    let jmap = Jmap::sign_in(&program, &clerk).await;
+    for words in ["Qua cong truoc 0", "Qua cong truoc 1"] {
+        let letter = jmap.wait_for(words).await;
+        let whole = String::from_utf8(jmap.download(letter["blobId"].as_str().unwrap()).await).unwrap();
+        assert!(whole.contains("[192.0.2.77])") && !whole.contains("[127.0.0.1]"), "{whole}");
+    }
+    program.doctor().await;
 }
 
 /// Inside the house it arrives; a Postfix, which promises nothing, never sees it, and its sender is told at once and why.

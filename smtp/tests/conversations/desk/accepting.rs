@@ -246,6 +246,29 @@ stories! {
         }
     }
 
+    /// RFC 4865: nobody carries it before, and its days begin then.
+    async fn rfc_4865_a_mail_is_held_until_its_moment(office: Office) {
+        let release = NOW.plus(std::time::Duration::from_secs(6 * 86_400));
+        let mut letter = arrived("an@a.gov.vn", &["b@b.vn", "binh@a.gov.vn"], "sau", Some(AN));
+        letter.envelope.not_before = Some(release);
+        office.desk.accept(Role::Submission, letter, &Welcome, NOW).await.unwrap();
+        for kind in [OutboxKind::Mail, OutboxKind::Local] {
+            let early = mail::Timestamp::from_secs(release.secs() - 1);
+            assert!(office.claim(kind, "h1", early).await.is_empty(), "{kind:?}");
+        }
+        let here = office.claim(OutboxKind::Local, "h1", release).await;
+        office.desk.deliver_here(&here[0], &dice(), release).await.unwrap().unwrap();
+        let (email, _) = office.letters(BINH).await.remove(0);
+        assert_eq!(email.received_at, release);
+        // Six days after it was handed in its five days are not over: they have just begun.
+        let rows = office.claim(OutboxKind::Mail, "h1", release).await;
+        let later = Verdict::Deferred(table::NO_ANSWER.reply());
+        let attempt = Attempt::same(&rows[0], &later);
+        let tally = office.desk.settle(&rows[0], &attempt, &dice(), release).await.unwrap().unwrap();
+        assert_eq!((tally.deferred, tally.refused), (1, 0));
+        assert!(office.inbox(AN).await.is_empty(), "nor is it late");
+    }
+
     /// RFC 8689 §5: what is told about a mail that requires TLS holds its header alone, and travels as it did.
     async fn rfc_8689_a_report_keeps_to_what_the_mail_required(office: Office) {
         let mut letter = arrived("an@a.gov.vn", &["b@b.vn"], "chữ trong thư", Some(AN));

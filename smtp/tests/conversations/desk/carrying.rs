@@ -211,6 +211,7 @@ async fn submit(office: &Office) -> SubmissionId {
                         body_8bit: false,
                         require_tls: false,
                         priority: None,
+                        not_before: None,
                         received_at: NOW,
                         trace: String::new(),
                         keywords: Vec::new(),

@@ -307,6 +307,7 @@ pub(crate) fn arrived(from: &str, to: &[&str], text: &str, signed_in: Option<Acc
             envelope_id: None,
             require_tls: false,
             priority: None,
+            not_before: None,
             received_at: NOW,
             client: client(signed_in),
         },
