@@ -1,7 +1,7 @@
 //! The envelope of a submission, given or taken from the message (RFC 8621 §7), and what of the message goes out.
 
 use mail::EmailAddress;
-use mail::envelope::{DsnReturn, Notify, OutboundRecipient};
+use mail::envelope::{DsnReturn, Notify, OutboundRecipient, Priority};
 use mail::message::{Facts, Mailbox};
 use serde_json::{Map, Value, json};
 
@@ -16,6 +16,10 @@ pub(crate) struct Envelope {
     pub(crate) rcpt_to: Vec<OutboundRecipient>,
     pub(crate) envid: Option<String>,
     pub(crate) ret: Option<DsnReturn>,
+    /// REQUIRETLS (RFC 8689 §2).
+    pub(crate) require_tls: bool,
+    /// MT-PRIORITY (RFC 6710).
+    pub(crate) priority: Option<Priority>,
 }
 
 /// `invalidRecipients` (RFC 8621 §7.5).
@@ -37,11 +41,15 @@ impl Envelope {
         }
         let (from, mut parameters) = address(from.unwrap_or_default()).ok_or_else(wrong)?;
         let mail_from = from.parse().map_err(|_| SetError::invalid("envelope", "mailFrom is no address"))?;
-        let (mut envid, mut ret) = (None, None);
+        let (mut envid, mut ret, mut require_tls, mut priority) = (None, None, false, None);
         for (name, value) in std::mem::take(&mut parameters) {
             match (name.to_ascii_uppercase().as_str(), value.as_str()) {
                 ("ENVID", Some(text)) => envid = Some(dsn_text(text)?),
                 ("RET", Some(text)) => ret = Some(text.parse().map_err(|_| bad_parameter(&name))?),
+                ("REQUIRETLS", None) if value.is_null() => require_tls = true,
+                ("MT-PRIORITY", Some(text)) => {
+                    priority = Some(text.parse().map_err(|_| bad_parameter(&name))?);
+                }
                 // What the message itself says already.
                 ("SMTPUTF8", None) | ("BODY" | "SIZE", _) => {}
                 _ => return Err(bad_parameter(&name)),
@@ -57,7 +65,7 @@ impl Envelope {
                 Err(_) => invalid.push(email),
             }
         }
-        Self { mail_from, rcpt_to, envid, ret }.whole(invalid)
+        Self { mail_from, rcpt_to, envid, ret, require_tls, priority }.whole(invalid)
     }
 
     /// The envelope that a message itself asks for: from its Sender or author to everybody in To, Cc and Bcc.
@@ -73,7 +81,7 @@ impl Envelope {
         }
         // `Outgoing::read` found one author at least.
         let mail_from = outgoing.handed_in_by().cloned().ok_or_else(no_author)?;
-        Self { mail_from, rcpt_to, envid: None, ret: None }.whole(invalid)
+        Self { mail_from, rcpt_to, envid: None, ret: None, require_tls: false, priority: None }.whole(invalid)
     }
 
     /// Every recipient once, and one at least.
@@ -94,6 +102,8 @@ impl Envelope {
         let mut from = Map::new();
         from.extend(self.envid.as_ref().map(|envid| ("ENVID".to_owned(), json!(envid))));
         from.extend(self.ret.map(|ret| ("RET".to_owned(), json!(ret))));
+        from.extend(self.require_tls.then(|| ("REQUIRETLS".to_owned(), Value::Null)));
+        from.extend(self.priority.map(|priority| ("MT-PRIORITY".to_owned(), json!(priority.to_string()))));
         let or_null = |map: Map<String, Value>| if map.is_empty() { Value::Null } else { Value::Object(map) };
         let to: Vec<Value> = self
             .rcpt_to
@@ -290,6 +300,11 @@ mod tests {
             (to(Value::Null),                                    "ok"),
             (to(json!({ "NOTIFY": "SUCCESS,DELAY", "ORCPT": "rfc822;b@b.vn" })), "ok"),
             (from(json!({ "RET": "HDRS", "envid": "QQ314159", "SMTPUTF8": null })), "ok"),
+            (from(json!({ "REQUIRETLS": null, "mt-priority": "-2" })), "ok"),
+            (from(json!({ "REQUIRETLS": "yes" })),               "invalidProperties"),
+            (from(json!({ "REQUIRETLS": true })),                "invalidProperties"),
+            (from(json!({ "MT-PRIORITY": "10" })),               "invalidProperties"),
+            (from(json!({ "MT-PRIORITY": 4 })),                  "invalidProperties"),
             (to(json!({ "NOTIFY": "SOMETIMES" })),               "invalidProperties"),
             (from(json!({ "ENVID": "a\r\nRCPT TO:<x@x.vn>" })),  "invalidProperties"),
             (from(json!({ "HOLDFOR": "3600" })),                 "invalidProperties"),
@@ -306,5 +321,7 @@ mod tests {
         }
         let envelope = Envelope::read(from(json!({ "RET": "full", "ENVID": "x" })), &Limits::default()).unwrap();
         assert_eq!(envelope.to_value()["mailFrom"]["parameters"], json!({ "RET": "FULL", "ENVID": "x" }));
+        let envelope = Envelope::read(from(json!({ "requiretls": null, "MT-PRIORITY": "4" })), &Limits::default()).unwrap();
+        assert_eq!(envelope.to_value()["mailFrom"]["parameters"], json!({ "REQUIRETLS": null, "MT-PRIORITY": "4" }));
     }
 }

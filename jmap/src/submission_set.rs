@@ -486,12 +486,13 @@ async fn enqueue(
     destination: String,
     recipients: Vec<OutboundRecipient>,
 ) -> Result<(), SetError> {
+    let mail = outbound(h, submission_id, kind, recipients);
     let row = NewOutbox {
         kind,
         owner: h.account_id.into(),
-        lane: Lane::Normal,
+        lane: if mail.is_urgent() { Lane::Urgent } else { Lane::Normal },
         destination,
-        payload: to_json(&outbound(h, submission_id, kind, recipients))?,
+        payload: to_json(&mail)?,
         blob_id: Some(h.blob_id),
         due_at: h.now,
     };
@@ -519,6 +520,9 @@ fn outbound(
         ret: h.envelope.ret,
         smtputf8: h.smtputf8 || needs_smtputf8,
         body_8bit: h.body_8bit,
+        require_tls: h.envelope.require_tls,
+        priority: h.envelope.priority,
+        not_before: None,
         received_at: h.now,
         trace: h.trace.clone(),
         keywords: if kind == OutboxKind::Local { h.findings.keywords.clone() } else { Vec::new() },

@@ -33,8 +33,17 @@ pub struct OutboundMail {
     /// Whether the body has bytes beyond ASCII (RFC 6152): the next hop must offer 8BITMIME or the body be recoded.
     #[serde(default, skip_serializing_if = "is_false")]
     pub body_8bit: bool,
-    /// When the house took the mail in; the retry schedule counts from here.
+    /// Every host on the way must take it through TLS that is proven, and say so (REQUIRETLS, RFC 8689 §2).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub require_tls: bool,
+    /// How soon the sender wants it carried (MT-PRIORITY, RFC 6710). Only our own people's wish is kept: a stranger's is not obeyed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<Priority>,
+    /// When the house took the mail in.
     pub received_at: Timestamp,
+    /// Not before (FUTURERELEASE, RFC 4865).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
     /// The message's name in the trace ([`crate::Letter::id`]); empty for what the house writes itself.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub trace: String,
@@ -124,6 +133,69 @@ pub enum Displayed {
     Unknown,
     /// The recipient's client said so.
     Yes,
+}
+
+impl OutboundMail {
+    /// From when the retry schedule counts: until then nobody waited for it (RFC 4865 §4.1).
+    pub fn starts_at(&self) -> Timestamp {
+        self.not_before.map_or(self.received_at, |at| at.max(self.received_at))
+    }
+
+    /// Whether it is carried in the urgent lane (RULES R21).
+    pub fn is_urgent(&self) -> bool {
+        self.priority.is_some_and(Priority::is_urgent)
+    }
+}
+
+/// `MT-PRIORITY` of RFC 6710: from -9, the last, to 9, the first; whoever says nothing means 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "i8", into = "i8")]
+pub struct Priority(i8);
+
+impl Priority {
+    /// From here on a mail is urgent. Ours: RFC 6710 leaves it to each house how many classes it tells apart.
+    const URGENT: i8 = 4;
+
+    /// Whether a mail with it goes before others.
+    pub fn is_urgent(self) -> bool {
+        self.0 >= Self::URGENT
+    }
+}
+
+/// The number is no priority.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a value of MT-PRIORITY (-9 to 9)")]
+pub struct BadPriority;
+
+impl TryFrom<i8> for Priority {
+    type Error = BadPriority;
+
+    fn try_from(number: i8) -> Result<Self, BadPriority> {
+        (-9..=9).contains(&number).then_some(Self(number)).ok_or(BadPriority)
+    }
+}
+
+impl From<Priority> for i8 {
+    fn from(priority: Priority) -> Self {
+        priority.0
+    }
+}
+
+impl FromStr for Priority {
+    type Err = BadPriority;
+
+    /// `priority-value = (["-"] NZDIGIT) / "0"` (RFC 6710).
+    fn from_str(text: &str) -> Result<Self, BadPriority> {
+        let plain = matches!(text.as_bytes(), [b'0'] | [b'1'..=b'9'] | [b'-', b'1'..=b'9']);
+        let number = text.parse().ok().filter(|_| plain);
+        number.map(Self).ok_or(BadPriority)
+    }
+}
+
+impl fmt::Display for Priority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
 }
 
 /// `RET` of RFC 3461 §4.3.
@@ -269,13 +341,31 @@ mod tests {
             ret: Some(DsnReturn::Hdrs),
             smtputf8: true,
             body_8bit: true,
+            require_tls: true,
+            priority: Some("-3".parse().unwrap()),
             received_at: Timestamp::from_secs(1_795_309_200),
+            not_before: Some(Timestamp::from_secs(1_795_309_900)),
             trace: "s1.1".to_owned(),
             keywords: vec!["$junk".to_owned()],
             list: None,
         };
         let json = serde_json::to_string(&mail).unwrap();
         assert_eq!(serde_json::from_str::<OutboundMail>(&json).unwrap(), mail, "{json}");
+    }
+
+    #[test]
+    #[rustfmt::skip]
+    fn rfc_6710_priorities() {
+        let rows = [
+            ("0", Some(false)), ("3", Some(false)), ("4", Some(true)), ("9", Some(true)), ("-1", Some(false)), ("-9", Some(false)),
+            ("", None), ("10", None), ("-0", None), ("+4", None), ("04", None), ("-", None), ("4 ", None), ("٤", None), ("--4", None),
+        ];
+        for (text, urgent) in rows {
+            let priority = text.parse::<Priority>().ok();
+            assert_eq!(priority.map(Priority::is_urgent), urgent, "{text:?}");
+            assert!(priority.is_none_or(|priority| priority.to_string() == text), "{text:?}");
+        }
+        assert!(serde_json::from_str::<Priority>("10").is_err());
     }
 
     #[test]

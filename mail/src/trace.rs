@@ -192,6 +192,9 @@ pub struct Settled {
     pub is_report: bool,
     /// What it came to for each recipient; [`RECIPIENTS_MAX`] at most.
     pub outcomes: Vec<Outcome>,
+    /// When another host took it, for those it was handed to: the legal time of sending (RULES M36).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_at: Option<Timestamp>,
     /// When it is tried again for those that wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_at: Option<Timestamp>,
@@ -312,6 +315,7 @@ mod tests {
             remote: Some("mx.b.vn".to_owned()),
             is_report: true,
             outcomes: vec![Outcome::new("b@b.vn".parse().unwrap(), CameTo::Deferred, "451 4.7.1 Later")],
+            taken_at: Some(Timestamp::from_secs(7)),
             next_at: Some(Timestamp::from_secs(1)),
             report: Some(Goes::Elsewhere),
         };

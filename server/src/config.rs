@@ -112,6 +112,10 @@ section! {
         connections_max: usize = 10_000,
         /// Connections at once from one address.
         connections_per_address_max: usize = 200,
+        /// Relays of the house before the mail doors, addresses or networks ("10.1.2.0/24"): each of their connections begins with the
+        /// PROXY protocol (HAProxy, version 1 or 2), and the client that it names is the one that is judged and counted. Name nobody
+        /// else: whoever is named here can say to be anybody.
+        proxy_from: Vec<String> = Vec::new(),
         /// Bytes a new mailbox may hold (RULES M31).
         quota_bytes: i64 = 5 * 1024 * 1024 * 1024,
         /// Deliveries to other servers at once.
@@ -478,6 +482,7 @@ impl Config {
         crate::tls_policy::publish::policy(self)?;
         self.tls_report_address()?;
         self.dns_servers()?;
+        crate::proxy::Relays::parse(&self.mail.proxy_from)?;
         self.calendar()?;
         self.tls_key()?;
         self.tls_key_password()?;

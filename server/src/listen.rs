@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::metrics::{Door, Metrics};
+use crate::proxy::{self, Relays};
 
 /// How many connections a group of doors may hold.
 pub(crate) struct Bounds {
@@ -79,6 +80,8 @@ pub(crate) struct Doorway {
     pub(crate) name: &'static str,
     /// What may come through.
     pub(crate) bounds: Arc<Bounds>,
+    /// Who may say for whom they stand.
+    pub(crate) relays: Relays,
     /// Stops the accepting; what is inside finishes by itself.
     pub(crate) stop: CancellationToken,
     /// Counts what is inside.
@@ -91,7 +94,7 @@ impl Doorway {
     /// Accepts connections and hands each to `serve`, until the house stops.
     pub(crate) async fn accept<F, S>(self, listener: TcpListener, serve: F)
     where
-        F: Fn(TcpStream, SocketAddr) -> S + Send + 'static,
+        F: Fn(TcpStream, SocketAddr) -> S + Clone + Send + 'static,
         S: Future<Output = ()> + Send + 'static,
     {
         loop {
@@ -110,20 +113,56 @@ impl Doorway {
                     tokio::select! { () = self.stop.cancelled() => return, () = pause => continue }
                 }
             };
-            let Some(admitted) = self.bounds.admit(peer.ip().to_canonical()) else {
-                tracing::info!(door = self.name, "turned away a connection: its address has too many");
-                continue;
+            // A relay is not counted itself: it says for whom it stands, and that client is.
+            let admitted = match self.relays.include(peer.ip()) {
+                true => None,
+                false => match admit(&self.bounds, self.name, peer) {
+                    Some(admitted) => Some(admitted),
+                    None => continue,
+                },
             };
             // Replies are small and awaited; waiting to fill a packet helps nobody.
             let _ = stream.set_nodelay(true);
             let open = self.metrics.connections.get_or_create(&Door { door: self.name }).clone();
             open.inc();
-            let visit = serve(stream, peer);
+            let (bounds, name, serve) = (self.bounds.clone(), self.name, serve.clone());
             self.inside.spawn(async move {
-                visit.await;
+                match admitted {
+                    Some(admitted) => {
+                        serve(stream, peer).await;
+                        drop(admitted);
+                    }
+                    None => announced(stream, peer, &bounds, name, serve).await,
+                }
                 open.dec();
-                drop((place, admitted));
+                drop(place);
             });
         }
     }
+}
+
+/// Counts a connection in; says so when its address has too many.
+fn admit(bounds: &Arc<Bounds>, door: &'static str, peer: SocketAddr) -> Option<Admitted> {
+    let admitted = bounds.admit(peer.ip().to_canonical());
+    if admitted.is_none() {
+        tracing::info!(door, "turned away a connection: its address has too many");
+    }
+    admitted
+}
+
+/// A connection from a relay, for the client that it announces.
+async fn announced<F, S>(
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    bounds: &Arc<Bounds>,
+    door: &'static str,
+    serve: F,
+) where
+    F: Fn(TcpStream, SocketAddr) -> S,
+    S: Future<Output = ()>,
+{
+    let Some(client) = proxy::announced(&mut stream, peer).await else { return };
+    let Some(admitted) = admit(bounds, door, client) else { return };
+    serve(stream, client).await;
+    drop(admitted);
 }

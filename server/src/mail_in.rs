@@ -16,11 +16,14 @@ use smtp::{Client, Limits, Tls};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
+use crate::dns::ask::Asker;
 use crate::house::House;
 use crate::keys::OwnKey;
 use crate::listen::{Bounds, Doorway};
 use crate::mail_path::MailPath;
 use crate::metrics::Outcome;
+use crate::proxy::Relays;
+use crate::reverse_name;
 use crate::sasl::{self, SigningIn};
 use crate::serve::Opened;
 use crate::tls;
@@ -71,6 +74,8 @@ pub(crate) fn start(
 ) -> anyhow::Result<()> {
     let config = &house.config.mail;
     let bounds = Bounds::new(config.connections_max, config.connections_per_address_max);
+    let relays = Relays::parse(&config.proxy_from)?;
+    let asker = Arc::new(Asker::new(&house.config));
     let needs_tls =
         opened.iter().any(|door| door.name.starts_with("submission") && !door.listeners.is_empty());
     let tls = acceptor(own, needs_tls)?;
@@ -85,6 +90,7 @@ pub(crate) fn start(
             limits: limits(house),
             tls: tls.clone(),
             end_point: own.and_then(tls::end_point),
+            asker: asker.clone(),
             role,
             implicit_tls,
         };
@@ -93,6 +99,7 @@ pub(crate) fn start(
             let doorway = Doorway {
                 name,
                 bounds: bounds.clone(),
+                relays: relays.clone(),
                 stop: house.stop.clone(),
                 inside: house.inside.clone(),
                 metrics: house.metrics.clone(),
@@ -126,6 +133,8 @@ struct Server {
     tls: Option<TlsAcceptor>,
     role: Role,
     implicit_tls: bool,
+    /// Tells the names of hosts that connect.
+    asker: Arc<Asker>,
     /// The digest of our certificate, for channel binding.
     end_point: Option<Vec<u8>>,
 }
@@ -142,17 +151,14 @@ impl Server {
             }
         }
         let ip = peer.ip().to_canonical();
+        let reverse_name = match self.role {
+            Role::Mx => reverse_name::find(&self.asker, ip).await,
+            Role::Submission | Role::Lmtp => None,
+        };
         let facts = smtp::receive::Facts {
             host: self.house.host.clone(),
             session_id: draw_id(&self.house),
-            client: Client {
-                ip,
-                reverse_name: None,
-                name: None,
-                extended: false,
-                tls: agreed,
-                signed_in_as: None,
-            },
+            client: Client { ip, reverse_name, name: None, extended: false, tls: agreed, signed_in_as: None },
             starttls: self.tls.is_some() && !self.implicit_tls,
             mechanisms: sasl::offered(&self.house),
         };

@@ -16,6 +16,7 @@ use crate::intake::Intake;
 use crate::keys::OwnKey;
 use crate::listen::{self, Bounds, Doorway};
 use crate::mail_path::MailPath;
+use crate::proxy::Relays;
 use crate::{deadlines, housekeeping, http, intake, mail_in, mail_out, sequencer, stamping, tls, upstream};
 
 /// The ports that were really opened, by door.
@@ -139,6 +140,7 @@ fn start_doors(
             let doorway = Doorway {
                 name,
                 bounds: web.clone(),
+                relays: Relays::default(),
                 stop: house.stop.clone(),
                 inside: house.inside.clone(),
                 metrics: house.metrics.clone(),

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use mail::envelope::Priority;
 use mail::{EmailAddress, Timestamp};
 
 /// Where reports about a message go (RFC 5321 §4.1.2).
@@ -264,6 +265,12 @@ pub struct Envelope {
     pub ret: Option<Ret>,
     /// ENVID.
     pub envelope_id: Option<EnvelopeId>,
+    /// REQUIRETLS was said (RFC 8689).
+    pub require_tls: bool,
+    /// MT-PRIORITY (RFC 6710).
+    pub priority: Option<Priority>,
+    /// Not before this moment (RFC 4865).
+    pub not_before: Option<Timestamp>,
     /// When the last byte of the message entered this system: the legal time of receipt (RULES M36).
     pub received_at: Timestamp,
     /// Who handed it in.

@@ -88,6 +88,9 @@ pub enum Error {
     /// The peer's certificate is not one that policy wants.
     #[error("the peer's certificate is not to be trusted")]
     Untrusted,
+    /// The mail asks for hosts that promise TLS, and this one does not (RFC 8689 §4.2.1).
+    #[error("the peer does not offer REQUIRETLS")]
+    NoRequireTls,
     /// The peer takes no sign-in that we can do.
     #[error("no usable authentication")]
     NoAuth,
@@ -148,6 +151,7 @@ impl Error {
             Self::BadReply => table::PEER_NONSENSE.reply(),
             Self::NoTls => table::PEER_WITHOUT_TLS.reply(),
             Self::Untrusted => table::PEER_UNTRUSTED.reply(),
+            Self::NoRequireTls => table::PEER_WITHOUT_REQUIRETLS.reply(),
             Self::NoAuth => table::PEER_WITHOUT_AUTH.reply(),
             Self::Unwelcome(reply) | Self::AuthRefused(reply) => reply.clone(),
         }
@@ -168,6 +172,7 @@ mod tests {
             (Error::Silence, Whose::Network, true),
             (Error::NoTls, Whose::Peer, true),
             (Error::Untrusted, Whose::Peer, true),
+            (Error::NoRequireTls, Whose::Peer, false),
             (Error::Unwelcome(no()), Whose::Peer, true),
             (Error::AuthRefused(no()), Whose::Peer, true),
         ];

@@ -52,6 +52,21 @@ pub fn tls_words(bytes: &[u8]) {
     assert!(crate::tls_report::places(&records).len() <= 4);
 }
 
+/// What a relay says about its client. Taken piece by piece as it is wanted, it comes to the same as at once.
+pub fn proxy(bytes: &[u8]) {
+    use crate::codec::proxy::{Header, header};
+    let mut taken = 0;
+    while let Ok(Header::Wants(more)) = header(bytes.get(..taken).unwrap_or_default()) {
+        assert!(more > 0 && taken + more <= 8 * 1024);
+        taken += more;
+        if taken > bytes.len() {
+            return;
+        }
+    }
+    let whole = bytes.get(..taken).unwrap_or_default();
+    assert_eq!(header(whole), header(whole));
+}
+
 /// A whole conversation with the receiving session. The first byte chooses the door, then each byte that is a length takes that many bytes as
 /// one arrival; other bytes are answers to give and time to pass.
 pub fn session(bytes: &[u8]) {
@@ -145,6 +160,8 @@ pub fn peer(bytes: &[u8]) {
             smtputf8: false,
             ret: None,
             envelope_id: None,
+            require_tls: false,
+            priority: None,
         },
     );
     let mut outcomes = 0;

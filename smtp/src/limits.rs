@@ -28,6 +28,8 @@ pub struct Limits {
     pub auth_failures_max: usize,
     /// Messages of one connection; a relay then connects anew. RFC 9422 MAILMAX.
     pub messages_max: usize,
+    /// The longest that a message is held back for its sender (RFC 4865 §3).
+    pub hold_max: Duration,
     /// `Received` fields after which a message is going round in circles (RFC 5321 §6.3 suggests 100).
     pub received_max: usize,
     /// Octets of replies that may wait unwritten while more commands are read.
@@ -87,6 +89,7 @@ impl Default for Limits {
             errors_max: 20,
             auth_failures_max: 3,
             messages_max: 1_000,
+            hold_max: Duration::from_secs(7 * 24 * 3_600),
             received_max: 100,
             output_bytes_max: 16 * 1024,
             greeting_delay: Duration::ZERO,

@@ -466,10 +466,11 @@ fn row(
     Ok(NewOutbox {
         kind,
         owner: copy.owner,
-        lane: Lane::Normal,
+        lane: if mail.is_urgent() { Lane::Urgent } else { Lane::Normal },
         destination,
         payload: serde_json::to_string(mail).map_err(|error| Error::Internal(error.to_string()))?,
         blob_id: Some(copy.blob_id),
-        due_at: now,
+        // What is to leave later leaves a list later too (RFC 4865).
+        due_at: mail.not_before.unwrap_or(now),
     })
 }

@@ -274,6 +274,9 @@ fn settled_words(settled: &Settled) -> Vec<String> {
         };
         lines.push(format!("→ {}: {came_to}: {}", outcome.address, outcome.reply));
     }
+    if let Some(at) = settled.taken_at {
+        lines.push(format!("máy chủ kia nhận lúc / taken at: {}", at.to_rfc3339_vietnam()));
+    }
     if let Some(next) = settled.next_at {
         lines.push(format!("thử lại lúc / next attempt: {}", next.to_rfc3339_vietnam()));
     }

@@ -61,6 +61,7 @@ impl Carrier {
         attempt.peer_reports = true;
         let mut waiting: Vec<usize> = (0..outgoing.recipients()).collect();
         let (mut conversation, mut answer) = (None, Answer::Unknown);
+        let (hosts, mut unwilling) = (targets.len(), 0);
         for target in targets {
             if waiting.is_empty() || self.house.now() >= give_up_at {
                 break;
@@ -77,9 +78,14 @@ impl Carrier {
             attempt.remote = host_name(&target.host);
             waiting = take_verdicts(&mut attempt, &waiting, &outcome);
             conversation = stands;
+            unwilling += usize::from(outcome.fault == Some(Error::NoRequireTls));
             if outcome.fault.is_none() {
                 break;
             }
+        }
+        if unwilling == hosts {
+            // Nobody there promises TLS, and waiting changes nothing (RFC 8689 §4.2.1).
+            refuse_for_good(&mut attempt);
         }
         (attempt, answer, conversation)
     }
@@ -93,7 +99,7 @@ impl Carrier {
         give_up_at: Timestamp,
     ) -> Option<(Outcome, Option<Conversation>)> {
         // Where a mail's own demand joins what the way has to be anyway.
-        let demand = target.way.demand.clone().joined(false, &target.host);
+        let demand = target.way.demand.clone().joined(delivery.require_tls, &target.host);
         let first = self.converse(target, delivery.clone(), &demand, give_up_at).await?;
         let tls_is_broken = first.0.fault == Some(Error::NoTls);
         if !tls_is_broken || demand.tls() != TlsPolicy::Opportunistic {
@@ -151,7 +157,10 @@ fn take_verdicts(attempt: &mut Attempt, waiting: &[usize], outcome: &Outcome) ->
     let mut left = Vec::new();
     for (n, verdict) in waiting.iter().zip(&outcome.verdicts) {
         match verdict {
-            Verdict::Delivered(_) => attempt.peer_reports &= outcome.peer_reports,
+            Verdict::Delivered(_) => {
+                attempt.peer_reports &= outcome.peer_reports;
+                attempt.taken_at = Some(outcome.at);
+            }
             Verdict::Deferred(_) => left.push(*n),
             Verdict::Refused(_) => {}
         }
@@ -160,6 +169,15 @@ fn take_verdicts(attempt: &mut Attempt, waiting: &[usize], outcome: &Outcome) ->
         }
     }
     left
+}
+
+/// What was put off is refused, in the same words.
+fn refuse_for_good(attempt: &mut Attempt) {
+    for verdict in &mut attempt.verdicts {
+        if let Verdict::Deferred(reply) = verdict {
+            *verdict = Verdict::Refused(reply.clone());
+        }
+    }
 }
 
 /// A route to an address has no name to report.
@@ -177,15 +195,18 @@ mod tests {
     fn a_broken_connection_leaves_only_the_deferred_to_the_next_host() {
         let reply = |code| Reply::new(code, None, ["words"]);
         let later = Verdict::Deferred(reply(451));
-        let mut attempt = Attempt { verdicts: vec![later.clone(); 3], remote: None, peer_reports: true };
+        let mut attempt =
+            Attempt { verdicts: vec![later.clone(); 3], remote: None, peer_reports: true, taken_at: None };
         let outcome = Outcome {
             verdicts: vec![Verdict::Delivered(reply(250)), Verdict::Refused(reply(550)), later],
             fault: Some(Error::Lost),
-            at: Timestamp::from_secs(0),
+            at: Timestamp::from_secs(7),
             peer_reports: false,
         };
         assert_eq!(take_verdicts(&mut attempt, &[0, 1, 2], &outcome), [2]);
         assert!(!attempt.peer_reports);
+        // M36: when the peer said yes, not when we wrote it down.
+        assert_eq!(attempt.taken_at, Some(Timestamp::from_secs(7)));
         assert!(matches!(attempt.verdicts[0], Verdict::Delivered(_)));
         assert!(matches!(attempt.verdicts[1], Verdict::Refused(_)));
     }

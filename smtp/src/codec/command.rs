@@ -1,10 +1,11 @@
-//! A command line to a typed command (RFC 5321 §4.1.1, RFC 1870, 2033, 3030, 3207, 3461, 4954, 6152, 6531).
+//! A command line to a typed command (RFC 5321 §4.1.1, RFC 1870, 2033, 3030, 3207, 3461, 4865, 4954, 6152, 6531, 6710, 8689).
 //!
 //! The parser is our own and strict. `smtp-proto` reads the same grammar leniently: it takes a SIZE beyond 64 bits for a small one,
 //! drops broken `xtext` escapes, takes a parameter twice and ignores what follows DATA. It serves as second opinion in the tests:
 //! whatever this parser accepts, that one must read alike.
 
-use mail::{EmailAddress, Secret};
+use mail::envelope::Priority;
+use mail::{EmailAddress, Secret, Timestamp};
 
 use super::{Chunk, xtext};
 use crate::envelope::{
@@ -65,6 +66,21 @@ pub struct Mail {
     pub ret: Option<Ret>,
     /// ENVID (RFC 3461 §4.4).
     pub envelope_id: Option<EnvelopeId>,
+    /// REQUIRETLS (RFC 8689 §2).
+    pub require_tls: bool,
+    /// MT-PRIORITY (RFC 6710).
+    pub priority: Option<Priority>,
+    /// HOLDFOR or HOLDUNTIL (RFC 4865 §4).
+    pub hold: Option<Hold>,
+}
+
+/// How long a message is held back (RFC 4865 §4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// HOLDFOR: so many seconds from its arrival on.
+    For(u32),
+    /// HOLDUNTIL.
+    Until(Timestamp),
 }
 
 const MAIL_USAGE: &str = "MAIL FROM:<reverse-path> [parameters]";
@@ -154,6 +170,9 @@ fn mail(rest: &str) -> Result<Mail, Error> {
         smtputf8: false,
         ret: None,
         envelope_id: None,
+        require_tls: false,
+        priority: None,
+        hold: None,
     };
     let mut seen = Seen::default();
     for (name, value) in parameters {
@@ -166,6 +185,18 @@ fn mail(rest: &str) -> Result<Mail, Error> {
             }
             ("RET", value) => mail.ret = seen.once("RET", value.and_then(ret))?,
             ("ENVID", value) => mail.envelope_id = seen.once("ENVID", value.and_then(envelope_id))?,
+            ("REQUIRETLS", value) => {
+                seen.once("REQUIRETLS", value.is_none().then_some(()))?;
+                mail.require_tls = true;
+            }
+            ("MT-PRIORITY", value) => {
+                mail.priority = seen.once("MT-PRIORITY", value.and_then(|value| value.parse().ok()))?;
+            }
+            // RFC 4865 §4: one of the two, once.
+            ("HOLDFOR", value) => mail.hold = seen.once("HOLDFOR or HOLDUNTIL", value.and_then(hold_for))?,
+            ("HOLDUNTIL", value) => {
+                mail.hold = seen.once("HOLDFOR or HOLDUNTIL", value.and_then(hold_until))?
+            }
             // RFC 4954 §5: whoever does not trust the client's word may treat it as `<>`. We never trust it.
             ("AUTH", value) => drop(seen.once("AUTH", value.and_then(xtext::decode))?),
             _ => return Err(Error::UnknownParameter),
@@ -273,6 +304,17 @@ fn size(value: &str) -> Option<u64> {
     let digits = matches!(value.len(), 1..=20) && value.bytes().all(|b| b.is_ascii_digit());
     // RFC 1870 §3 allows 20 digits, more than 64 bits hold: such a message is simply too large.
     digits.then(|| value.parse().unwrap_or(u64::MAX))
+}
+
+/// `future-release-integer`: 1 to 9 digits, no zero before others.
+fn hold_for(value: &str) -> Option<Hold> {
+    let plain = matches!(value.len(), 1..=9) && value.bytes().all(|b| b.is_ascii_digit());
+    let plain = plain && !value.starts_with('0');
+    plain.then(|| value.parse().ok().map(Hold::For)).flatten()
+}
+
+fn hold_until(value: &str) -> Option<Hold> {
+    Timestamp::parse_rfc3339(value).ok().map(Hold::Until)
 }
 
 fn body(value: &str) -> Option<Body> {

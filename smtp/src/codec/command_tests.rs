@@ -20,6 +20,11 @@ fn told(line: &str) -> String {
                 out += " utf8";
             }
             m.ret.inspect(|r| out += &format!(" {r:?}"));
+            if m.require_tls {
+                out += " tls";
+            }
+            m.priority.inspect(|priority| out += &format!(" priority {priority}"));
+            m.hold.inspect(|hold| out += &format!(" {hold:?}").to_lowercase());
             m.envelope_id.inspect(|id| out += &format!(" id {:?}", id.as_str()));
             out
         }
@@ -112,7 +117,7 @@ fn parameters_of_rfc_1870_3461_4954_6152_6531() {
         ("MAIL FROM:<a@b.vn> RET=SOME",                        "! bad value of RET"),
         ("MAIL FROM:<e=mc2@example.com> AUTH=e+3Dmc2@example.com", "mail <e=mc2@example.com>"),
         ("MAIL FROM:<a@b.vn> AUTH=<>",                         "mail <a@b.vn>"),
-        ("MAIL FROM:<a@b.vn> HOLDFOR=60",                      "! unknown parameter"),
+        ("MAIL FROM:<a@b.vn> HOLDUP=60",                       "! unknown parameter"),
         ("RCPT TO:<Bob@Example.COM> NOTIFY=SUCCESS ORCPT=rfc822;Bob@Example.COM",
                                                                "rcpt <Bob@example.com> SUCCESS first rfc822 Bob@Example.COM"),
         ("RCPT TO:<a@b.vn> NOTIFY=delay,FAILURE",              "rcpt <a@b.vn> FAILURE,DELAY"),
@@ -126,6 +131,50 @@ fn parameters_of_rfc_1870_3461_4954_6152_6531() {
         ("AUTH PLA.IN",                                        "! syntax: AUTH mechanism [initial-response]"),
         ("AUTH A-NAME-OF-21-LETTERS-",                         "! syntax: AUTH mechanism [initial-response]"),
         ("AUTH",                                               "! syntax: AUTH mechanism [initial-response]"),
+    ];
+    for (line, expected) in rows {
+        assert_eq!(told(line), expected, "{line:?}");
+    }
+}
+
+#[test]
+#[rustfmt::skip]
+fn rfc_8689_and_6710_parameters() {
+    let rows = [
+        ("MAIL FROM:<a@b.vn> REQUIRETLS",                "mail <a@b.vn> tls"),
+        ("MAIL FROM:<> requiretls mt-priority=4",        "mail <> tls priority 4"),
+        ("MAIL FROM:<a@b.vn> MT-PRIORITY=-9 SIZE=1",     "mail <a@b.vn> size 1 priority -9"),
+        ("MAIL FROM:<a@b.vn> REQUIRETLS=",               "! bad value of REQUIRETLS"),
+        ("MAIL FROM:<a@b.vn> REQUIRETLS=YES",            "! bad value of REQUIRETLS"),
+        ("MAIL FROM:<a@b.vn> REQUIRETLS REQUIRETLS",     "! bad value of REQUIRETLS"),
+        ("MAIL FROM:<a@b.vn> MT-PRIORITY",               "! bad value of MT-PRIORITY"),
+        ("MAIL FROM:<a@b.vn> MT-PRIORITY=10",            "! bad value of MT-PRIORITY"),
+        ("MAIL FROM:<a@b.vn> MT-PRIORITY=-0",            "! bad value of MT-PRIORITY"),
+        ("MAIL FROM:<a@b.vn> MT-PRIORITY=1 MT-PRIORITY=1", "! bad value of MT-PRIORITY"),
+        ("RCPT TO:<a@b.vn> REQUIRETLS",                  "! unknown parameter"),
+        ("RCPT TO:<a@b.vn> MT-PRIORITY=1",               "! unknown parameter"),
+    ];
+    for (line, expected) in rows {
+        assert_eq!(told(line), expected, "{line:?}");
+    }
+}
+
+#[test]
+#[rustfmt::skip]
+fn rfc_4865_section_4_parameters() {
+    let noon = format!("mail <a@b.vn> until({:?})", Timestamp::parse_rfc3339("2026-12-01T12:00:00Z").unwrap()).to_lowercase();
+    let wrong = "! bad value of HOLDFOR or HOLDUNTIL";
+    let rows = [
+        ("MAIL FROM:<a@b.vn> HOLDFOR=86400",                    "mail <a@b.vn> for(86400)"),
+        ("MAIL FROM:<a@b.vn> holduntil=2026-12-01T12:00:00Z",   noon.as_str()),
+        ("MAIL FROM:<a@b.vn> HOLDUNTIL=2026-12-01T19:00:00+07:00", noon.as_str()),
+        ("MAIL FROM:<a@b.vn> HOLDFOR=0",                        wrong),
+        ("MAIL FROM:<a@b.vn> HOLDFOR=-1",                       wrong),
+        ("MAIL FROM:<a@b.vn> HOLDFOR=1000000000",               wrong),
+        ("MAIL FROM:<a@b.vn> HOLDFOR",                          wrong),
+        ("MAIL FROM:<a@b.vn> HOLDUNTIL=tomorrow",               wrong),
+        ("MAIL FROM:<a@b.vn> HOLDFOR=1 HOLDUNTIL=2026-12-01T12:00:00Z", wrong),
+        ("RCPT TO:<a@b.vn> HOLDFOR=1",                          "! unknown parameter"),
     ];
     for (line, expected) in rows {
         assert_eq!(told(line), expected, "{line:?}");

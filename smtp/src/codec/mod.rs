@@ -5,6 +5,7 @@ mod chunk;
 mod command;
 mod dot;
 mod line;
+pub mod proxy;
 mod reply;
 mod status;
 pub mod table;
@@ -12,7 +13,7 @@ pub mod xtext;
 
 pub use answer::ReplyReader;
 pub use chunk::{Chunk, ChunkDecoder};
-pub use command::{Command, Mail};
+pub use command::{Command, Hold, Mail};
 pub use dot::{DotDecoder, DotEncoder, Fed, WrongText};
 pub use line::Input;
 pub use reply::Reply;

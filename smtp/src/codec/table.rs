@@ -198,6 +198,8 @@ table! {
     PEER_NONSENSE = row(451, (4, 5, 0), "The receiving server broke the protocol");
     /// Sending: policy asks for TLS and the peer has none (RFC 8461 §5; RULES M35).
     PEER_WITHOUT_TLS = refusal(451, (4, 7, 5), "Máy chủ nhận không có kết nối mã hóa an toàn", "The receiving server offers no secure connection");
+    /// Sending: the mail asks for hosts that promise TLS, and none of the domain's does (RFC 8689 §4.2.1).
+    PEER_WITHOUT_REQUIRETLS = refusal(550, (5, 7, 30), "Máy chủ nhận không cam kết mã hóa thư trên đường đi (REQUIRETLS)", "REQUIRETLS support required");
     /// Sending: policy asks for a certificate that the peer does not show (RFC 7672 §2.2, RFC 8461 §5; RULES M35).
     PEER_UNTRUSTED = refusal(451, (4, 7, 5), "Chứng thư của máy chủ nhận không đúng yêu cầu", "The receiving server's certificate is not as required");
     /// Sending: the domain's own policy names none of its servers (RFC 8461 §5).

@@ -1,9 +1,13 @@
 //! What each command does at each moment (RFC 5321 §4.1.4).
 
+use std::time::Duration;
+
+use mail::Timestamp;
+
 use super::moment::{Awaiting, Draining, Greeted, Moment, Receiving};
 use super::{Ask, Role, Session};
 use crate::Error;
-use crate::codec::{Chunk, Command, Mail, Reply, table};
+use crate::codec::{Chunk, Command, Hold, Mail, Reply, table};
 use crate::envelope::{ClientName, ForwardPath, Recipient, Tls};
 
 /// A chunk from here on pays for its command: the size of the message bounds how many there are. Exim sends 8 KiB; a message in
@@ -81,10 +85,41 @@ impl Session {
         if self.starttls && self.client.tls.is_none() {
             lines.push("STARTTLS".to_owned());
         }
+        if self.offers_require_tls() {
+            lines.push("REQUIRETLS".to_owned());
+        }
+        if self.offers_to_own() {
+            lines.push("MT-PRIORITY".to_owned());
+            // RFC 4865 §3: the longest, in seconds and as a moment.
+            let longest = self.now.plus(self.limits.hold_max);
+            lines.push(format!(
+                "FUTURERELEASE {} {}",
+                self.limits.hold_max.as_secs(),
+                longest.to_rfc3339_utc()
+            ));
+        }
         if self.role == Role::Submission && self.client.tls.is_some() && self.client.signed_in_as.is_none() {
             lines.push(format!("AUTH {}", self.mechanisms.join(" ")));
         }
         lines
+    }
+
+    /// RFC 8689 §2: inside TLS only.
+    fn offers_require_tls(&self) -> bool {
+        self.client.tls.is_some()
+    }
+
+    /// MT-PRIORITY and FUTURERELEASE (RFC 6710, RFC 4865): where people sign in, for a stranger's wishes of that kind are not obeyed.
+    fn offers_to_own(&self) -> bool {
+        self.role == Role::Submission && self.client.tls.is_some()
+    }
+
+    /// When a message that arrives now is let go.
+    pub(super) fn let_go_at(&self, hold: Hold) -> Timestamp {
+        match hold {
+            Hold::For(seconds) => self.now.plus(Duration::from_secs(u64::from(seconds))),
+            Hold::Until(at) => at,
+        }
     }
 
     fn start_tls(&mut self) -> Result<(), Error> {
@@ -121,11 +156,19 @@ impl Session {
             _ => return Err(Error::OutOfSequence("a message is under way")),
         }
         let submission = self.role == Role::Submission;
+        let not_offered = (mail.require_tls && !self.offers_require_tls())
+            || ((mail.priority.is_some() || mail.hold.is_some()) && !self.offers_to_own());
+        let too_long =
+            mail.hold.is_some_and(|hold| self.let_go_at(hold) > self.now.plus(self.limits.hold_max));
         let too_large = mail.size.is_some_and(|size| size > self.limits.message_bytes_max as u64);
         if submission && self.client.tls.is_none() {
             self.say(&table::TLS_REQUIRED.reply());
         } else if submission && self.client.signed_in_as.is_none() {
             self.say(&table::AUTH_REQUIRED.reply());
+        } else if not_offered {
+            return Err(Error::UnknownParameter);
+        } else if too_long {
+            return Err(Error::BadParameter("HOLDFOR or HOLDUNTIL beyond what is offered"));
         } else if self.messages >= self.limits.messages_max {
             self.close_with(table::TOO_MANY_MESSAGES.reply());
         } else if too_large {

@@ -105,6 +105,9 @@ impl Session {
             smtputf8: mail.smtputf8,
             ret: mail.ret,
             envelope_id: mail.envelope_id,
+            require_tls: mail.require_tls,
+            priority: mail.priority,
+            not_before: mail.hold.map(|hold| self.let_go_at(hold)),
             received_at: self.now,
             client: self.client.clone(),
         };

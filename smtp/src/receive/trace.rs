@@ -21,8 +21,11 @@ pub(super) fn received(envelope: &Envelope, role: Role, host: &Domain) -> String
         Some(tls) => format!("\r\n\ttls {}", token(&tls.cipher)),
         None => String::new(),
     };
+    // RFC 6710: what was asked for is in the trace.
+    let priority =
+        envelope.priority.map_or_else(String::new, |priority| format!("\r\n\tPRIORITY {priority}"));
     format!(
-        "Received: from {name} ({reverse}{})\r\n\tby {host} with {} id {}{recipient}{tls};\r\n\t{}\r\n",
+        "Received: from {name} ({reverse}{})\r\n\tby {host} with {} id {}{recipient}{tls}{priority};\r\n\t{}\r\n",
         literal(client.ip),
         protocol(client, role, envelope.smtputf8),
         envelope.id,
@@ -119,6 +122,9 @@ mod tests {
             smtputf8,
             ret: None,
             envelope_id: None,
+            require_tls: false,
+            priority: None,
+            not_before: None,
             received_at: Timestamp::parse_rfc3339("2026-11-22T01:02:03Z").unwrap(),
             client: Client {
                 ip: "192.0.2.1".parse().unwrap(),

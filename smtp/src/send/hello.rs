@@ -16,6 +16,8 @@ pub(super) struct Offers {
     pub(super) eight_bit: bool,
     pub(super) smtputf8: bool,
     pub(super) dsn: bool,
+    pub(super) require_tls: bool,
+    pub(super) priority: bool,
     pub(super) starttls: bool,
     pub(super) auth_plain: bool,
 }
@@ -35,6 +37,8 @@ impl Offers {
                 }
                 Some("8BITMIME") => offers.eight_bit = true,
                 Some("SMTPUTF8") => offers.smtputf8 = true,
+                Some("REQUIRETLS") => offers.require_tls = true,
+                Some("MT-PRIORITY") => offers.priority = true,
                 Some("DSN") => offers.dsn = true,
                 Some("STARTTLS") => offers.starttls = true,
                 Some("AUTH") => offers.auth_plain = words.any(|word| word == "PLAIN"),
@@ -82,11 +86,17 @@ impl Session {
     fn secure(&mut self) {
         match self.terms.tls {
             _ if self.tls => self.sign_in(),
+            // RFC 8689 §4.2.1: not to this host.
+            _ if !self.offers.starttls && self.wants_require_tls() => self.fault(Error::NoRequireTls),
             TlsPolicy::None => self.sign_in(),
             _ if self.offers.starttls => self.command("STARTTLS", Expect::StartTls),
             TlsPolicy::Opportunistic => self.sign_in(),
             TlsPolicy::Required => self.fault(Error::NoTls),
         }
+    }
+
+    fn wants_require_tls(&self) -> bool {
+        self.waiting.as_ref().is_some_and(|delivery| delivery.require_tls)
     }
 
     pub(super) fn starttls_answered(&mut self, reply: &Reply) {

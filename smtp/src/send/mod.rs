@@ -20,6 +20,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mail::envelope::Priority;
 use mail::{Secret, Timestamp};
 
 use crate::codec::{Reply, ReplyReader};
@@ -68,6 +69,10 @@ pub struct Delivery {
     pub ret: Option<Ret>,
     /// ENVID.
     pub envelope_id: Option<EnvelopeId>,
+    /// REQUIRETLS: only to a peer that offers it, inside TLS (RFC 8689 §4.2.1).
+    pub require_tls: bool,
+    /// MT-PRIORITY; a peer that does not know it gets the message without.
+    pub priority: Option<Priority>,
 }
 
 /// What became of one recipient.

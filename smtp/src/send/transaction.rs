@@ -95,6 +95,12 @@ impl Transaction {
         if self.smtputf8 {
             line += " SMTPUTF8";
         }
+        if self.delivery.require_tls {
+            line += " REQUIRETLS";
+        }
+        if let Some(priority) = self.delivery.priority.filter(|_| offers.priority) {
+            line += &format!(" MT-PRIORITY={priority}");
+        }
         if offers.dsn {
             match self.delivery.ret {
                 Some(crate::Ret::Full) => line += " RET=FULL",
@@ -162,6 +168,11 @@ impl Session {
     pub(super) fn begin_when_ready(&mut self) {
         if !self.ready {
             return;
+        }
+        let cannot = !self.tls || !self.offers.require_tls;
+        if cannot && self.waiting.as_ref().is_some_and(|delivery| delivery.require_tls) {
+            // Not to this host; another one of the destination may be better (RFC 8689 §4.2.1).
+            return self.fault(Error::NoRequireTls);
         }
         let Some(delivery) = self.waiting.take() else { return };
         let transaction = Transaction::new(delivery, &self.offers);

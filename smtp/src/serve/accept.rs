@@ -6,11 +6,11 @@ use mail::envelope::{OutboundMail, OutboundRecipient};
 use mail::letter::{Door, Peer};
 use mail::message::Facts;
 use mail::trace::{Accepted, Arrival, Destination, Event, Goes};
-use mail::{AccountId, Domain, Examine, Findings, Letter, MailboxId, OwnerId, Timestamp};
-use store::{Audit, Lane, MailboxRole, NewEmail, NewHeld, NewOutbox, NewTrace, OutboxKind, Sealed, Tx};
+use mail::{AccountId, Domain, Examine, Findings, Letter, MailboxId, Timestamp};
+use store::{Audit, MailboxRole, NewEmail, NewHeld, NewOutbox, NewTrace, OutboxKind, Sealed, Tx};
 
 use super::expand::{Copies, ToList, copies, sender_of, welcome};
-use super::payload::{outbound, recipient_out, return_path, to_json};
+use super::payload::{lane, outbound, recipient_out, return_path, to_json};
 use super::recipient::{Place, has_room, place, postmaster};
 use super::sender::{Speaks, may_say, may_send, signed_in};
 use super::traced;
@@ -307,8 +307,8 @@ impl Desk {
             let recipients = recipients.iter().map(|one| recipient_out(one, None, &self.host));
             let recipients = recipients.collect::<Result<Vec<_>, _>>()?;
             let destination = domain.as_str().to_owned();
-            let payload = to_json(&outbound(&envelope, &message, recipients))?;
-            rows.push(row(OutboxKind::Mail, blob.owner(), destination, payload, &blob, now));
+            let mail = outbound(&envelope, &message, recipients);
+            rows.push(row(OutboxKind::Mail, destination, &mail, &blob, now)?);
         }
         let copies = copies(&places.lists, copy_of(&envelope, &message, &findings), places.accounts(), &blob);
         let (bytes, actor) = (Bytes::Rows(Box::new(blob)), owner.to_string());
@@ -428,7 +428,7 @@ impl Desk {
                 let destination = account_id.map_or_else(String::new, |id| id.to_string());
                 let mut mail = outbound(envelope, message, vec![recipient]);
                 mail.keywords = keywords.to_vec();
-                Ok(row(OutboxKind::Local, blob.owner(), destination, to_json(&mail)?, blob, now))
+                row(OutboxKind::Local, destination, &mail, blob, now)
             })
             .collect()
     }
@@ -461,21 +461,20 @@ fn first(places: &mut Places, may_be_direct: bool) -> Result<(AccountId, bool), 
 
 fn row(
     kind: OutboxKind,
-    owner: OwnerId,
     destination: String,
-    payload: String,
+    mail: &OutboundMail,
     blob: &Sealed,
     now: Timestamp,
-) -> NewOutbox {
-    NewOutbox {
+) -> Result<NewOutbox, Refusal> {
+    Ok(NewOutbox {
         kind,
-        owner,
-        lane: Lane::Normal,
+        owner: blob.owner(),
+        lane: lane(mail),
         destination,
-        payload,
+        payload: to_json(mail)?,
         blob_id: Some(blob.blob_id()),
-        due_at: now,
-    }
+        due_at: mail.not_before.map_or(now, |at| at.max(now)),
+    })
 }
 
 /// What the audit log says beside who and what: the id that the client was told, and the legal time of receipt (RULES M36), which is

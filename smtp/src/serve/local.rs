@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use mail::Timestamp;
 use mail::envelope::{OutboundMail, OutboundRecipient};
-use store::{AccountState, Lane, NewEmail, NewOutbox, OutboxKind, Resolved};
+use store::{AccountState, NewEmail, NewOutbox, OutboxKind, Resolved};
 
 use super::outgoing::{Attempt, Dice, Outgoing, Tally};
-use super::payload::{reverse_path, to_json, with_return_path};
+use super::payload::{lane, reverse_path, to_json, with_return_path};
 use super::recipient::{Place, closed, place};
 use super::{Desk, Refusal, reply_to};
 use crate::codec::{Reply, table};
@@ -90,7 +90,8 @@ impl Desk {
             facts,
             mailbox_ids: vec![self.inbox(account_id).await?],
             keywords: outgoing.mail.keywords.clone(),
-            received_at: outgoing.mail.received_at,
+            // A mail that was held back arrives when it is let go.
+            received_at: outgoing.mail.starts_at(),
             ask_quota: true,
         })
     }
@@ -103,7 +104,7 @@ impl Desk {
             Ok(NewOutbox {
                 kind: OutboxKind::Local,
                 owner: outgoing.claimed.owner,
-                lane: Lane::Normal,
+                lane: lane(&mail),
                 destination,
                 payload: to_json(&mail)?,
                 blob_id: outgoing.claimed.blob_id,

@@ -47,6 +47,8 @@ impl Outgoing {
             smtputf8: self.mail.smtputf8,
             ret: ret(&self.mail),
             envelope_id: envelope_id(&self.mail),
+            require_tls: self.mail.require_tls,
+            priority: self.mail.priority,
         })
     }
 }
@@ -60,12 +62,19 @@ pub struct Attempt {
     pub remote: Option<Domain>,
     /// Whether the peer reports successes itself (RFC 3461 §5.2.2).
     pub peer_reports: bool,
+    /// When a peer last said yes: the legal time of sending for those it took (RULES M36). It is before the commit.
+    pub taken_at: Option<Timestamp>,
 }
 
 impl Attempt {
     /// The same verdict for everybody, by ourselves.
     pub fn same(outgoing: &Outgoing, verdict: &Verdict) -> Self {
-        Self { verdicts: vec![verdict.clone(); outgoing.recipients()], remote: None, peer_reports: false }
+        Self {
+            verdicts: vec![verdict.clone(); outgoing.recipients()],
+            remote: None,
+            peer_reports: false,
+            taken_at: None,
+        }
     }
 }
 
@@ -145,7 +154,7 @@ impl Case<'_> {
             }
             Verdict::Refused(reply) => self.give_up(recipient, reply, plan),
             Verdict::Deferred(reply) => {
-                let accepted_at = self.mail.received_at;
+                let accepted_at = self.mail.starts_at();
                 match self.schedule.next(accepted_at, self.now, self.attempts, self.jitter) {
                     Next::GiveUp => self.give_up(recipient, reply, plan),
                     Next::Again(at) => {
@@ -267,6 +276,7 @@ impl Desk {
             tally: plan.tally,
             submission: outgoing.mail.submission,
             progress: plan.progress,
+            taken_at: attempt.taken_at,
             trace,
             now,
         };

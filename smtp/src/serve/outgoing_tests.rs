@@ -15,6 +15,9 @@ fn mail_for(addresses: &[&str]) -> OutboundMail {
         ret: None,
         smtputf8: false,
         body_8bit: false,
+        require_tls: false,
+        priority: None,
+        not_before: None,
         received_at: Timestamp::from_secs(0),
         trace: "s1.1".to_owned(),
         keywords: Vec::new(),
@@ -27,7 +30,7 @@ fn reply(code: u16) -> Reply {
 }
 
 fn planned(mail: &OutboundMail, verdict: Verdict, here: bool, peer_reports: bool, after: Duration) -> Plan {
-    let attempt = Attempt { verdicts: vec![verdict], remote: None, peer_reports };
+    let attempt = Attempt { verdicts: vec![verdict], remote: None, peer_reports, taken_at: None };
     let schedule = Schedule::mail();
     let now = mail.received_at.plus(after);
     Case { schedule: &schedule, mail, attempts: 1, attempt: &attempt, here, now, jitter: 128 }.plan()
@@ -94,6 +97,7 @@ fn each_recipient_has_a_fate_of_its_own_and_a_missing_verdict_is_a_deferral() {
         verdicts: vec![Verdict::Delivered(reply(250)), Verdict::Refused(reply(550))],
         remote: None,
         peer_reports: true,
+        taken_at: None,
     };
     let schedule = Schedule::mail();
     let case = Case {

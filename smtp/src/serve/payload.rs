@@ -2,6 +2,7 @@
 
 use mail::envelope::{DsnReturn, OutboundMail, OutboundRecipient};
 use mail::{AccountId, Domain};
+use store::Lane;
 
 use super::Refusal;
 use super::recipient::postmaster;
@@ -27,6 +28,9 @@ pub(super) fn outbound(
         }),
         smtputf8: envelope.smtputf8,
         body_8bit: !message.is_ascii(),
+        require_tls: envelope.require_tls,
+        priority: envelope.priority.filter(|_| envelope.client.signed_in_as.is_some()),
+        not_before: envelope.not_before,
         received_at: envelope.received_at,
         trace: envelope.id.clone(),
         keywords: Vec::new(),
@@ -93,15 +97,23 @@ pub(super) fn reverse_path(mail: &OutboundMail) -> ReversePath {
     mail.reverse_path.clone().map_or(ReversePath::Null, ReversePath::Mailbox)
 }
 
+/// What a report brings back. Of a mail that may only travel through TLS it is never the text (RFC 8689 §5).
 pub(super) fn ret(mail: &OutboundMail) -> Option<Ret> {
-    mail.ret.map(|ret| match ret {
-        DsnReturn::Full => Ret::Full,
-        DsnReturn::Hdrs => Ret::Headers,
-    })
+    match mail.ret {
+        _ if mail.require_tls => Some(Ret::Headers),
+        Some(DsnReturn::Full) => Some(Ret::Full),
+        Some(DsnReturn::Hdrs) => Some(Ret::Headers),
+        None => None,
+    }
 }
 
 pub(super) fn envelope_id(mail: &OutboundMail) -> Option<EnvelopeId> {
     mail.envid.as_deref().and_then(EnvelopeId::new)
+}
+
+/// Which carriers take it.
+pub(super) fn lane(mail: &OutboundMail) -> Lane {
+    if mail.is_urgent() { Lane::Urgent } else { Lane::Normal }
 }
 
 /// As JSON.

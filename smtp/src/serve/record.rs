@@ -17,6 +17,8 @@ pub(super) struct Settlement {
     pub(super) tally: Tally,
     pub(super) submission: Option<(AccountId, SubmissionId)>,
     pub(super) progress: Vec<Progress>,
+    /// When a peer took it (RULES M36).
+    pub(super) taken_at: Option<Timestamp>,
     pub(super) trace: NewTrace,
     pub(super) now: Timestamp,
 }
@@ -104,8 +106,11 @@ async fn write_audit(tx: &mut Tx, settlement: &Settlement) -> Result<(), store::
     let delivered = if settlement.letter.is_some() { 0 } else { tally.delivered };
     for (act, count) in [(Audit::MailDelivered, delivered), (Audit::MailBounced, tally.refused)] {
         if count > 0 {
-            let detail = json!({ "recipients": count }).to_string();
-            tx.audit(claimed.owner, *now, ACTOR, act, &subject, &detail).await?;
+            let mut detail = json!({ "recipients": count });
+            if let (Audit::MailDelivered, Some(at)) = (act, settlement.taken_at) {
+                detail["taken_at"] = at.to_rfc3339_utc().into();
+            }
+            tx.audit(claimed.owner, *now, ACTOR, act, &subject, &detail.to_string()).await?;
         }
     }
     Ok(())

@@ -87,6 +87,10 @@ impl Desk {
             ret: None,
             smtputf8: report.smtputf8,
             body_8bit: !report.message.is_ascii(),
+            // RFC 8689 §5: what is told about such a mail travels as it did.
+            require_tls: mail.require_tls,
+            priority: None,
+            not_before: None,
             received_at: now,
             trace: mail.trace.clone(),
             keywords: Vec::new(),

@@ -111,6 +111,7 @@ pub(super) fn settled(
         remote: attempt.remote.as_ref().map(ToString::to_string),
         is_report: outgoing.mail.reverse_path.is_none(),
         outcomes: outcomes.take(mail::trace::RECIPIENTS_MAX).collect(),
+        taken_at: attempt.taken_at,
         next_at: plan.due_at,
         report: telling.map(|telling| match telling {
             Telling::Inbox(_) => Goes::Mailbox,

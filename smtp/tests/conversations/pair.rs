@@ -28,6 +28,8 @@ pub(crate) fn delivery(recipients: &[&str], message: &[u8]) -> Delivery {
         smtputf8: false,
         ret: None,
         envelope_id: None,
+        require_tls: false,
+        priority: None,
     }
 }
 

@@ -158,6 +158,48 @@ fn only_what_works_is_offered() {
 }
 
 #[test]
+fn rfc_8689_6710_and_4865_are_offered_where_they_work() {
+    let mut mx = House::mx();
+    let offer = mx.hear(morning(), b"EHLO a\r\n");
+    assert!(!offer.contains("REQUIRETLS") && !offer.contains("MT-PRIORITY"), "{offer}");
+    mx.play(
+        "C: MAIL FROM:<a@b.vn> REQUIRETLS\nS: 555 5.5.4\nC: MAIL FROM:<a@b.vn> MT-PRIORITY=4\nS: 555 5.5.4",
+    );
+    mx.play("C: MAIL FROM:<a@b.vn> HOLDFOR=1\nS: 555 5.5.4\nC: STARTTLS\nS: 220");
+    let offer = mx.hear(morning(), b"EHLO a\r\n");
+    assert!(offer.contains("REQUIRETLS") && !offer.contains("MT-PRIORITY"), "{offer}");
+    mx.play("C: MAIL FROM:<a@b.vn> MT-PRIORITY=4\nS: 555 5.5.4\nC: MAIL FROM:<a@b.vn> REQUIRETLS\nS: 250");
+
+    let mut submission = House::submission();
+    let offer = submission.hear(morning(), b"EHLO a\r\n");
+    assert!(offer.contains("REQUIRETLS") && offer.contains("MT-PRIORITY"), "{offer}");
+    assert!(offer.contains("FUTURERELEASE 604800 2026-11-30T03:00:00Z"), "{offer}");
+    submission.play(
+        "C: AUTH PLAIN AGFuAHNlY3JldA==
+         S: 235
+         C: MAIL FROM:<an@foo.com> HOLDFOR=604801
+         S: 501 5.5.4
+         C: MAIL FROM:<an@foo.com> HOLDUNTIL=2026-11-30T03:00:01Z
+         S: 501 5.5.4
+         C: MAIL FROM:<an@foo.com> REQUIRETLS MT-PRIORITY=6 HOLDFOR=3600
+         S: 250
+         C: RCPT TO:<b@b.vn>
+         S: 250
+         C: DATA
+         S: 354
+         C: Subject: a
+         C:
+         C: .
+         S: 250",
+    );
+    let arrived = &submission.stored[0];
+    assert!(arrived.envelope.require_tls);
+    assert_eq!(arrived.envelope.priority, "6".parse().ok());
+    assert_eq!(arrived.envelope.not_before, Some(morning().plus(std::time::Duration::from_secs(3_600))));
+    assert!(arrived.trace.contains("\r\n\tPRIORITY 6;"), "{}", arrived.trace);
+}
+
+#[test]
 fn m35_nobody_signs_in_without_tls() {
     let mut house = House::new(morning(), Role::Submission, Limits::default(), None);
     house.settle(morning());

@@ -133,6 +133,39 @@ fn parameters_are_sent_when_they_are_offered() {
 
 #[test]
 #[rustfmt::skip]
+fn rfc_8689_a_mail_that_requires_tls_goes_only_to_who_promises_it() {
+    let tls = "250-a|250 STARTTLS";
+    let rows: [(&str, &[&str], &str, Option<Error>); 5] = [
+        ("promised",             &["220 a", tls, "220 a", "250-a|250 REQUIRETLS", "250 a", "250 a", "354 a", "250 a"], "D", None),
+        ("not promised",         &["220 a", tls, "220 a", "250-a|250 DSN"],                              "W", Some(Error::NoRequireTls)),
+        ("no TLS",               &["220 a", "250 a"],                                                    "W", Some(Error::NoRequireTls)),
+        ("promised in the clear", &["220 a", "250-a|250 REQUIRETLS"],                                    "W", Some(Error::NoRequireTls)),
+        ("an old server",        &["220 a", "502 a", "250 a"],                                           "W", Some(Error::NoRequireTls)),
+    ];
+    for policy in [TlsPolicy::Opportunistic, TlsPolicy::Required] {
+        for (story, replies, verdicts, fault) in &rows {
+            let wish = Delivery { require_tls: true, ..delivery(&["a@b.vn"], TEXT) };
+            let told = play(policy, replies, wish);
+            assert_eq!((told.verdicts().as_str(), &told.outcome.fault), (*verdicts, fault), "{story}");
+            let mail = told.sent.iter().find(|line| line.starts_with("MAIL"));
+            assert!(mail.is_none_or(|line| line == "MAIL FROM:<an@bar.com> REQUIRETLS"), "{story}: {mail:?}");
+            assert_eq!(mail.is_some(), *verdicts == "D", "{story}");
+        }
+    }
+}
+
+#[test]
+fn rfc_6710_a_priority_goes_on_to_who_knows_it() {
+    for (offer, said) in [("250-a|250 MT-PRIORITY", " MT-PRIORITY=-3"), ("250-a|250 DSN", "")] {
+        let wish = Delivery { priority: "-3".parse().ok(), ..delivery(&["a@b.vn"], TEXT) };
+        let told = play(TlsPolicy::None, &["220 a", offer, "250 a", "250 a", "354 a", "250 a"], wish);
+        assert_eq!(told.sent[1], format!("MAIL FROM:<an@bar.com>{said}"));
+        assert_eq!(told.verdicts(), "D");
+    }
+}
+
+#[test]
+#[rustfmt::skip]
 fn what_the_peer_cannot_carry_is_refused_before_it_is_sent() {
     let utf8 = "Subject: chào\r\n\r\n".as_bytes();
     let large = [b'x'; 1_001];

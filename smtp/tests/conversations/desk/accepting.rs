@@ -3,8 +3,11 @@
 use mail::letter::Examination;
 use mail::{Examine, Findings, Letter, Refused};
 use smtp::Notify;
+use smtp::codec::table;
 use smtp::receive::Role;
-use store::{AccountState, OutboxKind};
+use smtp::send::Verdict;
+use smtp::serve::Attempt;
+use store::{AccountState, Lane, OutboxKind};
 
 use super::house::{
     AN, BINH, NOW, Office, Welcome, arrived, client, dice, drop_after, recipient, refused, reverse_path,
@@ -223,6 +226,67 @@ stories! {
         }
         assert!(office.inbox(BINH).await[0].starts_with("Return-Path: <an@a.gov.vn>\r\nReceived: "));
         assert_eq!(office.inbox(AN).await.len(), 1);
+    }
+
+    /// RFC 6710: our own people's urgent mail goes before the rest; what a stranger says of his does not matter.
+    async fn rfc_6710_urgent_is_what_our_own_people_say_is(office: Office) {
+        let rows = [
+            (Role::Submission, Some(AN), "4", Lane::Urgent),
+            (Role::Submission, Some(AN), "3", Lane::Normal),
+            (Role::Mx, None, "9", Lane::Normal),
+        ];
+        for (role, who, priority, lane) in rows {
+            let from = if who.is_some() { "an@a.gov.vn" } else { "x@b.vn" };
+            // Two of this house: the first one's lies in the inbox at once when it comes from outside.
+            let mut letter = arrived(from, &["an@a.gov.vn", "binh@a.gov.vn"], "gấp", who);
+            letter.envelope.priority = priority.parse().ok();
+            office.desk.accept(role, letter, &Welcome, NOW).await.unwrap();
+            let other = if lane == Lane::Urgent { Lane::Normal } else { Lane::Urgent };
+            assert!(office.claim_in(OutboxKind::Local, other, "h1", NOW).await.is_empty(), "{role:?} {priority}");
+            let rows = office.claim_in(OutboxKind::Local, lane, "h1", NOW).await;
+            assert!(!rows.is_empty(), "{role:?} {priority}");
+            for row in &rows {
+                office.desk.deliver_here(row, &dice(), NOW).await.unwrap().unwrap();
+            }
+        }
+    }
+
+    /// RFC 4865: nobody carries it before, and its days begin then.
+    async fn rfc_4865_a_mail_is_held_until_its_moment(office: Office) {
+        let release = NOW.plus(std::time::Duration::from_secs(6 * 86_400));
+        let mut letter = arrived("an@a.gov.vn", &["b@b.vn", "binh@a.gov.vn"], "sau", Some(AN));
+        letter.envelope.not_before = Some(release);
+        office.desk.accept(Role::Submission, letter, &Welcome, NOW).await.unwrap();
+        for kind in [OutboxKind::Mail, OutboxKind::Local] {
+            let early = mail::Timestamp::from_secs(release.secs() - 1);
+            assert!(office.claim(kind, "h1", early).await.is_empty(), "{kind:?}");
+        }
+        let here = office.claim(OutboxKind::Local, "h1", release).await;
+        office.desk.deliver_here(&here[0], &dice(), release).await.unwrap().unwrap();
+        let (email, _) = office.letters(BINH).await.remove(0);
+        assert_eq!(email.received_at, release);
+        // Six days after it was handed in its five days are not over: they have just begun.
+        let rows = office.claim(OutboxKind::Mail, "h1", release).await;
+        let later = Verdict::Deferred(table::NO_ANSWER.reply());
+        let attempt = Attempt::same(&rows[0], &later);
+        let tally = office.desk.settle(&rows[0], &attempt, &dice(), release).await.unwrap().unwrap();
+        assert_eq!((tally.deferred, tally.refused), (1, 0));
+        assert!(office.inbox(AN).await.is_empty(), "nor is it late");
+    }
+
+    /// RFC 8689 §5: what is told about a mail that requires TLS holds its header alone, and travels as it did.
+    async fn rfc_8689_a_report_keeps_to_what_the_mail_required(office: Office) {
+        let mut letter = arrived("an@a.gov.vn", &["b@b.vn"], "chữ trong thư", Some(AN));
+        letter.envelope.require_tls = true;
+        letter.envelope.ret = Some(smtp::Ret::Full);
+        office.desk.accept(Role::Submission, letter, &Welcome, NOW).await.unwrap();
+        let rows = office.claim(OutboxKind::Mail, "h1", NOW).await;
+        assert!(rows[0].delivery().unwrap().require_tls);
+        let no = Verdict::Refused(table::PEER_WITHOUT_REQUIRETLS.reply());
+        office.desk.settle(&rows[0], &Attempt::same(&rows[0], &no), &dice(), NOW).await.unwrap().unwrap();
+        let told = office.inbox(AN).await;
+        assert!(told[0].contains("Status: 5.7.30") && told[0].contains("text/rfc822-headers"), "{}", told[0]);
+        assert!(!told[0].contains("\r\n\r\nchữ trong thư"), "{}", told[0]);
     }
 
     /// RFC 3461 §4.1: success is reported to whoever asked for it, and only then.

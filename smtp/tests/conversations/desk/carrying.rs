@@ -31,7 +31,7 @@ fn refused() -> Verdict {
 }
 
 async fn settle(office: &Office, row: &Outgoing, verdicts: Vec<Verdict>, now: Timestamp) -> Option<Tally> {
-    let attempt = Attempt { verdicts, remote: "mx.b.vn".parse().ok(), peer_reports: true };
+    let attempt = Attempt { verdicts, remote: "mx.b.vn".parse().ok(), peer_reports: true, taken_at: None };
     office.desk.settle(row, &attempt, &dice(), now).await.unwrap()
 }
 
@@ -59,6 +59,20 @@ stories! {
         assert_eq!(row.recipients(), 1);
         settle(&office, &row, vec![delivered()], after(1)).await.unwrap();
         assert_eq!((office.outbox_depth().await, office.inbox(AN).await.len()), (0, 1));
+    }
+
+    async fn m36_when_the_peer_said_yes_is_kept_beside_the_time_of_the_commit(office: Office) {
+        office.an_sends(&["one@b.vn"], "gửi").await.unwrap();
+        let row = office.claim(OutboxKind::Mail, "h1", NOW).await.remove(0);
+        let (taken, committed) = (NOW.plus(Duration::from_secs(5)), NOW.plus(Duration::from_secs(40)));
+        let verdicts = vec![delivered()];
+        let attempt = Attempt { verdicts, remote: None, peer_reports: true, taken_at: Some(taken) };
+        office.desk.settle(&row, &attempt, &dice(), committed).await.unwrap().unwrap();
+        let detail = office.audit_detail(AN).await;
+        assert!(detail.contains(&taken.to_rfc3339_utc()), "{detail}");
+        let traced = office.traced("s1.1").await;
+        let Some(mail::trace::Event::Settled(settled)) = traced.last().map(|row| &row.event) else { panic!() };
+        assert_eq!(settled.taken_at, Some(taken));
     }
 
     async fn a_delay_is_told_once_and_five_days_are_the_end(office: Office) {
@@ -195,6 +209,9 @@ async fn submit(office: &Office) -> SubmissionId {
                         ret: None,
                         smtputf8: false,
                         body_8bit: false,
+                        require_tls: false,
+                        priority: None,
+                        not_before: None,
                         received_at: NOW,
                         trace: String::new(),
                         keywords: Vec::new(),

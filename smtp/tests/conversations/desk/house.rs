@@ -13,7 +13,7 @@ use smtp::serve::{Desk, Dice, Outgoing, Refusal};
 use smtp::{Body, Client, Envelope, ForwardPath, Limits, Recipient, ReversePath};
 use sqlx::Connection;
 use store::{
-    AccountKind, AccountState, AgencyNames, Config, MailboxRole, MasterKey, NewAccount, NewAgency,
+    AccountKind, AccountState, AgencyNames, Config, Lane, MailboxRole, MasterKey, NewAccount, NewAgency,
     NewMailbox, OutboxKind, Place, Store, Tx,
 };
 
@@ -216,11 +216,23 @@ impl Office {
 
     /// Leases what is due of a kind at a moment, and opens it.
     pub(crate) async fn claim(&self, kind: OutboxKind, holder: &str, now: Timestamp) -> Vec<Outgoing> {
-        let input = (kind, holder.to_owned());
+        let mut rows = self.claim_in(kind, Lane::Urgent, holder, now).await;
+        rows.extend(self.claim_in(kind, Lane::Normal, holder, now).await);
+        rows
+    }
+
+    /// As [`Office::claim`], in one lane.
+    pub(crate) async fn claim_in(
+        &self,
+        kind: OutboxKind,
+        lane: Lane,
+        holder: &str,
+        now: Timestamp,
+    ) -> Vec<Outgoing> {
         let rows = self
             .store
-            .write("claim", input, move |tx, (kind, holder)| {
-                Box::pin(async move { tx.claim_outbox(*kind, holder, now, LEASE, 10).await })
+            .write("claim", (kind, holder.to_owned()), move |tx, (kind, holder)| {
+                Box::pin(async move { tx.claim_lane(*kind, lane, holder, now, LEASE, 10).await })
             })
             .await
             .unwrap();
@@ -293,6 +305,9 @@ pub(crate) fn arrived(from: &str, to: &[&str], text: &str, signed_in: Option<Acc
             smtputf8: false,
             ret: None,
             envelope_id: None,
+            require_tls: false,
+            priority: None,
+            not_before: None,
             received_at: NOW,
             client: client(signed_in),
         },

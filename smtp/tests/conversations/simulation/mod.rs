@@ -233,6 +233,7 @@ impl Simulation {
                 verdicts: outcome.verdicts.clone(),
                 remote: "mx.b.vn".parse().ok(),
                 peer_reports: true,
+                taken_at: Some(outcome.at),
             };
             let desk = self.office.desk.clone();
             let work = async move { desk.settle(&row, &attempt, &report_dice(), now).await };
