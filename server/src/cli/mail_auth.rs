@@ -6,11 +6,11 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Subcommand;
-use mail::authentication::Verdict;
-use mail_auth::{SpfOutput, SpfResult};
+use mail::authentication::{SignatureVerdict, Verdict};
 use serde_json::{Value, json};
 
 use super::Outcome;
+use crate::authentic::spf::Spf;
 use crate::authentic::{Path, Verifier};
 use crate::config::Config;
 
@@ -77,9 +77,9 @@ impl MailAuthCommand {
     async fn answer(self, config: &FilePath) -> anyhow::Result<Value> {
         Ok(match self {
             Self::Spf { dns, ip, helo, from } => {
-                let found = verifier(config, dns)?.mail_from(&Path { ip, helo: &helo, from: &from }).await;
-                let result = found.result().to_string().to_lowercase();
-                json!({ "result": result, "explanation": found.explanation().unwrap_or_default() })
+                let path = Path { ip, helo: &helo, from: &from, at: super::files::now() };
+                let found = verifier(config, dns)?.mail_from(&path).await;
+                json!({ "result": found.verdict.as_str(), "explanation": found.explanation.unwrap_or_default() })
             }
             Self::Dkim { file, dns } => {
                 let found = verifier(config, dns)?.dkim(&message(&file)?).await;
@@ -92,9 +92,14 @@ impl MailAuthCommand {
                 json!({ "cv": verifier(config, dns)?.arc(&message(&file)?).await.as_str() })
             }
             Self::Dmarc { dns, from, spf, dkim } => {
-                let (spf, domain) = spf.as_deref().map_or(Ok((Verdict::None, String::new())), result_of)?;
-                let spf = SpfOutput::new(domain).with_result(spf_result(spf));
-                let dkim = dkim.iter().map(|word| result_of(word)).collect::<anyhow::Result<Vec<_>>>()?;
+                let (verdict, domain) =
+                    spf.as_deref().map_or(Ok((Verdict::None, String::new())), result_of)?;
+                let spf = Spf { domain, verdict, explanation: None };
+                let signature = |word: &String| {
+                    let (verdict, domain) = result_of(word)?;
+                    Ok(SignatureVerdict { domain, selector: String::new(), verdict })
+                };
+                let dkim = dkim.iter().map(signature).collect::<anyhow::Result<Vec<_>>>()?;
                 let (result, policy) = verifier(config, dns)?.dmarc(&from, &spf, &dkim).await;
                 json!({ "result": result.as_str(), "policy": policy.map(|policy| policy.as_str()) })
             }
@@ -146,16 +151,4 @@ fn result_of(word: &str) -> anyhow::Result<(Verdict, String)> {
     ];
     let verdict = all.into_iter().find(|verdict| verdict.as_str().eq_ignore_ascii_case(result));
     Ok((verdict.context("no result of RFC 8601 (không phải kết quả theo RFC 8601)")?, domain.to_owned()))
-}
-
-fn spf_result(verdict: Verdict) -> SpfResult {
-    match verdict {
-        Verdict::Pass => SpfResult::Pass,
-        Verdict::Fail | Verdict::Policy => SpfResult::Fail,
-        Verdict::SoftFail => SpfResult::SoftFail,
-        Verdict::Neutral => SpfResult::Neutral,
-        Verdict::TempError => SpfResult::TempError,
-        Verdict::PermError => SpfResult::PermError,
-        Verdict::None => SpfResult::None,
-    }
 }
