@@ -50,6 +50,11 @@ fn authserv_id(value: &[u8]) -> Option<String> {
     (!id.is_empty()).then_some(id)
 }
 
+/// Our field when nothing was looked at (RFC 8601 §2.2, `no-result`), with its line's end.
+pub(crate) fn none(host: &str) -> String {
+    format!("Authentication-Results: {host}; none\r\n")
+}
+
 /// What a field is written from.
 pub(crate) struct Facts<'a> {
     /// Our name.

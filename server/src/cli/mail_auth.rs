@@ -1,6 +1,6 @@
 //! `congvan mail-auth`: what the mail path would find, on the command line. Answers are JSON, in the words of RFC 8601.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::path::{Path as FilePath, PathBuf};
 use std::process::ExitCode;
 
@@ -22,7 +22,7 @@ pub(super) enum MailAuthCommand {
     /// Whether an address may send for a domain (RFC 7208).
     Spf {
         /// The name server to ask; the configuration's without it.
-        #[arg(long)]
+        #[arg(long, value_parser = name_server)]
         dns: Option<SocketAddr>,
         /// Where the client connects from.
         #[arg(long)]
@@ -39,7 +39,7 @@ pub(super) enum MailAuthCommand {
         /// The message.
         file: PathBuf,
         /// The name server to ask; the configuration's without it.
-        #[arg(long)]
+        #[arg(long, value_parser = name_server)]
         dns: Option<SocketAddr>,
     },
     /// The ARC chain of a message (RFC 8617).
@@ -47,13 +47,13 @@ pub(super) enum MailAuthCommand {
         /// The message.
         file: PathBuf,
         /// The name server to ask; the configuration's without it.
-        #[arg(long)]
+        #[arg(long, value_parser = name_server)]
         dns: Option<SocketAddr>,
     },
     /// Whether a domain of From is proven, and what it asks for otherwise (DMARC, RFC 7489).
     Dmarc {
         /// The name server to ask; the configuration's without it.
-        #[arg(long)]
+        #[arg(long, value_parser = name_server)]
         dns: Option<SocketAddr>,
         /// The domain of From.
         #[arg(long)]
@@ -105,6 +105,12 @@ impl MailAuthCommand {
             }
         })
     }
+}
+
+/// HOST:PORT; a name is one of this machine's own files, or of its DNS.
+fn name_server(text: &str) -> Result<SocketAddr, String> {
+    let found = text.to_socket_addrs().ok().and_then(|mut found| found.next());
+    found.ok_or_else(|| "like 127.0.0.1:53".to_owned())
 }
 
 fn verifier(file: &FilePath, dns: Option<SocketAddr>) -> anyhow::Result<Verifier> {

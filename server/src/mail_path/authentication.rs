@@ -6,15 +6,12 @@
 use std::sync::Arc;
 
 use mail::authentication::{Authentication, DmarcPolicy, Verdict};
-use mail::letter::Door;
+use mail::letter::{Door, JUNK};
 use mail::{Findings, Letter, Refused};
 
 use super::{Looked, Stage};
 use crate::authentic::{Path, Verifier, results};
 use crate::house::House;
-
-/// What a person sees as suspicious (RFC 8621 §4.1.1).
-const JUNK: &str = "$junk";
 
 /// The stage.
 pub(super) struct Authenticity {
@@ -36,6 +33,14 @@ impl Authenticity {
             Door::Mx => {}
             Door::Lmtp if config.lmtp_is_border => {}
             _ => return Ok(()),
+        }
+        // A program on this machine is not where the message comes from, and nobody knows its names; asking would only take time.
+        let is_near = letter.peer.as_ref().is_some_and(|peer| peer.ip.to_canonical().is_loopback());
+        if is_near && !config.authenticate_loopback {
+            findings.put_field(&results::none(self.house.host.as_str()));
+            findings.step("auth", "none");
+            findings.auth = Some(Authentication::default());
+            return Ok(());
         }
         let (auth, sealer) = self.found(letter).await;
         self.say(letter, &auth, findings);
@@ -62,11 +67,6 @@ impl Authenticity {
             from: &from,
             at: letter.received_at,
         });
-        // A relay on this machine is not where the message comes from, and nobody knows its names; asking would only take time.
-        let is_near = letter.peer.as_ref().is_some_and(|peer| peer.ip.to_canonical().is_loopback());
-        if is_near && !self.house.config.mail.authenticate_loopback {
-            return Default::default();
-        }
         self.verifier.everything(path.as_ref(), letter.message).await
     }
 

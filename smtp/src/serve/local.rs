@@ -83,7 +83,7 @@ impl Desk {
             account_id,
             blob: self.store.seal(account_id, &message, now).await?,
             facts,
-            mailbox_ids: vec![self.inbox(account_id).await?],
+            mailbox_ids: vec![self.arrives_in(account_id, &outgoing.mail.keywords).await?],
             keywords: outgoing.mail.keywords.clone(),
             received_at: outgoing.mail.received_at,
             ask_quota: true,

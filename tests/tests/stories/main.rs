@@ -15,6 +15,7 @@ mod keys;
 mod ledger;
 mod lifecycle;
 mod mail;
+mod mail_auth;
 mod numbers;
 mod outbound;
 mod policy;

@@ -387,12 +387,12 @@ fn ip_of(data: &RData) -> Option<IpAddr> {
     }
 }
 
-/// The macro `i`: for version 6 each half-byte is a part (RFC 7208 §7.3).
+/// The macro `i`: for version 6 each half-byte is a part (RFC 7208 §7.3), in upper case as the suite has it.
 fn dotted(ip: IpAddr) -> String {
     match ip {
         IpAddr::V4(ip) => ip.to_string(),
         IpAddr::V6(ip) => {
-            let digits = format!("{:032x}", ip.to_bits());
+            let digits = format!("{:032X}", ip.to_bits());
             let digits: Vec<String> = digits.chars().map(String::from).collect();
             digits.join(".")
         }
