@@ -222,7 +222,7 @@ impl Verifier {
             let arc = async { timeout_at(until, self.arc_of(message)).await.ok() };
             tokio::join!(self.dkim_of(message, until), arc)
         };
-        let (from_where, (dkim, arc)) = tokio::join!(self.from_where(path, until), signatures);
+        let (from_where, (dkim, arc)) = tokio::join!(self.came_by(path, until), signatures);
         let (arc, sealer) = arc.unwrap_or((Verdict::TempError, None));
         let FromWhere { iprev, helo, spf } = from_where;
         let mut auth = Authentication {
@@ -243,7 +243,7 @@ impl Verifier {
         (auth, sealer)
     }
 
-    async fn from_where(&self, path: Option<&Path<'_>>, until: Instant) -> FromWhere {
+    async fn came_by(&self, path: Option<&Path<'_>>, until: Instant) -> FromWhere {
         let Some(path) = path else {
             return FromWhere { iprev: Verdict::None, helo: Spf::default(), spf: Spf::default() };
         };
