@@ -130,7 +130,7 @@ mod tests {
             let message =
                 format!("From: a@b\r\n{field}Subject: x\r\n\r\nAuthentication-Results: mx.gov.vn\r\n");
             let found = forged(message.as_bytes(), "mx.gov.vn");
-            let expected: Vec<Range<usize>> = if is_cut { vec![11..11 + field.len()] } else { vec![] };
+            let expected: Vec<Range<usize>> = is_cut.then_some(11..11 + field.len()).into_iter().collect();
             assert_eq!(found, expected, "{field}");
         }
     }

@@ -398,3 +398,6 @@ fn dotted(ip: IpAddr) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
