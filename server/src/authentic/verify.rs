@@ -118,17 +118,18 @@ impl Verifier {
 
     /// Each signature by itself: one whose key nobody shows keeps no other waiting.
     async fn dkim_of(&self, message: &AuthenticatedMessage<'_>, until: Instant) -> Vec<SignatureVerdict> {
+        // Those that cannot be read come first; nothing is asked for them.
+        let mut unreadable = message.clone();
+        unreadable.dkim_headers = Vec::new();
         let alone = |n: usize| {
             let mut alone = message.clone();
             alone.dkim_headers = message.dkim_headers.get(n..=n).unwrap_or_default().to_vec();
             alone.errors = Vec::new();
             alone
         };
-        let parts: Vec<_> = (0..message.dkim_headers.len()).map(alone).collect();
-        let unreadable = message.errors.iter().filter(|error| matches!(error.header, Error::Dkim(_)));
-        let mut all: Vec<SignatureVerdict> = unreadable.map(|_| nameless()).collect();
-        all.extend(join_all(parts.iter().map(|part| self.signatures(part, until))).await.concat());
-        all
+        let mut parts = vec![unreadable];
+        parts.extend((0..message.dkim_headers.len()).map(alone));
+        join_all(parts.iter().map(|part| self.signatures(part, until))).await.concat()
     }
 
     async fn signatures(&self, part: &AuthenticatedMessage<'_>, until: Instant) -> Vec<SignatureVerdict> {
@@ -267,11 +268,6 @@ impl Verifier {
         let spf = spf.map_or_else(|| helo.clone(), in_time(path.from));
         FromWhere { iprev: iprev.unwrap_or(Verdict::TempError), helo, spf }
     }
-}
-
-/// What is known of a signature that cannot be read.
-fn nameless() -> SignatureVerdict {
-    SignatureVerdict { domain: String::new(), selector: String::new(), verdict: Verdict::PermError }
 }
 
 /// What is known of a signature whose key nobody showed in time.
