@@ -12,6 +12,9 @@ use crate::authentication::Authentication;
 use crate::message::Facts;
 use crate::{AccountId, Domain, EmailAddress, PolicyRecord, RecognisedDocument, Timestamp};
 
+/// The keyword of a message that is held for junk (RFC 8621 §4.1.1): it comes in where junk lies.
+pub const JUNK: &str = "$junk";
+
 /// Which way a message comes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]

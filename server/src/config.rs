@@ -147,6 +147,8 @@ section! {
         arc_sealers: Vec<String> = Vec::new(),
         /// Whether LMTP brings mail from the outside that nobody has authenticated yet.
         lmtp_is_border: bool = false,
+        /// Whether mail from programs on this machine is authenticated as well. Nothing is asked about it otherwise.
+        authenticate_loopback: bool = false,
     }
 }
 

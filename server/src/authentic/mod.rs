@@ -3,6 +3,7 @@
 pub(crate) mod fields;
 pub(crate) mod results;
 pub(crate) mod sign;
+pub(crate) mod spf;
 mod verify;
 
 pub(crate) use verify::{Path, Verifier};

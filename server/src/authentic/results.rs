@@ -50,6 +50,11 @@ fn authserv_id(value: &[u8]) -> Option<String> {
     (!id.is_empty()).then_some(id)
 }
 
+/// Our field when nothing was looked at (RFC 8601 §2.2, `no-result`), with its line's end.
+pub(crate) fn none(host: &str) -> String {
+    format!("Authentication-Results: {host}; none\r\n")
+}
+
 /// What a field is written from.
 pub(crate) struct Facts<'a> {
     /// Our name.
@@ -125,7 +130,7 @@ mod tests {
             let message =
                 format!("From: a@b\r\n{field}Subject: x\r\n\r\nAuthentication-Results: mx.gov.vn\r\n");
             let found = forged(message.as_bytes(), "mx.gov.vn");
-            let expected: Vec<Range<usize>> = is_cut.then(|| 11..11 + field.len()).into_iter().collect();
+            let expected: Vec<Range<usize>> = is_cut.then_some(11..11 + field.len()).into_iter().collect();
             assert_eq!(found, expected, "{field}");
         }
     }

@@ -10,11 +10,13 @@ use certs::keys::{Key, Size};
 use hickory_resolver::proto::op::{Message, ResponseCode};
 use hickory_resolver::proto::rr::rdata::{A, TXT};
 use hickory_resolver::proto::rr::{RData, Record, RecordType};
-use mail::authentication::Verdict;
+use mail::Timestamp;
+use mail::authentication::{SignatureVerdict, Verdict};
 use store::DkimAlgorithm;
 use tokio::net::UdpSocket;
 
 use super::sign::{Prepared, Signer};
+use super::spf::Spf;
 use super::{Path, Verifier};
 use crate::config::Config;
 
@@ -101,9 +103,8 @@ async fn rfc_7208_results() {
         ("192.0.2.1", "", Verdict::Pass),
     ];
     for (ip, from, expected) in rows {
-        let path = Path { ip: ip.parse().unwrap(), helo: "a.vn", from };
-        let found = super::verify::spf_verdict(verifier.mail_from(&path).await.result());
-        assert_eq!(found, expected, "{ip} {from}");
+        let path = Path { ip: ip.parse().unwrap(), helo: "a.vn", from, at: Timestamp::from_millis(0) };
+        assert_eq!(verifier.mail_from(&path).await.verdict, expected, "{ip} {from}");
     }
 }
 
@@ -216,7 +217,9 @@ async fn rfc_7489_alignment_and_policy() {
         ("_dmarc.broken.vn", &[]),
     ]))
     .await;
-    let pass = |domain: &str| vec![(Verdict::Pass, domain.to_owned())];
+    let pass = |domain: &str| {
+        vec![SignatureVerdict { domain: domain.into(), selector: String::new(), verdict: Verdict::Pass }]
+    };
     let rows = [
         ("strict.vn", pass("strict.vn"), Verdict::Pass, Some("reject")),
         ("strict.vn", pass("a.strict.vn"), Verdict::Fail, Some("reject")),
@@ -227,8 +230,7 @@ async fn rfc_7489_alignment_and_policy() {
         ("broken.vn", pass("broken.vn"), Verdict::TempError, None),
     ];
     for (from, dkim, expected, policy) in rows {
-        let spf = mail_auth::SpfOutput::new(String::new());
-        let (found, asked) = verifier.dmarc(from, &spf, &dkim).await;
+        let (found, asked) = verifier.dmarc(from, &Spf::default(), &dkim).await;
         assert_eq!((found, asked.map(|policy| policy.as_str())), (expected, policy), "{from} {dkim:?}");
     }
 }

@@ -1,22 +1,33 @@
-//! Asking and judging. The mathematics and grammars are `mail-auth`'s; what is stricter here says so.
+//! Asking and judging. The mathematics and grammars of DKIM, ARC and DMARC are `mail-auth`'s; what is stricter here says so.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use anyhow::Context;
+use futures_util::future::join_all;
+use hickory_resolver::config::{ResolverConfig, ResolverOpts};
+use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use mail::Timestamp;
 use mail::authentication::{Authentication, DmarcPolicy, SignatureVerdict, Verdict};
 use mail_auth::common::crypto::Algorithm;
 use mail_auth::dmarc::Policy;
 use mail_auth::dmarc::verify::DmarcParameters;
-use mail_auth::spf::verify::SpfParameters;
 use mail_auth::{
     AuthenticatedMessage, DkimOutput, DkimResult, DmarcOutput, DmarcResult, Error, MessageAuthenticator,
     SpfOutput, SpfResult,
 };
+use tokio::time::{Instant, timeout_at};
 
+use super::spf::{self, Lookup, Question, Spf};
 use crate::config::Config;
 
 /// DKIM signatures judged in one message; each costs a question to DNS and a verification.
 const SIGNATURES_MAX: usize = 10;
+/// The path and the signatures, which are asked about at the same time. A client waits ten minutes after its last byte (RFC 5321
+/// §4.5.3.2.6); its patience is ours to spare. RFC 7208 §4.6.4 advises no less than this.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// DMARC, which needs what those found.
+const DMARC_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Who asks DNS about senders.
 #[derive(Clone)]
@@ -32,6 +43,15 @@ pub(crate) struct Path<'a> {
     pub(crate) helo: &'a str,
     /// MAIL FROM; empty is the null path.
     pub(crate) from: &'a str,
+    /// Now.
+    pub(crate) at: Timestamp,
+}
+
+/// What a path comes to.
+struct FromWhere {
+    iprev: Verdict,
+    helo: Spf,
+    spf: Spf,
 }
 
 impl Verifier {
@@ -40,53 +60,48 @@ impl Verifier {
     /// # Errors
     /// As [`crate::dns::settings`].
     pub(crate) fn new(config: &Config) -> anyhow::Result<Self> {
-        let (servers, options) = crate::dns::settings(config)?;
-        let dns = MessageAuthenticator::new(servers, options).context("DNS cannot be asked")?;
+        Self::asking(config, crate::dns::settings(config)?)
+    }
+
+    /// The same; where DNS cannot be asked, whoever asks learns that at once.
+    ///
+    /// # Errors
+    /// None that a configuration can cause.
+    pub(crate) fn if_there_is_dns(config: &Config) -> anyhow::Result<Self> {
+        let settings = crate::dns::settings(config).unwrap_or_else(|error| {
+            tracing::warn!("no DNS: mail is taken without its sender being verified: {error}");
+            (ResolverConfig::from_parts(None, Vec::new(), Vec::new()), ResolverOpts::default())
+        });
+        Self::asking(config, settings)
+    }
+
+    fn asking(config: &Config, settings: (ResolverConfig, ResolverOpts)) -> anyhow::Result<Self> {
+        let dns = MessageAuthenticator::new(settings.0, settings.1).context("DNS cannot be asked")?;
         Ok(Self { dns, host: config.house.hostname.clone() })
     }
 
     /// SPF of the name in HELO (RFC 7208 §2.3).
-    pub(crate) async fn helo(&self, path: &Path<'_>) -> SpfOutput {
-        self.spf(path.helo, SpfParameters::verify_ehlo(path.ip, path.helo, &self.host)).await
+    async fn helo(&self, path: &Path<'_>) -> Spf {
+        self.spf(path, path.helo).await
     }
 
     /// SPF of MAIL FROM (RFC 7208 §2.4); with the null path that of HELO.
-    pub(crate) async fn mail_from(&self, path: &Path<'_>) -> SpfOutput {
-        match path.from.rsplit_once('@') {
-            None => self.helo(path).await,
-            Some((_, domain)) => {
-                let question = SpfParameters::verify_mail_from(path.ip, path.helo, &self.host, path.from);
-                self.spf(domain, question).await
-            }
-        }
+    pub(crate) async fn mail_from(&self, path: &Path<'_>) -> Spf {
+        self.spf(path, if path.from.is_empty() { path.helo } else { path.from }).await
     }
 
-    /// The library takes the first record that it can read; two of them are an error (RFC 7208 §4.5).
-    async fn spf(&self, domain: &str, question: SpfParameters<'_>) -> SpfOutput {
-        match self.spf_records(domain).await {
-            Some(count) if count > 1 => SpfOutput::new(domain.to_owned()).with_result(SpfResult::PermError),
-            // A record of nothing else: no SPF here, whatever the other texts say.
-            Some(0) => SpfOutput::new(domain.to_owned()).with_result(SpfResult::None),
-            _ => self.dns.verify_spf(question).await,
-        }
-    }
-
-    /// How many SPF records a domain has; `None` when that cannot be found out.
-    async fn spf_records(&self, domain: &str) -> Option<usize> {
-        let texts = self.texts(domain).await?;
-        let is_spf = |text: &Vec<u8>| {
-            let version = text.split(|byte| *byte == b' ').next().unwrap_or_default();
-            version.eq_ignore_ascii_case(b"v=spf1")
-        };
-        Some(texts.iter().filter(|text| is_spf(text)).count())
+    async fn spf(&self, path: &Path<'_>, sender: &str) -> Spf {
+        let seconds = path.at.millis() / 1_000;
+        let question = Question { ip: path.ip, helo: path.helo, sender, receiver: &self.host, seconds };
+        spf::check(self.dns.resolver(), &question).await
     }
 
     /// The TXT records of a name, each joined; `None` when there is no answer or none to be had.
     pub(crate) async fn texts(&self, name: &str) -> Option<Vec<Vec<u8>>> {
-        use hickory_resolver::proto::rr::RData;
-        let name = format!("{}.", name.trim_end_matches('.'));
-        let found = self.dns.resolver().txt_lookup(name).await.ok()?;
-        let texts = found.answers().iter().filter_map(|record| match &record.data {
+        let mut name = Name::from_ascii(name).ok()?;
+        name.set_fqdn(true);
+        let found = self.dns.resolver().ask(name, RecordType::TXT).await?;
+        let texts = found.iter().filter_map(|data| match data {
             RData::TXT(text) => Some(text.txt_data.concat()),
             _ => None,
         });
@@ -96,8 +111,31 @@ impl Verifier {
     /// DKIM: each signature, the first [`SIGNATURES_MAX`] of them.
     pub(crate) async fn dkim(&self, message: &[u8]) -> Vec<SignatureVerdict> {
         match read(message) {
-            Some(message) => judged(&self.dns.verify_dkim(&message).await),
+            Some(message) => self.dkim_of(&message, Instant::now() + PATIENCE).await,
             None => Vec::new(),
+        }
+    }
+
+    /// Each signature by itself: one whose key nobody shows keeps no other waiting.
+    async fn dkim_of(&self, message: &AuthenticatedMessage<'_>, until: Instant) -> Vec<SignatureVerdict> {
+        // Those that cannot be read come first; nothing is asked for them.
+        let mut unreadable = message.clone();
+        unreadable.dkim_headers = Vec::new();
+        let alone = |n: usize| {
+            let mut alone = message.clone();
+            alone.dkim_headers = message.dkim_headers.get(n..=n).unwrap_or_default().to_vec();
+            alone.errors = Vec::new();
+            alone
+        };
+        let mut parts = vec![unreadable];
+        parts.extend((0..message.dkim_headers.len()).map(alone));
+        join_all(parts.iter().map(|part| self.signatures(part, until))).await.concat()
+    }
+
+    async fn signatures(&self, part: &AuthenticatedMessage<'_>, until: Instant) -> Vec<SignatureVerdict> {
+        match timeout_at(until, self.dns.verify_dkim(part)).await {
+            Ok(outputs) => judged(&outputs),
+            Err(_) => part.dkim_headers.iter().map(|header| too_late(&header.header)).collect(),
         }
     }
 
@@ -130,77 +168,114 @@ impl Verifier {
     pub(crate) async fn dmarc(
         &self,
         from: &str,
-        spf: &SpfOutput,
-        dkim: &[(Verdict, String)],
+        spf: &Spf,
+        dkim: &[SignatureVerdict],
     ) -> (Verdict, Option<DmarcPolicy>) {
-        let signature = |(verdict, domain): &(Verdict, String)| {
-            let signature =
-                mail_auth::dkim::Signature { d: domain.to_ascii_lowercase(), ..Default::default() };
-            (*verdict, signature)
-        };
-        let signatures: Vec<_> = dkim.iter().map(signature).collect();
-        let outputs: Vec<DkimOutput<'_>> = signatures
-            .iter()
-            .map(|(verdict, signature)| {
-                let output = match verdict {
-                    Verdict::Pass => DkimOutput::pass(),
-                    Verdict::TempError => {
-                        DkimOutput::temp_err(Error::Dns(mail_auth::DnsError::Resolver(String::new())))
-                    }
-                    _ => DkimOutput::fail(Error::NotAligned),
-                };
-                output.with_signature(signature)
-            })
-            .collect();
         let message = AuthenticatedMessage { from: vec![format!("x@{from}")], ..Default::default() };
-        let output = self.dmarc_of(&message, spf, &outputs).await;
-        let policy = policy_of(&output);
-        (dmarc_verdict(&output), output.dmarc_record().map(|_| policy))
+        self.dmarc_of(&message, spf, dkim).await
     }
 
+    /// What our rules do not let pass does not help here either.
     async fn dmarc_of(
         &self,
         message: &AuthenticatedMessage<'_>,
-        spf: &SpfOutput,
-        dkim: &[DkimOutput<'_>],
-    ) -> DmarcOutput {
+        spf: &Spf,
+        dkim: &[SignatureVerdict],
+    ) -> (Verdict, Option<DmarcPolicy>) {
+        let signature = |one: &SignatureVerdict| mail_auth::dkim::Signature {
+            d: one.domain.to_ascii_lowercase(),
+            ..Default::default()
+        };
+        let signatures: Vec<_> = dkim.iter().map(signature).collect();
+        let output = |(one, signature): (&SignatureVerdict, _)| {
+            let output = match one.verdict {
+                Verdict::Pass => DkimOutput::pass(),
+                Verdict::TempError => {
+                    DkimOutput::temp_err(Error::Dns(mail_auth::DnsError::Resolver(String::new())))
+                }
+                _ => DkimOutput::fail(Error::NotAligned),
+            };
+            DkimOutput::with_signature(output, signature)
+        };
+        let outputs: Vec<DkimOutput<'_>> = dkim.iter().zip(&signatures).map(output).collect();
+        let spf = SpfOutput::new(spf.domain.to_ascii_lowercase()).with_result(spf_result(spf.verdict));
         let question = DmarcParameters {
             message,
-            dkim_output: dkim,
+            dkim_output: &outputs,
             dkim2_output: None,
             rfc5321_mail_from_domain: spf.domain(),
-            spf_output: spf,
+            spf_output: &spf,
         };
-        self.dns.verify_dmarc(question).await
+        let found = self.dns.verify_dmarc(question).await;
+        (dmarc_verdict(&found), found.dmarc_record().map(|_| policy_of(&found)))
     }
 
-    /// Everything about one message. The second is the sealer of a good ARC chain.
+    /// Everything about one message, as far as it is known in time; the rest is `temperror`. The second is the sealer of a good ARC chain.
     pub(crate) async fn everything(
         &self,
         path: Option<&Path<'_>>,
         message: &[u8],
     ) -> (Authentication, Option<String>) {
-        let mut auth = Authentication::default();
-        let mut spf = SpfOutput::new(String::new());
-        if let Some(path) = path {
-            let helo = self.helo(path).await;
-            auth.helo = spf_verdict(helo.result());
-            spf = if path.from.is_empty() { helo } else { self.mail_from(path).await };
-            auth.spf = spf_verdict(spf.result());
-            auth.spf_domain = spf.domain().to_owned();
-        }
-        let Some(message) = read(message) else { return (auth, None) };
-        let outputs = self.dns.verify_dkim(&message).await;
-        auth.dkim = judged(&outputs);
-        // What our rules do not let pass does not help DMARC either.
-        let outputs: Vec<_> = outputs.into_iter().filter(|output| !is_too_weak(output)).collect();
-        let dmarc = self.dmarc_of(&message, &spf, &outputs).await;
-        auth.dmarc = dmarc_verdict(&dmarc);
-        auth.dmarc_policy = policy_of(&dmarc);
-        let (arc, sealer) = self.arc_of(&message).await;
-        auth.arc = arc;
+        let until = Instant::now() + PATIENCE;
+        let message = read(message);
+        let signatures = async {
+            let Some(message) = &message else { return Default::default() };
+            let arc = async { timeout_at(until, self.arc_of(message)).await.ok() };
+            tokio::join!(self.dkim_of(message, until), arc)
+        };
+        let (from_where, (dkim, arc)) = tokio::join!(self.came_by(path, until), signatures);
+        let (arc, sealer) = arc.unwrap_or((Verdict::TempError, None));
+        let FromWhere { iprev, helo, spf } = from_where;
+        let mut auth = Authentication {
+            iprev,
+            helo: helo.verdict,
+            spf: spf.verdict,
+            spf_domain: spf.domain.clone(),
+            dkim,
+            arc,
+            ..Authentication::default()
+        };
+        let Some(message) = message else { return (auth, None) };
+        let dmarc = self.dmarc_of(&message, &spf, &auth.dkim);
+        let (dmarc, policy) =
+            timeout_at(Instant::now() + DMARC_PATIENCE, dmarc).await.unwrap_or((Verdict::TempError, None));
+        (auth.dmarc, auth.dmarc_policy) = (dmarc, policy.unwrap_or_default());
         auth.from_domain = proven(&message, &auth);
         (auth, sealer)
+    }
+
+    async fn came_by(&self, path: Option<&Path<'_>>, until: Instant) -> FromWhere {
+        let Some(path) = path else {
+            return FromWhere { iprev: Verdict::None, helo: Spf::default(), spf: Spf::default() };
+        };
+        let in_time = |sender: &str| {
+            let domain = sender.rsplit_once('@').map_or(sender, |(_, domain)| domain);
+            let late = Spf { domain: domain.to_owned(), verdict: Verdict::TempError, explanation: None };
+            move |found: Result<Spf, _>| found.unwrap_or(late)
+        };
+        let mail_from = async {
+            match path.from.is_empty() {
+                true => None,
+                false => Some(timeout_at(until, self.mail_from(path)).await),
+            }
+        };
+        let (iprev, helo, spf) = tokio::join!(
+            timeout_at(until, spf::iprev(self.dns.resolver(), path.ip)),
+            timeout_at(until, self.helo(path)),
+            mail_from,
+        );
+        let helo = in_time(path.helo)(helo);
+        let spf = spf.map_or_else(|| helo.clone(), in_time(path.from));
+        FromWhere { iprev: iprev.unwrap_or(Verdict::TempError), helo, spf }
+    }
+}
+
+/// What is known of a signature whose key nobody showed in time.
+fn too_late(signature: &mail_auth::dkim::Signature) -> SignatureVerdict {
+    SignatureVerdict {
+        domain: signature.d.clone(),
+        selector: signature.s.clone(),
+        verdict: Verdict::TempError,
     }
 }
 
@@ -244,15 +319,15 @@ fn dkim_verdict(output: &DkimOutput<'_>) -> Verdict {
     }
 }
 
-pub(super) fn spf_verdict(result: SpfResult) -> Verdict {
-    match result {
-        SpfResult::Pass => Verdict::Pass,
-        SpfResult::Fail => Verdict::Fail,
-        SpfResult::SoftFail => Verdict::SoftFail,
-        SpfResult::Neutral => Verdict::Neutral,
-        SpfResult::TempError => Verdict::TempError,
-        SpfResult::PermError => Verdict::PermError,
-        SpfResult::None => Verdict::None,
+fn spf_result(verdict: Verdict) -> SpfResult {
+    match verdict {
+        Verdict::Pass => SpfResult::Pass,
+        Verdict::Fail | Verdict::Policy => SpfResult::Fail,
+        Verdict::SoftFail => SpfResult::SoftFail,
+        Verdict::Neutral => SpfResult::Neutral,
+        Verdict::TempError => SpfResult::TempError,
+        Verdict::PermError => SpfResult::PermError,
+        Verdict::None => SpfResult::None,
     }
 }
 

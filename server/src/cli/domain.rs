@@ -11,6 +11,7 @@ use ring::digest::{SHA256, digest};
 use super::dkim;
 use crate::config::Config;
 use crate::house::House;
+use crate::tls_policy::publish;
 
 /// One record to publish.
 pub(super) struct Record {
@@ -21,11 +22,6 @@ pub(super) struct Record {
     data: String,
     /// Whether mail suffers without it; the others are conveniences.
     is_needed: bool,
-}
-
-/// The policy that the domain's host serves (RFC 8461 §3.2).
-fn mta_sts_policy(host: &str) -> String {
-    format!("version: STSv1\r\nmode: enforce\r\nmx: {host}\r\nmax_age: 604800\r\n")
 }
 
 /// Everything for one domain.
@@ -47,9 +43,7 @@ async fn records(house: &House, domain: &Domain) -> anyhow::Result<Vec<Record>> 
     }
     let dmarc = format!("v=DMARC1; p=quarantine; rua=mailto:postmaster@{domain}");
     add(format!("_dmarc.{domain}"), RecordType::TXT, text(&dmarc), true);
-    let hash = digest(&SHA256, mta_sts_policy(host).as_bytes());
-    let id: String = hash.as_ref().iter().take(10).map(|byte| format!("{byte:02x}")).collect();
-    add(format!("_mta-sts.{domain}"), RecordType::TXT, text(&format!("v=STSv1; id={id}")), false);
+    add(format!("_mta-sts.{domain}"), RecordType::TXT, text(&publish::record(&house.config)?), false);
     add(format!("mta-sts.{domain}"), RecordType::CNAME, format!("{host}."), false);
     let report = format!("v=TLSRPTv1; rua=mailto:postmaster@{domain}");
     add(format!("_smtp._tls.{domain}"), RecordType::TXT, text(&report), false);
@@ -88,7 +82,7 @@ pub(super) async fn print(house: &House, domain: &Domain, json: bool) -> anyhow:
         let one = |record: &Record| serde_json::json!({ "name": record.name, "type": record.kind.to_string(), "data": record.data });
         let policy = serde_json::json!({
             "url": format!("https://mta-sts.{domain}/.well-known/mta-sts.txt"),
-            "text": mta_sts_policy(house.host.as_str()),
+            "text": publish::policy_text(&house.config)?,
         });
         let records: Vec<_> = all.iter().map(one).collect();
         println!(
@@ -98,7 +92,7 @@ pub(super) async fn print(house: &House, domain: &Domain, json: bool) -> anyhow:
         return Ok(ExitCode::SUCCESS);
     }
     println!("; https://mta-sts.{domain}/.well-known/mta-sts.txt:");
-    for policy in mta_sts_policy(house.host.as_str()).lines() {
+    for policy in publish::policy_text(&house.config)?.lines() {
         println!(";   {policy}");
     }
     for record in &all {

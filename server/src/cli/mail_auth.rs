@@ -1,16 +1,16 @@
 //! `congvan mail-auth`: what the mail path would find, on the command line. Answers are JSON, in the words of RFC 8601.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::path::{Path as FilePath, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Subcommand;
-use mail::authentication::Verdict;
-use mail_auth::{SpfOutput, SpfResult};
+use mail::authentication::{SignatureVerdict, Verdict};
 use serde_json::{Value, json};
 
 use super::Outcome;
+use crate::authentic::spf::Spf;
 use crate::authentic::{Path, Verifier};
 use crate::config::Config;
 
@@ -22,7 +22,7 @@ pub(super) enum MailAuthCommand {
     /// Whether an address may send for a domain (RFC 7208).
     Spf {
         /// The name server to ask; the configuration's without it.
-        #[arg(long)]
+        #[arg(long, value_parser = name_server)]
         dns: Option<SocketAddr>,
         /// Where the client connects from.
         #[arg(long)]
@@ -39,7 +39,7 @@ pub(super) enum MailAuthCommand {
         /// The message.
         file: PathBuf,
         /// The name server to ask; the configuration's without it.
-        #[arg(long)]
+        #[arg(long, value_parser = name_server)]
         dns: Option<SocketAddr>,
     },
     /// The ARC chain of a message (RFC 8617).
@@ -47,13 +47,13 @@ pub(super) enum MailAuthCommand {
         /// The message.
         file: PathBuf,
         /// The name server to ask; the configuration's without it.
-        #[arg(long)]
+        #[arg(long, value_parser = name_server)]
         dns: Option<SocketAddr>,
     },
     /// Whether a domain of From is proven, and what it asks for otherwise (DMARC, RFC 7489).
     Dmarc {
         /// The name server to ask; the configuration's without it.
-        #[arg(long)]
+        #[arg(long, value_parser = name_server)]
         dns: Option<SocketAddr>,
         /// The domain of From.
         #[arg(long)]
@@ -77,9 +77,9 @@ impl MailAuthCommand {
     async fn answer(self, config: &FilePath) -> anyhow::Result<Value> {
         Ok(match self {
             Self::Spf { dns, ip, helo, from } => {
-                let found = verifier(config, dns)?.mail_from(&Path { ip, helo: &helo, from: &from }).await;
-                let result = found.result().to_string().to_lowercase();
-                json!({ "result": result, "explanation": found.explanation().unwrap_or_default() })
+                let path = Path { ip, helo: &helo, from: &from, at: super::files::now() };
+                let found = verifier(config, dns)?.mail_from(&path).await;
+                json!({ "result": found.verdict.as_str(), "explanation": found.explanation.unwrap_or_default() })
             }
             Self::Dkim { file, dns } => {
                 let found = verifier(config, dns)?.dkim(&message(&file)?).await;
@@ -92,14 +92,25 @@ impl MailAuthCommand {
                 json!({ "cv": verifier(config, dns)?.arc(&message(&file)?).await.as_str() })
             }
             Self::Dmarc { dns, from, spf, dkim } => {
-                let (spf, domain) = spf.as_deref().map_or(Ok((Verdict::None, String::new())), result_of)?;
-                let spf = SpfOutput::new(domain).with_result(spf_result(spf));
-                let dkim = dkim.iter().map(|word| result_of(word)).collect::<anyhow::Result<Vec<_>>>()?;
+                let (verdict, domain) =
+                    spf.as_deref().map_or(Ok((Verdict::None, String::new())), result_of)?;
+                let spf = Spf { domain, verdict, explanation: None };
+                let signature = |word: &String| {
+                    let (verdict, domain) = result_of(word)?;
+                    Ok(SignatureVerdict { domain, selector: String::new(), verdict })
+                };
+                let dkim = dkim.iter().map(signature).collect::<anyhow::Result<Vec<_>>>()?;
                 let (result, policy) = verifier(config, dns)?.dmarc(&from, &spf, &dkim).await;
                 json!({ "result": result.as_str(), "policy": policy.map(|policy| policy.as_str()) })
             }
         })
     }
+}
+
+/// HOST:PORT; a name is one of this machine's own files, or of its DNS.
+fn name_server(text: &str) -> Result<SocketAddr, String> {
+    let found = text.to_socket_addrs().ok().and_then(|mut found| found.next());
+    found.ok_or_else(|| "like 127.0.0.1:53".to_owned())
 }
 
 fn verifier(file: &FilePath, dns: Option<SocketAddr>) -> anyhow::Result<Verifier> {
@@ -146,16 +157,4 @@ fn result_of(word: &str) -> anyhow::Result<(Verdict, String)> {
     ];
     let verdict = all.into_iter().find(|verdict| verdict.as_str().eq_ignore_ascii_case(result));
     Ok((verdict.context("no result of RFC 8601 (không phải kết quả theo RFC 8601)")?, domain.to_owned()))
-}
-
-fn spf_result(verdict: Verdict) -> SpfResult {
-    match verdict {
-        Verdict::Pass => SpfResult::Pass,
-        Verdict::Fail | Verdict::Policy => SpfResult::Fail,
-        Verdict::SoftFail => SpfResult::SoftFail,
-        Verdict::Neutral => SpfResult::Neutral,
-        Verdict::TempError => SpfResult::TempError,
-        Verdict::PermError => SpfResult::PermError,
-        Verdict::None => SpfResult::None,
-    }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use mail::envelope::{OutboundMail, OutboundRecipient};
-use mail::letter::{Door, Peer};
+use mail::letter::{Door, JUNK, Peer};
 use mail::message::Facts;
 use mail::trace::{Accepted, Arrival, Destination, Event, Goes};
 use mail::{AccountId, Domain, Examine, Findings, Letter, MailboxId, Timestamp};
@@ -261,7 +261,7 @@ impl Desk {
         let copies = copies(&places.lists, copy_of(&envelope, &message, &findings), seen, &blob);
         let bytes = match direct {
             true => {
-                let mailbox_ids = vec![self.inbox(owner).await?];
+                let mailbox_ids = vec![self.arrives_in(owner, &findings.keywords).await?];
                 Bytes::Letter(Box::new(NewEmail {
                     account_id: owner,
                     blob,
@@ -396,6 +396,27 @@ impl Desk {
                 })
             })
             .await
+    }
+
+    /// Where mail of an account comes in: what was found suspicious (RFC 8621 §4.1.1) where junk lies, if the account has such a place.
+    pub(super) async fn arrives_in(
+        &self,
+        account_id: AccountId,
+        keywords: &[String],
+    ) -> Result<MailboxId, Refusal> {
+        if !keywords.iter().any(|keyword| keyword == JUNK) {
+            return self.inbox(account_id).await;
+        }
+        let junk = self
+            .store
+            .read(account_id, |tx, account_id| {
+                Box::pin(async move { tx.mailbox_with_role(*account_id, MailboxRole::Junk).await })
+            })
+            .await?;
+        match junk {
+            Some(junk) => Ok(junk.mailbox_id),
+            None => self.inbox(account_id).await,
+        }
     }
 
     /// The inbox of an account.

@@ -88,7 +88,7 @@ impl Desk {
             account_id,
             blob: self.store.seal(account_id, &message, now).await?,
             facts,
-            mailbox_ids: vec![self.inbox(account_id).await?],
+            mailbox_ids: vec![self.arrives_in(account_id, &outgoing.mail.keywords).await?],
             keywords: outgoing.mail.keywords.clone(),
             // A mail that was held back arrives when it is let go.
             received_at: outgoing.mail.starts_at(),

@@ -17,6 +17,7 @@ mod ledger;
 mod lifecycle;
 mod lists;
 mod mail;
+mod mail_auth;
 mod mail_clients;
 mod numbers;
 mod outbound;
