@@ -109,7 +109,7 @@ async fn figures(house: House, engine: &str) {
     }
     let start = Instant::now();
     let open = claim(&house, "a", NOW).await;
-    println!("{engine}: a claim of {} among 100,000: {:?}", open.len(), start.elapsed());
+    eprintln!("{engine}: a claim of {} among 100,000: {:?}", open.len(), start.elapsed());
     enqueue(&house, "live.vn", 10).await;
     pause(&house, "dead.vn", NOW).await;
     let (start, mut claims) = (Instant::now(), 0);
@@ -117,13 +117,13 @@ async fn figures(house: House, engine: &str) {
         claims += 1;
         let found = claim(&house, "a", NOW).await;
         if !found.is_empty() || claims > 20 {
-            println!("{engine}: {} live ones after {claims} claims: {:?}", found.len(), start.elapsed());
+            eprintln!("{engine}: {} live ones after {claims} claims: {:?}", found.len(), start.elapsed());
             break;
         }
     }
     let start = Instant::now();
     assert!(claim(&house, "a", NOW).await.is_empty());
-    println!("{engine}: a claim that finds nothing: {:?}", start.elapsed());
+    eprintln!("{engine}: a claim that finds nothing: {:?}", start.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

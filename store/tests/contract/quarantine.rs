@@ -11,6 +11,10 @@ const DAY: std::time::Duration = std::time::Duration::from_secs(86_400);
 
 fn payload() -> String {
     let mail = OutboundMail {
+        require_tls: false,
+        priority: None,
+        not_before: None,
+        list: None,
         reverse_path: None,
         recipients: vec![OutboundRecipient::plain("an@a.gov.vn".parse().unwrap())],
         submission: None,

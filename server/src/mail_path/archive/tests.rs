@@ -67,7 +67,8 @@ fn look(name: &str, bytes: &[u8]) -> Result<Vec<Found>, Found> {
 fn m33_programs_by_name_and_by_bytes() {
     let exe = || Err(Found::Program("exe".to_owned()));
     let mz: &[u8] = b"MZ\x90\0\x03\0\0\0";
-    let rows: [(&str, &[u8], Result<Vec<Found>, Found>); 14] = [
+    type Row<'a> = (&'a str, &'a [u8], Result<Vec<Found>, Found>);
+    let rows: [Row<'_>; 14] = [
         ("giay-moi.pdf", b"%PDF-1.7", Ok(vec![])),
         ("bao-cao.pdf.exe", b"x", exe()),
         ("BAO-CAO.EXE", b"x", exe()),
