@@ -69,8 +69,8 @@ pub(crate) async fn serve(
     mail_in::start(&house, &path, mail_doors, own.as_deref())?;
     mail_out::start(&house)?;
     upstream::start(&house, &intake)?;
-    // Whoever needs it holds it; the store ends with its last handle.
-    drop(intake);
+    // Whoever needs them holds them; the store ends with its last handle.
+    drop((intake, path));
     house.inside.spawn(sequencer::run(house.clone()));
     house.inside.spawn(stamping::run(house.clone()));
     house.inside.spawn(housekeeping::run(house.clone(), intake::desk(&house)?));

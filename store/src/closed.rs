@@ -25,7 +25,11 @@ impl Tx {
                 values![&account_id],
             )
             .await?;
-        let Some(row) = row else { return Ok(Resolved::Unknown) };
+        let Some(row) = row else {
+            // A list that is no more: nobody follows it, but it was there.
+            let is_recent = ended.is_some_and(|ended| now < ended.plus(CLOSED_REPLY));
+            return Ok(if is_recent { Resolved::Closed(None) } else { Resolved::Unknown });
+        };
         // Nothing leaves the closed state, so the last change of the account was its closing.
         let closed_at = ended.unwrap_or(row.moment(2)?);
         if now >= closed_at.plus(CLOSED_REPLY) {

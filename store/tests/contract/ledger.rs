@@ -116,6 +116,8 @@ const BACK_TO_MIGRATION_8: &[&str] = &[
     "ALTER TABLE account DROP COLUMN name_folded",
     "ALTER TABLE account DROP COLUMN quota_warned",
     "DROP TABLE delegate",
+    "DROP TABLE outbox_pause",
+    "DROP INDEX account_of_unit",
     "DROP TABLE quarantine",
     "DELETE FROM migration WHERE number >= 9",
 ];

@@ -77,9 +77,10 @@ stories! {
         }
         office.close(BINH).await;
         for role in [Role::Mx, Role::Lmtp, Role::Submission] {
-            let said = office.desk.recipient(role, &recipient("binh@a.gov.vn"), &client(None), NOW).await.unwrap_err().to_reply().to_string();
+            let who = client((role == Role::Submission).then_some(AN));
+            let said = office.desk.recipient(role, &recipient("binh@a.gov.vn"), &who, NOW).await.unwrap_err().to_reply().to_string();
             assert!(said.contains("5.1.6") && said.contains("Hộp thư đã đóng, xin gửi tới so@a.gov.vn"), "M23 {role:?}: {said}");
-            let later = office.desk.recipient(role, &recipient("binh@a.gov.vn"), &client(None), NOW.plus(store::CLOSED_REPLY)).await;
+            let later = office.desk.recipient(role, &recipient("binh@a.gov.vn"), &who, NOW.plus(store::CLOSED_REPLY)).await;
             assert_eq!(refused(later), "550 5.1.1", "M23 {role:?}");
         }
     }
