@@ -68,6 +68,7 @@ async fn a_list(engine: Engine) {
     a_loop(&program, &first, domain).await;
     program.must(&["list", "remove", &list]).await;
     assert!(String::from_utf8_lossy(&stranger(&program, &list, &[]).stdout).contains("5.1.6"));
+    program.doctor().await;
 }
 
 async fn submitted_over_jmap(program: &Program, clerk: &Account, other: &Account, list: &str) {
