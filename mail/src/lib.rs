@@ -21,6 +21,7 @@ mod secret;
 pub mod text;
 mod time;
 pub mod trace;
+mod uids;
 
 pub use address::{BadAddress, Domain, EmailAddress, LocalPart};
 pub use agency::{AgencyCode, BadAgencyCode};
@@ -34,3 +35,4 @@ pub use letter::{Door, Examine, Findings, Letter, Refused};
 pub use recognised::{DocumentVerdict, PolicyRecord, RecognisedDocument};
 pub use secret::Secret;
 pub use time::{BadTimestamp, Timestamp, VIETNAM};
+pub use uids::UidSet;
