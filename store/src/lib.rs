@@ -53,6 +53,7 @@ mod queue;
 mod receivers;
 mod repeats;
 mod routing;
+mod search_term;
 mod sending;
 mod settings;
 mod sql;
@@ -61,6 +62,7 @@ mod submissions;
 mod threads;
 mod tls;
 mod uploads;
+mod watch;
 mod words;
 
 use std::collections::HashSet;
@@ -113,11 +115,13 @@ pub use queue::{QueueAct, QueueCount, QueueFilter, Queued};
 pub use receivers::{NewProgress, NewReceiver, Receiver};
 pub use repeats::Repeat;
 pub use routing::Resolved;
+pub use search_term::{SearchField, SearchTerm, SearchWords};
 pub use sending::{OwnLimit, SendingLimit, Sent};
 pub use statuses::{NewStatus, StatusEntry, UnlinkedStatus};
 pub use submissions::{NewSubmission, Submission};
 pub use tls::{MtaStsRow, TlsLevel, TlsOutcome, TlsPolicyRow};
 pub use uploads::{FileUpload, UploadPart};
+pub use watch::AccountWatch;
 pub use words::{Hit, OTHER_WORDS_MAX};
 
 use keyring::Keyring;
@@ -208,11 +212,15 @@ pub(crate) struct Shared {
     /// Where exported years of the ledger are.
     pub(crate) ledger_archive: OnceLock<PathBuf>,
     signals: broadcast::Sender<Signal>,
+    watches: Arc<watch::Watches>,
 }
 
 impl Shared {
     pub(crate) fn raise(&self, signals: HashSet<Signal>) {
         for signal in signals {
+            if let Signal::Account(account_id) = signal {
+                self.watches.wake(account_id);
+            }
             // Nobody listening is fine.
             let _ = self.signals.send(signal);
         }
@@ -258,6 +266,7 @@ impl Store {
             objects: Arc::new(objects),
             ledger_archive: OnceLock::new(),
             signals: broadcast::Sender::new(limits.signals),
+            watches: Arc::default(),
             limits,
         });
         let opened = match config.place {
@@ -270,6 +279,11 @@ impl Store {
     /// News from now on.
     pub fn signals(&self) -> broadcast::Receiver<Signal> {
         self.shared.signals.subscribe()
+    }
+
+    /// News of one account from now on.
+    pub fn watch(&self, account_id: AccountId) -> AccountWatch {
+        self.shared.watches.watch(account_id)
     }
 
     /// Which engine this is, for the log and the health page.
