@@ -4,3 +4,4 @@
 //! verbs of `store`.
 
 pub mod codec;
+pub mod order;
