@@ -4,4 +4,6 @@
 //! verbs of `store`.
 
 pub mod codec;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 pub mod order;
