@@ -87,13 +87,22 @@ impl Out {
         self.end_line();
     }
 
-    /// Text for people: never empty (RFC 9051 §9, `text`), one line, seven bits unless the client reads more.
+    /// Text for people: never empty (RFC 9051 §9, `text`), one line. A client that reads seven bits gets Vietnamese without its marks.
     fn words(&mut self, words: &str) {
-        let utf8 = self.utf8;
-        let shown = |c: char| if c.is_control() || (!utf8 && !c.is_ascii()) { '?' } else { c };
         let mut buffer = [0; 4];
-        for c in words.chars().map(shown) {
-            self.raw(c.encode_utf8(&mut buffer));
+        for c in words.chars() {
+            match c {
+                _ if c.is_control() => self.raw("?"),
+                _ if self.utf8 || c.is_ascii() => self.raw(c.encode_utf8(&mut buffer)),
+                _ => {
+                    let folded = mail::text::fold(c.encode_utf8(&mut buffer));
+                    match folded.is_ascii() {
+                        true if c.is_uppercase() => self.raw(&folded.to_ascii_uppercase()),
+                        true => self.raw(&folded),
+                        false => self.raw("-"),
+                    }
+                }
+            }
         }
         if words.is_empty() {
             self.raw(".");
