@@ -119,6 +119,14 @@ const BACK_TO_MIGRATION_8: &[&str] = &[
     "DROP TABLE outbox_pause",
     "DROP INDEX account_of_unit",
     "DROP TABLE quarantine",
+    "DROP INDEX placement_deleted",
+    "DROP INDEX expunged_by_change",
+    "ALTER TABLE placement DROP COLUMN saved_at",
+    "ALTER TABLE placement DROP COLUMN is_deleted",
+    "ALTER TABLE mailbox DROP COLUMN bytes",
+    "ALTER TABLE mailbox DROP COLUMN unseen_emails",
+    "ALTER TABLE mailbox DROP COLUMN deleted_emails",
+    "ALTER TABLE mailbox DROP COLUMN deleted_bytes",
     "DELETE FROM migration WHERE number >= 9",
 ];
 
