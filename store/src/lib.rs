@@ -16,6 +16,7 @@
 //! [`Store::signals`], after the commit and never before.
 
 mod accounts;
+mod acts;
 mod agencies;
 mod api_keys;
 mod audit;
@@ -23,9 +24,11 @@ mod blobs;
 mod changes;
 mod closed;
 mod consents;
+mod counters;
 mod deadlines;
 mod delegates;
 mod deliveries;
+mod destroying;
 mod dkim;
 pub mod doctor;
 mod documents;
@@ -35,6 +38,7 @@ mod engine;
 mod error;
 mod events;
 mod files;
+mod flags;
 mod keyring;
 pub mod ledger;
 mod links;
@@ -42,6 +46,7 @@ mod lists;
 mod mail_trace;
 mod mailboxes;
 mod migrate;
+mod moves;
 mod numbers;
 mod outbox;
 mod outbox_pause;
@@ -95,16 +100,18 @@ pub use deliveries::{Delivery, DeliveryFilter, DeliveryState, NewDelivery};
 pub use dkim::{DkimAlgorithm, DkimKey, DkimSigner, DkimState, NewDkimKey};
 pub use documents::{Document, DocumentKind, NewDocument, SentRow};
 pub use email_query::EmailQuery;
-pub use emails::{Email, NewEmail, Placed};
+pub use emails::{Email, EmailChange, NewEmail, Placed};
 pub use engine::{Tx, Verb};
 pub use error::{Error, Result};
 pub use events::{Event, NewEvent};
 pub use files::{DocumentAct, DocumentFile, FileEvidence, NewFile};
+pub use flags::{FlagEdit, FlagMode, FlagsEdited};
 pub use keyring::MasterKey;
 pub use links::{DocumentState, Link, LinkKind, NewLink};
 pub use lists::{List, ListCopy, ListMember, ListPart, NewList, WhoMaySend};
 pub use mail_trace::{NOBODY, NewTrace, TraceQuery, Traced};
 pub use mailboxes::{Mailbox, MailboxRole, NewMailbox};
+pub use moves::{Copied, Expunged};
 pub use numbers::{BookState, Line, LineEnd, LineFilter, LineState, NewLine, Series};
 pub use outbox::{Claimed, Lane, NewOutbox, OutboxKind};
 pub use outbox_pause::{Patience, Reach};
@@ -122,10 +129,7 @@ pub use statuses::{NewStatus, StatusEntry, UnlinkedStatus};
 pub use submissions::{NewSubmission, Submission};
 pub use tls::{MtaStsRow, TlsLevel, TlsOutcome, TlsPolicyRow};
 pub use uploads::{FileUpload, UploadPart};
-pub use views::{
-    Copied, Expunged, FlagEdit, FlagMode, FlagsEdited, MESSAGES_PER_ACT, MailboxSizes, OpenedMailbox,
-    ViewChanges, ViewRow,
-};
+pub use views::{MESSAGES_PER_ACT, MailboxSizes, OpenedMailbox, ViewChanges, ViewRow};
 pub use watch::AccountWatch;
 pub use words::{Hit, OTHER_WORDS_MAX};
 
