@@ -22,6 +22,7 @@ pub mod text;
 mod time;
 pub mod trace;
 mod uids;
+pub mod words;
 
 pub use address::{BadAddress, Domain, EmailAddress, LocalPart};
 pub use agency::{AgencyCode, BadAgencyCode};
