@@ -54,7 +54,7 @@ fn word(text: &str, at: Range<usize>) -> Option<Word> {
     let folded = fold(text);
     let folded = clip(&folded, WORD_BYTES_MAX);
     let spelled = spelled(text);
-    let is_marked = spelled.get(1..) != Some(folded);
+    let is_marked = spelled.strip_prefix('0') != Some(folded);
     (!folded.is_empty()).then(|| Word {
         folded: folded.to_owned(),
         spelled: is_marked.then(|| clip(&spelled, WORD_BYTES_MAX).to_owned()),

@@ -169,7 +169,8 @@ mod tests {
     fn asked(text: &str) -> Vec<(String, bool)> {
         let question = question(&SearchWords::Every(text.to_owned()));
         let text = |phrase: &Phrase| {
-            let words = phrase.words.iter().map(|(folded, spelled)| spelled.as_ref().unwrap_or(folded).as_str());
+            let words =
+                phrase.words.iter().map(|(folded, spelled)| spelled.as_ref().unwrap_or(folded).as_str());
             (words.collect::<Vec<_>>().join(" "), phrase.is_begun)
         };
         question.phrases().iter().map(text).collect()

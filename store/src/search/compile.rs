@@ -5,9 +5,9 @@ use mail::{AccountId, EmailId, MailboxId, Timestamp, UidSet};
 use super::ask::{self, Question};
 use super::field::{Field, fields};
 use super::{SearchKey, SearchSort};
+use crate::SearchTerm;
 use crate::error::{Error, Result};
 use crate::sql::Value;
-use crate::SearchTerm;
 
 /// Terms of one search, at most.
 const TERMS_MAX: usize = 256;
@@ -31,11 +31,9 @@ pub(super) enum Scope {
 pub(super) fn scope_of(term: &SearchTerm) -> Scope {
     match term {
         SearchTerm::InMailbox(mailbox_id) => Scope::Mailbox(*mailbox_id),
-        SearchTerm::All(terms) => terms
-            .iter()
-            .map(scope_of)
-            .find(|scope| *scope != Scope::Account)
-            .unwrap_or(Scope::Account),
+        SearchTerm::All(terms) => {
+            terms.iter().map(scope_of).find(|scope| *scope != Scope::Account).unwrap_or(Scope::Account)
+        }
         _ => Scope::Account,
     }
 }
@@ -231,7 +229,8 @@ impl Statement {
     }
 
     fn keyword(&mut self, column: &str, keyword: &str) -> String {
-        let keyword = keyword.to_ascii_lowercase().replace('\\', "\\\\").replace('_', "\\_").replace('%', "\\%");
+        let keyword =
+            keyword.to_ascii_lowercase().replace('\\', "\\\\").replace('_', "\\_").replace('%', "\\%");
         let keyword = self.bind(Parameter::Text(format!("% {keyword} %")));
         format!("{column} LIKE {keyword} ESCAPE '\\'")
     }
@@ -266,9 +265,7 @@ impl Statement {
             parts.push(match self.is_postgres {
                 true => {
                     let query = self.bind(Parameter::Text(phrase.tsquery(account_no, fields)));
-                    format!(
-                        "SELECT w.email_no FROM search_words w WHERE w.words @@ CAST({query} AS tsquery)"
-                    )
+                    format!("SELECT w.email_no FROM search_words w WHERE w.words @@ CAST({query} AS tsquery)")
                 }
                 false => {
                     let query = self.bind(Parameter::Text(phrase.fts5(account_no, fields)));

@@ -5,13 +5,17 @@
 
 mod ask;
 mod compile;
+mod entry;
 mod field;
+mod index;
 
 use mail::{AccountId, EmailId, MailboxId, UidSet};
 
 use crate::error::{Error, Result};
 use crate::{SearchTerm, Tx};
 use compile::{Scope, Statement};
+
+pub use index::SearchCounts;
 
 /// Messages that are looked for, and their order.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -119,6 +119,9 @@ const BACK_TO_MIGRATION_8: &[&str] = &[
     "DROP TABLE outbox_pause",
     "DROP INDEX account_of_unit",
     "DROP TABLE quarantine",
+    "DROP TABLE search_account",
+    "DROP TABLE search_email",
+    "DROP TABLE search_words",
     "DELETE FROM migration WHERE number >= 9",
 ];
 
