@@ -17,7 +17,9 @@ use crate::keys::OwnKey;
 use crate::listen::{self, Bounds, Doorway};
 use crate::mail_path::MailPath;
 use crate::proxy::Relays;
-use crate::{deadlines, housekeeping, http, intake, mail_in, mail_out, sequencer, stamping, tls, upstream};
+use crate::{
+    deadlines, housekeeping, http, indexer, intake, mail_in, mail_out, sequencer, stamping, tls, upstream,
+};
 
 /// The ports that were really opened, by door.
 pub(crate) type Ports = BTreeMap<&'static str, Vec<SocketAddr>>;
@@ -75,6 +77,7 @@ pub(crate) async fn serve(
     house.inside.spawn(stamping::run(house.clone()));
     house.inside.spawn(housekeeping::run(house.clone(), intake::desk(&house)?));
     house.inside.spawn(deadlines::run(house.clone()));
+    house.inside.spawn(indexer::run(house.clone()));
     ready(&house, &ports)?;
     tracing::info!("open: {}", summary(&ports));
 

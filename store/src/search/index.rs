@@ -31,6 +31,11 @@ const SEEN_AT_LEAST: i64 = 500;
 /// Where an account's number begins in the numbers of its messages.
 const ACCOUNT_SHIFT: u32 = 32;
 
+/// The number of the account in the number of a message.
+pub(super) fn account_no(email_no: i64) -> i64 {
+    email_no >> ACCOUNT_SHIFT
+}
+
 /// What has changed since an index was brought up to date.
 struct Behind {
     account_no: i64,

@@ -7,6 +7,7 @@ mod ask;
 mod compile;
 mod entry;
 mod field;
+mod files;
 mod index;
 
 use mail::{AccountId, EmailId, MailboxId, UidSet};
@@ -15,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::{SearchTerm, Tx};
 use compile::{Scope, Statement};
 
+pub use files::UnreadFiles;
 pub use index::SearchCounts;
 
 /// Messages that are looked for, and their order.
