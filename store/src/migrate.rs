@@ -29,6 +29,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (18, "sign in and sending", include_str!("../migrations/0018_sign_in_and_sending.sql")),
     (19, "delegates", include_str!("../migrations/0019_delegates.sql")),
     (20, "pauses", include_str!("../migrations/0020_pauses.sql")),
+    (21, "views", include_str!("../migrations/0021_views.sql")),
     (22, "search", include_str!("../migrations/0022_search.sql")),
 ];
 

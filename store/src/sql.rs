@@ -154,6 +154,24 @@ macro_rules! values {
 }
 pub(crate) use values;
 
+/// A statement over a list of rows, JSON in `$2`, each a list of its own: the one form both engines can unfold. The macro that
+/// writes it gets what stands before and after a text that is an id in hexadecimal, and the list under the name `t`.
+macro_rules! over_list {
+    ($text:ident) => {
+        $crate::sql::Sql {
+            sqlite: $text!("unhex(", ")", "json_each($2) t"),
+            postgres: $text!("decode(", ", 'hex')", "json_array_elements(CAST($2 AS json)) AS t(value)"),
+        }
+    };
+}
+pub(crate) use over_list;
+
+/// The list of such a statement.
+pub(crate) fn json_list<R: serde::Serialize>(rows: impl Iterator<Item = R>) -> Result<String> {
+    let rows: Vec<R> = rows.collect();
+    serde_json::to_string(&rows).map_err(|e| Error::Internal(e.to_string()))
+}
+
 /// A row of an answer. Columns are read by their place in the `SELECT`.
 pub(crate) enum Row {
     Sqlite(SqliteRow),

@@ -115,33 +115,6 @@ impl Tx {
         let ids = rows.iter().map(|row| row.id(0)).collect::<Result<Vec<_>>>()?;
         Ok((!ids.is_empty()).then_some(ids))
     }
-
-    /// After a message went: the conversation changed, or went with its last message.
-    pub(crate) async fn thread_shrank(
-        &mut self,
-        account_id: AccountId,
-        thread_id: ThreadId,
-        modseq: ModSeq,
-    ) -> Result<()> {
-        if self.thread(account_id, thread_id).await?.is_some() {
-            self.exec(
-                "UPDATE thread SET modseq = $3 WHERE account_id = $1 AND thread_id = $2",
-                values![&account_id, &thread_id, modseq],
-            )
-            .await?;
-            return Ok(());
-        }
-        let row = self
-            .row(
-                "DELETE FROM thread WHERE account_id = $1 AND thread_id = $2 RETURNING created_modseq",
-                values![&account_id, &thread_id],
-            )
-            .await?;
-        if let Some(row) = row {
-            self.bury(account_id, "thread", thread_id.as_bytes(), row.modseq(0)?, modseq).await?;
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -27,3 +27,4 @@ mod quarantine;
 mod search;
 mod tls;
 mod transactions;
+mod views;
