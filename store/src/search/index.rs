@@ -261,7 +261,7 @@ impl Tx {
             }
         }
         for email_no in &batch.gone {
-            self.take_out(account_id, *email_no).await?;
+            self.leave_index(account_id, *email_no).await?;
         }
         Ok(())
     }
@@ -313,7 +313,7 @@ impl Tx {
         Ok(())
     }
 
-    async fn take_out(&mut self, account_id: AccountId, email_no: i64) -> Result<()> {
+    async fn leave_index(&mut self, account_id: AccountId, email_no: i64) -> Result<()> {
         let words = Sql {
             sqlite: "DELETE FROM search_words WHERE rowid IN ($2 * 2, $2 * 2 + 1)",
             postgres: "DELETE FROM search_words WHERE account_id = $1 AND email_no = $2",
