@@ -308,10 +308,29 @@ impl Conn {
         }
     }
 
+    /// Runs a query whose text was composed of our own literals, and takes all its rows. Every value is a parameter.
+    pub(crate) async fn rows_composed(
+        &mut self,
+        sql: String,
+        values: &[Value<'_>],
+    ) -> std::result::Result<Vec<Row>, sqlx::Error> {
+        let sql = sqlx::AssertSqlSafe(sql);
+        match self.engine() {
+            Engine::Sqlite(conn) => {
+                let rows = bound!(sql, values, Sqlite).fetch_all(conn).await?;
+                Ok(rows.into_iter().map(Row::Sqlite).collect())
+            }
+            Engine::Postgres(conn) => {
+                let rows = bound!(sql, values, Postgres).fetch_all(conn).await?;
+                Ok(rows.into_iter().map(Row::Postgres).collect())
+            }
+        }
+    }
+
     /// Runs a script of several statements without parameters (migrations).
     pub(crate) async fn script(&mut self, sql: String) -> std::result::Result<(), sqlx::Error> {
-        // The only place where statement text is not a literal: our own migration files with the engine's type
-        // names put in.
+        // Here and in `rows_composed` statement text is not a literal: our own migration files with the engine's type names
+        // put in, and searches, which the store writes from its own words.
         let sql = sqlx::AssertSqlSafe(sql);
         match self.engine() {
             Engine::Sqlite(conn) => sqlx::raw_sql(sql).execute(conn).await.map(drop),

@@ -11,7 +11,7 @@ use crate::sql::values;
 const REFERENCES_MAX: usize = 24;
 
 /// The subject without the marks of replies and forwards (RFC 5256 §2.1, and the Vietnamese ones), folded.
-fn base_subject(subject: &str) -> String {
+pub(crate) fn base_subject(subject: &str) -> String {
     const MARKS: [&str; 8] = ["re:", "fw:", "fwd:", "tl:", "tra loi:", "chuyen tiep:", "aw:", "v/v:"];
     let folded = mail::text::fold(subject);
     let mut rest = folded.trim();
