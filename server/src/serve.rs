@@ -18,7 +18,8 @@ use crate::listen::{self, Bounds, Doorway};
 use crate::mail_path::MailPath;
 use crate::proxy::Relays;
 use crate::{
-    deadlines, housekeeping, http, imap, indexer, intake, mail_in, mail_out, sequencer, stamping, tls, upstream,
+    deadlines, housekeeping, http, imap, indexer, intake, mail_in, mail_out, sequencer, stamping, tls,
+    upstream,
 };
 
 /// The ports that were really opened, by door.
