@@ -6,6 +6,8 @@
 pub mod codec;
 mod error;
 mod limits;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 pub mod order;
 pub mod serve;
 pub mod session;
