@@ -110,18 +110,11 @@ impl Context<'_> {
             "EmailSubmission/changes" => Box::pin(self.changes(args, store::Changing::Submission)).await?,
             "EmailSubmission/query" => Box::pin(self.submission_query(args)).await?,
             "EmailSubmission/set" => return Box::pin(self.submission_set(args)).await,
-            "Mailbox/queryChanges" | "Email/queryChanges" | "EmailSubmission/queryChanges" => {
-                self.query_changes(args)?
-            }
+            "Mailbox/queryChanges" => Box::pin(self.mailbox_query_changes(args)).await?,
+            "Email/queryChanges" => Box::pin(self.email_query_changes(args)).await?,
+            "EmailSubmission/queryChanges" => Box::pin(self.submission_query_changes(args)).await?,
             _ => return Err(Error::UnknownMethod),
         };
         Ok(own.into())
-    }
-
-    /// `Foo/queryChanges`: no query here promises it (`canCalculateChanges` is false), so a client asks the query
-    /// again, which costs one page read from an index.
-    fn query_changes(&self, mut args: Args) -> Result<Value, Error> {
-        args.account(self.caller)?;
-        Err(Error::CannotCalculateChanges("changes of queries are not kept; ask the query again"))
     }
 }

@@ -42,6 +42,9 @@ pub enum Error {
     /// The server cannot say what changed since that state.
     #[error("{0}")]
     CannotCalculateChanges(&'static str),
+    /// More changed than the client wants to hear of at once.
+    #[error("more changed than `maxChanges`")]
+    TooManyChanges,
     /// The filter is understood and not offered.
     #[error("{0}")]
     UnsupportedFilter(String),
@@ -99,6 +102,7 @@ impl Error {
             Self::RequestTooLarge(_) => "requestTooLarge",
             Self::StateMismatch => "stateMismatch",
             Self::CannotCalculateChanges(_) => "cannotCalculateChanges",
+            Self::TooManyChanges => "tooManyChanges",
             Self::UnsupportedFilter(_) => "unsupportedFilter",
             Self::UnsupportedSort(_) => "unsupportedSort",
             Self::AnchorNotFound => "anchorNotFound",

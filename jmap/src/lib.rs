@@ -33,6 +33,7 @@ mod mailbox_query;
 mod mailbox_set;
 mod patch;
 pub mod push;
+mod query_changes;
 mod references;
 pub mod request;
 mod session;

@@ -225,7 +225,7 @@ impl Context<'_> {
             })
             .await?;
         answer.moved(modseq, 1);
-        let mut told = submission.map_or(Value::Null, |s| crate::submission_get::object(&s, None));
+        let mut told = submission.map_or(Value::Null, |s| crate::submission_get::object(&s, None, now));
         told["id"] = json!(submission_id);
         Ok((submission_id, email_id, told))
     }
@@ -346,7 +346,7 @@ impl Context<'_> {
         emails: &mut HashMap<String, EmailId>,
     ) -> Result<(), SetError> {
         let submission = self.known_submission(account_id, id).await?;
-        let now = crate::submission_get::object(&submission, None);
+        let now = crate::submission_get::object(&submission, None, self.now);
         for (name, value) in patch {
             if now.get(&name) == Some(&value) {
                 continue;
