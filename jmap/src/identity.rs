@@ -251,7 +251,7 @@ fn read_state(state: &str) -> Option<HashMap<&str, &str>> {
         return Some(HashMap::new());
     }
     let is_one = !state.is_empty()
-        && state.len() % (ID_DIGITS + CONTENT_DIGITS) == 0
+        && state.len().is_multiple_of(ID_DIGITS + CONTENT_DIGITS)
         && state.len() <= TOLD_APART_MAX * (ID_DIGITS + CONTENT_DIGITS)
         && state.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     if !is_one {
