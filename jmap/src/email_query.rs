@@ -54,7 +54,7 @@ impl Window {
 
     /// RFC 8620 §5.5: an anchor goes before a position; a negative position counts from the end; nothing begins before
     /// the beginning.
-    fn first(&self, total: usize, anchor_at: Option<usize>) -> usize {
+    pub(crate) fn first(&self, total: usize, anchor_at: Option<usize>) -> usize {
         let signed = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         let first = match anchor_at {
             Some(at) => signed(at).saturating_add(self.anchor_offset),
@@ -64,11 +64,12 @@ impl Window {
         usize::try_from(first.max(0)).unwrap_or(usize::MAX)
     }
 
-    /// The answer of every `/query`.
+    /// The answer of every `/query`; `has_changes` is whether its `/queryChanges` can be asked with this filter and sort.
     pub(crate) fn answer(
         &self,
         account_id: AccountId,
         query_state: String,
+        has_changes: bool,
         position: usize,
         total: usize,
         ids: Value,
@@ -76,7 +77,7 @@ impl Window {
         let mut answer = json!({
             "accountId": account_id,
             "queryState": query_state,
-            "canCalculateChanges": false,
+            "canCalculateChanges": has_changes,
             "position": if position < total { position } else { 0 },
             "ids": ids,
         });
@@ -94,12 +95,7 @@ impl Context<'_> {
     /// `Email/query` (RFC 8621 §4.4). Filters and sorts are those an index answers; others are refused by name.
     pub(crate) async fn email_query(&mut self, mut args: Args) -> Result<Value, Error> {
         let account_id = args.account(self.caller)?;
-        let mut query = EmailQuery::default();
-        if let Some(filter) = args.take("filter") {
-            read_filter(filter, &mut query)?;
-        }
-        query.oldest_first = read_sort(args.list("sort")?.unwrap_or_default())?;
-        query.collapse_threads = args.flag("collapseThreads")?;
+        let query = read_query(&mut args)?;
         let window = Window::read(&mut args, self.api.limits.page_max)?;
         args.finish()?;
         let anchor = window.anchor.as_deref().map(str::parse::<EmailId>);
@@ -116,8 +112,19 @@ impl Context<'_> {
                 })
             })
             .await?;
-        Ok(window.answer(account_id, state(modseq), first, total, json!(ids)))
+        Ok(window.answer(account_id, state(modseq), true, first, total, json!(ids)))
     }
+}
+
+/// Takes filter, sort and `collapseThreads`.
+pub(crate) fn read_query(args: &mut Args) -> Result<EmailQuery, Error> {
+    let mut query = EmailQuery::default();
+    if let Some(filter) = args.take("filter") {
+        read_filter(filter, &mut query)?;
+    }
+    query.oldest_first = read_sort(args.list("sort")?.unwrap_or_default())?;
+    query.collapse_threads = args.flag("collapseThreads")?;
+    Ok(query)
 }
 
 /// The wanted page: where it begins, its ids, and how many match in all.
