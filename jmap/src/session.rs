@@ -80,7 +80,7 @@ impl Api {
                 "maxMailboxDepth": l.mailbox_depth_max,
                 "maxSizeMailboxName": l.mailbox_name_max,
                 "maxSizeAttachmentsPerEmail": l.attachments_bytes_max,
-                "emailQuerySortOptions": ["receivedAt"],
+                "emailQuerySortOptions": crate::filter::SORT_OPTIONS,
                 "mayCreateTopLevelMailbox": true,
             },
             SUBMISSION: { "maxDelayedSend": l.hold_seconds_max, "submissionExtensions": {

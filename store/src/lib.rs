@@ -130,7 +130,7 @@ pub use queue::{QueueAct, QueueCount, QueueFilter, Queued};
 pub use receivers::{NewProgress, NewReceiver, Receiver};
 pub use repeats::Repeat;
 pub use routing::Resolved;
-pub use search::{EmailSearch, SearchCounts, SearchKey, SearchSort, UnreadFiles};
+pub use search::{EmailSearch, SearchCounts, SearchKey, SearchMarks, SearchSort, UnreadFiles};
 pub use search_term::{SearchField, SearchTerm, SearchWords};
 pub use sending::{OwnLimit, SendingLimit, Sent};
 pub use statuses::{NewStatus, StatusEntry, UnlinkedStatus};
