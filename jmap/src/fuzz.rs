@@ -19,7 +19,7 @@ pub fn fuzz_request(body: &[u8]) {
         let Ok(arguments) = references::resolve(call.arguments, &answers, &mut may_copy) else { continue };
         for (name, value) in &arguments {
             let _ = HeaderProperty::read(name);
-            let _ = Envelope::read(value.clone(), &limits);
+            let _ = Envelope::read(value.clone(), &limits, mail::Timestamp::from_secs(0));
             if let Value::Object(object) = value {
                 let _ = patch::read(object.clone());
                 let _ = Draft::read(object.clone(), &limits);

@@ -14,6 +14,10 @@ pub enum Audit {
     MailReceived,
     /// A mail was handed in for sending.
     MailSubmitted,
+    /// A mail that waited was taken back by who handed it in.
+    MailCanceled,
+    /// A mail was answered for somebody who is away.
+    MailAnswered,
     /// A mail was handed over to the next system.
     MailDelivered,
     /// A mail could not be delivered; its sender was told.
@@ -100,6 +104,8 @@ impl Audit {
         match self {
             Self::MailReceived => "mail.received",
             Self::MailSubmitted => "mail.submitted",
+            Self::MailCanceled => "mail.canceled",
+            Self::MailAnswered => "mail.answered",
             Self::MailDelivered => "mail.delivered",
             Self::MailBounced => "mail.bounced",
             Self::MailRefused => "mail.refused",

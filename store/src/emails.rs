@@ -161,7 +161,7 @@ fn email(row: &Row) -> Result<Email> {
 }
 
 /// Ids as a JSON list of hexadecimal texts: the one form both engines can unfold into rows.
-fn id_list<I: std::fmt::Display>(ids: &[I]) -> String {
+pub(crate) fn id_list<I: std::fmt::Display>(ids: &[I]) -> String {
     let quoted: Vec<String> = ids.iter().map(|id| format!("\"{id}\"")).collect();
     format!("[{}]", quoted.join(","))
 }
