@@ -12,6 +12,8 @@ mod documents;
 mod full_disk;
 mod hostile;
 mod hostile_packages;
+mod jmap_clients;
+mod jmap_waiting;
 mod keys;
 mod ledger;
 mod lifecycle;
