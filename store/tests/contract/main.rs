@@ -26,3 +26,4 @@ mod policy;
 mod quarantine;
 mod tls;
 mod transactions;
+mod vacation;
