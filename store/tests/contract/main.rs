@@ -24,5 +24,8 @@ mod peers;
 mod people;
 mod policy;
 mod quarantine;
+mod search;
 mod tls;
 mod transactions;
+mod vacation;
+mod views;
