@@ -18,6 +18,8 @@ use super::response::{Code, Condition, ListAttribute, ListRow, StatusValue};
 use super::*;
 use crate::order::{Row, thread};
 
+type Say = Box<dyn FnOnce(&mut Out)>;
+
 /// Reads one response, all of it.
 fn heard(say: impl FnOnce(&mut Out)) -> Response<'static> {
     let mut out = Out::new();
@@ -36,7 +38,7 @@ fn heard(say: impl FnOnce(&mut Out)) -> Response<'static> {
 fn what_we_say_is_understood() {
     let set: UidSet = [(1, 3), (7, 7)].into_iter().collect();
     let rows: Vec<Row> = Vec::new();
-    let says: Vec<Box<dyn FnOnce(&mut Out)>> = vec![
+    let says: Vec<Say> = vec![
         Box::new(|out| out.tagged("a1", Condition::Ok, Some(Code::ReadWrite), "SELECT completed")),
         Box::new(|out| out.tagged("a1", Condition::No, Some(Code::TooBig), "")),
         Box::new(|out| out.untagged(Condition::Bye, None, "Tạm biệt")),
