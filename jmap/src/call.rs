@@ -45,7 +45,12 @@ impl Api {
         }
     }
 
-    async fn answer(&self, caller: &Caller, request: Request, now: Timestamp) -> Result<Value, Error> {
+    pub(crate) async fn answer(
+        &self,
+        caller: &Caller,
+        request: Request,
+        now: Timestamp,
+    ) -> Result<Value, Error> {
         let session_state = self.session_state(caller).await?;
         let wants_created_ids = request.created_ids.is_some();
         let created = request.created_ids.unwrap_or_default();

@@ -41,6 +41,7 @@ mod speaks;
 mod submission_get;
 mod submission_set;
 mod thread;
+pub mod websocket;
 
 use std::sync::Arc;
 

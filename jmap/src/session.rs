@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::request::{CORE, MAIL, SUBMISSION};
+use crate::websocket::WEBSOCKET;
 use crate::{Api, Caller, Error};
 
 impl Api {
@@ -27,7 +28,10 @@ impl Api {
         let capabilities = self.account_capabilities();
         let base = &self.base_url;
         let mut session = json!({
-            "capabilities": { CORE: self.core_capability(), MAIL: {}, SUBMISSION: {} },
+            "capabilities": {
+                CORE: self.core_capability(), MAIL: {}, SUBMISSION: {},
+                WEBSOCKET: self.websocket_capability(),
+            },
             "accounts": { account_id.to_string(): {
                 "name": if username.is_empty() { &account.display_name } else { &username },
                 "isPersonal": account.kind == store::AccountKind::Person,

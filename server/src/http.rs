@@ -82,7 +82,7 @@ impl Server {
             .keep_alive_interval(Duration::from_secs(60));
         let peer = axum::Extension(Peer(peer));
         let service = TowerToHyperService::new(self.router.layer(peer));
-        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
         // A stop lets the request in hand finish and then closes.
         let graceful = GracefulShutdown::new();
         let connection = graceful.watch(connection);
