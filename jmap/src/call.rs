@@ -88,7 +88,7 @@ impl Context<'_> {
     /// Runs one method. Futures are boxed: one request holds one method's state at a time, not the sum of all.
     async fn dispatch(&mut self, name: &str, using: &[String], args: Args) -> Result<Answered, Error> {
         let capability = match name.split_once('/') {
-            Some(("Core", _)) => CORE,
+            Some(("Core" | "PushSubscription", _)) => CORE,
             Some(("Mailbox" | "Thread" | "Email", _)) => MAIL,
             Some(("Identity" | "EmailSubmission", _)) => SUBMISSION,
             _ => return Err(Error::UnknownMethod),
@@ -98,6 +98,8 @@ impl Context<'_> {
         }
         let own = match name {
             "Core/echo" => Value::Object(args.0),
+            "PushSubscription/get" => Box::pin(self.push_get(args)).await?,
+            "PushSubscription/set" => Box::pin(self.push_set(args)).await?,
             "Mailbox/get" => Box::pin(self.mailbox_get(args)).await?,
             "Mailbox/changes" => Box::pin(self.changes(args, store::Changing::Mailbox)).await?,
             "Mailbox/query" => Box::pin(self.mailbox_query(args)).await?,

@@ -36,6 +36,9 @@ pub enum Error {
     /// One call asks for more objects or bytes than the server works on at once.
     #[error("{0}")]
     RequestTooLarge(&'static str),
+    /// The client may not have that (RFC 8620 §3.6.2).
+    #[error("{0}")]
+    Forbidden(&'static str),
     /// `ifInState` is not the present state.
     #[error("the state is another one")]
     StateMismatch,
@@ -97,6 +100,7 @@ impl Error {
             Self::InvalidResultReference(_) => "invalidResultReference",
             Self::AccountNotFound => "accountNotFound",
             Self::RequestTooLarge(_) => "requestTooLarge",
+            Self::Forbidden(_) => "forbidden",
             Self::StateMismatch => "stateMismatch",
             Self::CannotCalculateChanges(_) => "cannotCalculateChanges",
             Self::UnsupportedFilter(_) => "unsupportedFilter",

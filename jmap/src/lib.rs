@@ -40,6 +40,7 @@ mod set;
 mod speaks;
 mod submission_get;
 mod submission_set;
+pub mod subscription;
 mod thread;
 pub mod websocket;
 
@@ -67,6 +68,8 @@ pub struct Api {
     pub host: mail::Domain,
     /// Where ids and boundaries are drawn from.
     pub chance: Arc<dyn Chance>,
+    /// The public key that pushes are signed with, an uncompressed point in base64url (RFC 8292 §3.2).
+    pub push_key: String,
     /// Looks at what is handed in for sending before it is kept.
     pub examiner: Arc<dyn Examine>,
 }

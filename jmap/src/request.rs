@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
+use crate::subscription::VAPID;
 use crate::websocket::WEBSOCKET;
 use crate::{Error, Limits};
 
@@ -91,7 +92,7 @@ fn read_using(value: Option<Value>) -> Result<Vec<String>, Error> {
     let mut using = Vec::with_capacity(list.len().min(8));
     for item in list {
         match item {
-            Value::String(uri) if [CORE, MAIL, SUBMISSION, WEBSOCKET].contains(&uri.as_str()) => {
+            Value::String(uri) if [CORE, MAIL, SUBMISSION, WEBSOCKET, VAPID].contains(&uri.as_str()) => {
                 if !using.contains(&uri) {
                     using.push(uri);
                 }

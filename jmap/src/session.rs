@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::request::{CORE, MAIL, SUBMISSION};
+use crate::subscription::VAPID;
 use crate::websocket::WEBSOCKET;
 use crate::{Api, Caller, Error};
 
@@ -30,7 +31,7 @@ impl Api {
         let mut session = json!({
             "capabilities": {
                 CORE: self.core_capability(), MAIL: {}, SUBMISSION: {},
-                WEBSOCKET: self.websocket_capability(),
+                WEBSOCKET: self.websocket_capability(), VAPID: self.vapid_capability(),
             },
             "accounts": { account_id.to_string(): {
                 "name": if username.is_empty() { &account.display_name } else { &username },

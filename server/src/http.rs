@@ -116,7 +116,7 @@ fn router(
     }
     let mut router = router
         .with_state(house.clone())
-        .merge(crate::jmap::routes(house.clone(), path))
+        .merge(crate::jmap::routes(house.clone(), path)?)
         .merge(crate::pages::routes(house.clone()))
         .merge(crate::check::routes(house.clone())?)
         .merge(crate::ledger::routes(house.clone())?)

@@ -24,6 +24,7 @@ use crate::house::House;
 use crate::http::{Peer, problem};
 use crate::listen::Bounds;
 use crate::mail_path::MailPath;
+use crate::push::vapid::Vapid;
 use crate::sign_in;
 
 /// What the routes share.
@@ -37,20 +38,24 @@ struct Shared {
 }
 
 /// The routes of JMAP.
-pub(crate) fn routes(house: Arc<House>, path: Arc<MailPath>) -> Router {
+///
+/// # Errors
+/// The key for pushes cannot be had.
+pub(crate) fn routes(house: Arc<House>, path: Arc<MailPath>) -> anyhow::Result<Router> {
     let api = Api {
         store: house.store.clone(),
         limits: jmap::Limits::default(),
         base_url: house.config.public_url(),
         host: house.host.clone(),
         chance: house.chance.clone(),
+        push_key: Vapid::read(&house)?.public(),
         examiner: path,
     };
     let connections_max = house.config.http.connections_max;
     let sockets = Bounds::new(connections_max, connections_max);
     let (upload_max, request_max) = (api.limits.size_upload_max, api.limits.size_request_max);
     let upload = post(upload).layer(DefaultBodyLimit::max(upload_max));
-    Router::new()
+    Ok(Router::new()
         .route("/.well-known/jmap", get(async || Redirect::temporary("/jmap/session")))
         .route("/jmap/session", get(session))
         .route("/jmap/api", post(call).layer(DefaultBodyLimit::max(request_max)))
@@ -59,7 +64,7 @@ pub(crate) fn routes(house: Arc<House>, path: Arc<MailPath>) -> Router {
         .route("/jmap/download/{account}/{blob}/{name}", get(download))
         .route("/jmap/eventsource", get(event_source))
         .route("/jmap/ws", get(socket::open))
-        .with_state(Arc::new(Shared { house, api, sockets }))
+        .with_state(Arc::new(Shared { house, api, sockets })))
 }
 
 /// Proof that the request comes from somebody who signed in.

@@ -27,6 +27,7 @@ mod metrics;
 mod pages;
 mod proof;
 mod proxy;
+mod push;
 mod quota;
 mod rate;
 mod reverse_name;

@@ -17,7 +17,9 @@ use crate::keys::OwnKey;
 use crate::listen::{self, Bounds, Doorway};
 use crate::mail_path::MailPath;
 use crate::proxy::Relays;
-use crate::{deadlines, housekeeping, http, intake, mail_in, mail_out, sequencer, stamping, tls, upstream};
+use crate::{
+    deadlines, housekeeping, http, intake, mail_in, mail_out, push, sequencer, stamping, tls, upstream,
+};
 
 /// The ports that were really opened, by door.
 pub(crate) type Ports = BTreeMap<&'static str, Vec<SocketAddr>>;
@@ -69,6 +71,7 @@ pub(crate) async fn serve(
     mail_in::start(&house, &path, mail_doors, own.as_deref())?;
     mail_out::start(&house)?;
     upstream::start(&house, &intake)?;
+    push::start(&house)?;
     // Whoever needs them holds them; the store ends with its last handle.
     drop((intake, path));
     house.inside.spawn(sequencer::run(house.clone()));

@@ -48,6 +48,7 @@ mod outbox_pause;
 mod peer_log;
 mod peers;
 mod policy;
+mod pushes;
 mod quarantine;
 mod queue;
 mod receivers;
@@ -110,6 +111,7 @@ pub use outbox_pause::{Patience, Reach};
 pub use peer_log::{Direction, PeerHealth, PeerMessage, SystemPoll};
 pub use peers::{NewPeer, PEER, Peer, PeerState, PeerWay, PeerWrap, peer_of_way, way_of_peer};
 pub use policy::{PolicyCount, PolicyException, PolicyLetter, PolicyRule, PolicyScope};
+pub use pushes::{NewPush, PUSHES_MAX, Push, PushChange};
 pub use quarantine::{HeldMail, HeldState, Judgement, NewHeld, QuarantineFilter};
 pub use queue::{QueueAct, QueueCount, QueueFilter, Queued};
 pub use receivers::{NewProgress, NewReceiver, Receiver};
@@ -188,6 +190,8 @@ impl Default for Limits {
 pub enum Signal {
     /// Something changed in this account.
     Account(AccountId),
+    /// Something changed in this account, and clients far away want to be told (RFC 8620 §7.2).
+    Push(AccountId),
     /// Something is due in the outbox.
     Outbox,
     /// Leaves or events wait for the sequencer.

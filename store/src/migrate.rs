@@ -27,6 +27,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (18, "sign in and sending", include_str!("../migrations/0018_sign_in_and_sending.sql")),
     (19, "delegates", include_str!("../migrations/0019_delegates.sql")),
     (20, "pauses", include_str!("../migrations/0020_pauses.sql")),
+    (24, "push", include_str!("../migrations/0024_push.sql")),
 ];
 
 /// The engine's words for what the migration files leave open.

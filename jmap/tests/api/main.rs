@@ -7,5 +7,6 @@ mod delegates;
 mod doors;
 mod emails;
 mod mailboxes;
+mod pushes;
 mod strangers;
 mod submissions;

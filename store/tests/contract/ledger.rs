@@ -119,6 +119,10 @@ const BACK_TO_MIGRATION_8: &[&str] = &[
     "DROP TABLE outbox_pause",
     "DROP INDEX account_of_unit",
     "DROP TABLE quarantine",
+    "DROP TABLE push_subscription",
+    "DROP TABLE email_smime",
+    "DROP TABLE email_document",
+    "ALTER TABLE account DROP COLUMN push_subscriptions",
     "DELETE FROM migration WHERE number >= 9",
 ];
 
