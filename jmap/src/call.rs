@@ -6,6 +6,7 @@ use mail::Timestamp;
 use serde_json::{Value, json};
 
 use crate::args::Args;
+use crate::official_documents::OFFICIAL_DOCUMENTS;
 use crate::references::{self, Answer};
 use crate::request::{self, CORE, Call, MAIL, Request, SUBMISSION};
 use crate::{Api, Caller, Error, Response};
@@ -15,6 +16,8 @@ pub(crate) struct Context<'a> {
     pub(crate) api: &'a Api,
     pub(crate) caller: &'a Caller,
     pub(crate) now: Timestamp,
+    /// The capabilities in use.
+    pub(crate) using: Vec<String>,
     /// What was created so far, by creation id (RFC 8620 §5.3).
     pub(crate) created: HashMap<String, String>,
 }
@@ -54,7 +57,7 @@ impl Api {
         let session_state = self.session_state(caller).await?;
         let wants_created_ids = request.created_ids.is_some();
         let created = request.created_ids.unwrap_or_default();
-        let mut cx = Context { api: self, caller, now, created };
+        let mut cx = Context { api: self, caller, now, using: request.using.clone(), created };
         let mut answers: Vec<Answer> = Vec::with_capacity(request.calls.len());
         let mut may_copy = self.limits.referenced_bytes_max;
         for Call { name, arguments, call_id } in request.calls {
@@ -90,6 +93,7 @@ impl Context<'_> {
         let capability = match name.split_once('/') {
             Some(("Core" | "PushSubscription", _)) => CORE,
             Some(("Mailbox" | "Thread" | "Email", _)) => MAIL,
+            Some(("OfficialDocument", _)) => OFFICIAL_DOCUMENTS,
             Some(("Identity" | "EmailSubmission", _)) => SUBMISSION,
             _ => return Err(Error::UnknownMethod),
         };
@@ -100,6 +104,7 @@ impl Context<'_> {
             "Core/echo" => Value::Object(args.0),
             "PushSubscription/get" => Box::pin(self.push_get(args)).await?,
             "PushSubscription/set" => Box::pin(self.push_set(args)).await?,
+            "OfficialDocument/register" => Box::pin(self.official_document_register(args)).await?,
             "Mailbox/get" => Box::pin(self.mailbox_get(args)).await?,
             "Mailbox/changes" => Box::pin(self.changes(args, store::Changing::Mailbox)).await?,
             "Mailbox/query" => Box::pin(self.mailbox_query(args)).await?,

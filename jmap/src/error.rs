@@ -39,6 +39,9 @@ pub enum Error {
     /// The client may not have that (RFC 8620 §3.6.2).
     #[error("{0}")]
     Forbidden(&'static str),
+    /// Another room says no: its stable word, and why.
+    #[error("{1}")]
+    Refused(&'static str, String),
     /// `ifInState` is not the present state.
     #[error("the state is another one")]
     StateMismatch,
@@ -101,6 +104,7 @@ impl Error {
             Self::AccountNotFound => "accountNotFound",
             Self::RequestTooLarge(_) => "requestTooLarge",
             Self::Forbidden(_) => "forbidden",
+            Self::Refused(code, _) => code,
             Self::StateMismatch => "stateMismatch",
             Self::CannotCalculateChanges(_) => "cannotCalculateChanges",
             Self::UnsupportedFilter(_) => "unsupportedFilter",

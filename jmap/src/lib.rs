@@ -24,13 +24,16 @@ mod email_query;
 mod email_set;
 mod envelope;
 mod error;
+mod extras;
 mod fuzz;
 mod headers;
 mod identity;
+pub mod judge;
 mod limits;
 mod mailbox_get;
 mod mailbox_query;
 mod mailbox_set;
+mod official_documents;
 mod patch;
 pub mod push;
 mod references;
@@ -70,6 +73,8 @@ pub struct Api {
     pub chance: Arc<dyn Chance>,
     /// The public key that pushes are signed with, an uncompressed point in base64url (RFC 8292 §3.2).
     pub push_key: String,
+    /// Judges signatures, and registers what is official.
+    pub judge: Arc<dyn judge::Judge>,
     /// Looks at what is handed in for sending before it is kept.
     pub examiner: Arc<dyn Examine>,
 }

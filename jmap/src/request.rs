@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
+use crate::extras::SMIME_VERIFY;
+use crate::official_documents::OFFICIAL_DOCUMENTS;
 use crate::subscription::VAPID;
 use crate::websocket::WEBSOCKET;
 use crate::{Error, Limits};
@@ -87,12 +89,15 @@ fn not_request(why: &str) -> Error {
     Error::NotRequest(why.to_owned())
 }
 
+/// The capabilities this server has.
+const KNOWN: [&str; 7] = [CORE, MAIL, SUBMISSION, WEBSOCKET, VAPID, SMIME_VERIFY, OFFICIAL_DOCUMENTS];
+
 fn read_using(value: Option<Value>) -> Result<Vec<String>, Error> {
     let Some(Value::Array(list)) = value else { return Err(not_request("`using` is no list")) };
     let mut using = Vec::with_capacity(list.len().min(8));
     for item in list {
         match item {
-            Value::String(uri) if [CORE, MAIL, SUBMISSION, WEBSOCKET, VAPID].contains(&uri.as_str()) => {
+            Value::String(uri) if KNOWN.contains(&uri.as_str()) => {
                 if !using.contains(&uri) {
                     using.push(uri);
                 }

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::extras::SMIME_VERIFY;
+use crate::official_documents::OFFICIAL_DOCUMENTS;
 use crate::request::{CORE, MAIL, SUBMISSION};
 use crate::subscription::VAPID;
 use crate::websocket::WEBSOCKET;
@@ -26,12 +28,16 @@ impl Api {
             .await?;
         let (account, addresses) = found.ok_or(Error::AccountNotFound)?;
         let username = addresses.first().map(|first| first.address.to_string()).unwrap_or_default();
-        let capabilities = self.account_capabilities();
+        let mut capabilities = self.account_capabilities();
+        capabilities[SMIME_VERIFY] = json!({});
+        let may_register = self.judge.may_register(caller).await;
+        capabilities[OFFICIAL_DOCUMENTS] = json!({ "mayRegister": may_register });
         let base = &self.base_url;
         let mut session = json!({
             "capabilities": {
                 CORE: self.core_capability(), MAIL: {}, SUBMISSION: {},
                 WEBSOCKET: self.websocket_capability(), VAPID: self.vapid_capability(),
+                SMIME_VERIFY: {}, OFFICIAL_DOCUMENTS: {},
             },
             "accounts": { account_id.to_string(): {
                 "name": if username.is_empty() { &account.display_name } else { &username },
@@ -39,7 +45,9 @@ impl Api {
                 "isReadOnly": false,
                 "accountCapabilities": capabilities,
             }},
-            "primaryAccounts": { MAIL: account_id, SUBMISSION: account_id },
+            "primaryAccounts": {
+                MAIL: account_id, SUBMISSION: account_id, SMIME_VERIFY: account_id, OFFICIAL_DOCUMENTS: account_id,
+            },
             "username": username,
             "apiUrl": format!("{base}/jmap/api"),
             "downloadUrl": format!("{base}/jmap/download/{{accountId}}/{{blobId}}/{{name}}?accept={{type}}"),

@@ -22,6 +22,7 @@ use store::AccountWatch;
 
 use crate::house::House;
 use crate::http::{Peer, problem};
+use crate::judging::Judging;
 use crate::listen::Bounds;
 use crate::mail_path::MailPath;
 use crate::push::vapid::Vapid;
@@ -41,7 +42,7 @@ struct Shared {
 ///
 /// # Errors
 /// The key for pushes cannot be had.
-pub(crate) fn routes(house: Arc<House>, path: Arc<MailPath>) -> anyhow::Result<Router> {
+pub(crate) fn routes(house: Arc<House>, path: Arc<MailPath>, judge: Arc<Judging>) -> anyhow::Result<Router> {
     let api = Api {
         store: house.store.clone(),
         limits: jmap::Limits::default(),
@@ -49,6 +50,7 @@ pub(crate) fn routes(house: Arc<House>, path: Arc<MailPath>) -> anyhow::Result<R
         host: house.host.clone(),
         chance: house.chance.clone(),
         push_key: Vapid::read(&house)?.public(),
+        judge,
         examiner: path,
     };
     let connections_max = house.config.http.connections_max;

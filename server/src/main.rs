@@ -17,6 +17,7 @@ mod housekeeping;
 mod http;
 mod intake;
 mod jmap;
+mod judging;
 mod keys;
 mod ledger;
 mod listen;

@@ -13,6 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::house::House;
 use crate::intake::Intake;
+use crate::judging::Judging;
 use crate::keys::OwnKey;
 use crate::listen::{self, Bounds, Doorway};
 use crate::mail_path::MailPath;
@@ -67,7 +68,9 @@ pub(crate) async fn serve(
     let own = tls::own_key(&house.config).await?;
     let intake = Intake::new(house.clone())?;
     let path = MailPath::new(&house)?;
-    start_doors(&house, (&intake, &path), web_doors, own.as_deref())?;
+    let judge = Judging::new(house.clone());
+    start_doors(&house, (&intake, &path, &judge), web_doors, own.as_deref())?;
+    house.inside.spawn(judge.run());
     mail_in::start(&house, &path, mail_doors, own.as_deref())?;
     mail_out::start(&house)?;
     upstream::start(&house, &intake)?;
@@ -121,7 +124,7 @@ fn summary(ports: &Ports) -> String {
 
 fn start_doors(
     house: &Arc<House>,
-    (intake, path): (&Arc<Intake>, &Arc<MailPath>),
+    (intake, path, judge): (&Arc<Intake>, &Arc<MailPath>, &Arc<Judging>),
     opened: Vec<Opened>,
     own: Option<&OwnKey>,
 ) -> anyhow::Result<()> {
@@ -138,7 +141,7 @@ fn start_doors(
             }
             _ => None,
         };
-        let server = http::Server::new(house.clone(), intake.clone(), path.clone(), acceptor)?;
+        let server = http::Server::new(house.clone(), intake.clone(), path.clone(), judge.clone(), acceptor)?;
         for listener in listeners {
             let doorway = Doorway {
                 name,

@@ -29,32 +29,32 @@ ALTER TABLE account ADD COLUMN push_subscriptions BIGINT NOT NULL DEFAULT 0;
 
 -- What the signature of a mail came to, by the mail's bytes: copies of a message in an account share it. `at_delivery` is written
 -- once and stays as long as the message (RFC 9219 §4.1); it is empty while the worker has not judged. `status` is the latest
--- judgement. `due_at` is when the worker looks (again); empty when it has nothing to do. `message_date` and signing times are
--- in the message.
+-- judgement. `due_at` is when the worker looks (again); empty when it has nothing to do. `email_id` is the message that came first:
+-- it changes when the answer is there.
 CREATE TABLE email_smime (
     account_id BYTES NOT NULL,
     blob_id BYTES NOT NULL,
+    email_id BYTES NOT NULL,
     at_delivery TEXT NOT NULL,
     status TEXT NOT NULL,
     errors TEXT NOT NULL,
     verified_at BIGINT,
-    arrived_at BIGINT NOT NULL,
     attempts BIGINT NOT NULL,
     due_at BIGINT,
     PRIMARY KEY (account_id, blob_id)
 ) KEYLESS;
-CREATE INDEX email_smime_by_due ON email_smime (due_at);
+CREATE INDEX email_smime_by_due ON email_smime (due_at) WHERE due_at IS NOT NULL;
 
--- The official documents attached to a message (RULES R3–R5), for its readers. `mail_document` is the house's own record of a mail
--- that was taken in; this one belongs to each account that has the message, by the message's bytes, and goes with it.
+-- The official documents attached to a message (RULES R3–R5), as they were judged when somebody last asked, by the message's bytes.
+-- `mail_document` is the house's own record of a mail that was taken in; this one belongs to each account that has the message, and
+-- goes with it. `documents` is JSON.
 CREATE TABLE email_document (
     account_id BYTES NOT NULL,
     blob_id BYTES NOT NULL,
-    sha256 BYTES NOT NULL,
-    symbol TEXT NOT NULL,
-    verdict TEXT NOT NULL,
-    is_original BIGINT NOT NULL,
-    reasons TEXT NOT NULL,
-    judged_at BIGINT,
-    PRIMARY KEY (account_id, blob_id, sha256)
+    documents TEXT NOT NULL,
+    judged_at BIGINT NOT NULL,
+    PRIMARY KEY (account_id, blob_id)
 ) KEYLESS;
+
+-- The class of the signatures (RULES D30) beside the verdict.
+ALTER TABLE mail_document ADD COLUMN class TEXT NOT NULL DEFAULT '';

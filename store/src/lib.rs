@@ -29,6 +29,7 @@ mod deliveries;
 mod dkim;
 pub mod doctor;
 mod documents;
+mod email_documents;
 mod email_query;
 mod emails;
 mod engine;
@@ -57,6 +58,7 @@ mod routing;
 mod search_term;
 mod sending;
 mod settings;
+mod smime;
 mod sql;
 mod statuses;
 mod submissions;
@@ -119,6 +121,7 @@ pub use repeats::Repeat;
 pub use routing::Resolved;
 pub use search_term::{SearchField, SearchTerm, SearchWords};
 pub use sending::{OwnLimit, SendingLimit, Sent};
+pub use smime::{Smime, SmimeDue, SmimeJudged, SmimeStatus};
 pub use statuses::{NewStatus, StatusEntry, UnlinkedStatus};
 pub use submissions::{NewSubmission, Submission};
 pub use tls::{MtaStsRow, TlsLevel, TlsOutcome, TlsPolicyRow};
@@ -192,6 +195,8 @@ pub enum Signal {
     Account(AccountId),
     /// Something changed in this account, and clients far away want to be told (RFC 8620 §7.2).
     Push(AccountId),
+    /// A signed mail arrived, and its signature waits to be judged.
+    Smime,
     /// Something is due in the outbox.
     Outbox,
     /// Leaves or events wait for the sequencer.

@@ -21,7 +21,10 @@ async fn call(house: &crate::house::House, n: u8, name: &str, arguments: Value) 
 
 async fn kept(house: &crate::house::House, id: &str) -> store::Push {
     let id: PushId = id.parse().unwrap();
-    let read = house.api.store.read((), move |tx, ()| Box::pin(async move { tx.push(account_id(1), id, NOW).await }));
+    let read = house
+        .api
+        .store
+        .read((), move |tx, ()| Box::pin(async move { tx.push(account_id(1), id, NOW).await }));
     read.await.unwrap().unwrap()
 }
 
