@@ -27,6 +27,7 @@ mod outbound;
 mod policy;
 mod proof;
 mod provisioning;
+mod push;
 mod register;
 mod scan;
 mod sign_in;
