@@ -11,6 +11,7 @@ mod faults;
 mod identities;
 mod mailboxes;
 mod query_changes;
+mod search;
 mod strangers;
 mod submissions;
 mod vacation;
