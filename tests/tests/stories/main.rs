@@ -27,6 +27,7 @@ mod proof;
 mod provisioning;
 mod register;
 mod scan;
+mod search;
 mod sign_in;
 mod trace;
 mod upstream;
