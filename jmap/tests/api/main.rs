@@ -12,6 +12,7 @@ mod identities;
 mod mailboxes;
 mod pushes;
 mod query_changes;
+mod search;
 mod strangers;
 mod submissions;
 mod vacation;

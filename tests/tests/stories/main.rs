@@ -30,6 +30,7 @@ mod provisioning;
 mod push;
 mod register;
 mod scan;
+mod search;
 mod sign_in;
 mod trace;
 mod upstream;
