@@ -70,7 +70,8 @@ impl Session {
             Body::GetQuota(root) if root.is_empty() => self.simple(tag, Simple::Quota, Wish::Quota),
             Body::GetQuota(_) => self.no(&tag, Some(Code::NonExistent), "No such quota root"),
             Body::GetQuotaRoot(mailbox) => self.simple(tag, Simple::QuotaRoot(mailbox), Wish::Quota),
-            Body::Compress | Body::Notify(_) => self.bad(&tag, "Not offered here"),
+            Body::Compress => self.compress(&tag),
+            Body::Notify(_) => self.bad(&tag, "Not offered here"),
             _ if self.view.is_none() => {
                 self.bad(&tag, "Select a mailbox first");
                 self.refused_input();

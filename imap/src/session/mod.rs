@@ -21,6 +21,7 @@
 mod append;
 mod capability;
 mod commands;
+mod compress;
 mod copy;
 mod fetch;
 mod flags;
@@ -132,6 +133,8 @@ pub struct Session {
     now: Timestamp,
     input: Input,
     out: Out,
+    /// What goes over the wire is packed (RFC 4978).
+    packing: Option<Box<compress::Packing>>,
     account: Option<AccountId>,
     view: Option<Box<View>>,
     enabled: Enabled,
@@ -167,6 +170,7 @@ impl Session {
         let mut session = Self {
             input: Input::new(limits.input.clone()),
             out: Out::default(),
+            packing: None,
             facts,
             now,
             account: None,
@@ -194,7 +198,7 @@ impl Session {
     pub fn room(&self) -> usize {
         match self.closing || matches!(self.job, Job::StartTls) {
             true => 0,
-            false => self.input.room(),
+            false => self.packing.as_ref().map_or_else(|| self.input.room(), |packing| packing.room()),
         }
     }
 
@@ -213,7 +217,10 @@ impl Session {
             // These bytes did not come through TLS: somebody in between added them (CVE-2011-0411).
             return self.say_bye("Bytes out of turn");
         }
-        self.input.push(bytes);
+        match &mut self.packing {
+            Some(packing) => packing.push(bytes),
+            None => self.input.push(bytes),
+        }
     }
 
     /// The answer to the question that was asked last.
@@ -274,7 +281,7 @@ impl Session {
         }
         // Answers to pipelined commands leave together, unless that would be much.
         if !self.out.is_empty() {
-            return Some(Ask::Write(self.out.take()));
+            return Some(Ask::Write(self.written()));
         }
         if let Some(question) = self.wish.take() {
             return Some(question);
@@ -283,6 +290,16 @@ impl Session {
             return (!std::mem::replace(&mut self.closed, true)).then_some(Ask::Close);
         }
         self.announce()
+    }
+
+    /// What waits to be written, packed if that was agreed.
+    fn written(&mut self) -> Vec<u8> {
+        let bytes = self.out.take();
+        match &mut self.packing {
+            // Packing fails only by a fault of ours; the client then reads nonsense and goes.
+            Some(packing) => packing.pack(&bytes).unwrap_or_default(),
+            None => bytes,
+        }
     }
 
     fn announce(&mut self) -> Option<Ask> {
@@ -311,6 +328,7 @@ impl Session {
                 continue;
             }
             match self.input.next() {
+                None if self.unpack() => {}
                 None => return,
                 Some(_) if self.house_closes => self.say_bye("The server is shutting down"),
                 Some(read) => {
