@@ -22,7 +22,7 @@ pub use axis::{Axis, Turn};
 pub use browser::{Browser, artefacts};
 pub use engine::Engine;
 pub use exchange::{Answer, Exchange, thin_hex};
-pub use jmap::Jmap;
+pub use jmap::{Jmap, News};
 pub use outside::{Postfix, free_port, postfix_services};
 pub use paper::Paper;
 pub use program::{Account, Program, System, binary, run};

@@ -13,6 +13,8 @@ mod full_disk;
 mod hostile;
 mod hostile_packages;
 mod imap;
+mod jmap_clients;
+mod jmap_waiting;
 mod keys;
 mod ledger;
 mod lifecycle;
