@@ -28,6 +28,7 @@ mod flags;
 mod idle;
 mod job;
 mod list;
+mod notify;
 mod search;
 mod select;
 mod sign_in;
@@ -145,6 +146,11 @@ pub struct Session {
     is_awaiting: bool,
     /// Something may have happened in the account since it was last looked at.
     has_news: bool,
+    /// The same for the mailboxes that are not selected, for a client that wants to hear of them.
+    round_due: bool,
+    notify: Option<Box<notify::Notifying>>,
+    /// What has just been announced.
+    arrived: mail::UidSet,
     /// No more is read; `Close` follows what is still to be written.
     closing: bool,
     closed: bool,
@@ -180,6 +186,9 @@ impl Session {
             wish: None,
             is_awaiting: false,
             has_news: false,
+            round_due: false,
+            notify: None,
+            arrived: mail::UidSet::new(),
             closing: false,
             closed: false,
             house_closes: false,
@@ -247,11 +256,13 @@ impl Session {
     pub fn news_arrived(&mut self, now: Timestamp) {
         self.now = now;
         self.has_news = true;
+        self.round_due = self.notify.is_some();
     }
 
     /// Whether news are worth waking for now: the client waits for them.
     pub fn listens(&self) -> bool {
-        self.account.is_some() && !self.has_news
+        let hears_all = self.has_news && (self.round_due || self.notify.is_none());
+        self.account.is_some() && !hears_all
     }
 
     /// Time has passed; called at the moment asked for, and as often as the driver likes.
