@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn rfc_4978_a_bomb_is_unpacked_as_far_as_there_is_room() {
         let bomb = packed(&vec![b'a'; 10_000_000]);
-        assert!(bomb.len() < 60_000, "{}", bomb.len());
+        assert!(bomb.len() < 100_000, "{}", bomb.len());
         let mut packing = Packing::new();
         let mut rest = bomb.as_slice();
         let mut count = 0;
