@@ -4,3 +4,14 @@
 //! verbs of `store`.
 
 pub mod codec;
+mod error;
+mod limits;
+pub mod order;
+pub mod serve;
+pub mod session;
+mod tree;
+
+pub use error::Error;
+pub use limits::Limits;
+pub use session::{Answer, Ask, Session};
+pub use tree::{Node, Tree};

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::Timestamp;
 use crate::text::{clip, nfc};
 
+mod mime;
+
 /// How much of a message is looked at.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -74,9 +76,58 @@ pub struct Part {
     pub end_at: u64,
     /// Its transfer encoding.
     pub encoding: TransferEncoding,
+    /// The transfer encoding as declared, lower case, where that says more than `encoding`: `8bit`, `binary`, one nobody knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub declared_encoding: Option<String>,
+    /// Line ends in the body of a text or a message, as it is written.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub lines: u64,
+    /// Where `name` stands.
+    #[serde(skip_serializing_if = "NamedBy::is_nobody")]
+    pub named_by: NamedBy,
+    /// Parameters of Content-Type beside charset and `name`; names lower case.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parameters: Vec<(String, String)>,
+    /// Parameters of Content-Disposition beside `name`; names lower case.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub disposition_parameters: Vec<(String, String)>,
+    /// Content-Description, decoded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Content-MD5 (RFC 1864).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub md5: Option<String>,
+    /// Content-Language (RFC 3282).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub language: Vec<String>,
+    /// Content-Location (RFC 2557 §4).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
     /// The parts of a multipart.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Part>,
+}
+
+/// Which fields give a part its name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NamedBy {
+    /// `name` of Content-Type.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub content_type: bool,
+    /// `filename` of Content-Disposition.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub disposition: bool,
+}
+
+impl NamedBy {
+    fn is_nobody(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// How a part's body is written (RFC 2045 §6).
@@ -110,6 +161,9 @@ pub struct Facts {
     /// Date.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sent_at: Option<Timestamp>,
+    /// The text of Date, where it is not what we would write of that moment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date: Option<String>,
     /// From.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub from: Vec<Mailbox>,
@@ -134,6 +188,8 @@ pub struct Facts {
     pub has_attachment: bool,
     /// The structure.
     pub body: Part,
+    /// What of the structure was looked at; see [`Facts::is_complete`].
+    pub form: u8,
     /// Part ids to show as plain text, in order (RFC 8621 §4.1.4).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub text_body: Vec<String>,
@@ -145,7 +201,16 @@ pub struct Facts {
     pub attachments: Vec<String>,
 }
 
+/// The form of what is read now: parts have their lines and parameters.
+const FORM: u8 = 1;
+
 impl Facts {
+    /// Whether parts have their lines, parameters and the rest that IMAP's BODYSTRUCTURE tells. Facts kept by an earlier version do not; the
+    /// message has to be read again for those.
+    pub fn is_complete(&self) -> bool {
+        self.form >= FORM
+    }
+
     /// The Message-IDs by which this message finds its conversation: its own, then those it refers to, newest first.
     pub fn thread_message_ids(&self) -> Vec<String> {
         let mut ids = self.message_id.clone();
@@ -193,7 +258,7 @@ pub fn read(raw: &[u8], limits: &Limits) -> Facts {
     match parsed.or_else(|| MessageParser::default().parse_headers(raw)) {
         Some(message) if deep || message.parts.len() > limits.parts_max => opaque(&message, raw, limits),
         Some(message) => whole(&message, raw, limits),
-        None => Facts { body: bytes_part(0, raw.len()), ..Facts::default() },
+        None => Facts { body: bytes_part(0, raw.len()), form: FORM, ..Facts::default() },
     }
 }
 
@@ -232,17 +297,17 @@ fn whole(message: &Message<'_>, raw: &[u8], limits: &Limits) -> Facts {
     facts.html_body = ids(&message.html_body);
     facts.attachments = ids(&message.attachments);
     facts.has_attachment = !message.attachments.is_empty();
-    facts.body = structure(message, raw.len());
+    facts.body = structure(message, raw);
     facts.preview = preview(message, limits.preview_chars);
     facts
 }
 
 /// The tree of parts. The parser lists every part of this message before those of messages within it, a child after its parent, so
 /// building from the back needs no recursion.
-fn structure(message: &Message<'_>, raw_len: usize) -> Part {
+fn structure(message: &Message<'_>, raw: &[u8]) -> Part {
     let mut built: Vec<Option<Part>> = message.parts.iter().map(|_| None).collect();
     for (index, source) in message.parts.iter().enumerate().rev() {
-        let mut part = part(source, index, raw_len);
+        let mut part = part(source, index, raw);
         if let PartType::Multipart(children) = &source.body {
             part.part_id = None;
             part.parts = children
@@ -255,8 +320,8 @@ fn structure(message: &Message<'_>, raw_len: usize) -> Part {
     built.into_iter().next().flatten().unwrap_or_default()
 }
 
-fn part(source: &mail_parser::MessagePart<'_>, index: usize, raw_len: usize) -> Part {
-    let within = |offset: u32| (offset as usize).min(raw_len) as u64;
+fn part(source: &mail_parser::MessagePart<'_>, index: usize, raw: &[u8]) -> Part {
+    let within = |offset: u32| (offset as usize).min(raw.len()) as u64;
     let content_type = source.content_type();
     let media_type = match (content_type, &source.body) {
         (Some(declared), _) => {
@@ -278,9 +343,20 @@ fn part(source: &mail_parser::MessagePart<'_>, index: usize, raw_len: usize) -> 
         body_at: within(source.offset_body),
         end_at: within(source.offset_end),
         encoding: encoding(source),
+        lines: lines(source, &media_type, raw),
         media_type: clip(&media_type, 127).to_owned(),
-        parts: Vec::new(),
+        ..mime::described(source)
     }
+}
+
+/// Line ends in the body of what has lines to IMAP: a text, a message, and a multipart without parts, which is read as text.
+fn lines(source: &mail_parser::MessagePart<'_>, media_type: &str, raw: &[u8]) -> u64 {
+    let has_lines = match &source.body {
+        PartType::Multipart(children) => children.is_empty(),
+        _ => ["text/", "message/", "multipart/"].iter().any(|kind| media_type.starts_with(kind)),
+    };
+    let body = raw.get(source.offset_body as usize..source.offset_end as usize).filter(|_| has_lines);
+    body.unwrap_or_default().iter().filter(|byte| **byte == b'\n').count() as u64
 }
 
 /// The parser forgets the encoding of a body that breaks it; what looks at the bytes has to know, for mail programs decode them anyway.
@@ -318,12 +394,15 @@ fn preview(message: &Message<'_>, chars: usize) -> String {
 
 fn headers(message: &Message<'_>, limits: &Limits) -> Facts {
     let mailboxes = |address: Option<&Address<'_>>| mailboxes(address, limits);
+    let sent_at = message.date().map(|date| Timestamp::from_secs(date.to_timestamp()));
     Facts {
         message_id: message_ids(message.header(mail_parser::HeaderName::MessageId), limits),
         in_reply_to: message_ids(message.header(mail_parser::HeaderName::InReplyTo), limits),
         references: message_ids(message.header(mail_parser::HeaderName::References), limits),
         subject: nfc(clip(message.subject().unwrap_or_default(), limits.text_max)),
-        sent_at: message.date().map(|date| Timestamp::from_secs(date.to_timestamp())),
+        sent_at,
+        date: mime::date(message, sent_at),
+        form: FORM,
         from: mailboxes(message.from()),
         sender: mailboxes(message.sender()),
         reply_to: mailboxes(message.reply_to()),

@@ -15,6 +15,7 @@ mod exchange;
 mod house;
 mod housekeeping;
 mod http;
+mod imap;
 mod intake;
 mod jmap;
 mod keys;

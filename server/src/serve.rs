@@ -17,7 +17,9 @@ use crate::keys::OwnKey;
 use crate::listen::{self, Bounds, Doorway};
 use crate::mail_path::MailPath;
 use crate::proxy::Relays;
-use crate::{deadlines, housekeeping, http, intake, mail_in, mail_out, sequencer, stamping, tls, upstream};
+use crate::{
+    deadlines, housekeeping, http, imap, intake, mail_in, mail_out, sequencer, stamping, tls, upstream,
+};
 
 /// The ports that were really opened, by door.
 pub(crate) type Ports = BTreeMap<&'static str, Vec<SocketAddr>>;
@@ -51,6 +53,8 @@ pub(crate) async fn serve(
         ("submission", &config.submission),
         ("submissions", &config.submissions),
         ("lmtp", &config.lmtp),
+        ("imaps", &config.imaps),
+        ("imap", &config.imap),
     ];
     for (name, addresses) in doors {
         opened.push(Opened { name, listeners: listen::open(name, addresses).await? });
@@ -61,12 +65,15 @@ pub(crate) async fn serve(
             ports.entry(door.name).or_default().push(listener.local_addr()?);
         }
     }
-    let (mail_doors, web_doors) = opened.into_iter().partition(|door| mail_in::is_door(door.name));
+    let (mail_doors, others): (Vec<_>, Vec<_>) =
+        opened.into_iter().partition(|door| mail_in::is_door(door.name));
+    let (imap_doors, web_doors) = others.into_iter().partition(|door| imap::is_door(door.name));
     let own = tls::own_key(&house.config).await?;
     let intake = Intake::new(house.clone())?;
     let path = MailPath::new(&house)?;
     start_doors(&house, (&intake, &path), web_doors, own.as_deref())?;
     mail_in::start(&house, &path, mail_doors, own.as_deref())?;
+    imap::start(&house, imap_doors, own.as_deref())?;
     mail_out::start(&house)?;
     upstream::start(&house, &intake)?;
     // Whoever needs them holds them; the store ends with its last handle.

@@ -62,6 +62,7 @@ mod submissions;
 mod threads;
 mod tls;
 mod uploads;
+mod views;
 mod watch;
 mod words;
 
@@ -121,6 +122,10 @@ pub use statuses::{NewStatus, StatusEntry, UnlinkedStatus};
 pub use submissions::{NewSubmission, Submission};
 pub use tls::{MtaStsRow, TlsLevel, TlsOutcome, TlsPolicyRow};
 pub use uploads::{FileUpload, UploadPart};
+pub use views::{
+    Copied, Expunged, FlagEdit, FlagMode, FlagsEdited, MESSAGES_PER_ACT, MailboxSizes, OpenedMailbox,
+    ViewChanges, ViewRow,
+};
 pub use watch::AccountWatch;
 pub use words::{Hit, OTHER_WORDS_MAX};
 

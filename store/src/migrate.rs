@@ -1,5 +1,7 @@
 //! The schema and its numbered, forward-only changes.
 
+use std::collections::HashSet;
+
 use mail::Timestamp;
 
 use crate::error::{Error, Result};
@@ -100,12 +102,12 @@ async fn run(conn: &mut Conn, dialect: &Dialect, now: Timestamp) -> Result<()> {
         &[],
     )
     .await?;
-    let rows = conn.rows("SELECT COALESCE(MAX(number), 0) FROM migration".into(), &[]).await?;
-    let have = rows.first().map_or(Ok(0), |row| row.int(0))?;
-    if have > newest() {
+    let rows = conn.rows("SELECT number FROM migration".into(), &[]).await?;
+    let have = rows.iter().map(|row| row.int(0)).collect::<Result<HashSet<i64>>>()?;
+    if have.iter().any(|number| *number > newest()) {
         return Err(Error::Refused("the database belongs to a newer version of congvan"));
     }
-    for (number, name, script) in MIGRATIONS.iter().filter(|(number, _, _)| *number > have) {
+    for (number, name, script) in MIGRATIONS.iter().filter(|(number, _, _)| !have.contains(number)) {
         conn.script(dialect.put_in(script)).await?;
         conn.exec(
             "INSERT INTO migration (number, name, applied_at) VALUES ($1, $2, $3)".into(),

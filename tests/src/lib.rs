@@ -14,6 +14,7 @@ mod paper;
 mod program;
 mod scanners;
 mod signed_names;
+mod swaks;
 mod tls;
 
 pub use api::{ALL_SCOPES, ApiClient, said};
@@ -27,4 +28,5 @@ pub use paper::Paper;
 pub use program::{Account, Program, System, binary, run};
 pub use scanners::{Clamd, Rspamd};
 pub use signed_names::{Paperwork, PolicySite, SignedNames};
+pub use swaks::{NO_RECIPIENT, Swaks, TEXT_REFUSED, Talk};
 pub use tls::any_server;

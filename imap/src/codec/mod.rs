@@ -1,9 +1,21 @@
 //! Bytes to words and back.
 
 pub mod command;
+pub mod fetch;
+mod input;
 mod name;
+mod parse;
+pub mod response;
 mod sequence;
+pub mod utf7;
 
 pub use command::{Body, Command};
+pub use input::{Input, Limits, Read};
 pub use name::{DELIMITER, MailboxName};
+pub use parse::Refusal;
+pub use response::Out;
 pub use sequence::{Edge, SequenceSet};
+
+/// The months as IMAP and the Date field write them (RFC 9051 §9, RFC 5322 §3.3).
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];

@@ -1,9 +1,7 @@
 //! A mail from the outside world, and the answer to it.
 
-use std::process::Command;
-
 use serde_json::{Value, json};
-use tests::{Account, Engine, Jmap, Postfix, Program};
+use tests::{Account, Engine, Jmap, NO_RECIPIENT, Postfix, Program, Swaks};
 
 use crate::on_both_engines;
 
@@ -95,21 +93,10 @@ async fn read_and_counted(jmap: &Jmap, message: &Value) {
 /// A reply handed in by `swaks`, a mail program that is not ours.
 async fn reply(program: &Program, clerk: &Account, message: &Value, port: u16, subject: &str, tls: &str) {
     let original = message["messageId"][0].as_str().unwrap();
-    let output = Command::new("swaks")
-        .args(["--server", "127.0.0.1", "--port", &port.to_string(), &format!("--{tls}")])
-        .args(["--auth", "PLAIN", "--auth-user", &clerk.address, "--auth-password", &clerk.password])
-        .args(["--from", &clerk.address, "--to", "an@outside.test"])
-        .args([
-            "--header",
-            &format!("Subject: {subject}"),
-            "--add-header",
-            &format!("In-Reply-To: <{original}>"),
-        ])
-        .args(["--body", "Cảm ơn, chúng tôi sẽ dự."])
-        .output()
-        .expect("swaks is installed (make test does)");
-    let talk = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{talk}\n{}", program.log());
+    let letter = Swaks::at(port).signed_in_as(clerk).subject(subject).body("Cảm ơn, chúng tôi sẽ dự.");
+    let letter = letter.args([&*format!("--{tls}"), "--from", &clerk.address, "--to", "an@outside.test"]);
+    let letter = letter.args(["--add-header", &format!("In-Reply-To: <{original}>")]);
+    let talk = letter.send().must_be_taken(program);
     // Nobody may sign in before TLS.
     assert!(
         talk.find("STARTTLS").is_none_or(|tls| talk.find("AUTH PLAIN ").is_none_or(|auth| tls < auth)),
@@ -162,43 +149,20 @@ async fn a_letter_inside_the_house(program: &Program, clerk: &Account) {
 }
 
 async fn swaks_delivers_too(program: &Program, jmap: &Jmap, clerk: &Account) {
-    let output = Command::new("swaks")
-        .args(["--server", "127.0.0.1", "--port", &program.ports.smtp.to_string()])
-        .args([
-            "--from",
-            "binh@outside.test",
-            "--to",
-            &clerk.address,
-            "--header",
-            "Subject: Tu swaks",
-            "--body",
-            "xin chao",
-        ])
-        .output()
-        .expect("swaks is installed (make test does)");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let letter = Swaks::stranger(program, "binh@outside.test", &clerk.address);
+    letter.subject("Tu swaks").body("xin chao").send().must_be_taken(program);
     jmap.wait_for("Tu swaks").await;
     // And a stranger's recipient is no reason to relay.
-    let relay = Command::new("swaks")
-        .args(["--server", "127.0.0.1", "--port", &program.ports.smtp.to_string()])
-        .args(["--from", "binh@outside.test", "--to", "ai@noi-khac.test"])
-        .output()
-        .expect("swaks is installed (make test does)");
-    assert_eq!(relay.status.code(), Some(24), "{}", String::from_utf8_lossy(&relay.stdout));
+    let relay = Swaks::stranger(program, "binh@outside.test", "ai@noi-khac.test").send();
+    assert_eq!(relay.code, NO_RECIPIENT, "{}", relay.text);
 }
 
 async fn a_refusal_comes_back(engine: Engine) {
     let (program, postfix) = with_outside(engine).await;
     let clerk = clerk(&program);
     let jmap = Jmap::sign_in(&program, &clerk).await;
-    let output = Command::new("swaks")
-        .args(["--server", "127.0.0.1", "--port", &program.ports.submissions.to_string(), "--tlsc"])
-        .args(["--auth", "PLAIN", "--auth-user", &clerk.address, "--auth-password", &clerk.password])
-        .args(["--from", &clerk.address, "--to", "full@outside.test,an@outside.test"])
-        .args(["--header", "Subject: Cho hai nguoi", "--body", "mot nguoi nhan duoc"])
-        .output()
-        .expect("swaks is installed (make test does)");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let letter = Swaks::submit(&program, &clerk, "full@outside.test,an@outside.test");
+    letter.subject("Cho hai nguoi").body("mot nguoi nhan duoc").send().must_be_taken(&program);
     // The one who can, gets it; of the other the sender is told why, in both languages.
     postfix.wait_for("Cho hai nguoi");
     let report = jmap.wait_for("").await;
