@@ -2,7 +2,6 @@
 
 mod corpus;
 mod fill;
-mod imap;
 mod jmap;
 mod lmtp;
 mod server;
@@ -153,18 +152,18 @@ async fn waits(servers: &[Server], wanted: &Wanted) {
         let events = waiting::event_source_news(server, &account, wanted.deliveries).await;
         let idle_kib = waiting::idle_memory(server, &account, wanted.idle).await;
         let events_kib = waiting::event_source_memory(server, &account, wanted.idle).await;
-        let at = |waits: &Option<Vec<Duration>>, of_hundred: usize| {
-            let found = waits.as_ref().and_then(|w| w.get((w.len() * of_hundred / 100).min(w.len() - 1)));
+        let at = |waits: Option<&Vec<Duration>>, of_hundred: usize| {
+            let found = waits.and_then(|w| w.get((w.len() * of_hundred / 100).min(w.len() - 1)));
             shown(found.map(|wait| wait.as_secs_f64() * 1_000.0), 2)
         };
         println!(
             "| {} | {} | {} | {} | {} | {} | {} |",
             server.name,
-            at(&idle, 50),
-            at(&idle, 99),
-            at(&events, 50),
-            at(&events, 99),
-            shown(idle_kib, 0),
+            at(Some(&idle), 50),
+            at(Some(&idle), 99),
+            at(events.as_ref(), 50),
+            at(events.as_ref(), 99),
+            shown(Some(idle_kib), 0),
             shown(events_kib, 0)
         );
     }

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use tests::{Engine, Program};
+use tests::{Engine, Imap, Program};
 
 use crate::cost::Cost;
 use crate::rivals::{run, stored, text};
@@ -25,7 +25,7 @@ pub(crate) struct Server {
     /// Its name in the tables.
     pub(crate) name: String,
     /// IMAP over TLS.
-    pub(crate) imaps: Option<u16>,
+    imaps: u16,
     /// The origin of its JMAP.
     pub(crate) jmap: Option<String>,
     /// LMTP.
@@ -42,11 +42,11 @@ enum Kind {
 impl Server {
     /// Ours, as a demonstration, with room for many connections from one address.
     pub(crate) async fn ours(engine: Engine) -> Self {
-        let changes = [("connections_per_address_max = 200", "connections_per_address_max = 20000")];
+        let changes = [("connections_per_address_max = 1000", "connections_per_address_max = 20000")];
         let program = Program::demo_of(engine, "H99", &changes).await;
         Self {
             name: format!("congvan, {engine:?}"),
-            imaps: None,
+            imaps: program.ports.imaps,
             jmap: Some(program.https("")),
             lmtp: program.ports.lmtp,
             kind: Kind::Ours(Box::new(program), engine),
@@ -57,7 +57,7 @@ impl Server {
     pub(crate) fn dovecot() -> Self {
         let (imaps, lmtp) = (tests::free_port(), tests::free_port());
         let kind = Kind::Dovecot(Dovecot::start(imaps, lmtp));
-        Self { name: "Dovecot".to_owned(), imaps: Some(imaps), jmap: None, lmtp, kind }
+        Self { name: "Dovecot".to_owned(), imaps, jmap: None, lmtp, kind }
     }
 
     /// Cyrus, unpacked in a folder (`scripts/bench-tools`).
@@ -65,7 +65,7 @@ impl Server {
         let (imaps, https, lmtp) = (tests::free_port(), tests::free_port(), tests::free_port());
         let kind = Kind::Cyrus(Cyrus::start(programs, [imaps, https, lmtp]));
         let jmap = Some(format!("https://localhost:{https}"));
-        Self { name: "Cyrus".to_owned(), imaps: Some(imaps), jmap, lmtp, kind }
+        Self { name: "Cyrus".to_owned(), imaps, jmap, lmtp, kind }
     }
 
     /// From here on a rival syncs before it promises, as we always do. It was filled without, which is ten times as quick.
@@ -73,11 +73,11 @@ impl Server {
         match &self.kind {
             Kind::Ours(..) => {}
             Kind::Dovecot(dovecot) => {
-                dovecot.close();
+                stop(&dovecot.pid_file());
                 dovecot.open(true);
             }
             Kind::Cyrus(cyrus) => {
-                cyrus.close();
+                stop(&cyrus.pid_file());
                 cyrus.open(true);
             }
         }
@@ -101,6 +101,11 @@ impl Server {
                 Account { address: user.clone(), user, password: "bench".to_owned() }
             }
         }
+    }
+
+    /// Signs in over IMAP.
+    pub(crate) async fn imap(&self, account: &Account) -> Imap {
+        Imap::login(self.imaps, &account.user, &account.password).await
     }
 
     /// CPU time that it has used so far, with all who worked for it.
@@ -130,9 +135,7 @@ impl Server {
         let told = |file: PathBuf| std::fs::read_to_string(file).ok()?.trim().parse().ok();
         match &self.kind {
             Kind::Ours(program, engine) => [program.pid()].into_iter().chain(engine.server_pid()).collect(),
-            Kind::Dovecot(dovecot) => {
-                told(dovecot.directory.path().join("run/master.pid")).into_iter().collect()
-            }
+            Kind::Dovecot(dovecot) => told(dovecot.pid_file()).into_iter().collect(),
             Kind::Cyrus(cyrus) => told(cyrus.pid_file()).into_iter().collect(),
         }
     }
@@ -160,6 +163,18 @@ fn wait_for_door(port: u16) {
     while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
         assert!(began.elapsed() < Duration::from_secs(30), "a rival's door stays closed");
         // A daemon that went to the background tells nobody when it listens.
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Asks a daemon to stop and waits until it has, so that its folder can be removed.
+fn stop(pid_file: &Path) {
+    let Ok(pid) = std::fs::read_to_string(pid_file) else { return };
+    let process = Path::new("/proc").join(pid.trim());
+    let _ = std::process::Command::new("kill").args(["-TERM", pid.trim()]).status();
+    let began = Instant::now();
+    while process.exists() && began.elapsed() < Duration::from_secs(20) {
+        // Nobody's child: it tells nobody when it has ended.
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -192,14 +207,14 @@ impl Dovecot {
         [self.imaps, self.lmtp].into_iter().for_each(wait_for_door);
     }
 
-    fn close(&self) {
-        run("/usr/bin/doveadm", &["-c", text(&self.config()), "stop"]);
+    fn pid_file(&self) -> PathBuf {
+        self.directory.path().join("run/master.pid")
     }
 }
 
 impl Drop for Dovecot {
     fn drop(&mut self) {
-        self.close();
+        stop(&self.pid_file());
     }
 }
 
@@ -257,17 +272,6 @@ impl Cyrus {
         self.doors.into_iter().for_each(wait_for_door);
     }
 
-    fn close(&self) {
-        let Ok(pid) = std::fs::read_to_string(self.pid_file()) else { return };
-        let pid = pid.trim().to_owned();
-        let _ = std::process::Command::new("kill").args(["-TERM", &pid]).status();
-        let began = Instant::now();
-        while Path::new("/proc").join(&pid).exists() && began.elapsed() < Duration::from_secs(20) {
-            // Nobody's child: it tells nobody when it has ended.
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
     fn pid_file(&self) -> PathBuf {
         self.directory.path().join("run/master.pid")
     }
@@ -275,7 +279,7 @@ impl Cyrus {
 
 impl Drop for Cyrus {
     fn drop(&mut self) {
-        self.close();
+        stop(&self.pid_file());
     }
 }
 
@@ -286,7 +290,7 @@ fn imapd_conf(root: &Path) -> String {
         "configdirectory: {root}/conf\nproc_path: {root}/proc\nmboxname_lockpath: {root}/lock\ndefaultpartition: default\n\
          partition-default: {root}/spool\nsievedir: {root}/conf\ncyrus_user: postfix\naltnamespace: yes\nunixhierarchysep: yes\n\
          virtdomains: off\nsasl_pwcheck_method: alwaystrue\nsasl_mech_list: PLAIN\nautocreate_quota: 0\nautocreate_post: yes\n\
-         httpmodules: jmap\nconversations: yes\nidlesocket: {root}/sock/idle\nlmtpsocket: {root}/sock/lmtp\n\
+         httpmodules: jmap\nconversations: yes\nconversations_db: twoskip\nidlesocket: {root}/sock/idle\nlmtpsocket: {root}/sock/lmtp\n\
          notifysocket: {root}/sock/notify\ntls_server_cert: {root}/cert.pem\ntls_server_key: {root}/key.pem\n\
          maxlogins_per_user: 0\nmaxlogins_per_host: 0\nsmtp_backend: host\nsmtp_host: 127.0.0.1:1\n"
     )

@@ -5,7 +5,6 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::corpus;
-use super::imap::Imap;
 use super::jmap::Jmap;
 use super::lmtp::Lmtp;
 use super::server::{Account, Server};
@@ -16,8 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const SILENCE: Duration = Duration::from_millis(30);
 
 /// How long after its promise a delivered message is seen by who idles (RFC 2177): one duration for each, in order of length.
-pub(crate) async fn idle_news(server: &Server, account: &Account, deliveries: u64) -> Option<Vec<Duration>> {
-    let mut imap = Imap::login(server.imaps?, account).await;
+pub(crate) async fn idle_news(server: &Server, account: &Account, deliveries: u64) -> Vec<Duration> {
+    let mut imap = server.imap(account).await;
     imap.run("SELECT INBOX").await;
     imap.idle().await;
     let mut lmtp = Lmtp::connect(server.lmtp).await;
@@ -38,7 +37,7 @@ pub(crate) async fn idle_news(server: &Server, account: &Account, deliveries: u6
     }
     imap.done().await;
     waits.sort_unstable();
-    Some(waits)
+    waits
 }
 
 /// The same for who listens to JMAP's channel of events (RFC 8620 §7.3).
@@ -76,17 +75,16 @@ pub(crate) async fn event_source_news(
 }
 
 /// KiB that each of so many idling IMAP connections costs the server.
-pub(crate) async fn idle_memory(server: &Server, account: &Account, connections: u64) -> Option<f64> {
-    let port = server.imaps?;
+pub(crate) async fn idle_memory(server: &Server, account: &Account, connections: u64) -> f64 {
     let before = server.memory_kib();
     let mut all = Vec::new();
     for _ in 0..connections {
-        let mut imap = Imap::login(port, account).await;
+        let mut imap = server.imap(account).await;
         imap.run("SELECT INBOX").await;
         imap.idle().await;
         all.push(imap);
     }
-    Some(each(before, server.memory_kib(), connections))
+    each(before, server.memory_kib(), connections)
 }
 
 /// KiB that each of so many open channels of events costs the server.

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use tests::Imap;
 use tokio::time::Instant;
 
 use super::corpus;
-use super::imap::Imap;
 use super::jmap::Jmap;
 use super::server::{Account, Server};
 
@@ -90,10 +90,8 @@ impl Desk<'_> {
     /// Everything, in order: what changes the mailbox comes last.
     pub(crate) async fn all(&self) -> Vec<Done> {
         let mut done = Vec::new();
-        if let Some(port) = self.server.imaps {
-            done.extend(self.imap_reads(port).await);
-            done.extend(self.imap_writes(port).await);
-        }
+        done.extend(self.imap_reads().await);
+        done.extend(self.imap_writes().await);
         if let Some(origin) = &self.server.jmap {
             let jmap = Jmap::sign_in(origin, &self.account).await;
             done.extend(self.jmap_reads(&jmap).await);
@@ -117,14 +115,14 @@ impl Desk<'_> {
         Done { work, who: self.server.name.clone(), messages: self.messages, times, cpu }
     }
 
-    async fn imap_reads(&self, port: u16) -> Vec<Done> {
+    async fn imap_reads(&self) -> Vec<Done> {
         let login = self.timed(LOGIN, async |_| {
-            let mut imap = Imap::login(port, &self.account).await;
+            let mut imap = self.server.imap(&self.account).await;
             self.newest(&mut imap).await;
             imap.run("LOGOUT").await;
         });
         let login = login.await;
-        let mut imap = Imap::login(port, &self.account).await;
+        let mut imap = self.server.imap(&self.account).await;
         let select = self.timed(SELECT, async |_| self.newest(&mut imap).await).await;
         let envelopes = self.timed(ENVELOPES, async |_| {
             let heard = imap.run("FETCH 1:* (ENVELOPE)").await;
@@ -157,8 +155,8 @@ impl Desk<'_> {
         assert!(heard.responses >= exists + 1 - first, "{} messages", heard.responses);
     }
 
-    async fn imap_writes(&self, port: u16) -> Vec<Done> {
-        let mut imap = Imap::login(port, &self.account).await;
+    async fn imap_writes(&self) -> Vec<Done> {
+        let mut imap = self.server.imap(&self.account).await;
         imap.run("SELECT INBOX").await;
         let store = self.timed(STORE, async |turn| {
             let number = 1 + scattered(turn / 2, self.messages);

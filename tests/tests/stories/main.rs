@@ -12,6 +12,7 @@ mod documents;
 mod full_disk;
 mod hostile;
 mod hostile_packages;
+mod imap_clients;
 mod keys;
 mod ledger;
 mod lifecycle;
