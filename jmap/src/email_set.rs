@@ -175,13 +175,13 @@ impl Context<'_> {
         answer: &mut SetAnswer,
     ) -> Result<(), SetError> {
         let email_id: EmailId = self.real_id(id)?;
-        let api = self.api;
+        let (api, now) = (self.api, self.now);
         let patch = patch::read(self.with_real_mailboxes(patch)?)?;
         let limits = (api.limits.keywords_max, api.limits.mailboxes_per_email_max);
         let modseq = api
             .store
             .write("change a message", (patch, limits), move |tx, (patch, limits)| {
-                Box::pin(async move { apply(tx, account_id, email_id, patch, *limits).await })
+                Box::pin(async move { apply(tx, (account_id, email_id), patch, *limits, now).await })
             })
             .await?;
         if let Some(modseq) = modseq {
@@ -242,10 +242,10 @@ impl Context<'_> {
 /// Applies a patch to a message; `None` when it asked for nothing.
 async fn apply(
     tx: &mut Tx,
-    account_id: AccountId,
-    email_id: EmailId,
+    (account_id, email_id): (AccountId, EmailId),
     patch: &EmailPatch,
     (keywords_max, mailboxes_max): (usize, usize),
+    now: Timestamp,
 ) -> Result<Option<ModSeq>, SetError> {
     let email = tx.email(account_id, email_id).await?.ok_or_else(SetError::not_found)?;
     // What cannot change may be given as it is (RFC 8620 §5.3).
@@ -286,7 +286,7 @@ async fn apply(
         }
     };
     let keywords = (!patch.keywords.is_empty()).then_some(keywords);
-    Ok(Some(tx.change_email(account_id, email_id, keywords.as_deref(), mailbox_ids.as_deref()).await?))
+    Ok(Some(tx.change_email(account_id, email_id, keywords.as_deref(), mailbox_ids.as_deref(), now).await?))
 }
 
 /// All of them must be this account's.

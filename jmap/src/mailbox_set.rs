@@ -268,7 +268,7 @@ async fn empty_some(
             email.mailbox_ids.into_iter().filter(|id| *id != mailbox_id).collect();
         let modseq = match elsewhere.is_empty() {
             true => tx.destroy_email(account_id, email.email_id, now).await?,
-            false => tx.change_email(account_id, email.email_id, None, Some(&elsewhere)).await?,
+            false => tx.change_email(account_id, email.email_id, None, Some(&elsewhere), now).await?,
         };
         moved = Some((modseq, moved.map_or(0, |(_, steps)| steps) + 1));
     }

@@ -263,6 +263,18 @@ section! {
 }
 
 section! {
+    /// Searching in mail.
+    Search {
+        /// Whether the texts of attachments are searched too (PDF, docx, xlsx, pptx, OpenDocument, plain text).
+        attachments: bool = true,
+        /// Seconds the attachments of one message may take; what has been read until then is searched.
+        attachment_seconds: u64 = 20,
+        /// Largest attachment that is read, bytes.
+        attachment_bytes_max: usize = 25 * 1024 * 1024,
+    }
+}
+
+section! {
     /// Questions to DNS.
     Dns {
         /// Name servers to ask, as "192.0.2.1" or "127.0.0.1:5353"; empty means those of the machine. For DANE it has to be one that
@@ -435,6 +447,7 @@ pub(crate) struct Config {
     pub(crate) sending: Sending,
     pub(crate) delegation: Delegation,
     pub(crate) scan: Scan,
+    pub(crate) search: Search,
     pub(crate) dns: Dns,
     pub(crate) http: Http,
     pub(crate) exchange: Exchange,

@@ -16,6 +16,7 @@ mod house;
 mod housekeeping;
 mod http;
 mod imap;
+mod indexer;
 mod intake;
 mod jmap;
 mod keys;

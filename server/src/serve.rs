@@ -18,7 +18,8 @@ use crate::listen::{self, Bounds, Doorway};
 use crate::mail_path::MailPath;
 use crate::proxy::Relays;
 use crate::{
-    deadlines, housekeeping, http, imap, intake, mail_in, mail_out, sequencer, stamping, tls, upstream,
+    deadlines, housekeeping, http, imap, indexer, intake, mail_in, mail_out, sequencer, stamping, tls,
+    upstream,
 };
 
 /// The ports that were really opened, by door.
@@ -82,6 +83,7 @@ pub(crate) async fn serve(
     house.inside.spawn(stamping::run(house.clone()));
     house.inside.spawn(housekeeping::run(house.clone(), intake::desk(&house)?));
     house.inside.spawn(deadlines::run(house.clone()));
+    house.inside.spawn(indexer::run(house.clone()));
     ready(&house, &ports)?;
     tracing::info!("open: {}", summary(&ports));
 

@@ -1,11 +1,16 @@
 //! A mailbox as a numbered list, as IMAP sees it: which UIDs there are, what lies at them, and what changed since.
 
+use std::collections::HashMap;
+
 use mail::message::Facts;
 use mail::{AccountId, BlobId, EmailId, MailboxId, ModSeq, ThreadId, Timestamp, Uid, UidSet};
 
 use crate::Tx;
+use crate::acts::{Message, Place};
+use crate::emails::read_facts;
 use crate::error::{Error, Result};
 use crate::mailboxes::Mailbox;
+use crate::sql::{Row, Sql, json_list, over_list, values};
 
 /// Messages of one act (edit, copy, move, expunge), at most: what a writer does without keeping the others waiting.
 pub const MESSAGES_PER_ACT: usize = 1_000;
@@ -74,68 +79,136 @@ pub struct MailboxSizes {
     pub unseen: i64,
 }
 
-/// How flags are changed (RFC 9051 §6.4.6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FlagMode {
-    /// These and no others.
-    Replace,
-    /// These too.
-    Add,
-    /// These no longer.
-    Remove,
+/// The numbers of a mailbox that are in one of its tables, as runs: what comes back is as short as the answer, not as long as the mailbox.
+macro_rules! runs_of {
+    ($table:literal, $and:literal) => {
+        concat!(
+            "SELECT MIN(uid), MAX(uid) FROM (SELECT uid, uid - ROW_NUMBER() OVER (ORDER BY uid) AS island FROM ",
+            $table,
+            " WHERE account_id = $1 AND mailbox_id = $2",
+            $and,
+            ") u GROUP BY island ORDER BY 1"
+        )
+    };
+}
+macro_rules! lying_at {
+    ($id:literal, $end:literal, $list:literal) => {
+        concat!(
+            "SELECT p.email_id, p.uid, p.saved_at, p.is_deleted FROM ",
+            $list,
+            " CROSS JOIN placement p WHERE p.account_id = $1 AND p.mailbox_id = $3 \
+             AND p.uid BETWEEN CAST(t.value ->> 0 AS BIGINT) AND CAST(t.value ->> 1 AS BIGINT) ORDER BY p.uid"
+        )
+    };
+}
+macro_rules! facts {
+    ($id:literal, $end:literal, $list:literal) => {
+        concat!(
+            "SELECT email_id, facts FROM email WHERE account_id = $1 AND email_id IN (SELECT ",
+            $id,
+            "t.value ->> 0",
+            $end,
+            " FROM ",
+            $list,
+            ")"
+        )
+    };
+}
+macro_rules! changed {
+    ($tail:literal) => {
+        concat!(
+            "SELECT e.email_id, e.thread_id, e.blob_id, e.size, e.received_at, e.keywords, e.created_modseq, e.modseq, \
+             p.uid, p.saved_at, p.is_deleted FROM email e CROSS JOIN placement p WHERE e.account_id = $1 \
+             AND p.account_id = $1 AND p.email_id = e.email_id AND p.mailbox_id = $2 ",
+            $tail
+        )
+    };
 }
 
-/// A change of flags.
-#[derive(Clone, Debug)]
-pub struct FlagEdit {
-    /// How.
-    pub mode: FlagMode,
-    /// Keywords, lower case.
-    pub keywords: Vec<String>,
-    /// Whether `\Deleted` is among them.
-    pub deleted: bool,
+const LIVE: &str = runs_of!("placement", "");
+const GONE: &str = runs_of!("expunged", "");
+const GONE_SINCE: &str = runs_of!("expunged", " AND modseq > $3 AND modseq <= $4");
+const LYING_AT: Sql = over_list!(lying_at);
+const FACTS: Sql = over_list!(facts);
+const CHANGED: &str = changed!("AND e.modseq > $3 ORDER BY e.modseq, p.uid LIMIT $4");
+const CHANGED_AT: &str = changed!("AND e.modseq = $3 ORDER BY p.uid");
+
+/// The runs of an answer.
+fn runs(rows: &[Row]) -> Result<UidSet> {
+    let run = |row: &Row| Ok((Tx::uid(row.int(0)?)?.0, Tx::uid(row.int(1)?)?.0));
+    rows.iter().map(run).collect()
 }
 
-/// What came of a change of flags.
-#[derive(Clone, Debug)]
-pub struct FlagsEdited {
-    /// The state after it.
-    pub modseq: ModSeq,
-    /// The messages it was for, as they are now, by UID.
-    pub rows: Vec<ViewRow>,
-    /// Those that had changed since the state that was named, and were left alone (RFC 7162 §3.1.3).
-    pub modified: UidSet,
-}
-
-/// What came of a copy or a move (RFC 4315 §3, RFC 6851).
-#[derive(Clone, Debug)]
-pub struct Copied {
-    /// The state after it.
-    pub modseq: ModSeq,
-    /// Where each lay, and where it lies now, in ascending order of both.
-    pub pairs: Vec<(Uid, Uid)>,
-}
-
-/// What came of an expunge.
-#[derive(Clone, Debug)]
-pub struct Expunged {
-    /// The state after it.
-    pub modseq: ModSeq,
-    /// The UIDs that went.
-    pub uids: UidSet,
-    /// Whether more are marked: [`MESSAGES_PER_ACT`] go at a time.
-    pub has_more: bool,
+impl ViewRow {
+    /// A message in one of its places.
+    pub(crate) fn of(message: &Message, place: &Place) -> Result<Self> {
+        Ok(Self {
+            uid: Tx::uid(place.uid)?,
+            email_id: message.email_id,
+            thread_id: message.thread_id,
+            blob_id: message.blob_id,
+            size: message.size.unsigned_abs(),
+            received_at: message.received_at,
+            saved_at: place.saved_at,
+            keywords: message.keywords.clone(),
+            is_deleted: place.is_deleted,
+            modseq: message.modseq,
+        })
+    }
 }
 
 impl Tx {
     /// A mailbox with the UIDs in it; `None` when it is not there.
+    ///
+    /// Every UID that was given out is at a message or remembered as gone, so the shorter of the two lists tells the other: of a mailbox
+    /// that nothing was ever taken out of, nothing is read.
     pub async fn open_mailbox(
         &mut self,
         account_id: AccountId,
         mailbox_id: MailboxId,
     ) -> Result<Option<OpenedMailbox>> {
-        let _ = (account_id, mailbox_id);
-        Err(Error::Unavailable("not built yet".to_owned()))
+        let Some(mailbox) = self.mailbox(account_id, mailbox_id).await? else { return Ok(None) };
+        let modseq = self.modseq(account_id).await?;
+        let given = UidSet::run(1, Tx::uid(mailbox.uid_next)?.0.saturating_sub(1));
+        let gone = i64::from(given.len()) - mailbox.total_emails;
+        let uids = match gone {
+            0 => given,
+            gone if gone <= mailbox.total_emails => {
+                given.without(&runs(&self.rows(GONE, values![&account_id, &mailbox_id]).await?)?)
+            }
+            _ => runs(&self.rows(LIVE, values![&account_id, &mailbox_id]).await?)?,
+        };
+        Ok(Some(OpenedMailbox { mailbox, uids, modseq }))
+    }
+
+    /// What lies at these UIDs, ascending, the first `limit`: the message's id and the place.
+    pub(crate) async fn lying_at(
+        &mut self,
+        account_id: AccountId,
+        mailbox_id: MailboxId,
+        uids: &UidSet,
+        limit: i64,
+    ) -> Result<Vec<(EmailId, Place)>> {
+        let mut found = Vec::new();
+        let (mut from, mut take) = (1, u32::try_from(limit.max(1)).unwrap_or(u32::MAX));
+        // So many numbers as rows are wanted; where most of them are at nothing, more at a time.
+        while from <= uids.len() && (found.len() as i64) < limit {
+            let part = uids.at_places(&UidSet::run(from, from.saturating_add(take - 1)));
+            let list = json_list(part.runs())?;
+            for row in self.rows(LYING_AT, values![&account_id, &list, &mailbox_id]).await? {
+                let place = Place {
+                    mailbox_id,
+                    uid: row.int(1)?,
+                    saved_at: row.opt_moment(2)?,
+                    is_deleted: row.flag(3)?,
+                };
+                found.push((row.id(0)?, place));
+            }
+            from = from.saturating_add(take);
+            take = take.saturating_mul(4);
+        }
+        found.truncate(usize::try_from(limit).unwrap_or_default());
+        Ok(found)
     }
 
     /// The messages at these UIDs, ascending, the first `limit` of them.
@@ -146,8 +219,14 @@ impl Tx {
         uids: &UidSet,
         limit: i64,
     ) -> Result<Vec<ViewRow>> {
-        let _ = (account_id, mailbox_id, uids, limit);
-        Err(Error::Unavailable("not built yet".to_owned()))
+        let places = self.lying_at(account_id, mailbox_id, uids, limit).await?;
+        let ids: Vec<EmailId> = places.iter().map(|(email_id, _)| *email_id).collect();
+        let messages = self.messages(account_id, &ids).await?;
+        let row = |(email_id, place): &(EmailId, Place)| {
+            let message = messages.get(email_id).ok_or(Error::Damaged("a place without a message"))?;
+            ViewRow::of(message, place)
+        };
+        places.iter().map(row).collect()
     }
 
     /// The same with what reading them once found.
@@ -158,8 +237,17 @@ impl Tx {
         uids: &UidSet,
         limit: i64,
     ) -> Result<Vec<(ViewRow, Facts)>> {
-        let _ = (account_id, mailbox_id, uids, limit);
-        Err(Error::Unavailable("not built yet".to_owned()))
+        let rows = self.view_rows(account_id, mailbox_id, uids, limit).await?;
+        let list = json_list(rows.iter().map(|row| [row.email_id]))?;
+        let mut facts = HashMap::with_capacity(rows.len());
+        for row in self.rows(FACTS, values![&account_id, &list]).await? {
+            facts.insert(row.id::<EmailId>(0)?, read_facts(&row.text(1)?)?);
+        }
+        let with_facts = |row: ViewRow| {
+            let facts = facts.remove(&row.email_id).ok_or(Error::Damaged("a place without a message"))?;
+            Ok((row, facts))
+        };
+        rows.into_iter().map(with_facts).collect()
     }
 
     /// What changed in a mailbox since a state; `None` when the mailbox is not there. About `limit` rows, and an act is told whole.
@@ -170,8 +258,34 @@ impl Tx {
         since: ModSeq,
         limit: i64,
     ) -> Result<Option<ViewChanges>> {
-        let _ = (account_id, mailbox_id, since, limit);
-        Err(Error::Unavailable("not built yet".to_owned()))
+        let Some(mailbox) = self.mailbox(account_id, mailbox_id).await? else { return Ok(None) };
+        let mut modseq = self.modseq(account_id).await?;
+        let limit = limit.max(1);
+        let rows = self.rows(CHANGED, values![&account_id, &mailbox_id, since, limit + 1]).await?;
+        let mut changed = rows.iter().map(changed_row).collect::<Result<Vec<_>>>()?;
+        let mut has_more = false;
+        if changed.len() as i64 > limit {
+            // Cut between two acts: the state that is named is one the mailbox was really in.
+            let last = changed.pop().map_or(since, |row| row.modseq);
+            let first = changed.first().map_or(last, |row| row.modseq);
+            if first == last {
+                let rows = self.rows(CHANGED_AT, values![&account_id, &mailbox_id, first]).await?;
+                changed = rows.iter().map(changed_row).collect::<Result<Vec<_>>>()?;
+            } else {
+                changed.retain(|row| row.modseq < last);
+            }
+            let cut = changed.last().map_or(since, |row| row.modseq);
+            has_more = cut < modseq;
+            modseq = cut;
+        }
+        let gone = self.rows(GONE_SINCE, values![&account_id, &mailbox_id, since, modseq]).await?;
+        Ok(Some(ViewChanges {
+            modseq,
+            uid_next: mailbox.uid_next,
+            expunged: runs(&gone)?,
+            changed,
+            has_more,
+        }))
     }
 
     /// What STATUS tells of a mailbox.
@@ -183,74 +297,31 @@ impl Tx {
         account_id: AccountId,
         mailbox_id: MailboxId,
     ) -> Result<MailboxSizes> {
-        let _ = (account_id, mailbox_id);
-        Err(Error::Unavailable("not built yet".to_owned()))
+        let row = self
+            .row(
+                "SELECT bytes, deleted_emails, deleted_bytes, unseen_emails FROM mailbox \
+                 WHERE account_id = $1 AND mailbox_id = $2",
+                values![&account_id, &mailbox_id],
+            )
+            .await?
+            .ok_or(Error::NotFound("the mailbox"))?;
+        Ok(MailboxSizes {
+            bytes: row.int(0)?.unsigned_abs(),
+            deleted: row.int(1)?,
+            deleted_bytes: row.int(2)?.unsigned_abs(),
+            unseen: row.int(3)?,
+        })
     }
+}
 
-    /// Changes the flags of messages in a mailbox, as one act. With `unchanged_since`, those that changed after that state are left
-    /// alone.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] when the mailbox is not there, [`Error::Refused`] for a keyword that is none or more than
-    /// [`MESSAGES_PER_ACT`].
-    pub async fn edit_flags(
-        &mut self,
-        account_id: AccountId,
-        mailbox_id: MailboxId,
-        uids: &UidSet,
-        edit: &FlagEdit,
-        unchanged_since: Option<ModSeq>,
-    ) -> Result<FlagsEdited> {
-        let _ = (account_id, mailbox_id, uids, edit, unchanged_since);
-        Err(Error::Unavailable("not built yet".to_owned()))
-    }
-
-    /// Puts messages into another mailbox too, as one act. What lies there already becomes a second message over the same bytes.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] when a mailbox is not there, [`Error::Full`] when the quota does not allow second messages,
-    /// [`Error::Refused`] for more than [`MESSAGES_PER_ACT`].
-    pub async fn copy_messages(
-        &mut self,
-        account_id: AccountId,
-        from: MailboxId,
-        uids: &UidSet,
-        to: MailboxId,
-        now: Timestamp,
-    ) -> Result<Copied> {
-        let _ = (account_id, from, uids, to, now);
-        Err(Error::Unavailable("not built yet".to_owned()))
-    }
-
-    /// Puts messages into another mailbox instead, as one act (RFC 6851).
-    ///
-    /// # Errors
-    /// As [`Tx::copy_messages`].
-    pub async fn move_messages(
-        &mut self,
-        account_id: AccountId,
-        from: MailboxId,
-        uids: &UidSet,
-        to: MailboxId,
-        now: Timestamp,
-    ) -> Result<Copied> {
-        let _ = (account_id, from, uids, to, now);
-        Err(Error::Unavailable("not built yet".to_owned()))
-    }
-
-    /// Takes what is marked `\Deleted` out of a mailbox, all of it or only these (UID EXPUNGE, RFC 4315 §2.1), as one act. What lies
-    /// nowhere else is destroyed.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] when the mailbox is not there.
-    pub async fn expunge(
-        &mut self,
-        account_id: AccountId,
-        mailbox_id: MailboxId,
-        only: Option<&UidSet>,
-        now: Timestamp,
-    ) -> Result<Expunged> {
-        let _ = (account_id, mailbox_id, only, now);
-        Err(Error::Unavailable("not built yet".to_owned()))
-    }
+fn changed_row(row: &Row) -> Result<ViewRow> {
+    let message = Message::read(row)?;
+    let place = Place {
+        // The caller knows it.
+        mailbox_id: MailboxId::from_bytes([0; 16]),
+        uid: row.int(8)?,
+        saved_at: row.opt_moment(9)?,
+        is_deleted: row.flag(10)?,
+    };
+    ViewRow::of(&message, &place)
 }

@@ -59,7 +59,7 @@ impl Desk {
             }
             Wish::Expunge { mailbox_id, only } => self.expunge(account_id, (mailbox_id, only, now)).await,
             Wish::Append { mailbox, messages } => self.append(account_id, mailbox, messages, now).await,
-            Wish::Search { mailbox_id, term } => self.search(account_id, mailbox_id, term, now).await,
+            Wish::Search { mailbox_id, term } => self.search(account_id, mailbox_id, term).await,
             Wish::Create { mailbox, special_use } => {
                 self.create(account_id, &mailbox, &special_use, now).await
             }

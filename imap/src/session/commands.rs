@@ -89,6 +89,8 @@ impl Session {
             }
             Body::Expunge(only) => self.expunge(tag, only.as_ref()),
             Body::Search { uid, search, returns } => self.search(tag, uid, search, returns),
+            Body::Sort { uid, order, search, returns } => self.sort(tag, uid, order, search, returns),
+            Body::Thread { uid, algorithm, search } => self.thread(tag, uid, algorithm, search),
             Body::Fetch { uid, set, items, changed_since, vanished, partial } => {
                 let how = super::fetch::How { uid, changed_since, vanished, partial };
                 self.fetch(tag, how, &set, items);

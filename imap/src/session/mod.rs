@@ -30,6 +30,7 @@ mod list;
 mod search;
 mod select;
 mod sign_in;
+mod sorted;
 mod sync;
 mod view;
 mod wish;

@@ -9,21 +9,53 @@ use super::job::Job;
 use super::select::modseq;
 use super::sync::{ClosingCode, Looks};
 use super::view::View;
-use super::{Grant, Session, Wish};
-use crate::codec::command::{Flag, Search, SearchKey, SearchReturn};
-use crate::codec::response::{Esearch, Numbers};
+use super::{Grant, Message, Session, Wish};
+use crate::codec::command::{Flag, Search, SearchKey, SearchReturn, SortKey, ThreadAlgorithm};
+use crate::codec::response::{Code, Esearch, Numbers};
+use crate::order;
 
 /// SEARCH, SORT or THREAD under way.
 #[derive(Debug)]
 pub(super) struct Searching {
     pub(super) tag: String,
-    uid: bool,
-    returns: Option<Vec<SearchReturn>>,
+    pub(super) uid: bool,
+    what: What,
+    pub(super) returns: Option<Vec<SearchReturn>>,
     /// A mod-sequence was asked for, so the highest of those found is told (RFC 7162 §3.1.5).
-    highest: Option<ModSeq>,
-    found: UidSet,
+    pub(super) highest: Option<ModSeq>,
+    pub(super) found: UidSet,
     /// Found, and not looked at yet.
     left: UidSet,
+    pub(super) rows: Vec<order::Row>,
+}
+
+impl Searching {
+    /// What sorting and threading look at. The client hears the number that it counts in.
+    fn row_of(&self, message: &Message, view: &Option<Box<View>>) -> Option<order::Row> {
+        let uid = message.row.uid.0;
+        let number = if self.uid { Some(uid) } else { view.as_ref()?.uids.place_of(uid) };
+        Some(order::Row::new(number?, message.row.received_at, message.row.size, message.facts.as_deref()?))
+    }
+
+    /// The highest mod-sequence of those found, when it is told.
+    pub(super) fn highest(&self) -> Option<u64> {
+        self.highest.map(|highest| highest.0.unsigned_abs()).filter(|_| !self.found.is_empty())
+    }
+
+    /// The page that RETURN (PARTIAL) asks for.
+    pub(super) fn range(&self) -> Option<(i64, i64)> {
+        self.returns.iter().flatten().find_map(|one| match one {
+            SearchReturn::Partial(first, last) => Some((*first, *last)),
+            _ => None,
+        })
+    }
+}
+
+#[derive(Debug)]
+enum What {
+    Search,
+    Sort(Vec<SortKey>),
+    Thread(ThreadAlgorithm),
 }
 
 impl Session {
@@ -34,10 +66,32 @@ impl Session {
         search: Search,
         returns: Option<Vec<SearchReturn>>,
     ) {
-        self.begin_search(tag, uid, search, returns);
+        self.begin_search(tag, uid, What::Search, search, returns);
     }
 
-    fn begin_search(&mut self, tag: String, uid: bool, search: Search, returns: Option<Vec<SearchReturn>>) {
+    pub(super) fn sort(
+        &mut self,
+        tag: String,
+        uid: bool,
+        order: Vec<SortKey>,
+        search: Search,
+        returns: Option<Vec<SearchReturn>>,
+    ) {
+        self.begin_search(tag, uid, What::Sort(order), search, returns);
+    }
+
+    pub(super) fn thread(&mut self, tag: String, uid: bool, algorithm: ThreadAlgorithm, search: Search) {
+        self.begin_search(tag, uid, What::Thread(algorithm), search, None);
+    }
+
+    fn begin_search(
+        &mut self,
+        tag: String,
+        uid: bool,
+        what: What,
+        search: Search,
+        returns: Option<Vec<SearchReturn>>,
+    ) {
         let by_modseq = search.keys.iter().any(asks_modseq);
         if by_modseq {
             self.enable_condstore();
@@ -53,10 +107,12 @@ impl Session {
         let searching = Box::new(Searching {
             tag,
             uid,
+            what,
             returns,
             highest: by_modseq.then_some(ModSeq(0)),
             found: UidSet::new(),
             left: UidSet::new(),
+            rows: Vec::new(),
         });
         match by_numbers(&term, view) {
             Some(found) => self.found(searching, found),
@@ -79,6 +135,9 @@ impl Session {
             Grant::Messages(messages) => {
                 for message in messages {
                     searching.highest = searching.highest.map(|highest| highest.max(message.row.modseq));
+                    if !matches!(searching.what, What::Search) {
+                        searching.rows.extend(searching.row_of(&message, &self.view));
+                    }
                 }
                 self.job = Job::Search(searching);
             }
@@ -87,7 +146,15 @@ impl Session {
     }
 
     fn found(&mut self, mut searching: Box<Searching>, found: UidSet) {
-        if searching.highest.is_some() {
+        let needs_rows = !matches!(searching.what, What::Search);
+        if needs_rows && found.len() > self.limits.ordered_max {
+            return self.no(
+                &searching.tag,
+                Some(Code::Limit),
+                "More than can be put in order; narrow the search",
+            );
+        }
+        if needs_rows || searching.highest.is_some() {
             searching.left = found.clone();
         }
         searching.found = found;
@@ -100,11 +167,16 @@ impl Session {
         if !searching.left.is_empty() {
             let uids = searching.left.at_places(&UidSet::run(1, self.limits.page_messages));
             searching.left = searching.left.without(&uids);
-            let wish = Wish::Messages { mailbox_id: view.mailbox_id, uids, with_facts: false };
+            let with_facts = !matches!(searching.what, What::Search);
+            let wish = Wish::Messages { mailbox_id: view.mailbox_id, uids, with_facts };
             self.job = Job::Search(searching);
             return self.wish(wish);
         }
-        self.tell_found(&searching);
+        match std::mem::replace(&mut searching.what, What::Search) {
+            What::Search => self.tell_found(&searching),
+            What::Sort(order) => self.tell_sorted(&searching, &order),
+            What::Thread(algorithm) => self.out.thread(&order::thread(&searching.rows, algorithm)),
+        }
         let looks = if searching.uid { Looks::IfNews } else { Looks::Never };
         self.finish_with(searching.tag, ClosingCode::None, "SEARCH completed", looks);
     }
@@ -115,8 +187,7 @@ impl Session {
             true => searching.found.clone(),
             false => view.uids.places_of(&searching.found),
         };
-        let highest =
-            searching.highest.map(|highest| highest.0.unsigned_abs()).filter(|_| !numbers.is_empty());
+        let highest = searching.highest();
         let Some(returns) = &searching.returns else {
             if !self.enabled.rev2 {
                 return self.out.search(numbers.iter(), highest);
@@ -139,11 +210,7 @@ impl Session {
             return;
         }
         let asks = |one: SearchReturn| returns.contains(&one);
-        let range = returns.iter().find_map(|one| match one {
-            SearchReturn::Partial(first, last) => Some((*first, *last)),
-            _ => None,
-        });
-        let page = range.map(|range| (range, partial(&numbers, range)));
+        let page = searching.range().map(|range| (range, partial(&numbers, range)));
         self.out.esearch(&Esearch {
             tag: &searching.tag,
             uid: searching.uid,

@@ -24,5 +24,7 @@ mod peers;
 mod people;
 mod policy;
 mod quarantine;
+mod search;
 mod tls;
 mod transactions;
+mod views;

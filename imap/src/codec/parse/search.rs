@@ -118,8 +118,12 @@ impl Keys {
     fn key(&mut self, cursor: &mut Cursor<'_>) -> Parsed<SearchKey> {
         cursor.count()?;
         match cursor.peek() {
-            Some(b'(') => self
-                .deeper(cursor, |keys, cursor| Ok(SearchKey::And(cursor.list(|cursor| keys.key(cursor))?))),
+            Some(b'(') => {
+                self.deeper(cursor, |keys, cursor| match cursor.list(|cursor| keys.key(cursor))? {
+                    none if none.is_empty() => Err(Fault::Bad("Missing search key")),
+                    all => Ok(SearchKey::And(all)),
+                })
+            }
             Some(b'$') => {
                 cursor.sequence_set()?;
                 Ok(SearchKey::Saved)
