@@ -39,7 +39,8 @@ impl Imap {
         stream.set_nodelay(true).expect("a socket");
         let name = "localhost".try_into().expect("a name");
         let stream = tls.connect(name, stream).await.expect("TLS");
-        let mut imap = Self { stream: BufReader::new(stream), tag: 0, line: Vec::new(), keeps_literals: false };
+        let mut imap =
+            Self { stream: BufReader::new(stream), tag: 0, line: Vec::new(), keeps_literals: false };
         imap.read_line().await;
         assert!(imap.line.starts_with(b"* OK"), "{}", imap.shown());
         imap

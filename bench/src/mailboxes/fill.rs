@@ -4,7 +4,7 @@ use super::corpus;
 use super::server::{Account, Server};
 
 /// Messages of one APPEND (RFC 3502).
-const AT_ONCE: u64 = 200;
+const AT_ONCE: u64 = 50;
 
 /// Puts so many messages of the corpus into an inbox; answers their octets.
 pub(crate) async fn fill(server: &Server, account: &Account, messages: u64) -> u64 {

@@ -31,10 +31,16 @@ fn messages() -> Vec<Vec<u8>> {
                  mở đầu\r\n--ranh gioi\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nCó phụ lục.\r\n\
                  --ranh gioi\r\nContent-Type: application/pdf\r\nContent-Disposition: attachment; filename*=utf-8''ph%E1%BB%A5%20l%E1%BB%A5c.pdf\r\n\
                  Content-Transfer-Encoding: base64\r\n\r\nJVBERi0xLjcKJcOkw7zDtsOf\r\n--ranh gioi--\r\nlời cuối\r\n";
-    let large = format!("{utf8}{}", "Một dòng của một thư dài, dài đến mức phải đi nhiều chuyến.\r\n".repeat(4_000));
+    let large =
+        format!("{utf8}{}", "Một dòng của một thư dài, dài đến mức phải đi nhiều chuyến.\r\n".repeat(4_000));
     vec![
         head(0, "thu thuong", "\r\nxin chao\r\n").into_bytes(),
-        head(1, "=?utf-8?B?xJDhu4EgbmdoaSBob+G6oXQgxJHhu5luZw==?=", &format!("{utf8}Đề nghị đồng chí xem.\r\n")).into_bytes(),
+        head(
+            1,
+            "=?utf-8?B?xJDhu4EgbmdoaSBob+G6oXQgxJHhu5luZw==?=",
+            &format!("{utf8}Đề nghị đồng chí xem.\r\n"),
+        )
+        .into_bytes(),
         head(2, "dau cham", "\r\n.\r\n..\r\n.cham\r\nFrom nguoi khac\r\n>From nua\r\n").into_bytes(),
         head(3, "khong co than", "\r\n").into_bytes(),
         head(4, "hai phan", mixed).into_bytes(),
@@ -118,25 +124,34 @@ fn unix(message: &[u8]) -> Vec<u8> {
     text.replace("\r\n", "\n").into_bytes()
 }
 
-/// The messages of a Maildir by file name.
-fn maildir(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let files = ["new", "cur"].into_iter().filter_map(|place| std::fs::read_dir(folder.join(place)).ok());
+/// The messages of a folder by file name.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let read = |entry: std::fs::DirEntry| {
         let name = entry.file_name().to_string_lossy().into_owned();
         (name, std::fs::read(entry.path()).expect("a message"))
     };
-    files.flatten().flatten().map(read).collect()
+    std::fs::read_dir(folder).expect("a folder").flatten().map(read).collect()
 }
 
-/// Both Maildir and mailbox hold the same messages.
-fn assert_same(maildir: &BTreeMap<String, Vec<u8>>, inbox: &[Vec<u8>]) {
-    let mut theirs: Vec<Vec<u8>> = maildir.values().map(|message| unix(message)).collect();
+/// The messages of a Maildir.
+fn maildir(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    ["new", "cur"].into_iter().flat_map(|place| files(&folder.join(place))).collect()
+}
+
+/// A program's files and the mailbox hold the same messages.
+fn assert_same(theirs: &BTreeMap<String, Vec<u8>>, inbox: &[Vec<u8>]) {
+    let mut theirs: Vec<Vec<u8>> = theirs.values().map(|message| unix(message)).collect();
     theirs.sort();
     let mut ours: Vec<Vec<u8>> = inbox.iter().map(|message| unix(message)).collect();
     ours.sort();
     assert_eq!(theirs.len(), ours.len());
     for (theirs, ours) in theirs.iter().zip(&ours) {
-        assert!(theirs == ours, "{}\n---\n{}", String::from_utf8_lossy(theirs), String::from_utf8_lossy(ours));
+        assert!(
+            theirs == ours,
+            "{}\n---\n{}",
+            String::from_utf8_lossy(theirs),
+            String::from_utf8_lossy(ours)
+        );
     }
 }
 
@@ -174,7 +189,8 @@ async fn offlineimap(engine: Engine) {
     let (base, _) = read.split_once(":2,").unwrap_or((&read, ""));
     std::fs::rename(at(&read), inbox.join("cur").join(format!("{base}:2,S"))).expect("read");
     std::fs::remove_file(at(&named("Subject: thu thuong"))).expect("deleted");
-    let written = "From: toi@mau.test\nSubject: viet o ngoai\nMessage-ID: <viet@ngoai.test>\n\nchào từ ngoài\n";
+    let written =
+        "From: toi@mau.test\nSubject: viet o ngoai\nMessage-ID: <viet@ngoai.test>\n\nchào từ ngoài\n";
     std::fs::write(inbox.join("new/1.viet.ngoai"), written).expect("written");
     let flagged = desk.jmap.messages("inbox").await;
     let flagged = flagged.iter().find(|message| message["subject"] == "hai phan").expect("a message");
@@ -209,14 +225,12 @@ async fn fetchmail(engine: Engine) {
     let pid_file = desk.path("fetchmail.pid");
     let options = ["-f", &settings, "--invisible", "--nosyslog", "--pidfile", &pid_file];
     desk.runs(Command::new("fetchmail").args(options));
-    let files = std::fs::read_dir(&arrived).expect("a directory").flatten();
-    let carried: BTreeMap<String, Vec<u8>> = files
-        .map(|entry| (entry.path().display().to_string(), std::fs::read(entry.path()).expect("a message")))
-        .collect();
     // It ends every message with a line end, as its mail server would want it.
-    let whole = |message: Vec<u8>| if message.ends_with(b"\n") { message } else { [message, b"\r\n".to_vec()].concat() };
+    let whole = |message: Vec<u8>| {
+        if message.ends_with(b"\n") { message } else { [message, b"\r\n".to_vec()].concat() }
+    };
     let here: Vec<Vec<u8>> = desk.inbox().await.into_iter().map(whole).collect();
-    assert_same(&carried, &here);
+    assert_same(&files(Path::new(&arrived)), &here);
     // It has read them, and says so.
     for message in desk.jmap.messages("inbox").await {
         assert_eq!(message["keywords"]["$seen"], true, "{message}");
@@ -226,25 +240,23 @@ async fn fetchmail(engine: Engine) {
 
 async fn getmail(engine: Engine) {
     let desk = Desk::with_messages(engine).await;
-    let inbox = desk.directory.path().join("arrived");
-    for folder in ["new", "cur", "tmp"] {
-        std::fs::create_dir_all(inbox.join(folder)).expect("a directory");
-    }
+    let arrived = desk.path("arrived");
+    std::fs::create_dir(&arrived).expect("a directory");
     let settings = desk.settings(
         "getmailrc",
         &format!(
             "[retriever]\ntype = SimpleIMAPSSLRetriever\nserver = localhost\nport = {}\nusername = {}\npassword = {}\nca_certs = {}\n\
-             [destination]\ntype = Maildir\npath = {}/\n[options]\nread_all = true\ndelivered_to = false\nreceived = false\ndelete = true\n",
+             [destination]\ntype = MDA_external\npath = /bin/sh\narguments = (\"-c\", \"cat > $(mktemp -p {arrived})\")\n\
+             allow_root_commands = true\n[options]\nread_all = true\ndelivered_to = false\nreceived = false\ndelete = true\n",
             desk.program.ports.imaps,
             desk.clerk.address,
             desk.clerk.password.replace('%', "%%"),
-            desk.root(),
-            inbox.display()
+            desk.root()
         ),
     );
     let before = desk.inbox().await;
     desk.runs(Command::new("getmail").args(["--getmaildir", &desk.path(""), "--rcfile", &settings]));
-    assert_same(&maildir(&inbox), &before);
+    assert_same(&files(Path::new(&arrived)), &before);
     // It was told to leave nothing behind.
     assert_eq!(desk.inbox().await, Vec::<Vec<u8>>::new());
     desk.program.doctor().await;

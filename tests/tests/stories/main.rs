@@ -29,6 +29,7 @@ mod register;
 mod scan;
 mod sign_in;
 mod trace;
+mod two_clients;
 mod upstream;
 
 /// Tells a story once on each engine.
