@@ -5,6 +5,8 @@
 
 pub mod codec;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 mod limits;
 pub mod order;
 pub mod serve;

@@ -7,6 +7,8 @@
 mod references;
 mod sort;
 mod subject;
+#[cfg(test)]
+mod tests;
 mod threads;
 
 use mail::Timestamp;

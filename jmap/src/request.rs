@@ -12,6 +12,15 @@ pub const CORE: &str = "urn:ietf:params:jmap:core";
 pub const MAIL: &str = "urn:ietf:params:jmap:mail";
 /// Identities and submissions (RFC 8621 §1.3.2).
 pub const SUBMISSION: &str = "urn:ietf:params:jmap:submission";
+/// Absences (RFC 8621 §1.3.3).
+pub const VACATION: &str = "urn:ietf:params:jmap:vacationresponse";
+/// Blobs as objects (RFC 9404 §3).
+pub const BLOB: &str = "urn:ietf:params:jmap:blob";
+/// How much an account may hold (RFC 9425 §2).
+pub const QUOTA: &str = "urn:ietf:params:jmap:quota";
+
+/// Everything a request may use.
+pub const CAPABILITIES: [&str; 6] = [CORE, MAIL, SUBMISSION, VACATION, BLOB, QUOTA];
 
 /// A request.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -80,7 +89,7 @@ fn read_using(value: Option<Value>) -> Result<Vec<String>, Error> {
     let mut using = Vec::with_capacity(list.len().min(8));
     for item in list {
         match item {
-            Value::String(uri) if [CORE, MAIL, SUBMISSION].contains(&uri.as_str()) => {
+            Value::String(uri) if CAPABILITIES.contains(&uri.as_str()) => {
                 if !using.contains(&uri) {
                     using.push(uri);
                 }

@@ -1,8 +1,9 @@
 //! The session object: what a client finds here (RFC 8620 §2, RFC 8621 §1.3).
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::request::{CORE, MAIL, SUBMISSION};
+use crate::blob_get::DIGESTS;
+use crate::request::{BLOB, CAPABILITIES, CORE, MAIL, QUOTA, SUBMISSION, VACATION};
 use crate::{Api, Caller, Error};
 
 impl Api {
@@ -26,15 +27,20 @@ impl Api {
         let username = addresses.first().map(|first| first.address.to_string()).unwrap_or_default();
         let capabilities = self.account_capabilities();
         let base = &self.base_url;
+        let mut offered: Map<String, Value> =
+            CAPABILITIES.iter().map(|uri| ((*uri).to_owned(), json!({}))).collect();
+        offered.insert(CORE.to_owned(), self.core_capability());
+        let primary = CAPABILITIES.iter().filter(|uri| **uri != CORE);
+        let primary: Map<String, Value> = primary.map(|uri| ((*uri).to_owned(), json!(account_id))).collect();
         let mut session = json!({
-            "capabilities": { CORE: self.core_capability(), MAIL: {}, SUBMISSION: {} },
+            "capabilities": offered,
             "accounts": { account_id.to_string(): {
                 "name": if username.is_empty() { &account.display_name } else { &username },
                 "isPersonal": account.kind == store::AccountKind::Person,
                 "isReadOnly": false,
                 "accountCapabilities": capabilities,
             }},
-            "primaryAccounts": { MAIL: account_id, SUBMISSION: account_id },
+            "primaryAccounts": primary,
             "username": username,
             "apiUrl": format!("{base}/jmap/api"),
             "downloadUrl": format!("{base}/jmap/download/{{accountId}}/{{blobId}}/{{name}}?accept={{type}}"),
@@ -74,12 +80,21 @@ impl Api {
                 "maxMailboxDepth": l.mailbox_depth_max,
                 "maxSizeMailboxName": l.mailbox_name_max,
                 "maxSizeAttachmentsPerEmail": l.attachments_bytes_max,
-                "emailQuerySortOptions": ["receivedAt"],
+                "emailQuerySortOptions": crate::filter::SORT_OPTIONS,
                 "mayCreateTopLevelMailbox": true,
             },
-            SUBMISSION: { "maxDelayedSend": 0, "submissionExtensions": {
-                "DSN": ["RET", "ENVID", "NOTIFY", "ORCPT"], "SMTPUTF8": [], "SIZE": []
+            SUBMISSION: { "maxDelayedSend": l.hold_seconds_max, "submissionExtensions": {
+                "DSN": ["RET", "ENVID", "NOTIFY", "ORCPT"], "SMTPUTF8": [], "SIZE": [], "REQUIRETLS": [],
+                "MT-PRIORITY": [], "FUTURERELEASE": [l.hold_seconds_max.to_string()],
             }},
+            VACATION: {},
+            BLOB: {
+                "maxSizeBlobSet": l.size_upload_max,
+                "maxDataSources": l.data_sources_max,
+                "supportedTypeNames": [],
+                "supportedDigestAlgorithms": DIGESTS,
+            },
+            QUOTA: {},
         })
     }
 }

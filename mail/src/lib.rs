@@ -8,6 +8,7 @@
 mod address;
 mod agency;
 pub mod authentication;
+pub mod auto_reply;
 mod contents;
 pub mod envelope;
 pub mod fields;

@@ -11,6 +11,8 @@ use crate::Timestamp;
 use crate::text::{clip, nfc};
 
 mod mime;
+#[cfg(test)]
+mod tests;
 
 /// How much of a message is looked at.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +23,8 @@ pub struct Limits {
     /// Messages within messages, counted by their declarations before anything is parsed: the parser keeps each inside
     /// the one before, and a stack has an end.
     pub nested_max: usize,
+    /// Multiparts within multiparts. The structure is kept as a tree, and who reads it back goes no deeper than this either.
+    pub depth_max: usize,
     /// Addresses kept per field; the rest are in the message itself.
     pub addresses_max: usize,
     /// Bytes kept of a subject, a name, a Message-ID.
@@ -31,7 +35,14 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { parts_max: 1_000, nested_max: 60, addresses_max: 1_000, text_max: 2_000, preview_chars: 256 }
+        Self {
+            parts_max: 1_000,
+            nested_max: 60,
+            depth_max: 30,
+            addresses_max: 1_000,
+            text_max: 2_000,
+            preview_chars: 256,
+        }
     }
 }
 
@@ -252,14 +263,47 @@ impl Facts {
 
 /// Reads a message.
 pub fn read(raw: &[u8], limits: &Limits) -> Facts {
-    let deep = declares_nesting(raw, limits.nested_max);
-    let parsed = if deep { None } else { MessageParser::default().parse(raw) };
-    let parsed = parsed.filter(|message| message.parts.len() <= limits.parts_max);
-    match parsed.or_else(|| MessageParser::default().parse_headers(raw)) {
-        Some(message) if deep || message.parts.len() > limits.parts_max => opaque(&message, raw, limits),
-        Some(message) => whole(&message, raw, limits),
+    if let Some(message) = parse(raw, limits) {
+        return whole(&message, raw, limits);
+    }
+    match MessageParser::default().parse_headers(raw) {
+        Some(message) => opaque(&message, raw, limits),
         None => Facts { body: bytes_part(0, raw.len()), form: FORM, ..Facts::default() },
     }
+}
+
+/// The message with its parts; `None` when it has no header at all, too many parts, or parts too deep in one another.
+fn parse<'r>(raw: &'r [u8], limits: &Limits) -> Option<Message<'r>> {
+    if declares_nesting(raw, limits.nested_max) {
+        return None;
+    }
+    let message = MessageParser::default().parse(raw)?;
+    (message.parts.len() <= limits.parts_max && depth(&message) <= limits.depth_max).then_some(message)
+}
+
+/// Multiparts within multiparts.
+fn depth(message: &Message<'_>) -> usize {
+    let mut depths = vec![0; message.parts.len()];
+    // A child comes after its parent.
+    for (index, part) in message.parts.iter().enumerate().rev() {
+        if let PartType::Multipart(children) = &part.body {
+            let below = children.iter().filter_map(|child| depths.get(*child as usize)).max();
+            depths[index] = below.map_or(0, |deepest| deepest + 1);
+        }
+    }
+    depths.first().copied().unwrap_or_default()
+}
+
+/// Where the body of a message begins: after its first blank line, or at its end.
+pub fn header_end(raw: &[u8]) -> usize {
+    let mut at = 0;
+    for line in raw.split_inclusive(|byte| *byte == b'\n') {
+        at += line.len();
+        if matches!(line, b"\r\n" | b"\n") {
+            break;
+        }
+    }
+    at
 }
 
 /// Whether more than `nested_max` messages may lie in one another.
@@ -271,9 +315,8 @@ pub(crate) fn declares_nesting(raw: &[u8], nested_max: usize) -> bool {
 
 /// The headers, and the body as one block of bytes.
 fn opaque(message: &Message<'_>, raw: &[u8], limits: &Limits) -> Facts {
-    let body_at = message.parts.first().map_or(0, |part| part.offset_body as usize).min(raw.len());
     let mut facts = headers(message, limits);
-    facts.body = bytes_part(body_at, raw.len());
+    facts.body = bytes_part(header_end(raw), raw.len());
     facts.attachments = vec!["0".to_owned()];
     facts.has_attachment = true;
     facts
@@ -445,12 +488,12 @@ fn mailboxes(address: Option<&Address<'_>>, limits: &Limits) -> Vec<Mailbox> {
 /// The decoded content of a part; a text part's is UTF-8. `None` when the message has no such part.
 pub fn part_content(raw: &[u8], part_id: &str, limits: &Limits) -> Option<Content> {
     let index: u32 = part_id.parse().ok()?;
-    if declares_nesting(raw, limits.nested_max) {
-        let body_at = MessageParser::default().parse_headers(raw)?.parts.first()?.offset_body as usize;
-        return (index == 0)
-            .then(|| Content { bytes: raw.get(body_at..).unwrap_or_default().to_vec(), had_problem: false });
-    }
-    let message = MessageParser::default().parse(raw)?;
+    let Some(message) = parse(raw, limits) else {
+        // What is one block of bytes: see `opaque`.
+        MessageParser::default().parse_headers(raw)?;
+        let bytes = raw.get(header_end(raw)..).unwrap_or_default().to_vec();
+        return (index == 0).then_some(Content { bytes, had_problem: false });
+    };
     let part = message.part(index)?;
     let bytes = match &part.body {
         PartType::Text(text) | PartType::Html(text) => text.as_bytes().to_vec(),
@@ -486,96 +529,4 @@ pub struct Content {
     pub bytes: Vec<u8>,
     /// Whether something could not be decoded.
     pub had_problem: bool,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LETTER: &str = "From: =?UTF-8?Q?V=C4=83n_ph=C3=B2ng?= <vanthu@sonoivu.vinhlong.gov.vn>\r\n\
-        To: annv@stttt.vinhlong.gov.vn, \"Bình\" <binh@stttt.vinhlong.gov.vn>\r\n\
-        Subject: =?UTF-8?B?R2nhuqV5IG3hu51pIGjhu41w?=\r\n\
-        Date: Sun, 22 Nov 2026 08:00:00 +0700\r\n\
-        Message-ID: <1@a.vn>\r\nReferences: <x@a.vn> <y@a.vn>\r\nIn-Reply-To: <y@a.vn>\r\n\
-        MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n\
-        --b\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n\
-        S8OtbmggbeG7nWkK\r\n\
-        --b\r\nContent-Type: application/pdf; name=\"giay moi.pdf\"\r\n\
-        Content-Disposition: attachment; filename=\"giay moi.pdf\"\r\nContent-Transfer-Encoding: base64\r\n\r\n\
-        JVBERi0xLjcK\r\n--b--\r\n";
-
-    #[test]
-    fn a_letter_with_a_pdf() {
-        let facts = read(LETTER.as_bytes(), &Limits::default());
-        assert_eq!(facts.subject, "Giấy mời họp");
-        assert_eq!(facts.from[0].name.as_deref(), Some("Văn phòng"));
-        assert_eq!(facts.to.len(), 2);
-        assert_eq!(facts.preview, "Kính mời");
-        assert_eq!(facts.sent_at.unwrap().to_rfc3339_utc(), "2026-11-22T01:00:00Z");
-        assert_eq!(facts.thread_message_ids(), ["1@a.vn", "y@a.vn", "x@a.vn"]);
-        assert!(facts.has_attachment);
-        assert_eq!(facts.body.media_type, "multipart/mixed");
-        let pdf = facts.part(&facts.attachments[0]).unwrap();
-        assert_eq!((pdf.name.as_deref(), pdf.size), (Some("giay moi.pdf"), 9));
-        let content = part_content(LETTER.as_bytes(), &facts.attachments[0], &Limits::default()).unwrap();
-        assert_eq!(content.bytes, b"%PDF-1.7\n");
-        let json = serde_json_round_trip(&facts);
-        assert_eq!(json, facts);
-    }
-
-    fn serde_json_round_trip(facts: &Facts) -> Facts {
-        serde_json::from_str(&serde_json::to_string(facts).unwrap()).unwrap()
-    }
-
-    #[test]
-    fn a_hundred_thousand_messages_in_one_another_cost_no_stack() {
-        let bomb = "Content-Type: message/rfc822\r\n\r\n".repeat(100_000);
-        let facts = read(bomb.as_bytes(), &Limits::default());
-        assert_eq!(facts.body.media_type, "application/octet-stream");
-        assert!(part_content(bomb.as_bytes(), "0", &Limits::default()).is_some());
-    }
-
-    #[test]
-    fn ten_thousand_parts_are_one_block_of_bytes() {
-        let mut bomb = "Subject: x\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n".to_owned();
-        bomb.push_str(&"--b\r\n\r\nx\r\n".repeat(10_000));
-        let facts = read(bomb.as_bytes(), &Limits::default());
-        assert_eq!((facts.subject.as_str(), facts.body.parts.len()), ("x", 0));
-    }
-
-    #[test]
-    fn what_was_read_once_holds_with_fields_before_it() {
-        let fields =
-            "Return-Path: <a@b.vn>\r\nReceived: from a\r\n\tby b; Sun, 22 Nov 2026 08:00:00 +0700\r\n";
-        let plain = "Subject: x\r\n\r\ny\r\n";
-        let bomb = "Content-Type: message/rfc822\r\n\r\n".repeat(100);
-        for letter in [LETTER, plain, &bomb] {
-            let moved = read(letter.as_bytes(), &Limits::default()).moved(fields.len());
-            let whole = [fields, letter].concat();
-            assert_eq!(moved, read(whole.as_bytes(), &Limits::default()), "{letter}");
-        }
-    }
-
-    #[test]
-    fn nothing_at_all_is_a_message_too() {
-        assert!(!read(b"", &Limits::default()).has_attachment);
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn any_bytes_are_read(raw in proptest::collection::vec(proptest::num::u8::ANY, 0..400)) {
-            let facts = read(&raw, &Limits::default());
-            for id in facts.text_body.iter().chain(&facts.attachments) {
-                let _ = part_content(&raw, id, &Limits::default());
-            }
-        }
-
-        #[test]
-        fn a_damaged_letter_is_read(at in 0..LETTER.len(), byte: u8) {
-            let mut raw = LETTER.as_bytes().to_vec();
-            raw[at] = byte;
-            let facts = read(&raw, &Limits::default());
-            proptest::prop_assert!(facts.body.end_at <= raw.len() as u64);
-        }
-    }
 }

@@ -144,6 +144,8 @@ section! {
         give_up_hours: u64 = 5 * 24,
         /// Days for which it can be told what happened to a message, see "congvan trace" (RULES A23: twelve months).
         trace_days: u64 = 365,
+        /// Days after which somebody who writes again to a person who is away is answered again.
+        vacation_days: u64 = 7,
         /// What follows when From is not true and its domain asks for more than nothing (DMARC, RFC 7489): "off" only says so in the
         /// header, "mark" puts the message where junk lies, "enforce" refuses as well when the domain asks for that.
         dmarc: String = "mark".to_owned(),

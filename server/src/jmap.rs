@@ -20,7 +20,7 @@ use tokio::sync::broadcast::{Receiver, error::RecvError};
 use crate::house::House;
 use crate::http::{Peer, problem};
 use crate::mail_path::MailPath;
-use crate::sign_in;
+use crate::{mail_in, sign_in};
 
 /// What the routes share.
 #[derive(Clone)]
@@ -33,7 +33,11 @@ struct Doors {
 pub(crate) fn routes(house: Arc<House>, path: Arc<MailPath>) -> Router {
     let api = Api {
         store: house.store.clone(),
-        limits: jmap::Limits::default(),
+        limits: jmap::Limits {
+            // As long as at the submission port.
+            hold_seconds_max: mail_in::limits(&house).hold_max.as_secs(),
+            ..jmap::Limits::default()
+        },
         base_url: house.config.public_url(),
         host: house.host.clone(),
         chance: house.chance.clone(),

@@ -43,6 +43,7 @@ mod tls_policy;
 mod trust;
 mod turned_away;
 mod upstream;
+mod vacation;
 mod where_to;
 mod windows;
 mod wire;

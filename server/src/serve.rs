@@ -19,7 +19,7 @@ use crate::mail_path::MailPath;
 use crate::proxy::Relays;
 use crate::{
     deadlines, housekeeping, http, imap, indexer, intake, mail_in, mail_out, sequencer, stamping, tls,
-    upstream,
+    upstream, vacation,
 };
 
 /// The ports that were really opened, by door.
@@ -77,6 +77,7 @@ pub(crate) async fn serve(
     imap::start(&house, imap_doors, own.as_deref())?;
     mail_out::start(&house)?;
     upstream::start(&house, &intake)?;
+    house.inside.spawn(vacation::run(house.clone(), path.clone()));
     // Whoever needs them holds them; the store ends with its last handle.
     drop((intake, path));
     house.inside.spawn(sequencer::run(house.clone()));

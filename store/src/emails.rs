@@ -161,7 +161,7 @@ fn email(row: &Row) -> Result<Email> {
 }
 
 /// Ids as a JSON list of hexadecimal texts: the one form both engines can unfold into rows.
-fn id_list<I: std::fmt::Display>(ids: &[I]) -> String {
+pub(crate) fn id_list<I: std::fmt::Display>(ids: &[I]) -> String {
     let quoted: Vec<String> = ids.iter().map(|id| format!("\"{id}\"")).collect();
     format!("[{}]", quoted.join(","))
 }
@@ -349,37 +349,38 @@ impl Tx {
         self.change_emails(account_id, &[EmailChange { email_id, keywords, mailbox_ids }], now).await
     }
 
-    /// Destroys messages, as one act. Their bytes stay while a legal hold or a retention says so, out of everybody's sight.
+    /// Destroys messages, as one act; says which, for those that are not there are left out. Their bytes stay while a legal hold or a
+    /// retention says so, out of everybody's sight.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when one is not there.
+    /// [`Error::NotFound`] when the account is not there.
     pub async fn destroy_emails(
         &mut self,
         account_id: AccountId,
         ids: &[EmailId],
         now: Timestamp,
-    ) -> Result<ModSeq> {
+    ) -> Result<(ModSeq, Vec<EmailId>)> {
         let modseq = self.next_modseq(account_id, 0).await?;
         let mut changes = self.changes_of(account_id, ids).await?;
-        if changes.len() < ids.len() {
-            return Err(Error::NotFound("the message"));
-        }
         changes.iter_mut().for_each(|change| change.after.places.clear());
         self.write_act(Act { account_id, modseq, now }, &mut changes).await?;
-        Ok(modseq)
+        Ok((modseq, changes.iter().map(|change| change.after.email_id).collect()))
     }
 
     /// [`Tx::destroy_emails`] of one message.
     ///
     /// # Errors
-    /// As there.
+    /// [`Error::NotFound`] when it is not there.
     pub async fn destroy_email(
         &mut self,
         account_id: AccountId,
         email_id: EmailId,
         now: Timestamp,
     ) -> Result<ModSeq> {
-        self.destroy_emails(account_id, &[email_id], now).await
+        match self.destroy_emails(account_id, &[email_id], now).await? {
+            (modseq, destroyed) if !destroyed.is_empty() => Ok(modseq),
+            _ => Err(Error::NotFound("the message")),
+        }
     }
 
     /// Remembers what is gone.

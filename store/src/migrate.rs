@@ -31,6 +31,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (20, "pauses", include_str!("../migrations/0020_pauses.sql")),
     (21, "views", include_str!("../migrations/0021_views.sql")),
     (22, "search", include_str!("../migrations/0022_search.sql")),
+    (23, "jmap", include_str!("../migrations/0023_jmap.sql")),
 ];
 
 /// The engine's words for what the migration files leave open.

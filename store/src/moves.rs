@@ -134,13 +134,44 @@ impl Tx {
         let has_more = rows.len() > MESSAGES_PER_ACT;
         let uids = rows.iter().take(MESSAGES_PER_ACT).map(|row| Ok(Tx::uid(row.int(0)?)?.0));
         let uids: UidSet = uids.collect::<Result<Vec<u32>>>()?.into_iter().collect();
-        let mut changes = self.changes_at(account_id, mailbox_id, &uids).await?;
+        let changes = self.changes_at(account_id, mailbox_id, &uids).await?;
+        let destroyed = self.take_from(Act { account_id, modseq, now }, mailbox_id, changes).await?;
+        Ok(Expunged { modseq, uids, destroyed, has_more })
+    }
+
+    /// Takes everything out of a mailbox, marked or not, as one act: [`MESSAGES_PER_ACT`] at a time. What lies nowhere else is destroyed.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when the account is not there.
+    pub async fn empty_mailbox(
+        &mut self,
+        account_id: AccountId,
+        mailbox_id: MailboxId,
+        now: Timestamp,
+    ) -> Result<Expunged> {
+        let modseq = self.next_modseq(account_id, 0).await?;
+        let all = UidSet::run(1, u32::MAX);
+        let mut places = self.lying_at(account_id, mailbox_id, &all, MESSAGES_PER_ACT as i64 + 1).await?;
+        let has_more = places.len() > MESSAGES_PER_ACT;
+        places.truncate(MESSAGES_PER_ACT);
+        let uids = places.iter().map(|(_, place)| Ok(Tx::uid(place.uid)?.0)).collect::<Result<Vec<u32>>>()?;
+        let ids: Vec<EmailId> = places.into_iter().map(|(email_id, _)| email_id).collect();
+        let changes = self.changes_of(account_id, &ids).await?;
+        let destroyed = self.take_from(Act { account_id, modseq, now }, mailbox_id, changes).await?;
+        Ok(Expunged { modseq, uids: uids.into_iter().collect(), destroyed, has_more })
+    }
+
+    /// Takes messages out of a mailbox; answers those that lay nowhere else.
+    async fn take_from(
+        &mut self,
+        act: Act,
+        mailbox_id: MailboxId,
+        mut changes: Vec<Change>,
+    ) -> Result<Vec<EmailId>> {
         for change in &mut changes {
             change.after.places.retain(|place| place.mailbox_id != mailbox_id);
         }
-        self.write_act(Act { account_id, modseq, now }, &mut changes).await?;
-        let destroyed =
-            changes.iter().filter(|c| c.after.places.is_empty()).map(|c| c.after.email_id).collect();
-        Ok(Expunged { modseq, uids, destroyed, has_more })
+        self.write_act(act, &mut changes).await?;
+        Ok(changes.iter().filter(|c| c.after.places.is_empty()).map(|c| c.after.email_id).collect())
     }
 }

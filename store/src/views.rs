@@ -190,11 +190,11 @@ impl Tx {
         limit: i64,
     ) -> Result<Vec<(EmailId, Place)>> {
         let mut found = Vec::new();
-        let (mut from, mut take) = (1, u32::try_from(limit.max(1)).unwrap_or(u32::MAX));
+        let (mut done, mut take) = (0, u32::try_from(limit.max(1)).unwrap_or(u32::MAX));
         // So many numbers as rows are wanted; where most of them are at nothing, more at a time.
-        while from <= uids.len() && (found.len() as i64) < limit {
-            let part = uids.at_places(&UidSet::run(from, from.saturating_add(take - 1)));
-            let list = json_list(part.runs())?;
+        while done < uids.len() && (found.len() as i64) < limit {
+            let last = done.saturating_add(take);
+            let list = json_list(uids.at_places(&UidSet::run(done + 1, last)).runs())?;
             for row in self.rows(LYING_AT, values![&account_id, &list, &mailbox_id]).await? {
                 let place = Place {
                     mailbox_id,
@@ -204,7 +204,7 @@ impl Tx {
                 };
                 found.push((row.id(0)?, place));
             }
-            from = from.saturating_add(take);
+            done = last;
             take = take.saturating_mul(4);
         }
         found.truncate(usize::try_from(limit).unwrap_or_default());

@@ -24,7 +24,7 @@ pub use browser::{Browser, artefacts};
 pub use engine::Engine;
 pub use exchange::{Answer, Exchange, thin_hex};
 pub use imap::{Heard, Imap};
-pub use jmap::Jmap;
+pub use jmap::{Jmap, News};
 pub use outside::{Postfix, free_port, postfix_services};
 pub use paper::Paper;
 pub use program::{Account, Program, System, binary, run};

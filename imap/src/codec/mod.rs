@@ -1,11 +1,19 @@
 //! Bytes to words and back.
 
 pub mod command;
+#[cfg(test)]
+mod command_tests;
 pub mod fetch;
+#[cfg(test)]
+mod fetch_tests;
 mod input;
+#[cfg(test)]
+mod input_tests;
 mod name;
 mod parse;
 pub mod response;
+#[cfg(test)]
+mod response_tests;
 mod sequence;
 pub mod utf7;
 

@@ -4,17 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use imap::Limits;
 use imap::serve::Desk;
 use imap::session::{Answer, Ask, Facts, Session, SignIn, SignInCode};
-use imap::Limits;
 use mail::letter::Examination;
 use mail::{
-    AccountId, AgencyId, Chance, Examine, Findings, Letter, MailboxId, Refused, Secret, Timestamp, UidValidity,
+    AccountId, AgencyId, Chance, Examine, Findings, Letter, MailboxId, Refused, Secret, Timestamp,
+    UidValidity,
 };
 use sqlx::Connection;
-use store::{
-    AccountKind, Config, MailboxRole, MasterKey, NewAccount, NewMailbox, Place, Role, Store,
-};
+use store::{AccountKind, Config, MailboxRole, MasterKey, NewAccount, NewMailbox, Place, Role, Store};
 
 /// Sunday 22 November 2026, 08:00 in Hà Nội.
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_795_309_200);
@@ -59,22 +58,36 @@ pub(crate) struct House {
     _dir: tempfile::TempDir,
 }
 
-/// Runs a test on both engines; on PostgreSQL when there is one to ask.
-pub(crate) async fn on_both_engines(test: impl AsyncFn(&House)) {
-    test(&House::sqlite().await).await;
-    if let Some(house) = House::postgres().await {
-        test(&house).await;
-    }
+/// `stories! { async fn name(house: House) { … } }`: each on both engines; on PostgreSQL when there is one to ask.
+macro_rules! stories {
+    ($($(#[doc = $doc:literal])* async fn $name:ident($house:ident: House) $body:block)*) => {
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(&$crate::house::House::sqlite().await).await;
+            })*
+        }
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                if let Some(house) = $crate::house::House::postgres().await {
+                    super::$name(&house).await;
+                }
+            })*
+        }
+        $($(#[doc = $doc])* async fn $name($house: &$crate::house::House) $body)*
+    };
 }
+pub(crate) use stories;
 
 impl House {
-    async fn sqlite() -> Self {
+    pub(crate) async fn sqlite() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let place = Place::Sqlite(dir.path().join("congvan.db"));
         Self::open(dir, place).await
     }
 
-    async fn postgres() -> Option<Self> {
+    pub(crate) async fn postgres() -> Option<Self> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let base = std::env::var("CONGVAN_TEST_POSTGRES").ok()?;
         let name = format!("imap_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));

@@ -133,11 +133,16 @@ impl House {
 
     /// Answers of a request of account `n`, all capabilities in use.
     pub(crate) async fn ask(&self, n: u8, calls: Value) -> Vec<Value> {
+        self.ask_at(NOW, n, calls).await
+    }
+
+    /// The same at some moment.
+    pub(crate) async fn ask_at(&self, now: Timestamp, n: u8, calls: Value) -> Vec<Value> {
         let body = json!({
-            "using": ["urn:ietf:params:jmap:core", "urn:ietf:params:jmap:mail", "urn:ietf:params:jmap:submission"],
+            "using": jmap::request::CAPABILITIES,
             "methodCalls": calls,
         });
-        let response = self.api.call(&caller(n), body.to_string().as_bytes(), NOW).await;
+        let response = self.api.call(&caller(n), body.to_string().as_bytes(), now).await;
         let text = String::from_utf8(response.body).unwrap();
         assert_eq!(response.status, 200, "{text}");
         let mut response: Value = serde_json::from_str(&text).unwrap();

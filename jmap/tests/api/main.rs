@@ -3,9 +3,15 @@
 
 mod house;
 
+mod blobs;
 mod delegates;
 mod doors;
 mod emails;
+mod faults;
+mod identities;
 mod mailboxes;
+mod query_changes;
 mod strangers;
 mod submissions;
+mod vacation;
+mod waiting;

@@ -2,7 +2,7 @@
 
 use super::field::Field;
 use crate::SearchWords;
-use mail::words::words;
+use mail::words::{Word, words};
 
 /// Words of one question that are looked at.
 const WORDS_MAX: usize = 32;
@@ -116,6 +116,25 @@ const TSQUERY: Grammar =
     Grammar { open: "'", between: "' <-> '", close: "'", begun: ":*", and: " & ", or: " | " };
 
 impl Phrase {
+    /// How many words it has.
+    pub(super) fn len(&self) -> usize {
+        self.words.len()
+    }
+
+    /// Whether a text begins with it.
+    pub(super) fn begins(&self, text: &[Word]) -> bool {
+        let last = self.words.len().saturating_sub(1);
+        let stands = |(at, (folded, spelled)): (usize, &(String, Option<String>))| {
+            let Some(word) = text.get(at) else { return false };
+            let (asked, found) = match spelled {
+                Some(spelled) => (spelled, word.spelled.as_deref().unwrap_or_default()),
+                None => (folded, word.folded.as_str()),
+            };
+            found == asked || (self.is_begun && at == last && found.starts_with(asked.as_str()))
+        };
+        !self.words.is_empty() && self.words.iter().enumerate().all(stands)
+    }
+
     /// The question that FTS5 answers.
     pub(super) fn fts5(&self, account_no: i64, fields: &[Field]) -> String {
         self.written(&FTS5, account_no, fields)

@@ -9,6 +9,7 @@ mod entry;
 mod field;
 mod files;
 mod index;
+mod marks;
 
 use mail::{AccountId, EmailId, MailboxId, UidSet};
 
@@ -18,6 +19,7 @@ use compile::{Scope, Statement};
 
 pub use files::UnreadFiles;
 pub use index::SearchCounts;
+pub use marks::SearchMarks;
 
 /// Messages that are looked for, and their order.
 #[derive(Clone, Debug, PartialEq, Eq)]

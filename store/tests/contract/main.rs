@@ -27,4 +27,5 @@ mod quarantine;
 mod search;
 mod tls;
 mod transactions;
+mod vacation;
 mod views;

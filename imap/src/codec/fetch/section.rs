@@ -24,7 +24,7 @@ pub fn section<'r>(raw: &'r [u8], facts: &Facts, section: &Section) -> Option<Co
         SectionText::Mime => Some(cut(&raw, place(part.header_at), place(part.body_at))),
         text if is_message(&part) => {
             let inner = inner(&raw, &part);
-            let body_at = header_end(&inner);
+            let body_at = message::header_end(&inner);
             match inner {
                 Cow::Borrowed(inner) => message_text(inner, body_at, text),
                 Cow::Owned(inner) => {
@@ -139,18 +139,6 @@ fn some_fields(header: &[u8], names: &[String], wanted: bool) -> Vec<u8> {
     }
     found.extend_from_slice(b"\r\n");
     found
-}
-
-/// Where the body of a message begins: after its first blank line.
-fn header_end(message: &[u8]) -> usize {
-    let mut at = 0;
-    for line in message.split_inclusive(|byte| *byte == b'\n') {
-        at += line.len();
-        if matches!(line, b"\r\n" | b"\n") {
-            break;
-        }
-    }
-    at
 }
 
 fn is_known_encoding(header: &[u8]) -> bool {

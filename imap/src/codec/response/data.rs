@@ -308,8 +308,9 @@ impl Out {
         let mut rest = list;
         while let Some((&first, _)) = rest.split_first() {
             // Ascending neighbours make a run; a run that falls would be read the other way round.
-            let run = rest.iter().zip(first..).take_while(|(number, next)| *number == next).count();
-            let last = first + (run.max(1) as u32 - 1);
+            let follows = |(number, step): &(&u32, u32)| first.checked_add(*step) == Some(**number);
+            let run = rest.iter().zip(0u32..).take_while(follows).count();
+            let last = rest.get(run.saturating_sub(1)).copied().unwrap_or(first);
             if rest.len() < list.len() {
                 self.raw(",");
             }
