@@ -13,6 +13,7 @@ mod full_disk;
 mod hostile;
 mod hostile_packages;
 mod imap;
+mod imap_clients;
 mod jmap_clients;
 mod jmap_waiting;
 mod keys;
@@ -33,6 +34,7 @@ mod scan;
 mod search;
 mod sign_in;
 mod trace;
+mod two_clients;
 mod upstream;
 
 /// Tells a story once on each engine.
