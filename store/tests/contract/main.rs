@@ -23,6 +23,7 @@ mod pauses;
 mod peers;
 mod people;
 mod policy;
+mod pushes;
 mod quarantine;
 mod search;
 mod tls;
