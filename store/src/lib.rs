@@ -20,6 +20,7 @@ mod acts;
 mod agencies;
 mod api_keys;
 mod audit;
+mod blob_pages;
 mod blobs;
 mod changes;
 mod closed;
