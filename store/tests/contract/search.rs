@@ -182,7 +182,7 @@ stories! {
         let counted = read!(house, |tx| tx.search_counts(account_id(1)).await?);
         assert_eq!((counted.emails, counted.behind), (1, 0));
         // What was moved is found where it lies now.
-        write!(house, |tx| tx.change_email(account_id(1), second.email_id, None, Some(&[mailbox_id(2)])).await?)
+        write!(house, |tx| tx.change_email(account_id(1), second.email_id, None, Some(&[mailbox_id(2)]), NOW).await?)
             .unwrap();
         assert_eq!(uids(&house, &every(SearchField::Text, "riêng")).await, "");
         assert_eq!(emails(&house, &search(every(SearchField::Text, "rieng"))).await.1, 1);
@@ -201,7 +201,7 @@ stories! {
             ids.push(deliver(&house, 1, &raw, n).await.unwrap().email_id);
         }
         let (second, flagged) = (ids[1], ["$flagged".to_owned()]);
-        write!(house, flagged, |tx| tx.change_email(account_id(1), second, Some(flagged), None).await?).unwrap();
+        write!(house, flagged, |tx| tx.change_email(account_id(1), second, Some(flagged), None, NOW).await?).unwrap();
         let by = |key: SearchKey, ascending: bool| SearchSort { key, ascending };
         let flag = || "$flagged".to_owned();
         let rows: [(Vec<SearchSort>, [usize; 3]); 11] = [
