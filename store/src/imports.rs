@@ -50,7 +50,7 @@ macro_rules! known {
     };
 }
 
-const KNOWN: Sql = over_list!(known);
+pub(crate) const KNOWN: Sql = over_list!(known);
 
 impl Store {
     /// The name of a message that is brought in as the `occurrence`th of its kind, the first being 0.

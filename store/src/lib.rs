@@ -75,6 +75,8 @@ mod tls;
 mod uploads;
 mod vacation;
 mod views;
+#[cfg(test)]
+mod views_plans;
 mod watch;
 mod words;
 
