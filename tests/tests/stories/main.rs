@@ -23,6 +23,7 @@ mod lists;
 mod mail;
 mod mail_auth;
 mod mail_clients;
+mod moving;
 mod numbers;
 mod outbound;
 mod policy;
