@@ -5,9 +5,9 @@
 
 pub mod codec;
 mod error;
-mod limits;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
+mod limits;
 pub mod order;
 pub mod serve;
 pub mod session;

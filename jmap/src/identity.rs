@@ -262,7 +262,7 @@ fn read_state(state: &str) -> Option<HashMap<&str, &str>> {
 }
 
 /// What came, changed and went between two states.
-fn between<'s>(old: &'s str, new: &'s str) -> Option<(Vec<&'s str>, Vec<&'s str>, Vec<&'s str>)> {
+pub(crate) fn between<'s>(old: &'s str, new: &'s str) -> Option<(Vec<&'s str>, Vec<&'s str>, Vec<&'s str>)> {
     if old == new {
         return Some((Vec::new(), Vec::new(), Vec::new()));
     }

@@ -8,6 +8,7 @@
 mod address;
 mod agency;
 pub mod authentication;
+pub mod auto_reply;
 mod contents;
 pub mod envelope;
 pub mod fields;
@@ -31,8 +32,8 @@ pub use contents::{Contents, contents};
 pub use guest::{Chance, Clock};
 pub use id::{
     AccountId, AgencyId, ApiKeyId, AuditId, BadId, BlobId, DeliveryId, DocumentId, EmailId, FileUploadId,
-    IdentityId, ListId, MailboxId, ModSeq, OutboxId, OwnerId, QuarantineId, SubmissionId, ThreadId, Uid,
-    UidValidity, UnitId,
+    IdentityId, ListId, MailboxId, ModSeq, OutboxId, OwnerId, PushId, QuarantineId, SubmissionId, ThreadId,
+    Uid, UidValidity, UnitId,
 };
 pub use letter::{Door, Examine, Findings, Letter, Refused};
 pub use recognised::{DocumentVerdict, PolicyRecord, RecognisedDocument};

@@ -307,7 +307,7 @@ pub fn header_end(raw: &[u8]) -> usize {
 }
 
 /// Whether more than `nested_max` messages may lie in one another.
-pub(crate) fn declares_nesting(raw: &[u8], nested_max: usize) -> bool {
+pub fn declares_nesting(raw: &[u8], nested_max: usize) -> bool {
     const WORD: &[u8] = b"message/";
     raw.windows(WORD.len()).filter(|window| window.eq_ignore_ascii_case(WORD)).take(nested_max + 1).count()
         > nested_max

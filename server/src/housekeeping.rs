@@ -32,6 +32,8 @@ pub(crate) async fn run(house: Arc<House>, desk: Desk) {
             Work::Names,
             Work::Traces,
             Work::Quarantine,
+            Work::Vacations,
+            Work::Pushes,
         ] {
             if let Err(error) = let_go(&house, work).await {
                 tracing::warn!(?work, "what has expired could not be let go: {error}");
@@ -70,6 +72,10 @@ enum Work {
     Traces,
     /// Mail in the quarantine.
     Quarantine,
+    /// Who was answered during absences.
+    Vacations,
+    /// Subscriptions to pushes that nobody prolonged.
+    Pushes,
 }
 
 /// Lets go what has expired, a transaction at a time, until nothing is left or the house stops.
@@ -79,6 +85,7 @@ async fn let_go(house: &House, work: Work) -> Result<(), store::Error> {
     let (repeats, events) = (days(api.repeat_days), days(api.event_days));
     let letters = days(house.config.policy.record_days);
     let traces = days(house.config.mail.trace_days);
+    let vacations = days(house.config.mail.vacation_days);
     let quarantine = days(house.config.scan.quarantine_days);
     while !house.stop.is_cancelled() {
         let now = house.now();
@@ -91,6 +98,7 @@ async fn let_go(house: &House, work: Work) -> Result<(), store::Error> {
                         Work::FileUploads => tx.expire_file_uploads(*now, AT_ONCE).await,
                         Work::Repeats => tx.expire_repeats(now.minus(repeats), AT_ONCE, *now).await,
                         Work::Quarantine => tx.expire_quarantine(now.minus(quarantine), AT_ONCE, *now).await,
+                        Work::Pushes => tx.expire_pushes(*now, AT_ONCE).await,
                         Work::Events => {
                             let gone = tx.drop_events(now.minus(events), AT_ONCE).await?;
                             Ok::<_, store::Error>(usize::try_from(gone).unwrap_or_default())
@@ -104,6 +112,10 @@ async fn let_go(house: &House, work: Work) -> Result<(), store::Error> {
                             Ok(usize::try_from(gone).unwrap_or_default())
                         }
                         Work::Names => tx.fold_names(AT_ONCE).await,
+                        Work::Vacations => {
+                            let gone = tx.forget_vacations_told(now.minus(vacations), AT_ONCE).await?;
+                            Ok(usize::try_from(gone).unwrap_or_default())
+                        }
                         Work::Traces => {
                             let gone = tx.drop_traces(now.minus(traces), AT_ONCE).await?;
                             Ok(usize::try_from(gone).unwrap_or_default())

@@ -59,7 +59,7 @@ fn limits(house: &House) -> Limits {
 pub(crate) fn start(house: &Arc<House>, opened: Vec<Opened>, own: Option<&OwnKey>) -> anyhow::Result<()> {
     let config = &house.config.imap;
     let bounds = Bounds::new(config.connections_max, config.connections_per_address_max);
-    let relays = Relays::parse(&house.config.mail.proxy_from)?;
+    let relays = Relays::parse("mail.proxy_from", &house.config.mail.proxy_from)?;
     let examiner = MailPath::for_appending(house);
     for Opened { name, listeners } in opened {
         let Some((_, implicit_tls)) = DOORS.into_iter().find(|(door, _)| *door == name) else { continue };

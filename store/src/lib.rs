@@ -32,6 +32,7 @@ mod destroying;
 mod dkim;
 pub mod doctor;
 mod documents;
+mod email_documents;
 mod email_query;
 mod emails;
 mod engine;
@@ -54,6 +55,7 @@ mod outbox_pause;
 mod peer_log;
 mod peers;
 mod policy;
+mod pushes;
 mod quarantine;
 mod query_changes;
 mod queue;
@@ -64,6 +66,7 @@ mod search;
 mod search_term;
 mod sending;
 mod settings;
+mod smime;
 mod sql;
 mod statuses;
 mod submission_query;
@@ -124,6 +127,7 @@ pub use outbox_pause::{Patience, Reach};
 pub use peer_log::{Direction, PeerHealth, PeerMessage, SystemPoll};
 pub use peers::{NewPeer, PEER, Peer, PeerState, PeerWay, PeerWrap, peer_of_way, way_of_peer};
 pub use policy::{PolicyCount, PolicyException, PolicyLetter, PolicyRule, PolicyScope};
+pub use pushes::{NewPush, PUSHES_MAX, Push, PushChange};
 pub use quarantine::{HeldMail, HeldState, Judgement, NewHeld, QuarantineFilter};
 pub use query_changes::ListChanges;
 pub use queue::{QueueAct, QueueCount, QueueFilter, Queued};
@@ -133,6 +137,7 @@ pub use routing::Resolved;
 pub use search::{EmailSearch, SearchCounts, SearchKey, SearchMarks, SearchSort, UnreadFiles};
 pub use search_term::{SearchField, SearchTerm, SearchWords};
 pub use sending::{OwnLimit, SendingLimit, Sent};
+pub use smime::{Smime, SmimeDue, SmimeJudged, SmimeStatus};
 pub use statuses::{NewStatus, StatusEntry, UnlinkedStatus};
 pub use submission_query::{SubmissionQuery, SubmissionSort};
 pub use submissions::{NewSubmission, Submission, UndoStatus};
@@ -207,6 +212,10 @@ impl Default for Limits {
 pub enum Signal {
     /// Something changed in this account.
     Account(AccountId),
+    /// Something changed in this account, and clients far away want to be told (RFC 8620 §7.2).
+    Push(AccountId),
+    /// A signed mail arrived, and its signature waits to be judged.
+    Smime,
     /// Something is due in the outbox.
     Outbox,
     /// Leaves or events wait for the sequencer.

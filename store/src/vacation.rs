@@ -134,6 +134,28 @@ impl Tx {
         Ok(gone == 1)
     }
 
+    /// Whether somebody was answered since a moment.
+    pub async fn was_told_of_vacation(
+        &mut self,
+        account_id: AccountId,
+        sender: &EmailAddress,
+        since: Timestamp,
+    ) -> Result<bool> {
+        let digest = self.told_digest(account_id, sender);
+        let row = self
+            .row(
+                "SELECT 1 FROM vacation_told WHERE account_id = $1 AND sender = $2 AND told_at > $3",
+                values![&account_id, &digest, since],
+            )
+            .await?;
+        Ok(row.is_some())
+    }
+
+    /// Not the address: whom somebody was written by is nobody's business.
+    fn told_digest(&self, account_id: AccountId, sender: &EmailAddress) -> [u8; 8] {
+        self.shared.keyring.trace_digest(&format!("vacation {account_id} {}", sender.folded()))
+    }
+
     /// Notes that somebody is answered now, unless they were since `again_after`; `false` then.
     pub async fn tell_of_vacation(
         &mut self,
@@ -142,9 +164,7 @@ impl Tx {
         again_after: Timestamp,
         now: Timestamp,
     ) -> Result<bool> {
-        // Not the address: whom somebody was written by is nobody's business.
-        let word = format!("vacation {account_id} {}", sender.folded());
-        let digest = self.shared.keyring.trace_digest(&word);
+        let digest = self.told_digest(account_id, sender);
         let told = self
             .exec(
                 "INSERT INTO vacation_told (account_id, sender, told_at) VALUES ($1, $2, $3) \

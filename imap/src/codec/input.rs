@@ -13,7 +13,7 @@ use super::parse::{self, Fault, Refusal};
 pub struct Limits {
     /// Octets of a command without its literals. Clients name thousands of messages in one set.
     pub text_bytes_max: usize,
-    /// Octets of a literal that is no message.
+    /// Octets of the literals of a command that are no messages, together.
     pub literal_bytes_max: usize,
     /// Octets of a message in APPEND.
     pub append_bytes_max: usize,
@@ -313,11 +313,10 @@ impl Input {
         let is_message = self.messages && parse::is_message_next(&self.text, self.literals.len());
         let already: usize = self.literals.iter().map(Vec::len).sum();
         let most = match is_message {
-            true => self
-                .limits
-                .append_bytes_max
-                .min(self.limits.append_total_bytes_max - already.min(self.limits.append_total_bytes_max)),
-            false => self.limits.literal_bytes_max,
+            true => {
+                self.limits.append_total_bytes_max.saturating_sub(already).min(self.limits.append_bytes_max)
+            }
+            false => self.limits.literal_bytes_max.saturating_sub(already),
         };
         let bytes = usize::try_from(announced.bytes).unwrap_or(usize::MAX);
         if bytes > most {

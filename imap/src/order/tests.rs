@@ -138,7 +138,8 @@ fn rfc_5256_3_sorting() {
         Row { size: 20, from: mailbox("Dung", "a@z.vn"), ..row(3, "zebra", "", "") },
         Row { size: 20, from: None, to: mailbox("", "x"), cc: mailbox("", "y@x"), ..row(4, "đua", "", "") },
     ];
-    let cases: [(&[(SortBy, bool)], [u32; 4]); 11] = [
+    type Keys<'k> = &'k [(SortBy, bool)];
+    let cases: [(Keys<'_>, [u32; 4]); 11] = [
         (&[(SortBy::Arrival, false)], [1, 2, 3, 4]),
         (&[(SortBy::Arrival, true)], [4, 3, 2, 1]),
         (&[(SortBy::Date, false)], [1, 3, 4, 2]),

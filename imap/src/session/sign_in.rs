@@ -123,6 +123,7 @@ impl Session {
     pub(super) fn unauthenticate(&mut self, tag: &str) {
         self.account = None;
         self.view = None;
+        self.notify = None;
         self.enabled = Enabled::default();
         self.has_news = false;
         self.input.set_utf8(false);

@@ -10,6 +10,7 @@ mod emails;
 mod faults;
 mod identities;
 mod mailboxes;
+mod pushes;
 mod query_changes;
 mod search;
 mod strangers;

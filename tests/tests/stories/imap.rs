@@ -102,7 +102,7 @@ async fn mbsync(engine: Engine) {
     let config = program.data.join("mbsyncrc");
     let root = root(&program);
     let text = format!(
-        "IMAPStore far\nHost 127.0.0.1\nPort {}\nUser {}\nPass {}\nSSLType IMAPS\nCertificateFile {}\n\n\
+        "IMAPStore far\nHost localhost\nPort {}\nUser {}\nPass {}\nSSLType IMAPS\nCertificateFile {}\n\n\
          MaildirStore near\nPath {here}/\nInbox {here}/INBOX\nSubFolders Verbatim\n\n\
          Channel both\nFar :far:\nNear :near:\nPatterns *\nCreate Both\nExpunge Both\nSyncState *\n",
         program.ports.imaps,
