@@ -9,8 +9,9 @@ use store::{Changing, ListChanges, Mailbox};
 use crate::Error;
 use crate::args::{self, Args, read_state, state};
 use crate::call::Context;
+use crate::filter::Asked;
 use crate::mailbox_query::MailboxQuery;
-use crate::{email_query, submission_get};
+use crate::submission_get;
 
 /// The arguments of every `/queryChanges` beside filter and sort.
 struct Since {
@@ -83,8 +84,13 @@ impl Context<'_> {
     /// `Email/queryChanges` (RFC 8621 §4.5).
     pub(crate) async fn email_query_changes(&mut self, mut args: Args) -> Result<Value, Error> {
         let since = Since::read(self, &mut args)?;
-        let query = email_query::read_query(&mut args)?;
+        let asked = Asked::read(&mut args)?;
         args.finish()?;
+        let Asked::Listed(query) = asked else {
+            return Err(Error::CannotCalculateChanges(
+                "changes of searches are not kept; ask the query again",
+            ));
+        };
         let up_to: Option<EmailId> = since.up_to_id.as_ref().and_then(|id| id.parse().ok());
         let (account_id, from, limit) = (since.account_id, since.state, self.changes_max());
         let calculate_total = since.calculate_total;

@@ -3,7 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use crate::blob_get::DIGESTS;
+use crate::extras::SMIME_VERIFY;
+use crate::official_documents::OFFICIAL_DOCUMENTS;
 use crate::request::{BLOB, CAPABILITIES, CORE, MAIL, QUOTA, SUBMISSION, VACATION};
+use crate::subscription::VAPID;
+use crate::websocket::WEBSOCKET;
 use crate::{Api, Caller, Error};
 
 impl Api {
@@ -25,12 +29,18 @@ impl Api {
             .await?;
         let (account, addresses) = found.ok_or(Error::AccountNotFound)?;
         let username = addresses.first().map(|first| first.address.to_string()).unwrap_or_default();
-        let capabilities = self.account_capabilities();
+        let mut capabilities = self.account_capabilities();
+        capabilities[SMIME_VERIFY] = json!({});
+        let may_register = self.judge.may_register(caller).await;
+        capabilities[OFFICIAL_DOCUMENTS] = json!({ "mayRegister": may_register });
         let base = &self.base_url;
         let mut offered: Map<String, Value> =
             CAPABILITIES.iter().map(|uri| ((*uri).to_owned(), json!({}))).collect();
         offered.insert(CORE.to_owned(), self.core_capability());
-        let primary = CAPABILITIES.iter().filter(|uri| **uri != CORE);
+        offered.insert(WEBSOCKET.to_owned(), self.websocket_capability());
+        offered.insert(VAPID.to_owned(), self.vapid_capability());
+        // What is the server's own belongs to no account.
+        let primary = CAPABILITIES.iter().filter(|uri| ![CORE, WEBSOCKET, VAPID].contains(uri));
         let primary: Map<String, Value> = primary.map(|uri| ((*uri).to_owned(), json!(account_id))).collect();
         let mut session = json!({
             "capabilities": offered,
@@ -80,7 +90,7 @@ impl Api {
                 "maxMailboxDepth": l.mailbox_depth_max,
                 "maxSizeMailboxName": l.mailbox_name_max,
                 "maxSizeAttachmentsPerEmail": l.attachments_bytes_max,
-                "emailQuerySortOptions": ["receivedAt"],
+                "emailQuerySortOptions": crate::filter::SORT_OPTIONS,
                 "mayCreateTopLevelMailbox": true,
             },
             SUBMISSION: { "maxDelayedSend": l.hold_seconds_max, "submissionExtensions": {

@@ -9,6 +9,7 @@ mod address;
 mod agency;
 pub mod authentication;
 pub mod auto_reply;
+mod contents;
 pub mod envelope;
 pub mod fields;
 mod guest;
@@ -23,14 +24,16 @@ pub mod text;
 mod time;
 pub mod trace;
 mod uids;
+pub mod words;
 
 pub use address::{BadAddress, Domain, EmailAddress, LocalPart};
 pub use agency::{AgencyCode, BadAgencyCode};
+pub use contents::{Contents, contents};
 pub use guest::{Chance, Clock};
 pub use id::{
     AccountId, AgencyId, ApiKeyId, AuditId, BadId, BlobId, DeliveryId, DocumentId, EmailId, FileUploadId,
-    IdentityId, ListId, MailboxId, ModSeq, OutboxId, OwnerId, QuarantineId, SubmissionId, ThreadId, Uid,
-    UidValidity, UnitId,
+    IdentityId, ListId, MailboxId, ModSeq, OutboxId, OwnerId, PushId, QuarantineId, SubmissionId, ThreadId,
+    Uid, UidValidity, UnitId,
 };
 pub use letter::{Door, Examine, Findings, Letter, Refused};
 pub use recognised::{DocumentVerdict, PolicyRecord, RecognisedDocument};

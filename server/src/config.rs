@@ -79,6 +79,10 @@ section! {
         submissions: Vec<SocketAddr> = Vec::new(),
         /// Delivery from a front mail server on a trusted network (LMTP, RFC 2033).
         lmtp: Vec<SocketAddr> = Vec::new(),
+        /// Mail programs reading their mailboxes, TLS from the first byte (RFC 8314), usually port 993. Prefer it.
+        imaps: Vec<SocketAddr> = Vec::new(),
+        /// The same with STARTTLS, usually port 143. Nobody signs in without TLS.
+        imap: Vec<SocketAddr> = Vec::new(),
         /// JMAP, the exchange and the pages over TLS, usually port 443.
         https: Vec<SocketAddr> = Vec::new(),
         /// The same without TLS, for a front that ends TLS on this machine and for health checks. Loopback only: any other address
@@ -151,6 +155,20 @@ section! {
         lmtp_is_border: bool = false,
         /// Whether mail from programs on this machine is authenticated as well. Nothing is asked about it otherwise.
         authenticate_loopback: bool = false,
+    }
+}
+
+section! {
+    /// Mailboxes for classic mail programs (IMAP, RFC 9051). Closed while listen.imaps and listen.imap are empty.
+    Imap {
+        /// Connections at once on both doors. A mail program keeps three to five.
+        connections_max: usize = 20_000,
+        /// Connections at once from one address; an office behind one address has many people.
+        connections_per_address_max: usize = 1_000,
+        /// Largest message that a program may put into a mailbox, bytes (APPENDLIMIT, RFC 7889).
+        append_bytes_max: usize = 50 * 1024 * 1024,
+        /// Codes of agencies whose people may not use these doors.
+        closed_to: Vec<String> = Vec::new(),
     }
 }
 
@@ -247,6 +265,18 @@ section! {
 }
 
 section! {
+    /// Searching in mail.
+    Search {
+        /// Whether the texts of attachments are searched too (PDF, docx, xlsx, pptx, OpenDocument, plain text).
+        attachments: bool = true,
+        /// Seconds the attachments of one message may take; what has been read until then is searched.
+        attachment_seconds: u64 = 20,
+        /// Largest attachment that is read, bytes.
+        attachment_bytes_max: usize = 25 * 1024 * 1024,
+    }
+}
+
+section! {
     /// Questions to DNS.
     Dns {
         /// Name servers to ask, as "192.0.2.1" or "127.0.0.1:5353"; empty means those of the machine. For DANE it has to be one that
@@ -271,6 +301,21 @@ section! {
         request_seconds: u64 = 60,
         /// Address clients reach this machine by, for links in JMAP; empty means https:// and the hostname.
         public_url: String = String::new(),
+    }
+}
+
+section! {
+    /// News for mail programs that have no connection open: pushes to the addresses they name (RFC 8620 §7.2). The whole house may
+    /// reach them, so only public addresses are reached.
+    Push {
+        /// Key that pushes are signed with (RFC 8292), PEM, P-256; empty means "keys/push.pem" in the data directory, made at first use.
+        key: PathBuf = PathBuf::new(),
+        /// Addresses or networks on closed networks where a push service of the state is, that may be reached besides ("10.1.2.0/24").
+        addresses: Vec<String> = Vec::new(),
+        /// Certificates (PEM) that push services' have to lead to; empty means those the machine trusts.
+        authorities: PathBuf = PathBuf::new(),
+        /// Pushes at once.
+        at_once: usize = 16,
     }
 }
 
@@ -414,12 +459,15 @@ pub(crate) struct Config {
     pub(crate) listen: Listen,
     pub(crate) tls: Tls,
     pub(crate) mail: Mail,
+    pub(crate) imap: Imap,
     pub(crate) oauth: Oauth,
     pub(crate) sending: Sending,
     pub(crate) delegation: Delegation,
     pub(crate) scan: Scan,
+    pub(crate) search: Search,
     pub(crate) dns: Dns,
     pub(crate) http: Http,
+    pub(crate) push: Push,
     pub(crate) exchange: Exchange,
     pub(crate) upstream: Upstream,
     pub(crate) check: Check,
@@ -477,6 +525,9 @@ impl Config {
                 "exchange.automatic_arrival: {wrong:?} is no agency code (mã cơ quan không hợp lệ)"
             );
         }
+        if let Some(wrong) = self.imap.closed_to.iter().find(|c| c.parse::<mail::AgencyCode>().is_err()) {
+            anyhow::bail!("imap.closed_to: {wrong:?} is no agency code (mã cơ quan không hợp lệ)");
+        }
         if self.house.hostname.parse::<mail::Domain>().is_err() {
             anyhow::bail!("house.hostname is not a host name (tên máy không hợp lệ)");
         }
@@ -486,7 +537,8 @@ impl Config {
         crate::tls_policy::publish::policy(self)?;
         self.tls_report_address()?;
         self.dns_servers()?;
-        crate::proxy::Relays::parse(&self.mail.proxy_from)?;
+        crate::proxy::Relays::parse("mail.proxy_from", &self.mail.proxy_from)?;
+        crate::proxy::Relays::parse("push.addresses", &self.push.addresses)?;
         self.calendar()?;
         self.tls_key()?;
         self.tls_key_password()?;
@@ -575,6 +627,16 @@ impl Config {
         is_said.then(|| self.house.data.join(&self.mail.peer_anchors))
     }
 
+    pub(crate) fn push_key(&self) -> PathBuf {
+        self.or_in_data(&self.push.key, "keys/push.pem")
+    }
+
+    /// Certificates that push services' have to lead to, when the configuration says.
+    pub(crate) fn push_authorities(&self) -> Option<PathBuf> {
+        let is_said = !self.push.authorities.as_os_str().is_empty();
+        is_said.then(|| self.house.data.join(&self.push.authorities))
+    }
+
     pub(crate) fn tls_certificate(&self) -> PathBuf {
         self.or_in_data(&self.tls.certificate, "tls/cert.pem")
     }
@@ -638,9 +700,11 @@ impl Config {
         print_section(&mut out, "listen", &self.listen)?;
         print_section(&mut out, "tls", &self.tls)?;
         print_section(&mut out, "mail", &self.mail)?;
+        print_section(&mut out, "imap", &self.imap)?;
         print_section(&mut out, "scan", &self.scan)?;
         print_section(&mut out, "dns", &self.dns)?;
         print_section(&mut out, "http", &self.http)?;
+        print_section(&mut out, "push", &self.push)?;
         print_section(&mut out, "exchange", &self.exchange)?;
         print_section(&mut out, "upstream", &self.upstream)?;
         print_section(&mut out, "check", &self.check)?;

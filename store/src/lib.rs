@@ -16,6 +16,7 @@
 //! [`Store::signals`], after the commit and never before.
 
 mod accounts;
+mod acts;
 mod agencies;
 mod api_keys;
 mod audit;
@@ -23,18 +24,22 @@ mod blobs;
 mod changes;
 mod closed;
 mod consents;
+mod counters;
 mod deadlines;
 mod delegates;
 mod deliveries;
+mod destroying;
 mod dkim;
 pub mod doctor;
 mod documents;
+mod email_documents;
 mod email_query;
 mod emails;
 mod engine;
 mod error;
 mod events;
 mod files;
+mod flags;
 mod identities;
 mod keyring;
 pub mod ledger;
@@ -43,21 +48,25 @@ mod lists;
 mod mail_trace;
 mod mailboxes;
 mod migrate;
+mod moves;
 mod numbers;
 mod outbox;
 mod outbox_pause;
 mod peer_log;
 mod peers;
 mod policy;
+mod pushes;
 mod quarantine;
 mod query_changes;
 mod queue;
 mod receivers;
 mod repeats;
 mod routing;
+mod search;
 mod search_term;
 mod sending;
 mod settings;
+mod smime;
 mod sql;
 mod statuses;
 mod submission_query;
@@ -66,6 +75,7 @@ mod threads;
 mod tls;
 mod uploads;
 mod vacation;
+mod views;
 mod watch;
 mod words;
 
@@ -98,37 +108,43 @@ pub use deliveries::{Delivery, DeliveryFilter, DeliveryState, NewDelivery};
 pub use dkim::{DkimAlgorithm, DkimKey, DkimSigner, DkimState, NewDkimKey};
 pub use documents::{Document, DocumentKind, NewDocument, SentRow};
 pub use email_query::EmailQuery;
-pub use emails::{Email, NewEmail, Placed};
+pub use emails::{Email, EmailChange, NewEmail, Placed};
 pub use engine::{Tx, Verb};
 pub use error::{Error, Result};
 pub use events::{Event, NewEvent};
 pub use files::{DocumentAct, DocumentFile, FileEvidence, NewFile};
+pub use flags::{FlagEdit, FlagMode, FlagsEdited};
 pub use identities::KeptIdentity;
 pub use keyring::MasterKey;
 pub use links::{DocumentState, Link, LinkKind, NewLink};
 pub use lists::{List, ListCopy, ListMember, ListPart, NewList, WhoMaySend};
 pub use mail_trace::{NOBODY, NewTrace, TraceQuery, Traced};
 pub use mailboxes::{Mailbox, MailboxRole, NewMailbox};
+pub use moves::{Copied, Expunged};
 pub use numbers::{BookState, Line, LineEnd, LineFilter, LineState, NewLine, Series};
 pub use outbox::{Claimed, Lane, NewOutbox, OutboxKind};
 pub use outbox_pause::{Patience, Reach};
 pub use peer_log::{Direction, PeerHealth, PeerMessage, SystemPoll};
 pub use peers::{NewPeer, PEER, Peer, PeerState, PeerWay, PeerWrap, peer_of_way, way_of_peer};
 pub use policy::{PolicyCount, PolicyException, PolicyLetter, PolicyRule, PolicyScope};
+pub use pushes::{NewPush, PUSHES_MAX, Push, PushChange};
 pub use quarantine::{HeldMail, HeldState, Judgement, NewHeld, QuarantineFilter};
 pub use query_changes::ListChanges;
 pub use queue::{QueueAct, QueueCount, QueueFilter, Queued};
 pub use receivers::{NewProgress, NewReceiver, Receiver};
 pub use repeats::Repeat;
 pub use routing::Resolved;
+pub use search::{EmailSearch, SearchCounts, SearchKey, SearchMarks, SearchSort, UnreadFiles};
 pub use search_term::{SearchField, SearchTerm, SearchWords};
 pub use sending::{OwnLimit, SendingLimit, Sent};
+pub use smime::{Smime, SmimeDue, SmimeJudged, SmimeStatus};
 pub use statuses::{NewStatus, StatusEntry, UnlinkedStatus};
 pub use submission_query::{SubmissionQuery, SubmissionSort};
 pub use submissions::{NewSubmission, Submission, UndoStatus};
 pub use tls::{MtaStsRow, TlsLevel, TlsOutcome, TlsPolicyRow};
 pub use uploads::{FileUpload, UploadPart};
 pub use vacation::{Vacation, VacationDue};
+pub use views::{MESSAGES_PER_ACT, MailboxSizes, OpenedMailbox, ViewChanges, ViewRow};
 pub use watch::AccountWatch;
 pub use words::{Hit, OTHER_WORDS_MAX};
 
@@ -196,6 +212,10 @@ impl Default for Limits {
 pub enum Signal {
     /// Something changed in this account.
     Account(AccountId),
+    /// Something changed in this account, and clients far away want to be told (RFC 8620 §7.2).
+    Push(AccountId),
+    /// A signed mail arrived, and its signature waits to be judged.
+    Smime,
     /// Something is due in the outbox.
     Outbox,
     /// Leaves or events wait for the sequencer.

@@ -29,7 +29,10 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (18, "sign in and sending", include_str!("../migrations/0018_sign_in_and_sending.sql")),
     (19, "delegates", include_str!("../migrations/0019_delegates.sql")),
     (20, "pauses", include_str!("../migrations/0020_pauses.sql")),
+    (21, "views", include_str!("../migrations/0021_views.sql")),
+    (22, "search", include_str!("../migrations/0022_search.sql")),
     (23, "jmap", include_str!("../migrations/0023_jmap.sql")),
+    (24, "push", include_str!("../migrations/0024_push.sql")),
 ];
 
 /// The engine's words for what the migration files leave open.
@@ -38,6 +41,8 @@ struct Dialect {
     keyless: &'static str,
     serial_key: &'static str,
     bytewise: &'static str,
+    on_sqlite: &'static str,
+    on_postgres: &'static str,
 }
 
 /// `WITHOUT ROWID` keeps a table of short rows in its primary key alone. Texts that are looked up by how they begin are in
@@ -47,12 +52,16 @@ const SQLITE: Dialect = Dialect {
     keyless: "WITHOUT ROWID",
     serial_key: "INTEGER PRIMARY KEY AUTOINCREMENT",
     bytewise: "COLLATE BINARY",
+    on_sqlite: "",
+    on_postgres: "--",
 };
 const POSTGRES: Dialect = Dialect {
     bytes: "BYTEA",
     keyless: "",
     serial_key: "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
     bytewise: "COLLATE \"C\"",
+    on_sqlite: "--",
+    on_postgres: "",
 };
 
 impl Dialect {
@@ -66,6 +75,9 @@ impl Dialect {
                     .replace("KEYLESS", self.keyless)
                     .replace("SERIAL_KEY", self.serial_key)
                     .replace("BYTEWISE", self.bytewise)
+                    // A line of one engine alone.
+                    .replace("ON_SQLITE", self.on_sqlite)
+                    .replace("ON_POSTGRES", self.on_postgres)
             })
             .collect();
         statements.join("\n")

@@ -91,7 +91,8 @@ impl House {
         let limits = Limits { objects_in_get_max: 50, objects_in_set_max: 50, ..Limits::default() };
         let base_url = "https://mail.a.gov.vn".to_owned();
         let host = "mail.a.gov.vn".parse().unwrap();
-        let api = Api { store, limits, base_url, host, chance, examiner: Arc::new(Secrecy) };
+        let push_key = "BA".to_owned();
+        let api = Api { store, limits, base_url, host, chance, push_key, examiner: Arc::new(Secrecy) };
         let house = Self { api, _dir: dir };
         house.furnish().await;
         house

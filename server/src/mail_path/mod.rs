@@ -12,7 +12,7 @@
 mod archive;
 mod attachments;
 mod authentication;
-mod documents;
+pub(crate) mod documents;
 mod limits;
 mod malware;
 mod policy;
@@ -72,6 +72,12 @@ impl MailPath {
         stages.push(Box::new(policy::Policy::new(house.clone())));
         stages.push(Box::new(signing::Signing::new(house)));
         Ok(Arc::new(Self { stages }))
+    }
+
+    /// What is looked at in a message that a person's own program puts into a mailbox: nothing is sent by it, and state secrets are
+    /// refused at this entrance as at every other (RULES R7).
+    pub(crate) fn for_appending(house: &Arc<House>) -> Arc<Self> {
+        Arc::new(Self { stages: vec![Box::new(secrecy::Secrecy { house: house.clone() })] })
     }
 }
 

@@ -1,13 +1,14 @@
 //! A mail from the outside world, and the answer to it.
 
 use serde_json::{Value, json};
-use tests::{Account, Engine, Jmap, NO_RECIPIENT, Postfix, Program, Swaks};
+use tests::{Account, Engine, Jmap, NO_RECIPIENT, Postfix, Program, Swaks, free_port};
 
 use crate::on_both_engines;
 
 on_both_engines! {
     postfix_delivers_and_gets_the_reply => a_letter_and_its_reply,
     a_refused_recipient_comes_back => a_refusal_comes_back,
+    an_administrator_drops_waiting_mail => what_waits_is_dropped,
 }
 
 const PDF: &[u8] = b"%PDF-1.7\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n";
@@ -172,5 +173,46 @@ async fn a_refusal_comes_back(engine: Engine) {
         assert!(whole.contains(words), "{words} is missing:\n{whole}");
     }
     assert!(!whole.contains("Final-Recipient: rfc822;an@outside.test"));
+    program.doctor().await;
+}
+
+async fn what_waits_is_dropped(engine: Engine) {
+    let program = Program::demo(engine).await;
+    // Nobody listens there.
+    program.must(&["route", "add", "outside.test", &format!("127.0.0.1:{}", free_port())]).await;
+    let clerk = clerk(&program);
+    let jmap = Jmap::sign_in(&program, &clerk).await;
+    for to in ["an@outside.test", "binh@outside.test"] {
+        let letter = Swaks::submit(&program, &clerk, to).subject("Khong ai nhan").body("x");
+        letter.send().must_be_taken(&program);
+    }
+    let list = async || -> Vec<Value> {
+        let printed = program.must(&["queue", "list", "--destination", "outside.test", "--json"]).await;
+        serde_json::from_str(&printed).expect("a list")
+    };
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    // A carrier may have one in its hands; it is an operator's once it was put down.
+    let waiting = loop {
+        let rows = list().await;
+        if rows.len() == 2 && rows.iter().all(|row| row["state"] == "waiting" && row["attempts"] != 0) {
+            break rows;
+        }
+        assert!(std::time::Instant::now() < deadline, "{rows:?}\n{}", program.log());
+    };
+    let id = waiting[0]["id"].as_str().unwrap();
+    let shown: Value = serde_json::from_str(&program.must(&["queue", "show", id, "--json"]).await).unwrap();
+    assert_eq!((&shown["from"], &shown["to"]), (&json!(clerk.address), &json!(["an@outside.test"])));
+    program.must(&["queue", "hold", "--id", id]).await;
+    program.must(&["queue", "drop", "--id", id, "--dry-run"]).await;
+    assert_eq!(list().await.len(), 2, "it was only asked");
+    assert_eq!(program.command(&["queue", "drop"]).await.status.code(), Some(1), "which?");
+    program.must(&["queue", "drop", "--id", id]).await;
+    assert_eq!(list().await.len(), 1);
+    assert_eq!(program.command(&["queue", "show", id]).await.status.code(), Some(1));
+    let report = jmap.wait_for("").await;
+    let whole = String::from_utf8(jmap.download(report["blobId"].as_str().unwrap()).await).unwrap();
+    for words in ["Final-Recipient: rfc822;an@outside.test", "Action: failed", "Status: 5.3.0"] {
+        assert!(whole.contains(words), "{words} is missing:\n{whole}");
+    }
     program.doctor().await;
 }

@@ -12,6 +12,8 @@ mod documents;
 mod full_disk;
 mod hostile;
 mod hostile_packages;
+mod imap;
+mod imap_clients;
 mod jmap_clients;
 mod jmap_waiting;
 mod keys;
@@ -26,10 +28,13 @@ mod outbound;
 mod policy;
 mod proof;
 mod provisioning;
+mod push;
 mod register;
 mod scan;
+mod search;
 mod sign_in;
 mod trace;
+mod two_clients;
 mod upstream;
 
 /// Tells a story once on each engine.
