@@ -6,6 +6,7 @@ mod house;
 mod delegates;
 mod doors;
 mod emails;
+mod extras;
 mod mailboxes;
 mod pushes;
 mod strangers;

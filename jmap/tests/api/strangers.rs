@@ -10,7 +10,7 @@ stories! {
             "Mailbox/get", "Mailbox/changes", "Mailbox/query", "Mailbox/queryChanges", "Mailbox/set", "Thread/get",
             "Thread/changes", "Email/get", "Email/changes", "Email/query", "Email/queryChanges", "Email/set",
             "Email/import", "Identity/get", "Identity/changes", "EmailSubmission/get", "EmailSubmission/changes",
-            "EmailSubmission/query", "EmailSubmission/queryChanges", "EmailSubmission/set",
+            "EmailSubmission/query", "EmailSubmission/queryChanges", "EmailSubmission/set", "OfficialDocument/register",
         ];
         for method in methods {
             for account in [json!(account_id(2)), json!("00000000000000000000000000000000"), json!("x")] {

@@ -25,5 +25,6 @@ mod people;
 mod policy;
 mod pushes;
 mod quarantine;
+mod smime;
 mod tls;
 mod transactions;
