@@ -4,3 +4,16 @@
 //! verbs of `store`.
 
 pub mod codec;
+mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
+mod limits;
+pub mod order;
+pub mod serve;
+pub mod session;
+mod tree;
+
+pub use error::Error;
+pub use limits::Limits;
+pub use session::{Answer, Ask, Session};
+pub use tree::{Node, Tree};

@@ -56,6 +56,17 @@ impl Api {
         now: Timestamp,
     ) -> Result<Value, Error> {
         let account_id = own_account(caller, account)?;
+        self.keep_bytes(account_id, media_type, bytes, now).await
+    }
+
+    /// Keeps bytes as an upload: what the upload door answers.
+    pub(crate) async fn keep_bytes(
+        &self,
+        account_id: AccountId,
+        media_type: &str,
+        bytes: &[u8],
+        now: Timestamp,
+    ) -> Result<Value, Error> {
         if bytes.len() > self.limits.size_upload_max {
             return Err(Error::TooLarge);
         }
@@ -115,7 +126,7 @@ impl Api {
         account_id: AccountId,
         blob_id: &str,
     ) -> Result<Option<Vec<u8>>, store::Error> {
-        let Some((blob_id, part_id)) = read_blob_id(blob_id) else { return Ok(None) };
+        let Some((blob_id, part_ids)) = read_blob_id(blob_id) else { return Ok(None) };
         let may_read = self
             .store
             .read((), |tx, ()| Box::pin(async move { tx.may_read_blob(account_id, blob_id).await }))
@@ -123,10 +134,13 @@ impl Api {
         if !may_read {
             return Ok(None);
         }
-        let Some(raw) = self.store.read_blob(account_id, blob_id).await? else { return Ok(None) };
-        let Some(part_id) = part_id else { return Ok(Some(raw)) };
-        let facts = facts_of(&raw, &self.limits);
-        Ok(facts.part(part_id).map(|part| octets(&raw, part).0.into_owned()))
+        let Some(mut bytes) = self.store.read_blob(account_id, blob_id).await? else { return Ok(None) };
+        for part_id in part_ids {
+            let facts = facts_of(&bytes, &self.limits);
+            let Some(part) = facts.part(part_id) else { return Ok(None) };
+            bytes = octets(&bytes, part).0.into_owned();
+        }
+        Ok(Some(bytes))
     }
 }
 

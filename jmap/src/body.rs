@@ -63,7 +63,7 @@ impl PartProperty {
 
 /// The parts of one message, by id.
 pub(crate) struct Parts<'m> {
-    blob_id: BlobId,
+    blob_id: String,
     root: &'m Part,
     by_id: HashMap<&'m str, &'m Part>,
     raw: Option<&'m [u8]>,
@@ -71,7 +71,7 @@ pub(crate) struct Parts<'m> {
 
 impl<'m> Parts<'m> {
     /// `raw` may be left out when no property asks for it.
-    pub(crate) fn of(facts: &'m Facts, blob_id: BlobId, raw: Option<&'m [u8]>) -> Self {
+    pub(crate) fn of(facts: &'m Facts, blob_id: &impl ToString, raw: Option<&'m [u8]>) -> Self {
         let mut by_id = HashMap::new();
         let mut waiting = vec![&facts.body];
         while let Some(part) = waiting.pop() {
@@ -80,7 +80,7 @@ impl<'m> Parts<'m> {
             }
             waiting.extend(&part.parts);
         }
-        Self { blob_id, root: &facts.body, by_id, raw }
+        Self { blob_id: blob_id.to_string(), root: &facts.body, by_id, raw }
     }
 
     pub(crate) fn get(&self, part_id: &str) -> Option<&'m Part> {
@@ -120,7 +120,7 @@ impl<'m> Parts<'m> {
     fn known(&self, part: &Part, name: &str) -> Value {
         match name {
             "partId" => json!(part.part_id),
-            "blobId" => json!(part.part_id.as_ref().map(|id| part_blob_id(self.blob_id, id))),
+            "blobId" => json!(part.part_id.as_ref().map(|id| part_blob_id(&self.blob_id, id))),
             "size" => json!(part.size),
             "name" => json!(part.name),
             "type" => json!(part.media_type),
@@ -135,20 +135,21 @@ impl<'m> Parts<'m> {
     }
 }
 
-/// The name of a part's content for the download door: `<blob of the message>-<part id>`.
-pub(crate) fn part_blob_id(blob_id: BlobId, part_id: &str) -> String {
+/// The name of a part's content for the download door: `<blob of the message>-<part id>`, and so on for a part of a message in a message.
+pub(crate) fn part_blob_id(blob_id: &str, part_id: &str) -> String {
     format!("{blob_id}-{part_id}")
 }
 
-/// What a blob id names: a blob, or a part of the message that a blob is.
-pub(crate) fn read_blob_id(text: &str) -> Option<(BlobId, Option<&str>)> {
-    match text.split_once('-') {
-        None => text.parse().ok().map(|blob_id| (blob_id, None)),
-        Some((blob, part)) => {
-            let is_part_id = matches!(part.len(), 1..=9) && part.bytes().all(|b| b.is_ascii_digit());
-            blob.parse().ok().filter(|_| is_part_id).map(|blob_id| (blob_id, Some(part)))
-        }
-    }
+/// Messages in one another whose parts have names.
+const NESTED_MAX: usize = 5;
+
+/// What a blob id names: a blob, or a part of the message that a blob is, or a part of the message that such a part is.
+pub(crate) fn read_blob_id(text: &str) -> Option<(BlobId, Vec<&str>)> {
+    let mut pieces = text.split('-');
+    let blob_id = pieces.next()?.parse().ok()?;
+    let parts: Vec<&str> = pieces.take(NESTED_MAX + 1).collect();
+    let is_part_id = |part: &&str| matches!(part.len(), 1..=9) && part.bytes().all(|b| b.is_ascii_digit());
+    (parts.len() <= NESTED_MAX && parts.iter().all(is_part_id)).then_some((blob_id, parts))
 }
 
 fn block_of<'m>(raw: &'m [u8], part: &Part) -> Block<'m> {
@@ -227,7 +228,7 @@ mod tests {
     #[rustfmt::skip]
     fn texts_are_utf_8_with_line_feeds() {
         let facts = read(LETTER.as_bytes(), &Limits::default());
-        let parts = Parts::of(&facts, BlobId::from_bytes([1; 32]), Some(LETTER.as_bytes()));
+        let parts = Parts::of(&facts, &BlobId::from_bytes([1; 32]), Some(LETTER.as_bytes()));
         let rows = [
             ("1", "Kính mời\n",    false),
             ("2", "Công văn\nhai", false),
@@ -245,7 +246,7 @@ mod tests {
     #[test]
     fn the_row_knows_where_every_part_lies() {
         let facts = read(LETTER.as_bytes(), &Limits::default());
-        let parts = Parts::of(&facts, BlobId::from_bytes([1; 32]), None);
+        let parts = Parts::of(&facts, &BlobId::from_bytes([1; 32]), None);
         for id in ["3", "5", "6"] {
             let content = part_content(LETTER.as_bytes(), id, &Limits::default()).unwrap();
             assert_eq!(&*octets(LETTER.as_bytes(), parts.get(id).unwrap()).0, content.bytes, "{id}");
@@ -255,7 +256,7 @@ mod tests {
     #[test]
     fn properties_of_parts_of_rfc_8621_4_1_4() {
         let facts = read(LETTER.as_bytes(), &Limits::default());
-        let parts = Parts::of(&facts, BlobId::from_bytes([0xab; 32]), Some(LETTER.as_bytes()));
+        let parts = Parts::of(&facts, &BlobId::from_bytes([0xab; 32]), Some(LETTER.as_bytes()));
         let default = PartProperty::read_list(None).unwrap();
         let structure = parts.structure(&default);
         assert_eq!(structure["type"], "multipart/mixed");
@@ -266,7 +267,7 @@ mod tests {
         assert_eq!(structure["subParts"][4]["name"], "a.pdf");
         assert_eq!(structure["subParts"][4]["charset"], Value::Null);
         let blob_id = first["blobId"].as_str().unwrap();
-        assert_eq!(read_blob_id(blob_id), Some((BlobId::from_bytes([0xab; 32]), Some("1"))));
+        assert_eq!(read_blob_id(blob_id), Some((BlobId::from_bytes([0xab; 32]), vec!["1"])));
         let asked =
             PartProperty::read_list(Some(vec!["header:content-type".to_owned(), "headers".to_owned()]))
                 .unwrap();
@@ -285,7 +286,10 @@ mod tests {
             (format!("{blob}-0"),       true),
             (format!("{blob}-12"),      true),
             (format!("{blob}-"),        false),
-            (format!("{blob}-1-2"),     false),
+            (format!("{blob}-1-2"),     true),
+            (format!("{blob}-1-2-3-4-5"), true),
+            (format!("{blob}-1-2-3-4-5-6"), false),
+            (format!("{blob}-1--2"),    false),
             (format!("{blob}-x"),       false),
             (format!("{blob}-+1"),      false),
             (format!("{blob}-9999999999"), false),
@@ -303,7 +307,7 @@ mod tests {
             let mut raw = LETTER.as_bytes().to_vec();
             raw[at] = byte;
             let facts = read(&raw, &Limits::default());
-            let parts = Parts::of(&facts, BlobId::from_bytes([1; 32]), Some(&raw));
+            let parts = Parts::of(&facts, &BlobId::from_bytes([1; 32]), Some(&raw));
             let _ = parts.structure(&PartProperty::read_list(None).unwrap());
             for part in parts.by_id.values() {
                 let _ = (octets(&raw, part), text(&raw, part));

@@ -6,10 +6,52 @@ use mail::Timestamp;
 use serde_json::{Value, json};
 
 use crate::args::Args;
+use crate::extras::may_filter;
 use crate::official_documents::OFFICIAL_DOCUMENTS;
 use crate::references::{self, Answer};
-use crate::request::{self, CORE, Call, MAIL, Request, SUBMISSION};
+use crate::request::{self, BLOB, CORE, Call, MAIL, QUOTA, Request, SUBMISSION, VACATION};
 use crate::{Api, Caller, Error, Response};
+
+/// Every method, and the capability it belongs to. What is not here is not known.
+pub const METHODS: &[(&str, &str)] = &[
+    ("Core/echo", CORE),
+    ("PushSubscription/get", CORE),
+    ("PushSubscription/set", CORE),
+    ("Blob/copy", CORE),
+    ("Blob/upload", BLOB),
+    ("Blob/get", BLOB),
+    ("Quota/get", QUOTA),
+    ("Quota/changes", QUOTA),
+    ("Quota/query", QUOTA),
+    ("Quota/queryChanges", QUOTA),
+    ("Mailbox/get", MAIL),
+    ("Mailbox/changes", MAIL),
+    ("Mailbox/query", MAIL),
+    ("Mailbox/queryChanges", MAIL),
+    ("Mailbox/set", MAIL),
+    ("Thread/get", MAIL),
+    ("Thread/changes", MAIL),
+    ("Email/get", MAIL),
+    ("Email/changes", MAIL),
+    ("Email/query", MAIL),
+    ("Email/queryChanges", MAIL),
+    ("Email/set", MAIL),
+    ("Email/copy", MAIL),
+    ("Email/import", MAIL),
+    ("Email/parse", MAIL),
+    ("SearchSnippet/get", MAIL),
+    ("Identity/get", SUBMISSION),
+    ("Identity/changes", SUBMISSION),
+    ("Identity/set", SUBMISSION),
+    ("EmailSubmission/get", SUBMISSION),
+    ("EmailSubmission/changes", SUBMISSION),
+    ("EmailSubmission/query", SUBMISSION),
+    ("EmailSubmission/queryChanges", SUBMISSION),
+    ("EmailSubmission/set", SUBMISSION),
+    ("VacationResponse/get", VACATION),
+    ("VacationResponse/set", VACATION),
+    ("OfficialDocument/register", OFFICIAL_DOCUMENTS),
+];
 
 /// What the methods of one request share.
 pub(crate) struct Context<'a> {
@@ -90,21 +132,26 @@ impl Api {
 impl Context<'_> {
     /// Runs one method. Futures are boxed: one request holds one method's state at a time, not the sum of all.
     async fn dispatch(&mut self, name: &str, using: &[String], args: Args) -> Result<Answered, Error> {
-        let capability = match name.split_once('/') {
-            Some(("Core" | "PushSubscription", _)) => CORE,
-            Some(("Mailbox" | "Thread" | "Email", _)) => MAIL,
-            Some(("OfficialDocument", _)) => OFFICIAL_DOCUMENTS,
-            Some(("Identity" | "EmailSubmission", _)) => SUBMISSION,
-            _ => return Err(Error::UnknownMethod),
-        };
+        let known = METHODS.iter().find(|(known, _)| *known == name);
+        let (_, capability) = known.ok_or(Error::UnknownMethod)?;
         if !using.iter().any(|uri| uri == capability) {
             return Err(Error::UnknownMethod);
+        }
+        if matches!(name, "Email/query" | "Email/queryChanges" | "SearchSnippet/get") {
+            may_filter(args.0.get("filter"), using)?;
         }
         let own = match name {
             "Core/echo" => Value::Object(args.0),
             "PushSubscription/get" => Box::pin(self.push_get(args)).await?,
             "PushSubscription/set" => Box::pin(self.push_set(args)).await?,
             "OfficialDocument/register" => Box::pin(self.official_document_register(args)).await?,
+            "Blob/copy" => Box::pin(self.blob_copy(args)).await?,
+            "Blob/upload" => Box::pin(self.blob_upload(args)).await?,
+            "Blob/get" => Box::pin(self.blob_get(args)).await?,
+            "Quota/get" => Box::pin(self.quota_get(args)).await?,
+            "Quota/changes" => Box::pin(self.quota_changes(args)).await?,
+            "Quota/query" => Box::pin(self.quota_query(args)).await?,
+            "Quota/queryChanges" => Box::pin(self.quota_query_changes(args)).await?,
             "Mailbox/get" => Box::pin(self.mailbox_get(args)).await?,
             "Mailbox/changes" => Box::pin(self.changes(args, store::Changing::Mailbox)).await?,
             "Mailbox/query" => Box::pin(self.mailbox_query(args)).await?,
@@ -115,25 +162,24 @@ impl Context<'_> {
             "Email/changes" => Box::pin(self.changes(args, store::Changing::Email)).await?,
             "Email/query" => Box::pin(self.email_query(args)).await?,
             "Email/set" => Box::pin(self.email_set(args)).await?,
+            "Email/copy" => self.email_copy(args)?,
             "Email/import" => Box::pin(self.email_import(args)).await?,
+            "SearchSnippet/get" => Box::pin(self.snippet_get(args)).await?,
+            "Email/parse" => Box::pin(self.email_parse(args)).await?,
             "Identity/get" => Box::pin(self.identity_get(args)).await?,
             "Identity/changes" => Box::pin(self.identity_changes(args)).await?,
+            "Identity/set" => Box::pin(self.identity_set(args)).await?,
             "EmailSubmission/get" => Box::pin(self.submission_get(args)).await?,
             "EmailSubmission/changes" => Box::pin(self.changes(args, store::Changing::Submission)).await?,
             "EmailSubmission/query" => Box::pin(self.submission_query(args)).await?,
+            "VacationResponse/get" => Box::pin(self.vacation_get(args)).await?,
+            "VacationResponse/set" => Box::pin(self.vacation_set(args)).await?,
             "EmailSubmission/set" => return Box::pin(self.submission_set(args)).await,
-            "Mailbox/queryChanges" | "Email/queryChanges" | "EmailSubmission/queryChanges" => {
-                self.query_changes(args)?
-            }
+            "Mailbox/queryChanges" => Box::pin(self.mailbox_query_changes(args)).await?,
+            "Email/queryChanges" => Box::pin(self.email_query_changes(args)).await?,
+            "EmailSubmission/queryChanges" => Box::pin(self.submission_query_changes(args)).await?,
             _ => return Err(Error::UnknownMethod),
         };
         Ok(own.into())
-    }
-
-    /// `Foo/queryChanges`: no query here promises it (`canCalculateChanges` is false), so a client asks the query
-    /// again, which costs one page read from an index.
-    fn query_changes(&self, mut args: Args) -> Result<Value, Error> {
-        args.account(self.caller)?;
-        Err(Error::CannotCalculateChanges("changes of queries are not kept; ask the query again"))
     }
 }

@@ -100,7 +100,7 @@ impl Property {
 }
 
 /// What a client wants to see of each message.
-struct View {
+pub(crate) struct View {
     properties: Vec<Property>,
     part_properties: Vec<PartProperty>,
     fetch_text: bool,
@@ -111,10 +111,11 @@ struct View {
 }
 
 impl View {
-    fn read(args: &mut Args) -> Result<Self, Error> {
+    /// Takes the arguments of `Email/get` and `Email/parse`; `default` is what is shown when a client does not say.
+    pub(crate) fn read(args: &mut Args, default: &[&str]) -> Result<Self, Error> {
         let mut properties = Vec::with_capacity(DEFAULT.len());
         match args.texts("properties")? {
-            None => DEFAULT.iter().try_for_each(|name| Property::read(name).map(|p| properties.push(p)))?,
+            None => default.iter().try_for_each(|name| Property::read(name).map(|p| properties.push(p)))?,
             Some(names) => {
                 names.iter().try_for_each(|name| Property::read(name).map(|p| properties.push(p)))?
             }
@@ -157,7 +158,7 @@ impl Context<'_> {
     pub(crate) async fn email_get(&mut self, mut args: Args) -> Result<Value, Error> {
         let account_id = args.account(self.caller)?;
         let given = args.texts("ids")?;
-        let view = View::read(&mut args)?;
+        let view = View::read(&mut args, &DEFAULT)?;
         args.finish()?;
         let limits = &self.api.limits;
         let ids = args::ids::<EmailId>(given, &self.created, limits.objects_in_get_max)?;
@@ -192,9 +193,12 @@ impl Context<'_> {
                 },
                 false => None,
             };
-            let mut object = object(&email, raw.as_deref(), &view, &mut may_answer);
-            object.extend(extras.remove(&email.email_id).unwrap_or_default());
-            list.push((email.email_id, Value::Object(object)));
+            let shown = Shown::from(&email);
+            let mut object = shown.object(raw.as_deref(), &view, &mut may_answer);
+            if let Value::Object(object) = &mut object {
+                object.extend(extras.remove(&email.email_id).unwrap_or_default());
+            }
+            list.push((email.email_id, object));
         }
         ids.not_found.extend(
             ids.valid.iter().filter(|id| list.iter().all(|(found, _)| found != *id)).map(EmailId::to_string),
@@ -206,53 +210,81 @@ impl Context<'_> {
     }
 }
 
-fn object(email: &Email, raw: Option<&[u8]>, view: &View, may_answer: &mut usize) -> Map<String, Value> {
-    let parts = Parts::of(&email.facts, email.blob_id, raw);
-    let block = raw.map(Block::read).unwrap_or_default();
-    let mut object = Map::new();
-    object.insert("id".to_owned(), json!(email.email_id));
-    for property in &view.properties {
-        let (name, value) = match property {
-            // Comes from elsewhere, for all messages at once.
-            Property::Extra(_) => continue,
-            Property::Known(name) => (*name, known(email, name)),
-            Property::OfParts(name) => (*name, of_parts(&email.facts, &parts, name, &view.part_properties)),
-            Property::BodyValues => ("bodyValues", body_values(&email.facts, &parts, raw, view, may_answer)),
-            Property::Headers => ("headers", block.list()),
-            Property::Header(name, header) => (
-                name.as_str(),
-                row_property(header).map_or_else(|| header.value(&block), |property| known(email, property)),
-            ),
-        };
-        object.insert(name.to_owned(), value);
-    }
-    object
+/// A message to show: one of the account, or one that is only read (RFC 8621 §4.9).
+pub(crate) struct Shown<'m> {
+    pub(crate) facts: &'m Facts,
+    pub(crate) blob_id: String,
+    pub(crate) size: u64,
+    /// What only a message of the account has.
+    pub(crate) email: Option<&'m Email>,
 }
 
-fn known(email: &Email, name: &str) -> Value {
-    let facts = &email.facts;
+impl<'m> From<&'m Email> for Shown<'m> {
+    fn from(email: &'m Email) -> Self {
+        Self { facts: &email.facts, blob_id: email.blob_id.to_string(), size: email.size, email: Some(email) }
+    }
+}
+
+impl Shown<'_> {
+    /// The properties asked for. `may_answer` is how many bytes of texts may still be told.
+    pub(crate) fn object(&self, raw: Option<&[u8]>, view: &View, may_answer: &mut usize) -> Value {
+        let parts = Parts::of(self.facts, &self.blob_id, raw);
+        let block = raw.map(Block::read).unwrap_or_default();
+        let mut object = Map::new();
+        object.extend(self.email.map(|email| ("id".to_owned(), json!(email.email_id))));
+        for property in &view.properties {
+            let (name, value) = match property {
+                Property::Known(name) => (*name, self.known(name)),
+                Property::OfParts(name) => (*name, of_parts(self.facts, &parts, name, &view.part_properties)),
+                Property::BodyValues => {
+                    ("bodyValues", body_values(self.facts, &parts, raw, view, may_answer))
+                }
+                Property::Headers => ("headers", block.list()),
+                // Known for messages of the account, and put in for all of them at once.
+                Property::Extra(name) => (*name, Value::Null),
+                Property::Header(name, header) => (
+                    name.as_str(),
+                    row_property(header)
+                        .map_or_else(|| header.value(&block), |property| self.known(property)),
+                ),
+            };
+            object.insert(name.to_owned(), value);
+        }
+        Value::Object(object)
+    }
+
+    fn known(&self, name: &str) -> Value {
+        let facts = self.facts;
+        match name {
+            "blobId" => json!(self.blob_id),
+            "size" => json!(self.size),
+            "messageId" => texts(&facts.message_id),
+            "inReplyTo" => texts(&facts.in_reply_to),
+            "references" => texts(&facts.references),
+            "sender" => mailboxes(&facts.sender),
+            "from" => mailboxes(&facts.from),
+            "to" => mailboxes(&facts.to),
+            "cc" => mailboxes(&facts.cc),
+            "bcc" => mailboxes(&facts.bcc),
+            "replyTo" => mailboxes(&facts.reply_to),
+            "subject" if facts.subject.is_empty() => Value::Null,
+            "subject" => json!(facts.subject),
+            "sentAt" => json!(facts.sent_at.map(Timestamp::to_rfc3339_utc)),
+            "hasAttachment" => json!(facts.has_attachment),
+            "preview" => json!(facts.preview),
+            _ => self.email.map_or(Value::Null, |email| of_row(email, name)),
+        }
+    }
+}
+
+/// What only a message of the account has.
+fn of_row(email: &Email, name: &str) -> Value {
     match name {
         "id" => json!(email.email_id),
-        "blobId" => json!(email.blob_id),
         "threadId" => json!(email.thread_id),
         "mailboxIds" => email.mailbox_ids.iter().map(|id| (id.to_string(), Value::Bool(true))).collect(),
         "keywords" => email.keywords.iter().map(|keyword| (keyword.clone(), Value::Bool(true))).collect(),
-        "size" => json!(email.size),
         "receivedAt" => json!(email.received_at.to_rfc3339_utc()),
-        "messageId" => texts(&facts.message_id),
-        "inReplyTo" => texts(&facts.in_reply_to),
-        "references" => texts(&facts.references),
-        "sender" => mailboxes(&facts.sender),
-        "from" => mailboxes(&facts.from),
-        "to" => mailboxes(&facts.to),
-        "cc" => mailboxes(&facts.cc),
-        "bcc" => mailboxes(&facts.bcc),
-        "replyTo" => mailboxes(&facts.reply_to),
-        "subject" if facts.subject.is_empty() => Value::Null,
-        "subject" => json!(facts.subject),
-        "sentAt" => json!(facts.sent_at.map(Timestamp::to_rfc3339_utc)),
-        "hasAttachment" => json!(facts.has_attachment),
-        "preview" => json!(facts.preview),
         _ => Value::Null,
     }
 }
@@ -355,7 +387,7 @@ pub(crate) fn made(placed: &store::Placed) -> Value {
 
 /// The properties of a message that a patch may name with the value they have (RFC 8620 §5.3).
 pub(crate) fn is_as_it_is(email: &Email, name: &str, value: &Value) -> bool {
-    KNOWN.contains(&name) && known(email, name) == *value
+    KNOWN.contains(&name) && Shown::from(email).known(name) == *value
 }
 
 /// Reads the messages of an account, for methods that need one whole.

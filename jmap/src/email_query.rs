@@ -1,16 +1,14 @@
 //! `Email/query` (RFC 8621 §4.4), and the window that every query shows (RFC 8620 §5.5).
 
 use mail::{AccountId, EmailId, Timestamp};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use store::{Email, EmailQuery, Tx};
 
 use crate::Error;
-use crate::args::{Args, invalid, state};
+use crate::args::{Args, state};
 use crate::call::Context;
-use crate::patch::is_keyword;
+use crate::filter::Asked;
 
-/// Conditions of one filter, however they are joined.
-const CONDITIONS_MAX: usize = 32;
 /// Messages looked at beside an anchor: those that arrived in the same millisecond.
 const TIES_MAX: i64 = 5_000;
 
@@ -54,7 +52,7 @@ impl Window {
 
     /// RFC 8620 §5.5: an anchor goes before a position; a negative position counts from the end; nothing begins before
     /// the beginning.
-    fn first(&self, total: usize, anchor_at: Option<usize>) -> usize {
+    pub(crate) fn first(&self, total: usize, anchor_at: Option<usize>) -> usize {
         let signed = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         let first = match anchor_at {
             Some(at) => signed(at).saturating_add(self.anchor_offset),
@@ -64,11 +62,12 @@ impl Window {
         usize::try_from(first.max(0)).unwrap_or(usize::MAX)
     }
 
-    /// The answer of every `/query`.
+    /// The answer of every `/query`; `has_changes` is whether its `/queryChanges` can be asked with this filter and sort.
     pub(crate) fn answer(
         &self,
         account_id: AccountId,
         query_state: String,
+        has_changes: bool,
         position: usize,
         total: usize,
         ids: Value,
@@ -76,7 +75,7 @@ impl Window {
         let mut answer = json!({
             "accountId": account_id,
             "queryState": query_state,
-            "canCalculateChanges": false,
+            "canCalculateChanges": has_changes,
             "position": if position < total { position } else { 0 },
             "ids": ids,
         });
@@ -91,32 +90,32 @@ impl Window {
 }
 
 impl Context<'_> {
-    /// `Email/query` (RFC 8621 §4.4). Filters and sorts are those an index answers; others are refused by name.
+    /// `Email/query` (RFC 8621 §4.4). What an index lists is read from there; all else is searched for.
     pub(crate) async fn email_query(&mut self, mut args: Args) -> Result<Value, Error> {
         let account_id = args.account(self.caller)?;
-        let mut query = EmailQuery::default();
-        if let Some(filter) = args.take("filter") {
-            read_filter(filter, &mut query)?;
-        }
-        query.oldest_first = read_sort(args.list("sort")?.unwrap_or_default())?;
-        query.collapse_threads = args.flag("collapseThreads")?;
+        let asked = Asked::read(&mut args)?;
         let window = Window::read(&mut args, self.api.limits.page_max)?;
         args.finish()?;
         let anchor = window.anchor.as_deref().map(str::parse::<EmailId>);
         let anchor = anchor.transpose().map_err(|_| Error::AnchorNotFound)?;
-        let input = (window, query, anchor);
+        // Whoever keeps up with the changes of a list asks again for one that is searched.
+        let has_changes = matches!(asked, Asked::Listed(_));
+        if !has_changes {
+            self.api.store.ready_search(account_id).await?;
+        }
+        let input = (window, asked, anchor);
         let (window, modseq, first, total, ids) = self
             .api
             .store
             .read((), move |tx, ()| {
                 Box::pin(async move {
-                    let (window, query, anchor) = input;
-                    let (first, ids, total) = page(tx, account_id, &window, &query, anchor).await?;
+                    let (window, asked, anchor) = input;
+                    let (first, ids, total) = page(tx, account_id, &window, &asked, anchor).await?;
                     Ok::<_, Error>((window, tx.modseq(account_id).await?, first, total, ids))
                 })
             })
             .await?;
-        Ok(window.answer(account_id, state(modseq), first, total, json!(ids)))
+        Ok(window.answer(account_id, state(modseq), has_changes, first, total, json!(ids)))
     }
 }
 
@@ -125,25 +124,46 @@ async fn page(
     tx: &mut Tx,
     account_id: AccountId,
     window: &Window,
-    query: &EmailQuery,
+    asked: &Asked,
     anchor: Option<EmailId>,
 ) -> Result<(usize, Vec<EmailId>, usize), Error> {
     let limit = i64::try_from(window.limit).unwrap_or(i64::MAX);
     let first = match anchor {
         None if window.position >= 0 => window.first(0, None),
         None => {
-            let (_, total) = tx.query_emails(account_id, query, 0, 0).await?;
+            let (_, total) = some(tx, account_id, asked, 0, 0).await?;
             window.first(usize::try_from(total).unwrap_or(0), None)
         }
         Some(anchor) => {
-            let email = tx.email(account_id, anchor).await?.ok_or(Error::AnchorNotFound)?;
-            let at = place_of(tx, account_id, query, &email).await?.ok_or(Error::AnchorNotFound)?;
-            window.first(0, Some(at))
+            let at = match asked {
+                Asked::Listed(query) => {
+                    let email = tx.email(account_id, anchor).await?.ok_or(Error::AnchorNotFound)?;
+                    place_of(tx, account_id, query, &email).await?
+                }
+                Asked::Searched(search) => {
+                    let at = tx.search_place(account_id, search, anchor).await?;
+                    at.and_then(|at| usize::try_from(at).ok())
+                }
+            };
+            window.first(0, Some(at.ok_or(Error::AnchorNotFound)?))
         }
     };
     let position = i64::try_from(first).unwrap_or(i64::MAX);
-    let (ids, total) = tx.query_emails(account_id, query, position, limit).await?;
+    let (ids, total) = some(tx, account_id, asked, position, limit).await?;
     Ok((first, ids, usize::try_from(total).unwrap_or(0)))
+}
+
+async fn some(
+    tx: &mut Tx,
+    account_id: AccountId,
+    asked: &Asked,
+    position: i64,
+    limit: i64,
+) -> Result<(Vec<EmailId>, i64), Error> {
+    Ok(match asked {
+        Asked::Listed(query) => tx.query_emails(account_id, query, position, limit).await?,
+        Asked::Searched(search) => tx.search_emails(account_id, search, position, limit).await?,
+    })
 }
 
 /// The place of a message among the results: as many as arrived before it (or after it), and then its place among
@@ -165,107 +185,6 @@ async fn place_of(
     let (ties, _) = tx.query_emails(account_id, query, before, TIES_MAX).await?;
     let place = ties.iter().position(|id| *id == email.email_id);
     Ok(place.map(|place| place.saturating_add(usize::try_from(before).unwrap_or(0))))
-}
-
-/// Reads a filter: one set of conditions, or several joined by AND, each condition once.
-fn read_filter(filter: Value, query: &mut EmailQuery) -> Result<(), Error> {
-    let mut waiting = vec![filter];
-    let mut conditions = 0;
-    while let Some(filter) = waiting.pop() {
-        conditions += 1;
-        if conditions > CONDITIONS_MAX {
-            return Err(Error::UnsupportedFilter("too many conditions".to_owned()));
-        }
-        let Value::Object(mut filter) = filter else { return Err(invalid("filter", "object")) };
-        match filter.remove("operator") {
-            None => read_conditions(filter, query)?,
-            Some(Value::String(operator)) if operator == "AND" => match filter.remove("conditions") {
-                Some(Value::Array(list)) => waiting.extend(list),
-                _ => return Err(invalid("conditions", "list")),
-            },
-            Some(Value::String(operator)) if operator == "OR" || operator == "NOT" => {
-                return Err(Error::UnsupportedFilter(format!(
-                    "conditions are joined by AND here, not by {operator}"
-                )));
-            }
-            Some(_) => return Err(invalid("operator", "AND, OR or NOT")),
-        }
-    }
-    Ok(())
-}
-
-fn read_conditions(conditions: Map<String, Value>, query: &mut EmailQuery) -> Result<(), Error> {
-    for (name, value) in conditions {
-        match (name.as_str(), value) {
-            ("inMailbox", Value::String(id)) => {
-                // What is no id of ours names a mailbox without messages.
-                let id = id.parse().unwrap_or(mail::MailboxId::from_bytes([0; 16]));
-                once(&mut query.in_mailbox, id, &name)?;
-            }
-            ("after", Value::String(date)) => {
-                let after = read_date(&date, &name)?;
-                query.after = Some(query.after.map_or(after, |other| other.max(after)));
-            }
-            ("before", Value::String(date)) => {
-                let before = read_date(&date, &name)?;
-                query.before = Some(query.before.map_or(before, |other| other.min(before)));
-            }
-            ("hasKeyword", Value::String(keyword)) => {
-                once(&mut query.has_keyword, read_keyword(keyword, &name)?, &name)?
-            }
-            ("notKeyword", Value::String(keyword)) => {
-                once(&mut query.not_keyword, read_keyword(keyword, &name)?, &name)?
-            }
-            ("inMailbox" | "after" | "before" | "hasKeyword" | "notKeyword", _) => {
-                return Err(invalid(&name, "value of this condition"));
-            }
-            _ => {
-                let name = mail::text::clip(&name, 100);
-                return Err(Error::UnsupportedFilter(format!(
-                    "messages are found by inMailbox, after, before, hasKeyword and notKeyword here, not by `{name}`"
-                )));
-            }
-        }
-    }
-    Ok(())
-}
-
-fn once<T: PartialEq>(slot: &mut Option<T>, value: T, name: &str) -> Result<(), Error> {
-    match slot.replace(value) {
-        Some(other) if Some(&other) != slot.as_ref() => {
-            Err(Error::UnsupportedFilter(format!("`{name}` can be given once here")))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn read_date(date: &str, name: &str) -> Result<Timestamp, Error> {
-    Timestamp::parse_rfc3339(date).map_err(|_| invalid(name, "UTCDate"))
-}
-
-fn read_keyword(keyword: String, name: &str) -> Result<String, Error> {
-    let keyword = keyword.to_ascii_lowercase();
-    if is_keyword(&keyword) { Ok(keyword) } else { Err(invalid(name, "keyword")) }
-}
-
-/// Reads a sort; `true` is oldest first. Without one, newest first. What follows `receivedAt` never decides: the store
-/// breaks ties by id.
-fn read_sort(list: Vec<Value>) -> Result<bool, Error> {
-    let Some(comparator) = list.first() else { return Ok(false) };
-    let unsupported = || Error::UnsupportedSort("messages are sorted by receivedAt here".to_owned());
-    if list.len() > 1 {
-        return Err(unsupported());
-    }
-    match comparator.get("property").and_then(Value::as_str) {
-        Some("receivedAt") => {}
-        Some(_) => return Err(unsupported()),
-        None => return Err(invalid("sort", "list of comparators")),
-    }
-    match comparator.get("isAscending") {
-        None | Some(Value::Null) => Ok(true),
-        Some(Value::Bool(ascending)) => Ok(*ascending),
-        Some(_) => Err(invalid("isAscending", "boolean")),
-    }
 }
 
 #[cfg(test)]
@@ -291,32 +210,6 @@ mod tests {
                 position, anchor: None, anchor_offset, limit: 1, is_ours: false, calculate_total: false,
             };
             assert_eq!(window.first(10, anchor_at), expected, "{position} {anchor_at:?} {anchor_offset}");
-        }
-    }
-
-    #[test]
-    #[rustfmt::skip]
-    fn filters_that_are_answered_and_others() {
-        let nested = |n: usize| (0..n).fold(json!({}), |inner, _| json!({ "operator": "AND", "conditions": [inner] }));
-        let rows = [
-            (json!({}), "ok"),
-            (json!({ "inMailbox": "x", "hasKeyword": "$Flagged" }), "ok"),
-            (json!({ "operator": "AND", "conditions": [{ "after": "2026-01-01T00:00:00Z" }, { "notKeyword": "$seen" }] }), "ok"),
-            (json!({ "operator": "AND", "conditions": [{ "hasKeyword": "a" }, { "hasKeyword": "A" }] }), "ok"),
-            (json!({ "operator": "AND", "conditions": [{ "hasKeyword": "a" }, { "hasKeyword": "b" }] }), "unsupportedFilter"),
-            (json!({ "operator": "OR", "conditions": [] }), "unsupportedFilter"),
-            (json!({ "text": "họp" }), "unsupportedFilter"),
-            (nested(100), "unsupportedFilter"),
-            (json!({ "operator": "XOR", "conditions": [] }), "invalidArguments"),
-            (json!({ "operator": "AND" }), "invalidArguments"),
-            (json!({ "hasKeyword": "a%" }), "invalidArguments"),
-            (json!({ "hasKeyword": 1 }), "invalidArguments"),
-            (json!({ "after": "yesterday" }), "invalidArguments"),
-            (json!([]), "invalidArguments"),
-        ];
-        for (filter, expected) in rows {
-            let outcome = read_filter(filter.clone(), &mut EmailQuery::default());
-            assert_eq!(outcome.map_or_else(|e| e.kind(), |()| "ok"), expected, "{filter}");
         }
     }
 }

@@ -1,10 +1,10 @@
 //! `Email/set` (RFC 8621 §4.6).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use mail::{AccountId, EmailId, MailboxId, ModSeq, Timestamp};
 use serde_json::{Map, Value};
-use store::{Audit, NewEmail, Placed, Tx};
+use store::{Audit, Email, EmailChange, MESSAGES_PER_ACT, NewEmail, Placed, Tx};
 
 use crate::Error;
 use crate::args::Args;
@@ -44,13 +44,25 @@ impl Context<'_> {
         destroy: Vec<String>,
         answer: &mut SetAnswer,
     ) {
+        let mut wanted = Vec::with_capacity(update.len());
         for (id, patch) in update {
-            let outcome = self.update_email(account_id, &id, patch, answer).await;
-            answer.update(id, outcome.map(|()| Value::Null));
+            match self.read_patch(&id, patch) {
+                Ok((email_id, patch)) => wanted.push((id, email_id, patch)),
+                Err(error) => answer.update(id, Err(error)),
+            }
         }
+        for part in in_acts(wanted, |(_, email_id, _)| *email_id) {
+            self.update_emails(account_id, part, answer).await;
+        }
+        let mut gone = Vec::with_capacity(destroy.len());
         for id in destroy {
-            let outcome = self.destroy_email(account_id, &id, answer).await;
-            answer.destroy(id, outcome);
+            match self.real_id(&id) {
+                Ok(email_id) => gone.push((id, email_id)),
+                Err(error) => answer.destroy(id, Err(error)),
+            }
+        }
+        for part in in_acts(gone, |(_, email_id)| *email_id) {
+            self.destroy_emails(account_id, part, answer).await;
         }
     }
 
@@ -167,27 +179,35 @@ impl Context<'_> {
             .await
     }
 
-    async fn update_email(
+    fn read_patch(&self, id: &str, patch: Map<String, Value>) -> Result<(EmailId, EmailPatch), SetError> {
+        Ok((self.real_id(id)?, patch::read(self.with_real_mailboxes(patch)?)?))
+    }
+
+    /// Changes messages in one transaction; each has an answer of its own.
+    async fn update_emails(
         &mut self,
         account_id: AccountId,
-        id: &str,
-        patch: Map<String, Value>,
+        part: Vec<(String, EmailId, EmailPatch)>,
         answer: &mut SetAnswer,
-    ) -> Result<(), SetError> {
-        let email_id: EmailId = self.real_id(id)?;
-        let api = self.api;
-        let patch = patch::read(self.with_real_mailboxes(patch)?)?;
+    ) {
+        let (api, now) = (self.api, self.now);
         let limits = (api.limits.keywords_max, api.limits.mailboxes_per_email_max);
-        let modseq = api
+        let ids: Vec<String> = part.iter().map(|(id, ..)| id.clone()).collect();
+        let outcome = api
             .store
-            .write("change a message", (patch, limits), move |tx, (patch, limits)| {
-                Box::pin(async move { apply(tx, account_id, email_id, patch, *limits).await })
+            .write("change messages", (part, limits), move |tx, (part, limits)| {
+                Box::pin(async move { apply(tx, account_id, part, *limits, now).await })
             })
-            .await?;
-        if let Some(modseq) = modseq {
-            answer.moved(modseq, 1);
+            .await;
+        match outcome {
+            Ok((modseq, outcomes)) => {
+                modseq.into_iter().for_each(|modseq| answer.moved(modseq, 1));
+                for (id, outcome) in ids.into_iter().zip(outcomes) {
+                    answer.update(id, outcome.map(|()| Value::Null));
+                }
+            }
+            Err(error) => ids.into_iter().for_each(|id| answer.update(id, Err(error.clone()))),
         }
-        Ok(())
     }
 
     /// A patch in which creation ids of mailboxes (`mailboxIds/#k`) have become ids.
@@ -213,43 +233,94 @@ impl Context<'_> {
         Ok(changed)
     }
 
-    async fn destroy_email(
+    /// Destroys messages in one transaction.
+    async fn destroy_emails(
         &mut self,
         account_id: AccountId,
-        id: &str,
+        part: Vec<(String, EmailId)>,
         answer: &mut SetAnswer,
-    ) -> Result<(), SetError> {
-        let email_id: EmailId = self.real_id(id)?;
+    ) {
         let now = self.now;
-        let modseq = self
+        let ids: Vec<EmailId> = part.iter().map(|(_, email_id)| *email_id).collect();
+        let outcome = self
             .api
             .store
-            .write("destroy a message", (), move |tx, ()| {
+            .write("destroy messages", ids, move |tx, ids| {
                 Box::pin(async move {
-                    let modseq = tx.destroy_email(account_id, email_id, now).await?;
+                    let (modseq, destroyed) = tx.destroy_emails(account_id, ids, now).await?;
                     let actor = account_id.to_string();
-                    tx.audit(account_id, now, &actor, Audit::MailDestroyed, &email_id.to_string(), "")
-                        .await?;
-                    Ok::<_, SetError>(modseq)
+                    tx.audit_each(account_id, now, &actor, Audit::MailDestroyed, &destroyed).await?;
+                    Ok::<_, SetError>((modseq, destroyed))
                 })
             })
-            .await?;
-        answer.moved(modseq, 1);
-        Ok(())
+            .await;
+        match outcome {
+            Ok((modseq, destroyed)) => {
+                answer.moved(modseq, 1);
+                let destroyed: HashSet<EmailId> = destroyed.into_iter().collect();
+                for (id, email_id) in part {
+                    let was_there = destroyed.contains(&email_id);
+                    answer.destroy(id, was_there.then_some(()).ok_or_else(SetError::not_found));
+                }
+            }
+            Err(error) => part.into_iter().for_each(|(id, _)| answer.destroy(id, Err(error.clone()))),
+        }
     }
 }
 
-/// Applies a patch to a message; `None` when it asked for nothing.
+/// The messages in as many acts as it takes: each is named once in an act, and an act has a size.
+fn in_acts<T>(wanted: Vec<T>, email_id: impl Fn(&T) -> EmailId) -> Vec<Vec<T>> {
+    let (mut parts, mut part, mut named) = (Vec::new(), Vec::new(), HashSet::new());
+    for one in wanted {
+        if part.len() == MESSAGES_PER_ACT || !named.insert(email_id(&one)) {
+            named = HashSet::from([email_id(&one)]);
+            parts.push(std::mem::take(&mut part));
+        }
+        part.push(one);
+    }
+    if !part.is_empty() {
+        parts.push(part);
+    }
+    parts
+}
+
+/// Applies patches to messages: the state they led to (`None` when nothing was asked for), and what came of each.
 async fn apply(
     tx: &mut Tx,
     account_id: AccountId,
-    email_id: EmailId,
+    part: &[(String, EmailId, EmailPatch)],
+    limits: (usize, usize),
+    now: Timestamp,
+) -> Result<(Option<ModSeq>, Vec<Result<(), SetError>>), SetError> {
+    let ids: Vec<EmailId> = part.iter().map(|(_, email_id, _)| *email_id).collect();
+    let emails = tx.emails(account_id, &ids).await?;
+    let emails: HashMap<EmailId, Email> = emails.into_iter().map(|email| (email.email_id, email)).collect();
+    let mut mailboxes = HashSet::new();
+    if part.iter().any(|(.., patch)| !patch.mailbox_ids.is_empty()) {
+        mailboxes.extend(tx.mailboxes(account_id).await?.into_iter().map(|mailbox| mailbox.mailbox_id));
+    }
+    let (mut changes, mut outcomes) = (Vec::new(), Vec::with_capacity(part.len()));
+    for (_, email_id, patch) in part {
+        let email = emails.get(email_id).ok_or_else(SetError::not_found);
+        let change = email.and_then(|email| change_of(email, patch, &mailboxes, limits));
+        outcomes.push(change.map(|change| changes.extend(change)));
+    }
+    let modseq = match changes.is_empty() {
+        true => None,
+        false => Some(tx.change_emails(account_id, &changes, now).await?),
+    };
+    Ok((modseq, outcomes))
+}
+
+/// What a patch changes of a message; `None` when it asks for nothing.
+fn change_of(
+    email: &Email,
     patch: &EmailPatch,
+    mailboxes: &HashSet<MailboxId>,
     (keywords_max, mailboxes_max): (usize, usize),
-) -> Result<Option<ModSeq>, SetError> {
-    let email = tx.email(account_id, email_id).await?.ok_or_else(SetError::not_found)?;
+) -> Result<Option<EmailChange>, SetError> {
     // What cannot change may be given as it is (RFC 8620 §5.3).
-    if let Some((name, _)) = patch.rest.iter().find(|(name, value)| !is_as_it_is(&email, name, value)) {
+    if let Some((name, _)) = patch.rest.iter().find(|(name, value)| !is_as_it_is(email, name, value)) {
         return Err(SetError::invalid(
             mail::text::clip(name, 100),
             "does not change once the message is there",
@@ -279,14 +350,12 @@ async fn apply(
             if wanted.len() > mailboxes_max {
                 return Err(SetError::new("tooManyMailboxes", "more than maxMailboxesPerEmail"));
             }
-            let ids: Result<Vec<MailboxId>, _> = wanted.iter().map(|id| id.parse()).collect();
-            let ids = ids.map_err(|_| no_such_mailbox())?;
-            check_mailboxes(tx, account_id, &ids).await?;
-            Some(ids)
+            let known = |id: &String| id.parse().ok().filter(|id| mailboxes.contains(id));
+            Some(wanted.iter().map(known).collect::<Option<Vec<_>>>().ok_or_else(no_such_mailbox)?)
         }
     };
     let keywords = (!patch.keywords.is_empty()).then_some(keywords);
-    Ok(Some(tx.change_email(account_id, email_id, keywords.as_deref(), mailbox_ids.as_deref()).await?))
+    Ok(Some(EmailChange { email_id: email.email_id, keywords, mailbox_ids }))
 }
 
 /// All of them must be this account's.

@@ -1,8 +1,10 @@
 //! The envelope of a submission, given or taken from the message (RFC 8621 §7), and what of the message goes out.
 
-use mail::EmailAddress;
+use std::time::Duration;
+
 use mail::envelope::{DsnReturn, Notify, OutboundRecipient, Priority};
 use mail::message::{Facts, Mailbox};
+use mail::{EmailAddress, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::Limits;
@@ -20,6 +22,8 @@ pub(crate) struct Envelope {
     pub(crate) require_tls: bool,
     /// MT-PRIORITY (RFC 6710).
     pub(crate) priority: Option<Priority>,
+    /// When it leaves, if not at once (FUTURERELEASE, RFC 4865).
+    pub(crate) leaves_at: Option<Timestamp>,
 }
 
 /// `invalidRecipients` (RFC 8621 §7.5).
@@ -30,7 +34,7 @@ pub(crate) fn invalid_recipients(addresses: Vec<String>) -> SetError {
 
 impl Envelope {
     /// Reads a given envelope.
-    pub(crate) fn read(value: Value, limits: &Limits) -> Result<Self, SetError> {
+    pub(crate) fn read(value: Value, limits: &Limits, now: Timestamp) -> Result<Self, SetError> {
         let wrong = || {
             SetError::invalid("envelope", "{mailFrom: {email, parameters}, rcptTo: [{email, parameters}]}")
         };
@@ -41,19 +45,9 @@ impl Envelope {
         }
         let (from, mut parameters) = address(from.unwrap_or_default()).ok_or_else(wrong)?;
         let mail_from = from.parse().map_err(|_| SetError::invalid("envelope", "mailFrom is no address"))?;
-        let (mut envid, mut ret, mut require_tls, mut priority) = (None, None, false, None);
+        let mut read = Self::from(mail_from);
         for (name, value) in std::mem::take(&mut parameters) {
-            match (name.to_ascii_uppercase().as_str(), value.as_str()) {
-                ("ENVID", Some(text)) => envid = Some(dsn_text(text)?),
-                ("RET", Some(text)) => ret = Some(text.parse().map_err(|_| bad_parameter(&name))?),
-                ("REQUIRETLS", None) if value.is_null() => require_tls = true,
-                ("MT-PRIORITY", Some(text)) => {
-                    priority = Some(text.parse().map_err(|_| bad_parameter(&name))?);
-                }
-                // What the message itself says already.
-                ("SMTPUTF8", None) | ("BODY" | "SIZE", _) => {}
-                _ => return Err(bad_parameter(&name)),
-            }
+            read.take_parameter(&name, &value, limits, now)?;
         }
         let Some(Value::Array(to)) = to else { return Err(wrong()) };
         too_many(to.len(), limits)?;
@@ -65,7 +59,45 @@ impl Envelope {
                 Err(_) => invalid.push(email),
             }
         }
-        Self { mail_from, rcpt_to, envid, ret, require_tls, priority }.whole(invalid)
+        read.rcpt_to = rcpt_to;
+        read.whole(invalid)
+    }
+
+    fn from(mail_from: EmailAddress) -> Self {
+        Self {
+            mail_from,
+            rcpt_to: Vec::new(),
+            envid: None,
+            ret: None,
+            require_tls: false,
+            priority: None,
+            leaves_at: None,
+        }
+    }
+
+    /// A parameter of MAIL FROM.
+    fn take_parameter(
+        &mut self,
+        name: &str,
+        value: &Value,
+        limits: &Limits,
+        now: Timestamp,
+    ) -> Result<(), SetError> {
+        match (name.to_ascii_uppercase().as_str(), value.as_str()) {
+            ("ENVID", Some(text)) => self.envid = Some(dsn_text(text)?),
+            ("RET", Some(text)) => self.ret = Some(text.parse().map_err(|_| bad_parameter(name))?),
+            ("REQUIRETLS", None) if value.is_null() => self.require_tls = true,
+            ("MT-PRIORITY", Some(text)) => {
+                self.priority = Some(text.parse().map_err(|_| bad_parameter(name))?);
+            }
+            (hold @ ("HOLDFOR" | "HOLDUNTIL"), Some(text)) if self.leaves_at.is_none() => {
+                self.leaves_at = Some(held_until(hold, text, limits, now)?);
+            }
+            // What the message itself says already.
+            ("SMTPUTF8", None) | ("BODY" | "SIZE", _) => {}
+            _ => return Err(bad_parameter(name)),
+        }
+        Ok(())
     }
 
     /// The envelope that a message itself asks for: from its Sender or author to everybody in To, Cc and Bcc.
@@ -81,7 +113,7 @@ impl Envelope {
         }
         // `Outgoing::read` found one author at least.
         let mail_from = outgoing.handed_in_by().cloned().ok_or_else(no_author)?;
-        Self { mail_from, rcpt_to, envid: None, ret: None, require_tls: false, priority: None }.whole(invalid)
+        Self { rcpt_to, ..Self::from(mail_from) }.whole(invalid)
     }
 
     /// Every recipient once, and one at least.
@@ -104,6 +136,7 @@ impl Envelope {
         from.extend(self.ret.map(|ret| ("RET".to_owned(), json!(ret))));
         from.extend(self.require_tls.then(|| ("REQUIRETLS".to_owned(), Value::Null)));
         from.extend(self.priority.map(|priority| ("MT-PRIORITY".to_owned(), json!(priority.to_string()))));
+        from.extend(self.leaves_at.map(|at| ("HOLDUNTIL".to_owned(), json!(at.to_rfc3339_utc()))));
         let or_null = |map: Map<String, Value>| if map.is_empty() { Value::Null } else { Value::Object(map) };
         let to: Vec<Value> = self
             .rcpt_to
@@ -163,6 +196,22 @@ fn dsn_text(text: &str) -> Result<String, SetError> {
         false => {
             Err(SetError::invalid("envelope", "a parameter that is too long or holds control characters"))
         }
+    }
+}
+
+/// When a held mail leaves (RFC 4865 §4): HOLDFOR seconds from now, or HOLDUNTIL a moment; one that has passed is now.
+fn held_until(name: &str, text: &str, limits: &Limits, now: Timestamp) -> Result<Timestamp, SetError> {
+    let is_number = matches!(text.len(), 1..=9) && text.bytes().all(|b| b.is_ascii_digit());
+    let at = match name {
+        "HOLDFOR" => {
+            let seconds = text.parse().ok().filter(|_| is_number);
+            now.plus(Duration::from_secs(seconds.ok_or_else(|| bad_parameter(name))?))
+        }
+        _ => Timestamp::parse_rfc3339(text).map_err(|_| bad_parameter(name))?,
+    };
+    match at > now.plus(Duration::from_secs(limits.hold_seconds_max)) {
+        true => Err(SetError::invalid("envelope", "later than maxDelayedSend allows")),
+        false => Ok(at.max(now)),
     }
 }
 
@@ -248,6 +297,8 @@ impl Outgoing {
 mod tests {
     use super::*;
 
+    const NOW: Timestamp = Timestamp::from_secs(1_795_309_200);
+
     fn outgoing(raw: &str) -> Result<Outgoing, String> {
         let facts = mail::message::read(raw.as_bytes(), &mail::message::Limits::default());
         Outgoing::read(raw.as_bytes(), &facts).map_err(|e| e.kind().to_owned())
@@ -307,7 +358,14 @@ mod tests {
             (from(json!({ "MT-PRIORITY": 4 })),                  "invalidProperties"),
             (to(json!({ "NOTIFY": "SOMETIMES" })),               "invalidProperties"),
             (from(json!({ "ENVID": "a\r\nRCPT TO:<x@x.vn>" })),  "invalidProperties"),
-            (from(json!({ "HOLDFOR": "3600" })),                 "invalidProperties"),
+            (from(json!({ "HOLDFOR": "3600" })),                 "ok"),
+            (from(json!({ "HOLDFOR": "604801" })),               "invalidProperties"),
+            (from(json!({ "HOLDFOR": "+5" })),                   "invalidProperties"),
+            (from(json!({ "HOLDFOR": 5 })),                      "invalidProperties"),
+            (from(json!({ "HOLDFOR": "5", "HOLDUNTIL": "2026-11-22T09:00:00Z" })), "invalidProperties"),
+            (from(json!({ "HOLDUNTIL": "2026-11-22T09:00:00Z" })), "ok"),
+            (from(json!({ "HOLDUNTIL": "2027-11-22T09:00:00Z" })), "invalidProperties"),
+            (from(json!({ "HOLDUNTIL": "tomorrow" })),           "invalidProperties"),
             (json!({ "mailFrom": { "email": "a@a.vn" }, "rcptTo": [] }), "noRecipients"),
             (json!({ "mailFrom": { "email": "a@a.vn" }, "rcptTo": [{ "email": "b@b.vn\r\nDATA" }, { "email": "c" }] }), "invalidRecipients"),
             (json!({ "mailFrom": { "email": "" }, "rcptTo": [{ "email": "b@b.vn" }] }), "invalidProperties"),
@@ -316,12 +374,20 @@ mod tests {
             (json!({ "mailFrom": { "email": "a@a.vn" }, "rcptTo": vec![json!({ "email": "b@b.vn" }); 501] }), "tooManyRecipients"),
         ];
         for (value, expected) in rows {
-            let read = Envelope::read(value.clone(), &Limits::default());
+            let read = Envelope::read(value.clone(), &Limits::default(), NOW);
             assert_eq!(read.map_or_else(|e| e.kind().to_owned(), |_| "ok".to_owned()), expected, "{value}");
         }
-        let envelope = Envelope::read(from(json!({ "RET": "full", "ENVID": "x" })), &Limits::default()).unwrap();
+        let envelope = Envelope::read(from(json!({ "RET": "full", "ENVID": "x" })), &Limits::default(), NOW).unwrap();
         assert_eq!(envelope.to_value()["mailFrom"]["parameters"], json!({ "RET": "FULL", "ENVID": "x" }));
-        let envelope = Envelope::read(from(json!({ "requiretls": null, "MT-PRIORITY": "4" })), &Limits::default()).unwrap();
+        let envelope = Envelope::read(from(json!({ "requiretls": null, "MT-PRIORITY": "4" })), &Limits::default(), NOW).unwrap();
         assert_eq!(envelope.to_value()["mailFrom"]["parameters"], json!({ "REQUIRETLS": null, "MT-PRIORITY": "4" }));
+        for (given, at) in [
+            (json!({ "holdfor": "3600" }), "2026-11-22T02:00:00Z"),
+            (json!({ "HOLDUNTIL": "2026-11-22T10:00:00+07:00" }), "2026-11-22T03:00:00Z"),
+            (json!({ "HOLDUNTIL": "2026-11-21T10:00:00Z" }), "2026-11-22T01:00:00Z"),
+        ] {
+            let envelope = Envelope::read(from(given), &Limits::default(), NOW).unwrap();
+            assert_eq!(envelope.to_value()["mailFrom"]["parameters"], json!({ "HOLDUNTIL": at }));
+        }
     }
 }

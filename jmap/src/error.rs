@@ -33,6 +33,9 @@ pub enum Error {
     /// The account is not there, or not this caller's: the two look the same.
     #[error("no such account")]
     AccountNotFound,
+    /// The account to copy from is not there, or not this caller's (RFC 8620 §5.4).
+    #[error("no such account to copy from")]
+    FromAccountNotFound,
     /// One call asks for more objects or bytes than the server works on at once.
     #[error("{0}")]
     RequestTooLarge(&'static str),
@@ -48,6 +51,9 @@ pub enum Error {
     /// The server cannot say what changed since that state.
     #[error("{0}")]
     CannotCalculateChanges(&'static str),
+    /// More changed than the client wants to hear of at once.
+    #[error("more changed than `maxChanges`")]
+    TooManyChanges,
     /// The filter is understood and not offered.
     #[error("{0}")]
     UnsupportedFilter(String),
@@ -102,11 +108,13 @@ impl Error {
             Self::InvalidArguments(_) => "invalidArguments",
             Self::InvalidResultReference(_) => "invalidResultReference",
             Self::AccountNotFound => "accountNotFound",
+            Self::FromAccountNotFound => "fromAccountNotFound",
             Self::RequestTooLarge(_) => "requestTooLarge",
             Self::Forbidden(_) => "forbidden",
             Self::Refused(code, _) => code,
             Self::StateMismatch => "stateMismatch",
             Self::CannotCalculateChanges(_) => "cannotCalculateChanges",
+            Self::TooManyChanges => "tooManyChanges",
             Self::UnsupportedFilter(_) => "unsupportedFilter",
             Self::UnsupportedSort(_) => "unsupportedSort",
             Self::AnchorNotFound => "anchorNotFound",

@@ -2,13 +2,15 @@
 
 use serde_json::Value;
 
+use crate::body::read_blob_id;
 use crate::compose::Draft;
 use crate::envelope::Envelope;
 use crate::headers::HeaderProperty;
-use crate::{Limits, patch, references, request};
+use crate::subscription::Wanted;
+use crate::{Limits, identity, patch, references, request};
 
 /// Takes a request body as far as it gets without a store: reading, back references (each call's arguments stand for its answer),
-/// patches, drafts, envelopes and names of header properties.
+/// patches, drafts, envelopes, names of header properties, blob ids and states of identities.
 #[doc(hidden)]
 pub fn fuzz_request(body: &[u8]) {
     let limits = Limits::default();
@@ -19,10 +21,14 @@ pub fn fuzz_request(body: &[u8]) {
         let Ok(arguments) = references::resolve(call.arguments, &answers, &mut may_copy) else { continue };
         for (name, value) in &arguments {
             let _ = HeaderProperty::read(name);
-            let _ = Envelope::read(value.clone(), &limits);
+            let _ = Envelope::read(value.clone(), &limits, mail::Timestamp::from_secs(0));
             if let Value::Object(object) = value {
                 let _ = patch::read(object.clone());
+                let _ = Wanted::read(object.clone(), mail::Timestamp::from_secs(0));
                 let _ = Draft::read(object.clone(), &limits);
+            }
+            if let Value::String(text) = value {
+                let _ = (read_blob_id(text), identity::between(text, "0"));
             }
         }
         answers.push((call.name, Value::Object(arguments), call.call_id));

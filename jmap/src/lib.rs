@@ -14,20 +14,27 @@
 //! - A state named to a client is one after which it can still learn everything it has not been told.
 
 mod args;
+mod blob_get;
+mod blob_upload;
 mod blobs;
 mod body;
 mod call;
 mod compose;
+mod copy;
 mod email_get;
 mod email_import;
+mod email_parse;
 mod email_query;
 mod email_set;
 mod envelope;
 mod error;
 mod extras;
+mod filter;
 mod fuzz;
+mod hand_in;
 mod headers;
 mod identity;
+mod identity_set;
 pub mod judge;
 mod limits;
 mod mailbox_get;
@@ -36,15 +43,20 @@ mod mailbox_set;
 mod official_documents;
 mod patch;
 pub mod push;
+mod query_changes;
+mod quota;
 mod references;
 pub mod request;
 mod session;
 mod set;
+mod snippet;
 mod speaks;
+mod submission_create;
 mod submission_get;
 mod submission_set;
 pub mod subscription;
 mod thread;
+mod vacation;
 pub mod websocket;
 
 use std::sync::Arc;
@@ -53,6 +65,7 @@ use mail::{AccountId, AgencyId, Chance, Examine};
 use store::Store;
 
 pub use blobs::Download;
+pub use call::METHODS;
 pub use error::Error;
 #[doc(hidden)]
 pub use fuzz::fuzz_request;

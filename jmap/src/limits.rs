@@ -47,6 +47,12 @@ pub struct Limits {
     pub emptied_max: usize,
     /// Recipients of one submission: RFC 5321 §4.5.3.1.8 asks for 100 at least; a ministry's circular has more.
     pub recipients_max: usize,
+    /// `maxDelayedSend`, seconds (RFC 8621 §1.3.2): how long a submission may wait before it leaves, as at the submission port.
+    pub hold_seconds_max: u64,
+    /// `maxDataSources` (RFC 9404 §3): RFC 9404 asks for 64 at least.
+    pub data_sources_max: usize,
+    /// Bytes of a text that a client keeps here: a signature, an answer while somebody is away.
+    pub kept_text_max: usize,
     /// Seconds an upload waits for its use: RFC 8620 §6.1 asks for an hour at least.
     pub upload_seconds: u64,
     /// Bounds on what reading a message costs.
@@ -77,6 +83,9 @@ impl Default for Limits {
             mailbox_name_max: 200,
             emptied_max: 20_000,
             recipients_max: 500,
+            hold_seconds_max: 7 * 24 * 3600,
+            data_sources_max: 64,
+            kept_text_max: 50_000,
             upload_seconds: 24 * 3600,
             message: mail::message::Limits::default(),
         }

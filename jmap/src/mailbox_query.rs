@@ -19,12 +19,10 @@ impl Context<'_> {
     /// `Mailbox/query` (RFC 8621 §2.3).
     pub(crate) async fn mailbox_query(&mut self, mut args: Args) -> Result<Value, Error> {
         let account_id = args.account(self.caller)?;
-        let filter = args.take("filter");
-        let sort = read_sort(args.list("sort")?.unwrap_or_default())?;
-        let (as_tree, filter_as_tree) = (args.flag("sortAsTree")?, args.flag("filterAsTree")?);
+        let query = MailboxQuery::read(&mut args)?;
         let window = Window::read(&mut args, self.api.limits.page_max)?;
         args.finish()?;
-        let (modseq, mut mailboxes) = self
+        let (modseq, mailboxes) = self
             .api
             .store
             .read((), |tx, ()| {
@@ -33,23 +31,55 @@ impl Context<'_> {
                 })
             })
             .await?;
-        let mut matching = HashSet::new();
-        for mailbox in &mailboxes {
-            if filter.as_ref().map_or(Ok(true), |filter| matches(mailbox, filter, 0))? {
-                matching.insert(mailbox.mailbox_id);
-            }
-        }
-        if filter_as_tree {
-            matching = whole_branches(&mailboxes, &matching);
-        }
-        mailboxes.sort_by(|a, b| compare(a, b, &sort));
-        let order =
-            if as_tree { tree_order(&mailboxes) } else { mailboxes.iter().map(|m| m.mailbox_id).collect() };
-        let found: Vec<MailboxId> = order.into_iter().filter(|id| matching.contains(id)).collect();
+        let found = query.answered_by(mailboxes)?;
         let total = found.len();
         let from = window.start(total, |anchor| found.iter().position(|id| id.to_string() == anchor))?;
         let ids: Vec<MailboxId> = found.into_iter().skip(from).take(window.limit).collect();
-        Ok(window.answer(account_id, state(modseq), from, total, json!(ids)))
+        Ok(window.answer(account_id, state(modseq), true, from, total, json!(ids)))
+    }
+}
+
+/// Which mailboxes, in what order.
+pub(crate) struct MailboxQuery {
+    filter: Option<Value>,
+    sort: Vec<By>,
+    as_tree: bool,
+    filter_as_tree: bool,
+}
+
+impl MailboxQuery {
+    /// Takes filter, sort and what is done as a tree.
+    pub(crate) fn read(args: &mut Args) -> Result<Self, Error> {
+        Ok(Self {
+            filter: args.take("filter"),
+            sort: read_sort(args.list("sort")?.unwrap_or_default())?,
+            as_tree: args.flag("sortAsTree")?,
+            filter_as_tree: args.flag("filterAsTree")?,
+        })
+    }
+
+    /// Whether the place of a mailbox depends on those above it.
+    pub(crate) fn is_of_trees(&self) -> bool {
+        self.as_tree || self.filter_as_tree
+    }
+
+    /// The mailboxes that match, in order.
+    pub(crate) fn answered_by(&self, mut mailboxes: Vec<Mailbox>) -> Result<Vec<MailboxId>, Error> {
+        let mut matching = HashSet::new();
+        for mailbox in &mailboxes {
+            if self.filter.as_ref().map_or(Ok(true), |filter| matches(mailbox, filter, 0))? {
+                matching.insert(mailbox.mailbox_id);
+            }
+        }
+        if self.filter_as_tree {
+            matching = whole_branches(&mailboxes, &matching);
+        }
+        mailboxes.sort_by(|a, b| compare(a, b, &self.sort));
+        let order = match self.as_tree {
+            true => tree_order(&mailboxes),
+            false => mailboxes.iter().map(|m| m.mailbox_id).collect(),
+        };
+        Ok(order.into_iter().filter(|id| matching.contains(id)).collect())
     }
 }
 

@@ -1,8 +1,8 @@
 //! `Mailbox/set` (RFC 8621 §2.5).
 
-use mail::{AccountId, EmailId, MailboxId, ModSeq, UidValidity};
+use mail::{AccountId, MailboxId, ModSeq, UidValidity};
 use serde_json::{Map, Value};
-use store::{EmailQuery, Mailbox, MailboxRole, NewMailbox, Tx};
+use store::{Audit, MESSAGES_PER_ACT, Mailbox, MailboxRole, NewMailbox, Tx};
 
 use crate::args::Args;
 use crate::call::Context;
@@ -10,9 +10,6 @@ use crate::error::SetError;
 use crate::mailbox_get;
 use crate::set::{SetAnswer, SetRequest};
 use crate::{Error, Limits};
-
-/// Messages taken out of a mailbox in one transaction: others want to write, too.
-const EMPTIED_AT_ONCE: i64 = 100;
 
 impl Context<'_> {
     /// `Mailbox/set` (RFC 8621 §2.5).
@@ -237,42 +234,26 @@ impl Context<'_> {
         answer: &mut SetAnswer,
     ) -> Result<(), SetError> {
         let (api, now) = (self.api, self.now);
-        for _ in 0..api.limits.emptied_max.div_ceil(100) {
+        for _ in 0..api.limits.emptied_max.div_ceil(MESSAGES_PER_ACT) {
             let emptied = api
                 .store
                 .write("empty a mailbox", (), move |tx, ()| {
-                    Box::pin(async move { empty_some(tx, account_id, mailbox_id, now).await })
+                    Box::pin(async move {
+                        let emptied = tx.empty_mailbox(account_id, mailbox_id, now).await?;
+                        let actor = account_id.to_string();
+                        tx.audit_each(account_id, now, &actor, Audit::MailDestroyed, &emptied.destroyed)
+                            .await?;
+                        Ok::<_, SetError>(emptied)
+                    })
                 })
                 .await?;
-            match emptied {
-                Some((modseq, steps)) => answer.moved(modseq, steps),
-                None => return Ok(()),
+            answer.moved(emptied.modseq, 1);
+            if !emptied.has_more {
+                return Ok(());
             }
         }
         Err(SetError::new("mailboxHasEmail", "more messages than one call takes out; ask again"))
     }
-}
-
-/// Takes some messages out of a mailbox; `None` when it is empty.
-async fn empty_some(
-    tx: &mut Tx,
-    account_id: AccountId,
-    mailbox_id: MailboxId,
-    now: mail::Timestamp,
-) -> Result<Option<(ModSeq, i64)>, SetError> {
-    let query = EmailQuery { in_mailbox: Some(mailbox_id), oldest_first: true, ..EmailQuery::default() };
-    let (ids, _): (Vec<EmailId>, _) = tx.query_emails(account_id, &query, 0, EMPTIED_AT_ONCE).await?;
-    let mut moved = None;
-    for email in tx.emails(account_id, &ids).await? {
-        let elsewhere: Vec<MailboxId> =
-            email.mailbox_ids.into_iter().filter(|id| *id != mailbox_id).collect();
-        let modseq = match elsewhere.is_empty() {
-            true => tx.destroy_email(account_id, email.email_id, now).await?,
-            false => tx.change_email(account_id, email.email_id, None, Some(&elsewhere)).await?,
-        };
-        moved = Some((modseq, moved.map_or(0, |(_, steps)| steps) + 1));
-    }
-    Ok(moved)
 }
 
 /// Whether a mailbox may go.

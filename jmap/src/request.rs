@@ -16,6 +16,16 @@ pub const CORE: &str = "urn:ietf:params:jmap:core";
 pub const MAIL: &str = "urn:ietf:params:jmap:mail";
 /// Identities and submissions (RFC 8621 §1.3.2).
 pub const SUBMISSION: &str = "urn:ietf:params:jmap:submission";
+/// Absences (RFC 8621 §1.3.3).
+pub const VACATION: &str = "urn:ietf:params:jmap:vacationresponse";
+/// Blobs as objects (RFC 9404 §3).
+pub const BLOB: &str = "urn:ietf:params:jmap:blob";
+/// How much an account may hold (RFC 9425 §2).
+pub const QUOTA: &str = "urn:ietf:params:jmap:quota";
+
+/// Everything a request may use.
+pub const CAPABILITIES: [&str; 10] =
+    [CORE, MAIL, SUBMISSION, VACATION, BLOB, QUOTA, WEBSOCKET, VAPID, SMIME_VERIFY, OFFICIAL_DOCUMENTS];
 
 /// A request.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -89,15 +99,12 @@ fn not_request(why: &str) -> Error {
     Error::NotRequest(why.to_owned())
 }
 
-/// The capabilities this server has.
-const KNOWN: [&str; 7] = [CORE, MAIL, SUBMISSION, WEBSOCKET, VAPID, SMIME_VERIFY, OFFICIAL_DOCUMENTS];
-
 fn read_using(value: Option<Value>) -> Result<Vec<String>, Error> {
     let Some(Value::Array(list)) = value else { return Err(not_request("`using` is no list")) };
     let mut using = Vec::with_capacity(list.len().min(8));
     for item in list {
         match item {
-            Value::String(uri) if KNOWN.contains(&uri.as_str()) => {
+            Value::String(uri) if CAPABILITIES.contains(&uri.as_str()) => {
                 if !using.contains(&uri) {
                     using.push(uri);
                 }

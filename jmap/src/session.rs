@@ -1,10 +1,11 @@
 //! The session object: what a client finds here (RFC 8620 §2, RFC 8621 §1.3).
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use crate::blob_get::DIGESTS;
 use crate::extras::SMIME_VERIFY;
 use crate::official_documents::OFFICIAL_DOCUMENTS;
-use crate::request::{CORE, MAIL, SUBMISSION};
+use crate::request::{BLOB, CAPABILITIES, CORE, MAIL, QUOTA, SUBMISSION, VACATION};
 use crate::subscription::VAPID;
 use crate::websocket::WEBSOCKET;
 use crate::{Api, Caller, Error};
@@ -30,24 +31,27 @@ impl Api {
         let username = addresses.first().map(|first| first.address.to_string()).unwrap_or_default();
         let mut capabilities = self.account_capabilities();
         capabilities[SMIME_VERIFY] = json!({});
-        let may_register = self.judge.may_register(caller).await;
+        // The records office keeps the incoming book (RULES R75).
+        let may_register = account.role == store::Role::Clerk;
         capabilities[OFFICIAL_DOCUMENTS] = json!({ "mayRegister": may_register });
         let base = &self.base_url;
+        let mut offered: Map<String, Value> =
+            CAPABILITIES.iter().map(|uri| ((*uri).to_owned(), json!({}))).collect();
+        offered.insert(CORE.to_owned(), self.core_capability());
+        offered.insert(WEBSOCKET.to_owned(), self.websocket_capability());
+        offered.insert(VAPID.to_owned(), self.vapid_capability());
+        // How to speak with the house is no account's.
+        let primary = CAPABILITIES.iter().filter(|uri| ![CORE, WEBSOCKET, VAPID].contains(*uri));
+        let primary: Map<String, Value> = primary.map(|uri| ((*uri).to_owned(), json!(account_id))).collect();
         let mut session = json!({
-            "capabilities": {
-                CORE: self.core_capability(), MAIL: {}, SUBMISSION: {},
-                WEBSOCKET: self.websocket_capability(), VAPID: self.vapid_capability(),
-                SMIME_VERIFY: {}, OFFICIAL_DOCUMENTS: {},
-            },
+            "capabilities": offered,
             "accounts": { account_id.to_string(): {
                 "name": if username.is_empty() { &account.display_name } else { &username },
                 "isPersonal": account.kind == store::AccountKind::Person,
                 "isReadOnly": false,
                 "accountCapabilities": capabilities,
             }},
-            "primaryAccounts": {
-                MAIL: account_id, SUBMISSION: account_id, SMIME_VERIFY: account_id, OFFICIAL_DOCUMENTS: account_id,
-            },
+            "primaryAccounts": primary,
             "username": username,
             "apiUrl": format!("{base}/jmap/api"),
             "downloadUrl": format!("{base}/jmap/download/{{accountId}}/{{blobId}}/{{name}}?accept={{type}}"),
@@ -87,12 +91,21 @@ impl Api {
                 "maxMailboxDepth": l.mailbox_depth_max,
                 "maxSizeMailboxName": l.mailbox_name_max,
                 "maxSizeAttachmentsPerEmail": l.attachments_bytes_max,
-                "emailQuerySortOptions": ["receivedAt"],
+                "emailQuerySortOptions": crate::filter::SORT_OPTIONS,
                 "mayCreateTopLevelMailbox": true,
             },
-            SUBMISSION: { "maxDelayedSend": 0, "submissionExtensions": {
-                "DSN": ["RET", "ENVID", "NOTIFY", "ORCPT"], "SMTPUTF8": [], "SIZE": []
+            SUBMISSION: { "maxDelayedSend": l.hold_seconds_max, "submissionExtensions": {
+                "DSN": ["RET", "ENVID", "NOTIFY", "ORCPT"], "SMTPUTF8": [], "SIZE": [], "REQUIRETLS": [],
+                "MT-PRIORITY": [], "FUTURERELEASE": [l.hold_seconds_max.to_string()],
             }},
+            VACATION: {},
+            BLOB: {
+                "maxSizeBlobSet": l.size_upload_max,
+                "maxDataSources": l.data_sources_max,
+                "supportedTypeNames": [],
+                "supportedDigestAlgorithms": DIGESTS,
+            },
+            QUOTA: {},
         })
     }
 }

@@ -72,6 +72,11 @@ pub struct OutboundRecipient {
 }
 
 impl OutboundRecipient {
+    /// Somebody of the house, by account.
+    pub fn in_account(account_id: AccountId, address: EmailAddress) -> Self {
+        Self { local_account: Some(account_id), ..Self::plain(address) }
+    }
+
     /// A recipient without any wish about reports.
     pub fn plain(address: EmailAddress) -> Self {
         Self { address, notify: None, orcpt: None, local_account: None }
@@ -136,6 +141,26 @@ pub enum Displayed {
 }
 
 impl OutboundMail {
+    /// One that the house writes itself, in ASCII, for one recipient. The null path: nobody is told when it cannot be delivered.
+    pub fn from_the_house(recipient: OutboundRecipient, now: Timestamp) -> Self {
+        Self {
+            reverse_path: None,
+            smtputf8: recipient.address.needs_smtputf8(),
+            recipients: vec![recipient],
+            submission: None,
+            envid: None,
+            ret: None,
+            body_8bit: false,
+            require_tls: false,
+            priority: None,
+            not_before: None,
+            received_at: now,
+            trace: String::new(),
+            keywords: Vec::new(),
+            list: None,
+        }
+    }
+
     /// From when the retry schedule counts: until then nobody waited for it (RFC 4865 §4.1).
     pub fn starts_at(&self) -> Timestamp {
         self.not_before.map_or(self.received_at, |at| at.max(self.received_at))

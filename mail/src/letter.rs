@@ -27,6 +27,8 @@ pub enum Door {
     Submission,
     /// From one of our people's page or app (RFC 8621 §7).
     Jmap,
+    /// Brought by one of our people's mail program into a mailbox (RFC 9051 §6.3.12).
+    Imap,
 }
 
 impl Door {
@@ -37,12 +39,13 @@ impl Door {
             Self::Lmtp => "lmtp",
             Self::Submission => "submission",
             Self::Jmap => "jmap",
+            Self::Imap => "imap",
         }
     }
 
     /// Whether one of our own people sends it.
     pub fn is_ours(self) -> bool {
-        matches!(self, Self::Submission | Self::Jmap)
+        matches!(self, Self::Submission | Self::Jmap | Self::Imap)
     }
 }
 

@@ -8,6 +8,8 @@
 mod address;
 mod agency;
 pub mod authentication;
+pub mod auto_reply;
+mod contents;
 pub mod envelope;
 pub mod fields;
 mod guest;
@@ -22,9 +24,11 @@ pub mod text;
 mod time;
 pub mod trace;
 mod uids;
+pub mod words;
 
 pub use address::{BadAddress, Domain, EmailAddress, LocalPart};
 pub use agency::{AgencyCode, BadAgencyCode};
+pub use contents::{Contents, contents};
 pub use guest::{Chance, Clock};
 pub use id::{
     AccountId, AgencyId, ApiKeyId, AuditId, BadId, BlobId, DeliveryId, DocumentId, EmailId, FileUploadId,

@@ -10,6 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::Timestamp;
 use crate::text::{clip, nfc};
 
+mod mime;
+#[cfg(test)]
+mod tests;
+
 /// How much of a message is looked at.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -19,6 +23,8 @@ pub struct Limits {
     /// Messages within messages, counted by their declarations before anything is parsed: the parser keeps each inside
     /// the one before, and a stack has an end.
     pub nested_max: usize,
+    /// Multiparts within multiparts. The structure is kept as a tree, and who reads it back goes no deeper than this either.
+    pub depth_max: usize,
     /// Addresses kept per field; the rest are in the message itself.
     pub addresses_max: usize,
     /// Bytes kept of a subject, a name, a Message-ID.
@@ -29,7 +35,14 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { parts_max: 1_000, nested_max: 60, addresses_max: 1_000, text_max: 2_000, preview_chars: 256 }
+        Self {
+            parts_max: 1_000,
+            nested_max: 60,
+            depth_max: 30,
+            addresses_max: 1_000,
+            text_max: 2_000,
+            preview_chars: 256,
+        }
     }
 }
 
@@ -74,9 +87,58 @@ pub struct Part {
     pub end_at: u64,
     /// Its transfer encoding.
     pub encoding: TransferEncoding,
+    /// The transfer encoding as declared, lower case, where that says more than `encoding`: `8bit`, `binary`, one nobody knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub declared_encoding: Option<String>,
+    /// Line ends in the body of a text or a message, as it is written.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub lines: u64,
+    /// Where `name` stands.
+    #[serde(skip_serializing_if = "NamedBy::is_nobody")]
+    pub named_by: NamedBy,
+    /// Parameters of Content-Type beside charset and `name`; names lower case.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parameters: Vec<(String, String)>,
+    /// Parameters of Content-Disposition beside `name`; names lower case.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub disposition_parameters: Vec<(String, String)>,
+    /// Content-Description, decoded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Content-MD5 (RFC 1864).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub md5: Option<String>,
+    /// Content-Language (RFC 3282).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub language: Vec<String>,
+    /// Content-Location (RFC 2557 §4).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
     /// The parts of a multipart.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Part>,
+}
+
+/// Which fields give a part its name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NamedBy {
+    /// `name` of Content-Type.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub content_type: bool,
+    /// `filename` of Content-Disposition.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub disposition: bool,
+}
+
+impl NamedBy {
+    fn is_nobody(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// How a part's body is written (RFC 2045 §6).
@@ -110,6 +172,9 @@ pub struct Facts {
     /// Date.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sent_at: Option<Timestamp>,
+    /// The text of Date, where it is not what we would write of that moment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date: Option<String>,
     /// From.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub from: Vec<Mailbox>,
@@ -134,6 +199,8 @@ pub struct Facts {
     pub has_attachment: bool,
     /// The structure.
     pub body: Part,
+    /// What of the structure was looked at; see [`Facts::is_complete`].
+    pub form: u8,
     /// Part ids to show as plain text, in order (RFC 8621 §4.1.4).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub text_body: Vec<String>,
@@ -145,7 +212,16 @@ pub struct Facts {
     pub attachments: Vec<String>,
 }
 
+/// The form of what is read now: parts have their lines and parameters.
+const FORM: u8 = 1;
+
 impl Facts {
+    /// Whether parts have their lines, parameters and the rest that IMAP's BODYSTRUCTURE tells. Facts kept by an earlier version do not; the
+    /// message has to be read again for those.
+    pub fn is_complete(&self) -> bool {
+        self.form >= FORM
+    }
+
     /// The Message-IDs by which this message finds its conversation: its own, then those it refers to, newest first.
     pub fn thread_message_ids(&self) -> Vec<String> {
         let mut ids = self.message_id.clone();
@@ -187,14 +263,47 @@ impl Facts {
 
 /// Reads a message.
 pub fn read(raw: &[u8], limits: &Limits) -> Facts {
-    let deep = declares_nesting(raw, limits.nested_max);
-    let parsed = if deep { None } else { MessageParser::default().parse(raw) };
-    let parsed = parsed.filter(|message| message.parts.len() <= limits.parts_max);
-    match parsed.or_else(|| MessageParser::default().parse_headers(raw)) {
-        Some(message) if deep || message.parts.len() > limits.parts_max => opaque(&message, raw, limits),
-        Some(message) => whole(&message, raw, limits),
-        None => Facts { body: bytes_part(0, raw.len()), ..Facts::default() },
+    if let Some(message) = parse(raw, limits) {
+        return whole(&message, raw, limits);
     }
+    match MessageParser::default().parse_headers(raw) {
+        Some(message) => opaque(&message, raw, limits),
+        None => Facts { body: bytes_part(0, raw.len()), form: FORM, ..Facts::default() },
+    }
+}
+
+/// The message with its parts; `None` when it has no header at all, too many parts, or parts too deep in one another.
+fn parse<'r>(raw: &'r [u8], limits: &Limits) -> Option<Message<'r>> {
+    if declares_nesting(raw, limits.nested_max) {
+        return None;
+    }
+    let message = MessageParser::default().parse(raw)?;
+    (message.parts.len() <= limits.parts_max && depth(&message) <= limits.depth_max).then_some(message)
+}
+
+/// Multiparts within multiparts.
+fn depth(message: &Message<'_>) -> usize {
+    let mut depths = vec![0; message.parts.len()];
+    // A child comes after its parent.
+    for (index, part) in message.parts.iter().enumerate().rev() {
+        if let PartType::Multipart(children) = &part.body {
+            let below = children.iter().filter_map(|child| depths.get(*child as usize)).max();
+            depths[index] = below.map_or(0, |deepest| deepest + 1);
+        }
+    }
+    depths.first().copied().unwrap_or_default()
+}
+
+/// Where the body of a message begins: after its first blank line, or at its end.
+pub fn header_end(raw: &[u8]) -> usize {
+    let mut at = 0;
+    for line in raw.split_inclusive(|byte| *byte == b'\n') {
+        at += line.len();
+        if matches!(line, b"\r\n" | b"\n") {
+            break;
+        }
+    }
+    at
 }
 
 /// Whether more than `nested_max` messages may lie in one another.
@@ -206,9 +315,8 @@ pub(crate) fn declares_nesting(raw: &[u8], nested_max: usize) -> bool {
 
 /// The headers, and the body as one block of bytes.
 fn opaque(message: &Message<'_>, raw: &[u8], limits: &Limits) -> Facts {
-    let body_at = message.parts.first().map_or(0, |part| part.offset_body as usize).min(raw.len());
     let mut facts = headers(message, limits);
-    facts.body = bytes_part(body_at, raw.len());
+    facts.body = bytes_part(header_end(raw), raw.len());
     facts.attachments = vec!["0".to_owned()];
     facts.has_attachment = true;
     facts
@@ -232,17 +340,17 @@ fn whole(message: &Message<'_>, raw: &[u8], limits: &Limits) -> Facts {
     facts.html_body = ids(&message.html_body);
     facts.attachments = ids(&message.attachments);
     facts.has_attachment = !message.attachments.is_empty();
-    facts.body = structure(message, raw.len());
+    facts.body = structure(message, raw);
     facts.preview = preview(message, limits.preview_chars);
     facts
 }
 
 /// The tree of parts. The parser lists every part of this message before those of messages within it, a child after its parent, so
 /// building from the back needs no recursion.
-fn structure(message: &Message<'_>, raw_len: usize) -> Part {
+fn structure(message: &Message<'_>, raw: &[u8]) -> Part {
     let mut built: Vec<Option<Part>> = message.parts.iter().map(|_| None).collect();
     for (index, source) in message.parts.iter().enumerate().rev() {
-        let mut part = part(source, index, raw_len);
+        let mut part = part(source, index, raw);
         if let PartType::Multipart(children) = &source.body {
             part.part_id = None;
             part.parts = children
@@ -255,8 +363,8 @@ fn structure(message: &Message<'_>, raw_len: usize) -> Part {
     built.into_iter().next().flatten().unwrap_or_default()
 }
 
-fn part(source: &mail_parser::MessagePart<'_>, index: usize, raw_len: usize) -> Part {
-    let within = |offset: u32| (offset as usize).min(raw_len) as u64;
+fn part(source: &mail_parser::MessagePart<'_>, index: usize, raw: &[u8]) -> Part {
+    let within = |offset: u32| (offset as usize).min(raw.len()) as u64;
     let content_type = source.content_type();
     let media_type = match (content_type, &source.body) {
         (Some(declared), _) => {
@@ -278,9 +386,20 @@ fn part(source: &mail_parser::MessagePart<'_>, index: usize, raw_len: usize) -> 
         body_at: within(source.offset_body),
         end_at: within(source.offset_end),
         encoding: encoding(source),
+        lines: lines(source, &media_type, raw),
         media_type: clip(&media_type, 127).to_owned(),
-        parts: Vec::new(),
+        ..mime::described(source)
     }
+}
+
+/// Line ends in the body of what has lines to IMAP: a text, a message, and a multipart without parts, which is read as text.
+fn lines(source: &mail_parser::MessagePart<'_>, media_type: &str, raw: &[u8]) -> u64 {
+    let has_lines = match &source.body {
+        PartType::Multipart(children) => children.is_empty(),
+        _ => ["text/", "message/", "multipart/"].iter().any(|kind| media_type.starts_with(kind)),
+    };
+    let body = raw.get(source.offset_body as usize..source.offset_end as usize).filter(|_| has_lines);
+    body.unwrap_or_default().iter().filter(|byte| **byte == b'\n').count() as u64
 }
 
 /// The parser forgets the encoding of a body that breaks it; what looks at the bytes has to know, for mail programs decode them anyway.
@@ -318,12 +437,15 @@ fn preview(message: &Message<'_>, chars: usize) -> String {
 
 fn headers(message: &Message<'_>, limits: &Limits) -> Facts {
     let mailboxes = |address: Option<&Address<'_>>| mailboxes(address, limits);
+    let sent_at = message.date().map(|date| Timestamp::from_secs(date.to_timestamp()));
     Facts {
         message_id: message_ids(message.header(mail_parser::HeaderName::MessageId), limits),
         in_reply_to: message_ids(message.header(mail_parser::HeaderName::InReplyTo), limits),
         references: message_ids(message.header(mail_parser::HeaderName::References), limits),
         subject: nfc(clip(message.subject().unwrap_or_default(), limits.text_max)),
-        sent_at: message.date().map(|date| Timestamp::from_secs(date.to_timestamp())),
+        sent_at,
+        date: mime::date(message, sent_at),
+        form: FORM,
         from: mailboxes(message.from()),
         sender: mailboxes(message.sender()),
         reply_to: mailboxes(message.reply_to()),
@@ -366,12 +488,12 @@ fn mailboxes(address: Option<&Address<'_>>, limits: &Limits) -> Vec<Mailbox> {
 /// The decoded content of a part; a text part's is UTF-8. `None` when the message has no such part.
 pub fn part_content(raw: &[u8], part_id: &str, limits: &Limits) -> Option<Content> {
     let index: u32 = part_id.parse().ok()?;
-    if declares_nesting(raw, limits.nested_max) {
-        let body_at = MessageParser::default().parse_headers(raw)?.parts.first()?.offset_body as usize;
-        return (index == 0)
-            .then(|| Content { bytes: raw.get(body_at..).unwrap_or_default().to_vec(), had_problem: false });
-    }
-    let message = MessageParser::default().parse(raw)?;
+    let Some(message) = parse(raw, limits) else {
+        // What is one block of bytes: see `opaque`.
+        MessageParser::default().parse_headers(raw)?;
+        let bytes = raw.get(header_end(raw)..).unwrap_or_default().to_vec();
+        return (index == 0).then_some(Content { bytes, had_problem: false });
+    };
     let part = message.part(index)?;
     let bytes = match &part.body {
         PartType::Text(text) | PartType::Html(text) => text.as_bytes().to_vec(),
@@ -407,96 +529,4 @@ pub struct Content {
     pub bytes: Vec<u8>,
     /// Whether something could not be decoded.
     pub had_problem: bool,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LETTER: &str = "From: =?UTF-8?Q?V=C4=83n_ph=C3=B2ng?= <vanthu@sonoivu.vinhlong.gov.vn>\r\n\
-        To: annv@stttt.vinhlong.gov.vn, \"Bình\" <binh@stttt.vinhlong.gov.vn>\r\n\
-        Subject: =?UTF-8?B?R2nhuqV5IG3hu51pIGjhu41w?=\r\n\
-        Date: Sun, 22 Nov 2026 08:00:00 +0700\r\n\
-        Message-ID: <1@a.vn>\r\nReferences: <x@a.vn> <y@a.vn>\r\nIn-Reply-To: <y@a.vn>\r\n\
-        MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n\
-        --b\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n\
-        S8OtbmggbeG7nWkK\r\n\
-        --b\r\nContent-Type: application/pdf; name=\"giay moi.pdf\"\r\n\
-        Content-Disposition: attachment; filename=\"giay moi.pdf\"\r\nContent-Transfer-Encoding: base64\r\n\r\n\
-        JVBERi0xLjcK\r\n--b--\r\n";
-
-    #[test]
-    fn a_letter_with_a_pdf() {
-        let facts = read(LETTER.as_bytes(), &Limits::default());
-        assert_eq!(facts.subject, "Giấy mời họp");
-        assert_eq!(facts.from[0].name.as_deref(), Some("Văn phòng"));
-        assert_eq!(facts.to.len(), 2);
-        assert_eq!(facts.preview, "Kính mời");
-        assert_eq!(facts.sent_at.unwrap().to_rfc3339_utc(), "2026-11-22T01:00:00Z");
-        assert_eq!(facts.thread_message_ids(), ["1@a.vn", "y@a.vn", "x@a.vn"]);
-        assert!(facts.has_attachment);
-        assert_eq!(facts.body.media_type, "multipart/mixed");
-        let pdf = facts.part(&facts.attachments[0]).unwrap();
-        assert_eq!((pdf.name.as_deref(), pdf.size), (Some("giay moi.pdf"), 9));
-        let content = part_content(LETTER.as_bytes(), &facts.attachments[0], &Limits::default()).unwrap();
-        assert_eq!(content.bytes, b"%PDF-1.7\n");
-        let json = serde_json_round_trip(&facts);
-        assert_eq!(json, facts);
-    }
-
-    fn serde_json_round_trip(facts: &Facts) -> Facts {
-        serde_json::from_str(&serde_json::to_string(facts).unwrap()).unwrap()
-    }
-
-    #[test]
-    fn a_hundred_thousand_messages_in_one_another_cost_no_stack() {
-        let bomb = "Content-Type: message/rfc822\r\n\r\n".repeat(100_000);
-        let facts = read(bomb.as_bytes(), &Limits::default());
-        assert_eq!(facts.body.media_type, "application/octet-stream");
-        assert!(part_content(bomb.as_bytes(), "0", &Limits::default()).is_some());
-    }
-
-    #[test]
-    fn ten_thousand_parts_are_one_block_of_bytes() {
-        let mut bomb = "Subject: x\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n".to_owned();
-        bomb.push_str(&"--b\r\n\r\nx\r\n".repeat(10_000));
-        let facts = read(bomb.as_bytes(), &Limits::default());
-        assert_eq!((facts.subject.as_str(), facts.body.parts.len()), ("x", 0));
-    }
-
-    #[test]
-    fn what_was_read_once_holds_with_fields_before_it() {
-        let fields =
-            "Return-Path: <a@b.vn>\r\nReceived: from a\r\n\tby b; Sun, 22 Nov 2026 08:00:00 +0700\r\n";
-        let plain = "Subject: x\r\n\r\ny\r\n";
-        let bomb = "Content-Type: message/rfc822\r\n\r\n".repeat(100);
-        for letter in [LETTER, plain, &bomb] {
-            let moved = read(letter.as_bytes(), &Limits::default()).moved(fields.len());
-            let whole = [fields, letter].concat();
-            assert_eq!(moved, read(whole.as_bytes(), &Limits::default()), "{letter}");
-        }
-    }
-
-    #[test]
-    fn nothing_at_all_is_a_message_too() {
-        assert!(!read(b"", &Limits::default()).has_attachment);
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn any_bytes_are_read(raw in proptest::collection::vec(proptest::num::u8::ANY, 0..400)) {
-            let facts = read(&raw, &Limits::default());
-            for id in facts.text_body.iter().chain(&facts.attachments) {
-                let _ = part_content(&raw, id, &Limits::default());
-            }
-        }
-
-        #[test]
-        fn a_damaged_letter_is_read(at in 0..LETTER.len(), byte: u8) {
-            let mut raw = LETTER.as_bytes().to_vec();
-            raw[at] = byte;
-            let facts = read(&raw, &Limits::default());
-            proptest::prop_assert!(facts.body.end_at <= raw.len() as u64);
-        }
-    }
 }

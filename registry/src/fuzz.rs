@@ -56,6 +56,13 @@ pub fn mail_file(bytes: &[u8]) {
     let _ = (crate::secrecy::in_office(bytes, &limits), crate::secrecy::in_pdf(bytes));
 }
 
+/// Takes the text out of bytes as out of a file that somebody attached.
+pub fn file_text(bytes: &[u8]) {
+    if let Some(text) = crate::file_text(bytes, &Limits::default(), &|| true) {
+        assert!(text.len() <= 2 * 1024 * 1024, "a file's text has a bound");
+    }
+}
+
 /// Reads bytes as what another axis answers.
 pub fn axis_answer(bytes: &[u8]) {
     let credentials = Credentials { system_id: "a".to_owned(), secret: mail::Secret::from("b") };

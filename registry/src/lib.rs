@@ -8,6 +8,7 @@
 //! | [`package`] | edXML packages: a bounded, tolerant reader and an exact writer (RULES 2, VXP 4–6) |
 //! | [`document_id`] | the legal identifier of a document, as agencies compare it (RULES I7–I9) |
 //! | [`status`] | status codes and what they lead to at one receiver (RULES 1.4) |
+//! | [`file_text()`] | the text of a file, for searches |
 //! | [`secrecy`] | detectors of state secrets, which never travel here (RULES R7–R13) |
 //! | [`accept`] | what it takes for a package to be accepted, and the one transaction that does (RULES R14, R23–R36) |
 //! | [`browse`] | documents as their agencies look through them: lists, one, its history |
@@ -52,6 +53,7 @@ pub mod document_id;
 mod error;
 pub mod events;
 pub mod exchange;
+mod file_text;
 pub mod fuzz;
 pub mod keys;
 pub mod known;
@@ -76,4 +78,5 @@ pub mod vxp;
 pub mod words;
 
 pub use error::{Error, Gone, Whose};
+pub use file_text::file_text;
 pub use limits::Limits;

@@ -79,6 +79,10 @@ section! {
         submissions: Vec<SocketAddr> = Vec::new(),
         /// Delivery from a front mail server on a trusted network (LMTP, RFC 2033).
         lmtp: Vec<SocketAddr> = Vec::new(),
+        /// Mail programs reading their mailboxes, TLS from the first byte (RFC 8314), usually port 993. Prefer it.
+        imaps: Vec<SocketAddr> = Vec::new(),
+        /// The same with STARTTLS, usually port 143. Nobody signs in without TLS.
+        imap: Vec<SocketAddr> = Vec::new(),
         /// JMAP, the exchange and the pages over TLS, usually port 443.
         https: Vec<SocketAddr> = Vec::new(),
         /// The same without TLS, for a front that ends TLS on this machine and for health checks. Loopback only: any other address
@@ -140,6 +144,8 @@ section! {
         give_up_hours: u64 = 5 * 24,
         /// Days for which it can be told what happened to a message, see "congvan trace" (RULES A23: twelve months).
         trace_days: u64 = 365,
+        /// Days after which somebody who writes again to a person who is away is answered again.
+        vacation_days: u64 = 7,
         /// What follows when From is not true and its domain asks for more than nothing (DMARC, RFC 7489): "off" only says so in the
         /// header, "mark" puts the message where junk lies, "enforce" refuses as well when the domain asks for that.
         dmarc: String = "mark".to_owned(),
@@ -149,6 +155,20 @@ section! {
         lmtp_is_border: bool = false,
         /// Whether mail from programs on this machine is authenticated as well. Nothing is asked about it otherwise.
         authenticate_loopback: bool = false,
+    }
+}
+
+section! {
+    /// Mailboxes for classic mail programs (IMAP, RFC 9051). Closed while listen.imaps and listen.imap are empty.
+    Imap {
+        /// Connections at once on both doors. A mail program keeps three to five.
+        connections_max: usize = 20_000,
+        /// Connections at once from one address; an office behind one address has many people.
+        connections_per_address_max: usize = 1_000,
+        /// Largest message that a program may put into a mailbox, bytes (APPENDLIMIT, RFC 7889).
+        append_bytes_max: usize = 50 * 1024 * 1024,
+        /// Codes of agencies whose people may not use these doors.
+        closed_to: Vec<String> = Vec::new(),
     }
 }
 
@@ -241,6 +261,18 @@ section! {
         archive_ratio_max: u64 = 200,
         /// Days a mail waits in the quarantine before it is deleted.
         quarantine_days: u64 = 30,
+    }
+}
+
+section! {
+    /// Searching in mail.
+    Search {
+        /// Whether the texts of attachments are searched too (PDF, docx, xlsx, pptx, OpenDocument, plain text).
+        attachments: bool = true,
+        /// Seconds the attachments of one message may take; what has been read until then is searched.
+        attachment_seconds: u64 = 20,
+        /// Largest attachment that is read, bytes.
+        attachment_bytes_max: usize = 25 * 1024 * 1024,
     }
 }
 
@@ -427,10 +459,12 @@ pub(crate) struct Config {
     pub(crate) listen: Listen,
     pub(crate) tls: Tls,
     pub(crate) mail: Mail,
+    pub(crate) imap: Imap,
     pub(crate) oauth: Oauth,
     pub(crate) sending: Sending,
     pub(crate) delegation: Delegation,
     pub(crate) scan: Scan,
+    pub(crate) search: Search,
     pub(crate) dns: Dns,
     pub(crate) http: Http,
     pub(crate) push: Push,
@@ -490,6 +524,9 @@ impl Config {
             anyhow::bail!(
                 "exchange.automatic_arrival: {wrong:?} is no agency code (mã cơ quan không hợp lệ)"
             );
+        }
+        if let Some(wrong) = self.imap.closed_to.iter().find(|c| c.parse::<mail::AgencyCode>().is_err()) {
+            anyhow::bail!("imap.closed_to: {wrong:?} is no agency code (mã cơ quan không hợp lệ)");
         }
         if self.house.hostname.parse::<mail::Domain>().is_err() {
             anyhow::bail!("house.hostname is not a host name (tên máy không hợp lệ)");
@@ -663,6 +700,7 @@ impl Config {
         print_section(&mut out, "listen", &self.listen)?;
         print_section(&mut out, "tls", &self.tls)?;
         print_section(&mut out, "mail", &self.mail)?;
+        print_section(&mut out, "imap", &self.imap)?;
         print_section(&mut out, "scan", &self.scan)?;
         print_section(&mut out, "dns", &self.dns)?;
         print_section(&mut out, "http", &self.http)?;

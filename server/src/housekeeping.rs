@@ -33,6 +33,7 @@ pub(crate) async fn run(house: Arc<House>, desk: Desk) {
             Work::Traces,
             Work::Quarantine,
             Work::Pushes,
+            Work::Vacations,
         ] {
             if let Err(error) = let_go(&house, work).await {
                 tracing::warn!(?work, "what has expired could not be let go: {error}");
@@ -73,6 +74,8 @@ enum Work {
     Quarantine,
     /// Subscriptions to pushes that nobody prolonged.
     Pushes,
+    /// Who was answered during absences.
+    Vacations,
 }
 
 /// Lets go what has expired, a transaction at a time, until nothing is left or the house stops.
@@ -82,6 +85,7 @@ async fn let_go(house: &House, work: Work) -> Result<(), store::Error> {
     let (repeats, events) = (days(api.repeat_days), days(api.event_days));
     let letters = days(house.config.policy.record_days);
     let traces = days(house.config.mail.trace_days);
+    let vacations = days(house.config.mail.vacation_days);
     let quarantine = days(house.config.scan.quarantine_days);
     while !house.stop.is_cancelled() {
         let now = house.now();
@@ -108,6 +112,10 @@ async fn let_go(house: &House, work: Work) -> Result<(), store::Error> {
                             Ok(usize::try_from(gone).unwrap_or_default())
                         }
                         Work::Names => tx.fold_names(AT_ONCE).await,
+                        Work::Vacations => {
+                            let gone = tx.forget_vacations_told(now.minus(vacations), AT_ONCE).await?;
+                            Ok(usize::try_from(gone).unwrap_or_default())
+                        }
                         Work::Traces => {
                             let gone = tx.drop_traces(now.minus(traces), AT_ONCE).await?;
                             Ok(usize::try_from(gone).unwrap_or_default())

@@ -26,7 +26,7 @@ use crate::judging::Judging;
 use crate::listen::Bounds;
 use crate::mail_path::MailPath;
 use crate::push::vapid::Vapid;
-use crate::sign_in;
+use crate::{mail_in, sign_in};
 
 /// What the routes share.
 type Doors = Arc<Shared>;
@@ -45,7 +45,11 @@ struct Shared {
 pub(crate) fn routes(house: Arc<House>, path: Arc<MailPath>, judge: Arc<Judging>) -> anyhow::Result<Router> {
     let api = Api {
         store: house.store.clone(),
-        limits: jmap::Limits::default(),
+        limits: jmap::Limits {
+            // As long as at the submission port.
+            hold_seconds_max: mail_in::limits(&house).hold_max.as_secs(),
+            ..jmap::Limits::default()
+        },
         base_url: house.config.public_url(),
         host: house.host.clone(),
         chance: house.chance.clone(),

@@ -95,24 +95,8 @@ fn row(
     blob: &Sealed,
     now: Timestamp,
 ) -> anyhow::Result<NewOutbox> {
-    let recipient =
-        OutboundRecipient { local_account: Some(account_id), ..OutboundRecipient::plain(address.clone()) };
-    let mail = OutboundMail {
-        reverse_path: None,
-        recipients: vec![recipient],
-        submission: None,
-        envid: None,
-        ret: None,
-        smtputf8: address.needs_smtputf8(),
-        body_8bit: false,
-        require_tls: false,
-        priority: None,
-        not_before: None,
-        received_at: now,
-        trace: String::new(),
-        keywords: Vec::new(),
-        list: None,
-    };
+    let recipient = OutboundRecipient::in_account(account_id, address.clone());
+    let mail = OutboundMail::from_the_house(recipient, now);
     Ok(NewOutbox {
         kind: OutboxKind::Local,
         owner: OwnerId::from(account_id),

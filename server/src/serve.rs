@@ -19,7 +19,8 @@ use crate::listen::{self, Bounds, Doorway};
 use crate::mail_path::MailPath;
 use crate::proxy::Relays;
 use crate::{
-    deadlines, housekeeping, http, intake, mail_in, mail_out, push, sequencer, stamping, tls, upstream,
+    deadlines, housekeeping, http, imap, indexer, intake, mail_in, mail_out, push, sequencer, stamping, tls,
+    upstream, vacation,
 };
 
 /// The ports that were really opened, by door.
@@ -54,6 +55,8 @@ pub(crate) async fn serve(
         ("submission", &config.submission),
         ("submissions", &config.submissions),
         ("lmtp", &config.lmtp),
+        ("imaps", &config.imaps),
+        ("imap", &config.imap),
     ];
     for (name, addresses) in doors {
         opened.push(Opened { name, listeners: listen::open(name, addresses).await? });
@@ -64,7 +67,9 @@ pub(crate) async fn serve(
             ports.entry(door.name).or_default().push(listener.local_addr()?);
         }
     }
-    let (mail_doors, web_doors) = opened.into_iter().partition(|door| mail_in::is_door(door.name));
+    let (mail_doors, others): (Vec<_>, Vec<_>) =
+        opened.into_iter().partition(|door| mail_in::is_door(door.name));
+    let (imap_doors, web_doors) = others.into_iter().partition(|door| imap::is_door(door.name));
     let own = tls::own_key(&house.config).await?;
     let intake = Intake::new(house.clone())?;
     let path = MailPath::new(&house)?;
@@ -72,15 +77,18 @@ pub(crate) async fn serve(
     start_doors(&house, (&intake, &path, &judge), web_doors, own.as_deref())?;
     house.inside.spawn(judge.run());
     mail_in::start(&house, &path, mail_doors, own.as_deref())?;
+    imap::start(&house, imap_doors, own.as_deref())?;
     mail_out::start(&house)?;
     upstream::start(&house, &intake)?;
     push::start(&house)?;
+    house.inside.spawn(vacation::run(house.clone(), path.clone()));
     // Whoever needs them holds them; the store ends with its last handle.
     drop((intake, path));
     house.inside.spawn(sequencer::run(house.clone()));
     house.inside.spawn(stamping::run(house.clone()));
     house.inside.spawn(housekeeping::run(house.clone(), intake::desk(&house)?));
     house.inside.spawn(deadlines::run(house.clone()));
+    house.inside.spawn(indexer::run(house.clone()));
     ready(&house, &ports)?;
     tracing::info!("open: {}", summary(&ports));
 

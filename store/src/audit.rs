@@ -3,7 +3,7 @@
 use mail::{AuditId, OwnerId, Timestamp};
 
 use crate::error::Result;
-use crate::sql::values;
+use crate::sql::{Sql, json_list, over_list, values};
 use crate::{Error, Tx};
 
 /// The catalogue of acts. Their names are stable: reports and SIEM rules refer to them.
@@ -14,6 +14,10 @@ pub enum Audit {
     MailReceived,
     /// A mail was handed in for sending.
     MailSubmitted,
+    /// A mail that waited was taken back by who handed it in.
+    MailCanceled,
+    /// A mail was answered for somebody who is away.
+    MailAnswered,
     /// A mail was handed over to the next system.
     MailDelivered,
     /// A mail could not be delivered; its sender was told.
@@ -100,6 +104,8 @@ impl Audit {
         match self {
             Self::MailReceived => "mail.received",
             Self::MailSubmitted => "mail.submitted",
+            Self::MailCanceled => "mail.canceled",
+            Self::MailAnswered => "mail.answered",
             Self::MailDelivered => "mail.delivered",
             Self::MailBounced => "mail.bounced",
             Self::MailRefused => "mail.refused",
@@ -158,6 +164,21 @@ pub struct AuditEntry {
     pub detail: String,
 }
 
+macro_rules! each {
+    ($id:literal, $end:literal, $list:literal) => {
+        concat!(
+            "INSERT INTO audit (owner_id, audit_id, at, actor, action, subject, detail) SELECT $1, ",
+            $id,
+            "t.value ->> 0",
+            $end,
+            ", $3, $4, $5, t.value ->> 1, '' FROM ",
+            $list
+        )
+    };
+}
+
+const EACH: Sql = over_list!(each);
+
 impl Tx {
     /// Writes a row of the audit log.
     pub async fn audit(
@@ -178,6 +199,25 @@ impl Tx {
         )
         .await
         .map(drop)
+    }
+
+    /// A row of the audit log for each of these subjects, of one act.
+    pub async fn audit_each(
+        &mut self,
+        owner: impl Into<OwnerId>,
+        now: Timestamp,
+        actor: &str,
+        action: Audit,
+        subjects: &[impl std::fmt::Display],
+    ) -> Result<()> {
+        if subjects.is_empty() {
+            return Ok(());
+        }
+        let owner = owner.into();
+        let chance = self.shared.chance.clone();
+        let rows = subjects.iter().map(|subject| (AuditId::new(now, &*chance), subject.to_string()));
+        let list = json_list(rows)?;
+        self.exec(EACH, values![&owner, &list, now, actor, action.name()]).await.map(drop)
     }
 
     /// The newest rows of an owner, newest first, `limit` at most.

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::sql::{Value, values};
 
 /// Which messages, in what order.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EmailQuery {
     /// Only in this mailbox.
     pub in_mailbox: Option<MailboxId>,

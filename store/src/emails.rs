@@ -4,9 +4,10 @@ use mail::message::Facts;
 use mail::{AccountId, BlobId, EmailId, MailboxId, ModSeq, ThreadId, Timestamp, Uid};
 
 use crate::Tx;
+use crate::acts::{Act, Change, Place};
 use crate::blobs::Sealed;
+use crate::counters::{Counting, Weight};
 use crate::error::{Error, Result};
-use crate::mailboxes::ThreadShape;
 use crate::sql::{Row, Sql, values};
 
 /// A message to add.
@@ -73,13 +74,24 @@ pub struct Email {
 /// Keywords of one message, at most; each is 255 characters at most (RFC 8621 §4.1.1).
 const KEYWORDS_MAX: usize = 100;
 
+/// Other keywords or other mailboxes for a message.
+#[derive(Clone, Debug)]
+pub struct EmailChange {
+    /// The message.
+    pub email_id: EmailId,
+    /// Its keywords from now on, lower case; `None` leaves them as they are.
+    pub keywords: Option<Vec<String>>,
+    /// The mailboxes it lies in from now on, at least one; `None` leaves them as they are.
+    pub mailbox_ids: Option<Vec<MailboxId>>,
+}
+
 /// Whether a message counts as unread (RFC 8621 §2): neither seen nor a draft.
-fn is_unread(keywords: &[String]) -> bool {
+pub(crate) fn is_unread(keywords: &[String]) -> bool {
     !keywords.iter().any(|keyword| keyword == "$seen" || keyword == "$draft")
 }
 
 /// One text for all keywords, each between blanks, so that one of them can be looked for.
-fn keywords_text(keywords: &[String]) -> Result<String> {
+pub(crate) fn keywords_text(keywords: &[String]) -> Result<String> {
     let mut sorted: Vec<&str> = keywords.iter().map(String::as_str).collect();
     sorted.sort_unstable();
     sorted.dedup();
@@ -118,6 +130,11 @@ fn facts_text(facts: &Facts) -> Result<String> {
     serde_json::to_string(&facts).map_err(internal)
 }
 
+/// The facts read back.
+pub(crate) fn read_facts(text: &str) -> Result<Facts> {
+    serde_json::from_str(text).map_err(|_| Error::Damaged("a message's facts"))
+}
+
 macro_rules! select_email {
     ($tail:literal) => {
         concat!(
@@ -137,14 +154,14 @@ fn email(row: &Row) -> Result<Email> {
         received_at: row.moment(4)?,
         mailbox_ids: Vec::new(),
         keywords: row.text(5)?.split_whitespace().map(str::to_owned).collect(),
-        facts: serde_json::from_str(&row.text(6)?).map_err(|_| Error::Damaged("a message's facts"))?,
+        facts: read_facts(&row.text(6)?)?,
         created_modseq: row.modseq(7)?,
         modseq: row.modseq(8)?,
     })
 }
 
 /// Ids as a JSON list of hexadecimal texts: the one form both engines can unfold into rows.
-fn id_list<I: std::fmt::Display>(ids: &[I]) -> String {
+pub(crate) fn id_list<I: std::fmt::Display>(ids: &[I]) -> String {
     let quoted: Vec<String> = ids.iter().map(|id| format!("\"{id}\"")).collect();
     format!("[{}]", quoted.join(","))
 }
@@ -165,9 +182,9 @@ impl Tx {
         let (thread_id, is_new) = self
             .thread_for(account_id, &new.facts.thread_message_ids(), &new.facts.subject, modseq, now)
             .await?;
-        let before = match is_new {
-            true => ThreadShape::default(),
-            false => self.thread_shape(account_id, thread_id).await?,
+        let mut counting = match is_new {
+            true => Counting::default(),
+            false => self.counting(account_id, &[thread_id].into()).await?,
         };
         let email_id = EmailId::new(now, &*self.shared.chance);
         let facts = facts_text(&new.facts)?;
@@ -195,28 +212,41 @@ impl Tx {
         if crate::smime::is_smime(&new.facts) {
             self.await_smime(account_id, new.blob.blob_id(), email_id, now).await?;
         }
-        let mut after = before.clone();
         let mut uids = Vec::with_capacity(new.mailbox_ids.len());
         if new.mailbox_ids.is_empty() {
             return Err(Error::Refused("a message lies in a mailbox"));
         }
+        let weight = Weight {
+            size,
+            is_unread: is_unread(&new.keywords),
+            is_unseen: !new.keywords.iter().any(|keyword| keyword == "$seen"),
+            is_deleted: false,
+        };
         for mailbox_id in &new.mailbox_ids {
-            let placement = Placement {
-                account_id,
-                mailbox_id: *mailbox_id,
-                email_id,
-                thread_id,
-                received_at: new.received_at,
-                is_unread: is_unread(&new.keywords),
-            };
-            uids.push((*mailbox_id, self.place(&placement).await?));
-            after.add(*mailbox_id, placement.is_unread);
+            let uid = self.take_uids(account_id, *mailbox_id, 1).await?;
+            self.exec(
+                "INSERT INTO placement (account_id, mailbox_id, uid, email_id, thread_id, received_at, is_unread, saved_at) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                values![
+                    &account_id,
+                    mailbox_id,
+                    uid,
+                    &email_id,
+                    &thread_id,
+                    new.received_at,
+                    weight.is_unread,
+                    now
+                ],
+            )
+            .await?;
+            uids.push((*mailbox_id, Tx::uid(uid)?));
+            counting.weigh(*mailbox_id, thread_id, &weight, 1);
         }
-        self.recount(account_id, &before, &after, modseq).await?;
+        self.recount(account_id, &counting, modseq).await?;
         Ok(Placed { email_id, thread_id, blob_id: new.blob.blob_id(), size: new.blob.size(), modseq, uids })
     }
 
-    async fn ask_quota(&mut self, account_id: AccountId) -> Result<()> {
+    pub(crate) async fn ask_quota(&mut self, account_id: AccountId) -> Result<()> {
         let row = self
             .row(
                 "SELECT 1 FROM account WHERE account_id = $1 AND used_bytes > quota_bytes",
@@ -224,25 +254,6 @@ impl Tx {
             )
             .await?;
         if row.is_some() { Err(Error::Full("the mailbox account")) } else { Ok(()) }
-    }
-
-    async fn place(&mut self, p: &Placement) -> Result<Uid> {
-        let uid = self.next_uid(p.account_id, p.mailbox_id).await?;
-        self.exec(
-            "INSERT INTO placement (account_id, mailbox_id, uid, email_id, thread_id, received_at, is_unread) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
-            values![
-                &p.account_id,
-                &p.mailbox_id,
-                uid,
-                &p.email_id,
-                &p.thread_id,
-                p.received_at,
-                p.is_unread
-            ],
-        )
-        .await?;
-        u32::try_from(uid).map(Uid).map_err(|_| Error::Full("the mailbox's UIDs"))
     }
 
     /// Messages by id, in the order asked; those that are not there are left out.
@@ -301,80 +312,65 @@ impl Tx {
         Ok(row.is_some())
     }
 
-    /// Gives a message other keywords or other mailboxes; `None` leaves them as they are.
+    /// Gives messages other keywords or other mailboxes, as one act.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when the message or a mailbox is not there.
+    /// [`Error::NotFound`] when a message or a mailbox is not there, [`Error::Refused`] for a message that would lie nowhere, twice the
+    /// same message, or a keyword that is none.
+    pub async fn change_emails(
+        &mut self,
+        account_id: AccountId,
+        wanted: &[EmailChange],
+        now: Timestamp,
+    ) -> Result<ModSeq> {
+        let modseq = self.next_modseq(account_id, 0).await?;
+        let ids: Vec<EmailId> = wanted.iter().map(|change| change.email_id).collect();
+        let mut changes = self.changes_of(account_id, &ids).await?;
+        if changes.len() < ids.len() {
+            return Err(Error::NotFound("the message"));
+        }
+        for (change, wanted) in changes.iter_mut().zip(wanted) {
+            wanted.apply(change, now)?;
+        }
+        self.write_act(Act { account_id, modseq, now }, &mut changes).await?;
+        Ok(modseq)
+    }
+
+    /// [`Tx::change_emails`] of one message.
+    ///
+    /// # Errors
+    /// As there.
     pub async fn change_email(
         &mut self,
         account_id: AccountId,
         email_id: EmailId,
         keywords: Option<&[String]>,
         mailbox_ids: Option<&[MailboxId]>,
+        now: Timestamp,
     ) -> Result<ModSeq> {
-        let modseq = self.next_modseq(account_id, 0).await?;
-        let email = self.email(account_id, email_id).await?.ok_or(Error::NotFound("the message"))?;
-        let before = self.thread_shape(account_id, email.thread_id).await?;
-        let keywords = keywords.unwrap_or(&email.keywords);
-        self.exec(
-            "UPDATE email SET keywords = $3, modseq = $4 WHERE account_id = $1 AND email_id = $2",
-            values![&account_id, &email_id, &keywords_text(keywords)?, modseq],
-        )
-        .await?;
-        self.exec(
-            "UPDATE placement SET is_unread = $3 WHERE account_id = $1 AND email_id = $2 AND is_unread <> $3",
-            values![&account_id, &email_id, is_unread(keywords)],
-        )
-        .await?;
-        if let Some(wanted) = mailbox_ids {
-            if wanted.is_empty() {
-                return Err(Error::Refused("a message lies in a mailbox"));
-            }
-            for gone in email.mailbox_ids.iter().filter(|id| !wanted.contains(id)) {
-                self.displace(account_id, *gone, email_id, modseq).await?;
-            }
-            for mailbox_id in wanted.iter().filter(|id| !email.mailbox_ids.contains(id)) {
-                let placement = Placement {
-                    account_id,
-                    mailbox_id: *mailbox_id,
-                    email_id,
-                    thread_id: email.thread_id,
-                    received_at: email.received_at,
-                    is_unread: is_unread(keywords),
-                };
-                self.place(&placement).await?;
-            }
-        }
-        let after = self.thread_shape(account_id, email.thread_id).await?;
-        self.recount(account_id, &before, &after, modseq).await?;
-        Ok(modseq)
+        let (keywords, mailbox_ids) = (keywords.map(<[_]>::to_vec), mailbox_ids.map(<[_]>::to_vec));
+        self.change_emails(account_id, &[EmailChange { email_id, keywords, mailbox_ids }], now).await
     }
 
-    /// Takes a message out of one mailbox and remembers its UID as gone.
-    async fn displace(
+    /// Destroys messages, as one act; says which, for those that are not there are left out. Their bytes stay while a legal hold or a
+    /// retention says so, out of everybody's sight.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when the account is not there.
+    pub async fn destroy_emails(
         &mut self,
         account_id: AccountId,
-        mailbox_id: MailboxId,
-        email_id: EmailId,
-        modseq: ModSeq,
-    ) -> Result<()> {
-        let row = self
-            .row(
-                "DELETE FROM placement WHERE account_id = $1 AND mailbox_id = $2 AND email_id = $3 RETURNING uid",
-                values![&account_id, &mailbox_id, &email_id],
-            )
-            .await?;
-        if let Some(row) = row {
-            self.exec(
-                "INSERT INTO expunged (account_id, mailbox_id, uid, modseq) VALUES ($1, $2, $3, $4)",
-                values![&account_id, &mailbox_id, row.int(0)?, modseq],
-            )
-            .await?;
-        }
-        Ok(())
+        ids: &[EmailId],
+        now: Timestamp,
+    ) -> Result<(ModSeq, Vec<EmailId>)> {
+        let modseq = self.next_modseq(account_id, 0).await?;
+        let mut changes = self.changes_of(account_id, ids).await?;
+        changes.iter_mut().for_each(|change| change.after.places.clear());
+        self.write_act(Act { account_id, modseq, now }, &mut changes).await?;
+        Ok((modseq, changes.iter().map(|change| change.after.email_id).collect()))
     }
 
-    /// Destroys a message. Its bytes stay while a legal hold or a retention says so, out of everybody's sight.
+    /// [`Tx::destroy_emails`] of one message.
     ///
     /// # Errors
     /// [`Error::NotFound`] when it is not there.
@@ -384,40 +380,10 @@ impl Tx {
         email_id: EmailId,
         now: Timestamp,
     ) -> Result<ModSeq> {
-        let email = self.email(account_id, email_id).await?.ok_or(Error::NotFound("the message"))?;
-        let size = i64::try_from(email.size).map_err(|_| Error::Damaged("a message's size"))?;
-        let modseq = self.next_modseq(account_id, -size).await?;
-        let before = self.thread_shape(account_id, email.thread_id).await?;
-        for mailbox_id in &email.mailbox_ids {
-            self.displace(account_id, *mailbox_id, email_id, modseq).await?;
+        match self.destroy_emails(account_id, &[email_id], now).await? {
+            (modseq, destroyed) if !destroyed.is_empty() => Ok(modseq),
+            _ => Err(Error::NotFound("the message")),
         }
-        self.hold_bytes(account_id, &email).await?;
-        self.exec(
-            "DELETE FROM email WHERE account_id = $1 AND email_id = $2",
-            values![&account_id, &email_id],
-        )
-        .await?;
-        self.drop_blob(account_id, email.blob_id, now).await?;
-        self.bury(account_id, "email", email_id.as_bytes(), email.created_modseq, modseq).await?;
-        let after = self.thread_shape(account_id, email.thread_id).await?;
-        self.recount(account_id, &before, &after, modseq).await?;
-        self.thread_shrank(account_id, email.thread_id, modseq).await?;
-        Ok(modseq)
-    }
-
-    /// Before a message goes: what holds it, holds its bytes from now on.
-    async fn hold_bytes(&mut self, account_id: AccountId, email: &Email) -> Result<()> {
-        self.exec(
-            "UPDATE blob SET hold_until = (SELECT CASE WHEN e.legal_hold = 1 OR a.legal_hold = 1 \
-             THEN 9223372036854775807 ELSE e.retain_until END \
-             FROM email e JOIN account a ON a.account_id = e.account_id WHERE e.account_id = $1 AND e.email_id = $3) \
-             WHERE owner_id = $1 AND blob_id = $2 AND EXISTS (SELECT 1 FROM email e \
-             JOIN account a ON a.account_id = e.account_id WHERE e.account_id = $1 AND e.email_id = $3 \
-             AND (e.legal_hold = 1 OR a.legal_hold = 1 OR e.retain_until IS NOT NULL))",
-            values![&account_id, &email.blob_id, &email.email_id],
-        )
-        .await
-        .map(drop)
     }
 
     /// Remembers what is gone.
@@ -438,11 +404,22 @@ impl Tx {
     }
 }
 
-struct Placement {
-    account_id: AccountId,
-    mailbox_id: MailboxId,
-    email_id: EmailId,
-    thread_id: ThreadId,
-    received_at: Timestamp,
-    is_unread: bool,
+impl EmailChange {
+    fn apply(&self, change: &mut Change, now: Timestamp) -> Result<()> {
+        if let Some(keywords) = &self.keywords {
+            change.after.set_keywords(keywords.clone());
+        }
+        let Some(wanted) = &self.mailbox_ids else { return Ok(()) };
+        if wanted.is_empty() {
+            return Err(Error::Refused("a message lies in a mailbox"));
+        }
+        let places = &mut change.after.places;
+        places.retain(|place| wanted.contains(&place.mailbox_id));
+        for mailbox_id in wanted {
+            if places.iter().all(|place| place.mailbox_id != *mailbox_id) {
+                places.push(Place::new(*mailbox_id, now));
+            }
+        }
+        Ok(())
+    }
 }

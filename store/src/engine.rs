@@ -55,6 +55,17 @@ impl Tx {
         Ok(self.rows(sql, values).await?.into_iter().next())
     }
 
+    /// Runs a query that was composed for what is asked; see [`Conn::rows_composed`].
+    pub(crate) async fn rows_composed(&mut self, sql: String, values: &[Value<'_>]) -> Result<Vec<Row>> {
+        let outcome = self.conn.rows_composed(sql, values).await;
+        self.noted(outcome)
+    }
+
+    /// Which engine a composed query is for.
+    pub(crate) fn is_postgres(&self) -> bool {
+        matches!(self.conn, Conn::Postgres(_))
+    }
+
     fn noted<T>(&mut self, outcome: std::result::Result<T, sqlx::Error>) -> Result<T> {
         outcome.map_err(|error| {
             self.collided |= is_collision(&error);

@@ -450,8 +450,7 @@ fn local(
     receiver: ListMember,
     now: Timestamp,
 ) -> Result<NewOutbox> {
-    let recipient =
-        OutboundRecipient { local_account: Some(account), ..OutboundRecipient::plain(receiver.address) };
+    let recipient = OutboundRecipient::in_account(account, receiver.address);
     let mail = OutboundMail { recipients: vec![recipient], ..mail.clone() };
     row(copy, OutboxKind::Local, account.to_string(), &mail, now)
 }

@@ -1,8 +1,6 @@
 //! Mailboxes (folders) and their exact counters.
 
-use std::collections::BTreeMap;
-
-use mail::{AccountId, MailboxId, ModSeq, ThreadId, UidValidity};
+use mail::{AccountId, MailboxId, ModSeq, UidValidity};
 
 use crate::Tx;
 use crate::accounts::words;
@@ -109,34 +107,6 @@ fn mailbox(row: &Row) -> Result<Mailbox> {
         created_modseq: row.modseq(12)?,
         modseq: row.modseq(13)?,
     })
-}
-
-/// What one conversation adds to the counters of the mailboxes it has messages in.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct ThreadShape {
-    /// Per mailbox: messages, unread messages.
-    pub(crate) in_mailbox: BTreeMap<MailboxId, (i64, i64)>,
-}
-
-impl ThreadShape {
-    fn is_unread(&self) -> bool {
-        self.in_mailbox.values().any(|(_, unread)| *unread > 0)
-    }
-
-    /// Counts one message more.
-    pub(crate) fn add(&mut self, mailbox_id: MailboxId, is_unread: bool) {
-        let (messages, unread) = self.in_mailbox.entry(mailbox_id).or_default();
-        *messages += 1;
-        *unread += i64::from(is_unread);
-    }
-
-    /// What this conversation counts in a mailbox: messages, unread messages, conversations, unread conversations.
-    fn counts(&self, mailbox_id: MailboxId) -> [i64; 4] {
-        match self.in_mailbox.get(&mailbox_id) {
-            Some((messages, unread)) => [*messages, *unread, 1, i64::from(self.is_unread())],
-            None => [0; 4],
-        }
-    }
 }
 
 impl Tx {
@@ -258,84 +228,17 @@ impl Tx {
         if existing.iter().any(|m| m.parent_id == Some(mailbox_id)) {
             return Err(Error::Refused("the mailbox has mailboxes in it"));
         }
-        self.exec(
+        for rows in [
+            "DELETE FROM expunged WHERE account_id = $1 AND mailbox_id = $2",
             "DELETE FROM mailbox WHERE account_id = $1 AND mailbox_id = $2",
-            values![&account_id, &mailbox_id],
-        )
-        .await?;
+        ] {
+            self.exec(rows, values![&account_id, &mailbox_id]).await?;
+        }
         self.exec(
             "INSERT INTO tombstone (account_id, kind, object_id, created_modseq, modseq) VALUES ($1, 'mailbox', $2, $3, $4)",
             values![&account_id, mailbox_id.as_bytes(), gone.created_modseq, modseq],
         )
         .await?;
         Ok(modseq)
-    }
-
-    /// What a conversation counts now.
-    pub(crate) async fn thread_shape(
-        &mut self,
-        account_id: AccountId,
-        thread_id: ThreadId,
-    ) -> Result<ThreadShape> {
-        let rows = self
-            .rows(
-                "SELECT mailbox_id, CAST(COUNT(*) AS BIGINT), CAST(SUM(is_unread) AS BIGINT) FROM placement \
-                 WHERE account_id = $1 AND thread_id = $2 GROUP BY mailbox_id",
-                values![&account_id, &thread_id],
-            )
-            .await?;
-        let mut shape = ThreadShape::default();
-        for row in &rows {
-            shape.in_mailbox.insert(row.id(0)?, (row.int(1)?, row.int(2)?));
-        }
-        Ok(shape)
-    }
-
-    /// Moves the counters of every mailbox from what a conversation counted to what it counts now.
-    pub(crate) async fn recount(
-        &mut self,
-        account_id: AccountId,
-        before: &ThreadShape,
-        after: &ThreadShape,
-        modseq: ModSeq,
-    ) -> Result<()> {
-        let mut touched: Vec<MailboxId> =
-            before.in_mailbox.keys().chain(after.in_mailbox.keys()).copied().collect();
-        touched.sort_unstable();
-        touched.dedup();
-        for mailbox_id in touched {
-            let (old, new) = (before.counts(mailbox_id), after.counts(mailbox_id));
-            if old == new {
-                continue;
-            }
-            self.exec(
-                "UPDATE mailbox SET total_emails = total_emails + $3, unread_emails = unread_emails + $4, \
-                 total_threads = total_threads + $5, unread_threads = unread_threads + $6, modseq = $7 \
-                 WHERE account_id = $1 AND mailbox_id = $2",
-                values![
-                    &account_id,
-                    &mailbox_id,
-                    new[0] - old[0],
-                    new[1] - old[1],
-                    new[2] - old[2],
-                    new[3] - old[3],
-                    modseq
-                ],
-            )
-            .await?;
-        }
-        Ok(())
-    }
-
-    /// Gives out the next UID of a mailbox.
-    pub(crate) async fn next_uid(&mut self, account_id: AccountId, mailbox_id: MailboxId) -> Result<i64> {
-        let row = self
-            .row(
-                "UPDATE mailbox SET uid_next = uid_next + 1 WHERE account_id = $1 AND mailbox_id = $2 \
-                 RETURNING uid_next - 1",
-                values![&account_id, &mailbox_id],
-            )
-            .await?;
-        row.ok_or(Error::NotFound("the mailbox"))?.int(0)
     }
 }

@@ -139,7 +139,7 @@ const FREE_LEASES: &str =
 /// The first row of a lane: one seek.
 const NEXT_DUE: &str = "SELECT MIN(due_at) FROM outbox WHERE kind = $1 AND is_held = 0 AND lane = $2";
 
-fn claimed(row: &Row) -> Result<Claimed> {
+pub(crate) fn claimed(row: &Row) -> Result<Claimed> {
     Ok(Claimed {
         outbox_id: row.id(0)?,
         kind: OutboxKind::from_name(&row.text(1)?)?,

@@ -1,11 +1,14 @@
 //! What operators see of waiting mail, and what they may do to it.
 
+use std::time::Duration;
+
 use mail::{OutboxId, OwnerId, Timestamp};
 
 use crate::audit::Audit;
 use crate::error::Result;
+use crate::outbox::claimed;
 use crate::sql::{Row, Value, values};
-use crate::{OutboxKind, Signal, Tx};
+use crate::{Claimed, OutboxKind, Signal, Tx};
 
 /// Which waiting mail is meant; what is left out is any. Mail only: lines to other axes have hands of their own.
 #[derive(Clone, Debug, Default)]
@@ -157,6 +160,42 @@ impl Tx {
             })
         };
         rows.iter().map(count).collect()
+    }
+
+    /// Leases one waiting mail to an operator who takes it off the queue, held or not, with its line in the audit log; `None` when
+    /// somebody carries it now or it is gone.
+    pub async fn claim_to_drop(
+        &mut self,
+        queued: &Queued,
+        holder: &str,
+        actor: &str,
+        now: Timestamp,
+        lasts: Duration,
+    ) -> Result<Option<Claimed>> {
+        let row = self
+            .row(
+                "UPDATE outbox SET due_at = $1, lease_until = $1, lease_holder = $2 WHERE outbox_id = $3 \
+                 AND kind IN ('mail', 'local') AND (lease_holder = '' OR lease_until <= $4) \
+                 RETURNING outbox_id, kind, owner_id, destination, payload, blob_id, attempts, created_at",
+                values![now.plus(lasts), holder, &queued.outbox_id, now],
+            )
+            .await?;
+        if row.is_some() {
+            let subject = queued.outbox_id.to_string();
+            self.audit(queued.owner, now, actor, Audit::QueueChanged, &subject, "drop").await?;
+        }
+        row.as_ref().map(claimed).transpose()
+    }
+
+    /// What the carrier of a waiting mail needs to know, as JSON; `None` when the mail is not there.
+    pub async fn queued_payload(&mut self, outbox_id: OutboxId) -> Result<Option<String>> {
+        let row = self
+            .row(
+                "SELECT payload FROM outbox WHERE outbox_id = $1 AND kind IN ('mail', 'local')",
+                values![&outbox_id],
+            )
+            .await?;
+        row.map(|row| row.text(0)).transpose()
     }
 
     /// An operator's act on one waiting mail, with its line in the audit log; `false` when there was nothing to do.

@@ -155,6 +155,24 @@ macro_rules! values {
 }
 pub(crate) use values;
 
+/// A statement over a list of rows, JSON in `$2`, each a list of its own: the one form both engines can unfold. The macro that
+/// writes it gets what stands before and after a text that is an id in hexadecimal, and the list under the name `t`.
+macro_rules! over_list {
+    ($text:ident) => {
+        $crate::sql::Sql {
+            sqlite: $text!("unhex(", ")", "json_each($2) t"),
+            postgres: $text!("decode(", ", 'hex')", "json_array_elements(CAST($2 AS json)) AS t(value)"),
+        }
+    };
+}
+pub(crate) use over_list;
+
+/// The list of such a statement.
+pub(crate) fn json_list<R: serde::Serialize>(rows: impl Iterator<Item = R>) -> Result<String> {
+    let rows: Vec<R> = rows.collect();
+    serde_json::to_string(&rows).map_err(|e| Error::Internal(e.to_string()))
+}
+
 /// A row of an answer. Columns are read by their place in the `SELECT`.
 pub(crate) enum Row {
     Sqlite(SqliteRow),
@@ -291,10 +309,29 @@ impl Conn {
         }
     }
 
+    /// Runs a query whose text was composed of our own literals, and takes all its rows. Every value is a parameter.
+    pub(crate) async fn rows_composed(
+        &mut self,
+        sql: String,
+        values: &[Value<'_>],
+    ) -> std::result::Result<Vec<Row>, sqlx::Error> {
+        let sql = sqlx::AssertSqlSafe(sql);
+        match self.engine() {
+            Engine::Sqlite(conn) => {
+                let rows = bound!(sql, values, Sqlite).fetch_all(conn).await?;
+                Ok(rows.into_iter().map(Row::Sqlite).collect())
+            }
+            Engine::Postgres(conn) => {
+                let rows = bound!(sql, values, Postgres).fetch_all(conn).await?;
+                Ok(rows.into_iter().map(Row::Postgres).collect())
+            }
+        }
+    }
+
     /// Runs a script of several statements without parameters (migrations).
     pub(crate) async fn script(&mut self, sql: String) -> std::result::Result<(), sqlx::Error> {
-        // The only place where statement text is not a literal: our own migration files with the engine's type
-        // names put in.
+        // Here and in `rows_composed` statement text is not a literal: our own migration files with the engine's type names
+        // put in, and searches, which the store writes from its own words.
         let sql = sqlx::AssertSqlSafe(sql);
         match self.engine() {
             Engine::Sqlite(conn) => sqlx::raw_sql(sql).execute(conn).await.map(drop),

@@ -11,7 +11,7 @@ use crate::sql::values;
 const REFERENCES_MAX: usize = 24;
 
 /// The subject without the marks of replies and forwards (RFC 5256 §2.1, and the Vietnamese ones), folded.
-fn base_subject(subject: &str) -> String {
+pub(crate) fn base_subject(subject: &str) -> String {
     const MARKS: [&str; 8] = ["re:", "fw:", "fwd:", "tl:", "tra loi:", "chuyen tiep:", "aw:", "v/v:"];
     let folded = mail::text::fold(subject);
     let mut rest = folded.trim();
@@ -114,33 +114,6 @@ impl Tx {
             .await?;
         let ids = rows.iter().map(|row| row.id(0)).collect::<Result<Vec<_>>>()?;
         Ok((!ids.is_empty()).then_some(ids))
-    }
-
-    /// After a message went: the conversation changed, or went with its last message.
-    pub(crate) async fn thread_shrank(
-        &mut self,
-        account_id: AccountId,
-        thread_id: ThreadId,
-        modseq: ModSeq,
-    ) -> Result<()> {
-        if self.thread(account_id, thread_id).await?.is_some() {
-            self.exec(
-                "UPDATE thread SET modseq = $3 WHERE account_id = $1 AND thread_id = $2",
-                values![&account_id, &thread_id, modseq],
-            )
-            .await?;
-            return Ok(());
-        }
-        let row = self
-            .row(
-                "DELETE FROM thread WHERE account_id = $1 AND thread_id = $2 RETURNING created_modseq",
-                values![&account_id, &thread_id],
-            )
-            .await?;
-        if let Some(row) = row {
-            self.bury(account_id, "thread", thread_id.as_bytes(), row.modseq(0)?, modseq).await?;
-        }
-        Ok(())
     }
 }
 

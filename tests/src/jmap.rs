@@ -14,6 +14,17 @@ pub struct Jmap {
     account_id: String,
 }
 
+/// An open push channel.
+pub struct News(reqwest::Response);
+
+impl News {
+    /// Waits until something is told.
+    pub async fn next(&mut self) {
+        let chunk = self.0.chunk().await.expect("readable events");
+        assert!(chunk.is_some(), "the push channel closed");
+    }
+}
+
 impl Jmap {
     /// Signs in.
     pub async fn sign_in(program: &Program, account: &Account) -> Self {
@@ -58,7 +69,10 @@ impl Jmap {
 
     /// The same of a program that may be gone before its answer is whole.
     pub async fn try_request(&self, calls: Value) -> Option<Value> {
-        let using = ["core", "mail", "submission"].map(|name| format!("urn:ietf:params:jmap:{name}"));
+        let mut using = ["core", "mail", "submission", "vacationresponse", "blob", "quota", "smimeverify"]
+            .map(|name| format!("urn:ietf:params:jmap:{name}"))
+            .to_vec();
+        using.push("https://congvan.vn/jmap/official-documents".to_owned());
         let response = self
             .client
             .post(self.session["apiUrl"].as_str().expect("an apiUrl"))
@@ -128,21 +142,8 @@ impl Jmap {
 
     /// Waits, by the push channel, until a message arrives whose subject holds `words`; answers it.
     pub async fn wait_for(&self, words: &str) -> Value {
-        let url = self.session["eventSourceUrl"]
-            .as_str()
-            .expect("an eventSourceUrl")
-            .replace("{types}", "*")
-            .replace("{closeafter}", "no")
-            .replace("{ping}", "30");
         let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
-        let mut events = self
-            .client
-            .get(url)
-            .header("authorization", &self.authorization)
-            .send()
-            .await
-            .expect("the push channel opens");
-        assert_eq!(events.status(), 200);
+        let mut news = self.news().await;
         // The channel is open before the first look, so nothing that comes after it is missed.
         loop {
             let messages = self.messages("inbox").await;
@@ -151,11 +152,23 @@ impl Jmap {
             if let Some(message) = found {
                 return message;
             }
-            let chunk = tokio::time::timeout_at(deadline, events.chunk()).await;
-            let chunk =
-                chunk.unwrap_or_else(|_| panic!("no message with {words:?} came")).expect("readable events");
-            assert!(chunk.is_some(), "the push channel closed");
+            let told = tokio::time::timeout_at(deadline, news.next()).await;
+            told.unwrap_or_else(|_| panic!("no message with {words:?} came"));
         }
+    }
+
+    /// Opens the push channel.
+    pub async fn news(&self) -> News {
+        let url = self.session["eventSourceUrl"]
+            .as_str()
+            .expect("an eventSourceUrl")
+            .replace("{types}", "*")
+            .replace("{closeafter}", "no")
+            .replace("{ping}", "30");
+        let events = self.client.get(url).header("authorization", &self.authorization).send().await;
+        let events = events.expect("the push channel opens");
+        assert_eq!(events.status(), 200);
+        News(events)
     }
 
     /// Downloads a blob.

@@ -62,6 +62,10 @@ pub struct Ports {
     pub submissions: u16,
     /// LMTP.
     pub lmtp: u16,
+    /// IMAP over TLS.
+    pub imaps: u16,
+    /// IMAP with STARTTLS.
+    pub imap: u16,
     /// The web over TLS.
     pub https: u16,
     /// The web without TLS, on loopback.

@@ -22,7 +22,8 @@ impl Edge {
     }
 }
 
-/// Numbers of messages, or their UIDs: ranges with their ends in any order. Never empty.
+/// Numbers of messages, or their UIDs: ranges with their ends in any order. Never empty, unless it is `$`: then what it stands for is
+/// what the session has kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SequenceSet(Vec<(Edge, Edge)>);
 
@@ -30,6 +31,16 @@ impl SequenceSet {
     /// From ranges; `None` when there is none.
     pub fn new(ranges: Vec<(Edge, Edge)>) -> Option<Self> {
         (!ranges.is_empty()).then_some(Self(ranges))
+    }
+
+    /// `$`: what SEARCH RETURN (SAVE) has kept (RFC 5182 §2). It has no ranges and resolves to nothing.
+    pub fn saved() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Whether it is `$`.
+    pub fn is_saved(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// The ranges as they were written.

@@ -117,7 +117,6 @@ stories! {
         }
         assert_eq!(house.one("Email/query", json!({ "filter": { "text": "x" } })).await["type"], "unsupportedFilter");
         assert_eq!(house.one("Email/query", json!({ "sort": [{ "property": "size" }] })).await["type"], "unsupportedSort");
-        assert_eq!(house.one("Email/queryChanges", json!({ "sinceQueryState": "1" })).await["type"], "cannotCalculateChanges");
     }
 
     async fn a_conversation_shows_its_newest_message_that_matches(house: House) {

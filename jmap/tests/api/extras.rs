@@ -103,4 +103,32 @@ stories! {
         let own = house.deliver(2, &attached("3@x", "kèm", "05/QĐ-UBND"), 3).await;
         assert_eq!(register(2, &own, &digest).await["type"], "forbidden");
     }
+
+    async fn rfc_9219_4_2_filters(house: House) {
+        let good = house.deliver(1, &signed("1@x", "good"), 1).await;
+        let bad = house.deliver(1, &signed("2@x", "bad"), 2).await;
+        let waiting = house.deliver(1, &signed("3@x", "good later"), 3).await;
+        let plain = house.deliver(1, &letter("4@x", "thường", ""), 4).await;
+        house.deliver(2, &signed("5@x", "good"), 5).await;
+        house.one("Email/get", json!({ "ids": [good, bad], "properties": ["smimeStatus"] })).await;
+        let inbox = json!(crate::house::mailbox_id(1, 1));
+        let rows = [
+            (json!({ "hasSmime": true }), vec![&waiting, &bad, &good]), (json!({ "hasSmime": false }), vec![&plain]),
+            (json!({ "hasVerifiedSmime": true }), vec![&good]), (json!({ "hasVerifiedSmimeAtDelivery": true }), vec![&good]),
+            (json!({ "hasVerifiedSmime": false, "hasSmime": true }), vec![&waiting, &bad]),
+            (json!({ "inMailbox": inbox, "hasVerifiedSmimeAtDelivery": true }), vec![&good]),
+            (json!({ "operator": "OR", "conditions": [{ "hasVerifiedSmime": true }, { "hasSmime": false }] }), vec![&plain, &good]),
+        ];
+        for (filter, expected) in rows {
+            let answer = house.one("Email/query", json!({ "filter": filter })).await;
+            assert_eq!(answer["ids"], json!(expected), "{filter}: {answer}");
+            let body = json!({ "using": ["urn:ietf:params:jmap:core", "urn:ietf:params:jmap:mail"],
+                "methodCalls": [["Email/query", { "accountId": account_id(1), "filter": filter }, "c"]] });
+            let response = house.api.call(&caller(1), body.to_string().as_bytes(), NOW).await;
+            let answer: Value = serde_json::from_slice(&response.body).unwrap();
+            assert_eq!(answer["methodResponses"][0][1]["type"], "unsupportedFilter", "{filter}");
+        }
+        let wrong = house.one("Email/query", json!({ "filter": { "hasSmime": "yes" } })).await;
+        assert_eq!(wrong["type"], "invalidArguments");
+    }
 }

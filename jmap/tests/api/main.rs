@@ -3,11 +3,17 @@
 
 mod house;
 
+mod blobs;
 mod delegates;
 mod doors;
 mod emails;
 mod extras;
+mod faults;
+mod identities;
 mod mailboxes;
 mod pushes;
+mod query_changes;
 mod strangers;
 mod submissions;
+mod vacation;
+mod waiting;

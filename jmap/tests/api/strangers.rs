@@ -6,19 +6,35 @@ use crate::house::{account_id, caller, letter, mailbox_id, stories};
 
 stories! {
     async fn every_method_denies_another_account(house: House) {
-        let methods = [
-            "Mailbox/get", "Mailbox/changes", "Mailbox/query", "Mailbox/queryChanges", "Mailbox/set", "Thread/get",
-            "Thread/changes", "Email/get", "Email/changes", "Email/query", "Email/queryChanges", "Email/set",
-            "Email/import", "Identity/get", "Identity/changes", "EmailSubmission/get", "EmailSubmission/changes",
-            "EmailSubmission/query", "EmailSubmission/queryChanges", "EmailSubmission/set", "OfficialDocument/register",
-        ];
-        for method in methods {
-            for account in [json!(account_id(2)), json!("00000000000000000000000000000000"), json!("x")] {
-                let answer = house.one(method, json!({ "accountId": account, "emails": {}, "sinceState": "1" })).await;
+        // Arguments that only some methods want: none of them is looked at before the account.
+        let theirs = json!(account_id(2));
+        for (method, _) in jmap::METHODS.iter().filter(|(method, _)| *method != "Core/echo" && !method.starts_with("PushSubscription")) {
+            for account in [theirs.clone(), json!("00000000000000000000000000000000"), json!("x"), json!("../2")] {
+                let answer = house.one(method, json!({ "accountId": account, "emails": {}, "sinceState": "1", "blobIds": [] })).await;
                 assert_eq!(answer["type"], "accountNotFound", "{method} {account}");
             }
             let answer = house.ask(1, json!([[method, {}, "c"]])).await;
             assert_eq!(answer[0][1]["type"], "invalidArguments", "{method}");
+        }
+        for (method, more) in [("Email/copy", json!({ "create": {} })), ("Blob/copy", json!({ "blobIds": [] }))] {
+            for from in [theirs.clone(), json!("x")] {
+                let mut arguments = more.clone();
+                arguments["fromAccountId"] = from;
+                assert_eq!(house.one(method, arguments).await["type"], "fromAccountNotFound", "{method}");
+            }
+        }
+    }
+
+    /// A method is known under its own capability and no other.
+    async fn rfc_8620_3_3_a_method_wants_its_capability(house: House) {
+        for (method, capability) in jmap::METHODS {
+            for using in jmap::request::CAPABILITIES {
+                let body = json!({ "using": [using], "methodCalls": [[method, { "accountId": 1 }, "c"]] });
+                let answer = house.api.call(&caller(1), body.to_string().as_bytes(), crate::house::NOW).await;
+                let answer: Value = serde_json::from_slice(&answer.body).unwrap();
+                let is_unknown = answer["methodResponses"][0][1]["type"] == "unknownMethod";
+                assert_eq!(is_unknown, using != *capability, "{method} under {using}: {answer}");
+            }
         }
     }
 
@@ -35,13 +51,13 @@ stories! {
         assert!(submission.is_string(), "{sent}");
         let gets = [
             ("Mailbox/get", &mailbox), ("Thread/get", &email["threadId"]), ("Email/get", &email["id"]),
-            ("Identity/get", &identity), ("EmailSubmission/get", &submission),
+            ("Identity/get", &identity), ("EmailSubmission/get", &submission), ("Blob/get", &email["blobId"]),
         ];
         for (method, id) in gets {
             let answer = house.one(method, json!({ "ids": [id] })).await;
             assert_eq!((&answer["list"], &answer["notFound"]), (&json!([]), &json!([id])), "{method}");
         }
-        for (method, id) in [("Mailbox/set", &mailbox), ("Email/set", &email["id"]), ("EmailSubmission/set", &submission)] {
+        for (method, id) in [("Mailbox/set", &mailbox), ("Email/set", &email["id"]), ("EmailSubmission/set", &submission), ("Identity/set", &identity)] {
             let id = id.as_str().unwrap();
             let answer = house.one(method, json!({ "update": { id: {} }, "destroy": [id] })).await;
             assert_eq!(answer["notUpdated"][id]["type"], "notFound", "{method}: {answer}");
@@ -68,6 +84,17 @@ stories! {
             assert!(errors.values().all(|error| error["type"] == kind), "{method} {arguments}: {answer}");
         }
         assert_eq!(house.one("Email/query", json!({ "filter": { "inMailbox": mailbox } })).await["ids"], json!([]));
+        let delta = house.one("Email/queryChanges", json!({ "filter": { "inMailbox": mailbox }, "sinceQueryState": "1" })).await;
+        assert_eq!(delta["added"], json!([]));
+        for filter in [json!({ "emailIds": [draft] }), json!({ "identityIds": [identity] })] {
+            assert_eq!(house.one("EmailSubmission/query", json!({ "filter": filter })).await["ids"], json!([]));
+        }
+        let parsed = house.one("Email/parse", json!({ "blobIds": [blob, format!("{blob}-0")] })).await;
+        assert_eq!((&parsed["parsed"], parsed["notFound"].as_array().map(Vec::len)), (&Value::Null, Some(2)));
+        let copied = house.one("Blob/copy", json!({ "fromAccountId": account_id(1), "blobIds": [blob] })).await;
+        assert_eq!((&copied["copied"], &copied["notCopied"][blob]["type"]), (&Value::Null, &json!("notFound")));
+        let made = house.one("Blob/upload", json!({ "create": { "a": { "data": [{ "blobId": blob }] } } })).await;
+        assert_eq!(made["notCreated"]["a"]["type"], "blobNotFound");
         assert_eq!(house.one("Email/query", json!({ "anchor": email["id"] })).await["type"], "anchorNotFound");
         let (api, me) = (&house.api, caller(1));
         for (account, blob) in [(account_id(1), blob.to_owned()), (account_id(2), blob.to_owned()), (account_id(1), format!("{blob}-0"))] {

@@ -153,23 +153,7 @@ pub(super) fn payload(
     address: &EmailAddress,
     now: Timestamp,
 ) -> Result<String, Error> {
-    let recipient =
-        OutboundRecipient { local_account: Some(account_id), ..OutboundRecipient::plain(address.clone()) };
-    let mail = OutboundMail {
-        reverse_path: None,
-        recipients: vec![recipient],
-        submission: None,
-        envid: None,
-        ret: None,
-        smtputf8: address.needs_smtputf8(),
-        body_8bit: false,
-        require_tls: false,
-        priority: None,
-        not_before: None,
-        received_at: now,
-        trace: String::new(),
-        keywords: Vec::new(),
-        list: None,
-    };
+    let recipient = OutboundRecipient::in_account(account_id, address.clone());
+    let mail = OutboundMail::from_the_house(recipient, now);
     serde_json::to_string(&mail).map_err(|_| Error::Internal)
 }

@@ -3,20 +3,28 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
+use mail::envelope::OutboundMail;
 use mail::{OutboxId, Timestamp};
 use serde_json::json;
+use smtp::codec::table;
+use smtp::send::Verdict;
+use smtp::serve::{Attempt, Dice};
 use store::{QueueAct, QueueFilter, Queued};
 
 use super::provision::tell;
 use super::{ACTOR, Outcome, files};
 use crate::house::House;
+use crate::mail_in;
 
 /// Mails touched in one transaction, so that a long act does not hold others up.
 const AT_ONCE: usize = 200;
+/// How long one mail may take to be dropped; a carrier takes it again after that.
+const DROPPING: Duration = Duration::from_secs(60);
 
 #[derive(Subcommand)]
 pub(super) enum QueueCommand {
@@ -46,6 +54,16 @@ pub(super) enum QueueCommand {
     Release(Act),
     /// Try waiting mail now.
     Retry(Act),
+    /// Take mail off the queue and tell its sender that it is not delivered.
+    Drop(Act),
+    /// Show one waiting mail: who sent it, who is still to get it.
+    Show {
+        /// Its id, as `list` shows it.
+        id: OutboxId,
+        /// Answer as JSON.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Args)]
@@ -135,6 +153,8 @@ impl QueueCommand {
                 Self::Hold(act) => act.run(&house, QueueAct::Hold).await?,
                 Self::Release(act) => act.run(&house, QueueAct::Release).await?,
                 Self::Retry(act) => act.run(&house, QueueAct::Retry).await?,
+                Self::Drop(act) => act.drop_mail(&house).await?,
+                Self::Show { id, json } => return show(&house, id, json).await,
             }
             Ok(ExitCode::SUCCESS)
         })
@@ -208,8 +228,37 @@ async fn stats(house: &House, limit: i64, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// One waiting mail; exit 1 when it is not there.
+async fn show(house: &House, id: OutboxId, json: bool) -> anyhow::Result<ExitCode> {
+    let payload = house.store.read(id, |tx, id| Box::pin(async move { tx.queued_payload(*id).await })).await;
+    let payload: Option<String> = payload.map_err(|error: store::Error| anyhow::anyhow!(error))?;
+    let Some(payload) = payload else {
+        tell("Không có thư này trong hàng đợi.", "There is no such mail in the queue.");
+        return Ok(ExitCode::FAILURE);
+    };
+    let mail: OutboundMail = serde_json::from_str(&payload).context("the mail's row is damaged")?;
+    let from = mail.reverse_path.as_ref().map_or_else(|| "<>".to_owned(), ToString::to_string);
+    let to: Vec<String> = mail.recipients.iter().map(|one| one.address.to_string()).collect();
+    if json {
+        let not_before = mail.not_before.map(Timestamp::to_rfc3339_utc);
+        println!(
+            "{}",
+            json!({ "id": id.to_string(), "from": from, "to": to, "receivedAt": mail.received_at.to_rfc3339_utc(),
+                "notBefore": not_before, "trace": mail.trace, "urgent": mail.is_urgent() })
+        );
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("{id}\t{}\t{}", mail.received_at.to_rfc3339_vietnam(), mail.trace);
+    println!("  ← {}", files::plain(&from));
+    for address in &to {
+        println!("  → {}", files::plain(address));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 impl Act {
-    async fn run(self, house: &House, act: QueueAct) -> anyhow::Result<()> {
+    /// The mails that are meant; none when it is only asked how many they are.
+    async fn rows(&self, house: &House) -> anyhow::Result<Vec<Queued>> {
         if !self.all && !self.filter.says_which() {
             anyhow::bail!("nói rõ thư nào, hoặc --all / say which mail, or --all");
         }
@@ -217,6 +266,39 @@ impl Act {
         if self.dry_run {
             let count = rows.len();
             tell(&format!("{count} thư (--dry-run)."), &format!("{count} mails (--dry-run)."));
+            return Ok(Vec::new());
+        }
+        Ok(rows)
+    }
+
+    /// Gives up what waits as a carrier would: the sender is told, the submission and the trace know, all in one transaction for each mail.
+    async fn drop_mail(self, house: &Arc<House>) -> anyhow::Result<()> {
+        let rows = self.rows(house).await?;
+        if self.dry_run {
+            return Ok(());
+        }
+        let (desk, holder) = (mail_in::desk(house), format!("queue-{}", mail_in::draw_id(house)));
+        let mut done = 0;
+        for row in rows {
+            let input = (row, holder.clone(), house.now());
+            let claimed = house.store.write("take off the queue", input, |tx, (row, holder, now)| {
+                Box::pin(async move { tx.claim_to_drop(row, holder, ACTOR, *now, DROPPING).await })
+            });
+            let claimed: Result<_, store::Error> = claimed.await;
+            let Some(claimed) = claimed? else { continue };
+            let outgoing = desk.open(claimed, &holder).await?;
+            let attempt = Attempt::same(&outgoing, &Verdict::Refused(table::DROPPED.reply()));
+            let dice = Dice { jitter: 0, report_id: mail_in::draw_id(house) };
+            let settled = desk.settle(&outgoing, &attempt, &dice, house.now()).await?;
+            done += usize::from(settled.is_some());
+        }
+        tell(&format!("Đã bỏ {done} thư."), &format!("Dropped {done} mails."));
+        Ok(())
+    }
+
+    async fn run(self, house: &House, act: QueueAct) -> anyhow::Result<()> {
+        let rows = self.rows(house).await?;
+        if self.dry_run {
             return Ok(());
         }
         let mut done = 0;

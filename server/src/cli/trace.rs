@@ -213,6 +213,7 @@ fn door_vi(door: Door) -> &'static str {
         Door::Lmtp => "từ máy chuyển tiếp nội bộ",
         Door::Submission => "từ chương trình thư",
         Door::Jmap => "từ trang web hoặc ứng dụng",
+        Door::Imap => "đưa vào thư mục qua IMAP",
     }
 }
 
@@ -222,6 +223,7 @@ fn door_en(door: Door) -> &'static str {
         Door::Lmtp => "from a relay of the house (LMTP)",
         Door::Submission => "from a mail program (submission)",
         Door::Jmap => "from the web page or an app (JMAP)",
+        Door::Imap => "brought into a mailbox (IMAP)",
     }
 }
 

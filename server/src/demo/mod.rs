@@ -163,6 +163,8 @@ fn configuration(wanted: &Wanted) -> anyhow::Result<Config> {
     config.listen.submission = vec![ports.next(2587)?];
     config.listen.submissions = vec![ports.next(2465)?];
     config.listen.lmtp = vec![ports.next(2424)?];
+    config.listen.imaps = vec![ports.next(2993)?];
+    config.listen.imap = vec![ports.next(2143)?];
     config.listen.https = vec![ports.next(8443)?];
     config.listen.http = vec![ports.next(8080)?];
     let https = config.listen.https[0].port();
@@ -359,11 +361,14 @@ pub(crate) fn greeting(demo: &Demo, config: &Config, data: &Path) -> String {
         out,
         "\nBản trình diễn đang chạy / the demonstration is running (Ctrl-C: dừng / stop)\n\n\
          Cửa / doors\n  thư đến / mail in        smtp://{}\n  gửi thư / submission     smtps://{}  (STARTTLS: {})\n  \
+         đọc thư / IMAP           imaps://{}  (STARTTLS: {})\n  \
          JMAP                     {}/.well-known/jmap\n  trục liên thông / VXP    {}/vxp\n  \
          kiểm tra / check         http://{}/kiem-tra\n  số liệu / metrics        http://{}/metrics\n\nĐăng nhập / sign-ins\n",
         first(&listen.smtp),
         first(&listen.submissions),
         first(&listen.submission),
+        first(&listen.imaps),
+        first(&listen.imap),
         config.http.public_url,
         config.http.public_url,
         first(&listen.http),

@@ -73,6 +73,12 @@ impl MailPath {
         stages.push(Box::new(signing::Signing::new(house)));
         Ok(Arc::new(Self { stages }))
     }
+
+    /// What is looked at in a message that a person's own program puts into a mailbox: nothing is sent by it, and state secrets are
+    /// refused at this entrance as at every other (RULES R7).
+    pub(crate) fn for_appending(house: &Arc<House>) -> Arc<Self> {
+        Arc::new(Self { stages: vec![Box::new(secrecy::Secrecy { house: house.clone() })] })
+    }
 }
 
 /// A parameter of a header field in the letters of any language (RFC 8187 §3.2): `note*=UTF-8''%C4%91…`.

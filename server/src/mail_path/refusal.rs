@@ -56,6 +56,7 @@ fn door(door: Door) -> &'static str {
         Door::Lmtp => "lmtp",
         Door::Submission => "submission",
         Door::Jmap => "jmap",
+        Door::Imap => "imap",
     }
 }
 

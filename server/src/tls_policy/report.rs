@@ -145,22 +145,7 @@ async fn outcomes(house: &House, domain: &str, day: i64) -> Result<Vec<Outcome>,
 
 /// The null path: nobody wants to hear that a report did not arrive.
 fn row(to: &EmailAddress, blob: &Sealed, now: Timestamp) -> anyhow::Result<NewOutbox> {
-    let payload = OutboundMail {
-        reverse_path: None,
-        recipients: vec![OutboundRecipient::plain(to.clone())],
-        submission: None,
-        envid: None,
-        ret: None,
-        smtputf8: to.needs_smtputf8(),
-        body_8bit: false,
-        require_tls: false,
-        priority: None,
-        not_before: None,
-        received_at: now,
-        trace: String::new(),
-        keywords: Vec::new(),
-        list: None,
-    };
+    let payload = OutboundMail::from_the_house(OutboundRecipient::plain(to.clone()), now);
     Ok(NewOutbox {
         kind: OutboxKind::Mail,
         owner: NOBODY,

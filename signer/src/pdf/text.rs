@@ -1,4 +1,5 @@
-//! The lines of a file's first page, as a person finds them there: for whoever looks for a stamp (RULES R9 c).
+//! The lines of a file's pages, as a person finds them there: for whoever looks for a stamp on the first (RULES R9 c), and for whoever
+//! searches in all.
 //!
 //! A line ends where the text moves away: to another height, or further along than a blank is wide. Codes become letters by the
 //! font's own `ToUnicode`, else by its encoding; fonts of the old Vietnamese standard TCVN 5712 (`.VnTime` and its kin) by that
@@ -43,7 +44,7 @@ pub fn first_page(bytes: &[u8], limits: &Limits) -> Result<Vec<Line>, Reason> {
     let view = View::last(&file)?;
     let (_, catalog) = view.catalog()?;
     let Some((number, page)) = first_leaf(&view, &catalog)? else { return Ok(Vec::new()) };
-    let mut eye = Lines { view: &view, found: Vec::new(), current: None, letters: 0, fonts: HashMap::new() };
+    let mut eye = Lines::new(&view);
     content::follow(&view, number, &mut eye)?;
     eye.close();
     let [left, bottom, right, top] = paper(&view, &page)?;
@@ -57,6 +58,58 @@ pub fn first_page(bytes: &[u8], limits: &Limits) -> Result<Vec<Line>, Reason> {
             from_top: (top - piece.y) / height,
         })
         .collect())
+}
+
+/// The text of a file: its pages one after the other, a line each. Stops after so many pages or bytes of text, or when `go_on`
+/// says so before a page; what was read until then is answered. A page that cannot be read has no text.
+///
+/// # Errors
+/// Why the file cannot be read as a PDF.
+pub fn text(
+    bytes: &[u8],
+    limits: &Limits,
+    pages_max: usize,
+    bytes_max: usize,
+    go_on: impl Fn() -> bool,
+) -> Result<String, Reason> {
+    let file = File::open(bytes, limits)?;
+    let view = View::last(&file)?;
+    let (_, catalog) = view.catalog()?;
+    let mut text = String::new();
+    for number in leaves(&view, &catalog, pages_max)? {
+        if !go_on() || text.len() >= bytes_max {
+            break;
+        }
+        let mut eye = Lines::new(&view);
+        if content::follow(&view, number, &mut eye).is_ok() {
+            eye.close();
+            for piece in eye.found {
+                text.push_str(&piece.text);
+                text.push('\n');
+            }
+        }
+    }
+    Ok(text)
+}
+
+/// The pages, in their order. A tree that leads back into itself ends with the budget.
+fn leaves(view: &View<'_>, catalog: &Dict, pages_max: usize) -> Result<Vec<u32>, Reason> {
+    let mut waiting = vec![catalog.get(b"Pages").clone()];
+    let (mut found, mut left) = (Vec::new(), pages_max.saturating_mul(2));
+    while let Some(at) = waiting.pop() {
+        if found.len() >= pages_max || left == 0 {
+            break;
+        }
+        left -= 1;
+        let Some(id) = at.reference() else { continue };
+        let node = view.resolve(&at)?;
+        let Some(dict) = node.dict() else { continue };
+        match dict.has(b"Kids") {
+            true => waiting.extend(view.array_at(dict, b"Kids")?.into_iter().take(pages_max).rev()),
+            false => found.push(id.number),
+        }
+    }
+    Ok(found)
 }
 
 fn first_leaf(view: &View<'_>, catalog: &Dict) -> Result<Option<(u32, Dict)>, Reason> {
@@ -107,6 +160,12 @@ struct Lines<'v, 'f> {
     letters: usize,
     /// By the number of the font's object.
     fonts: HashMap<u32, Rc<Font>>,
+}
+
+impl<'v, 'f> Lines<'v, 'f> {
+    fn new(view: &'v View<'f>) -> Self {
+        Self { view, found: Vec::new(), current: None, letters: 0, fonts: HashMap::new() }
+    }
 }
 
 impl Lines<'_, '_> {

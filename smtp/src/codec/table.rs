@@ -180,6 +180,8 @@ table! {
 
     /// Sending: the bytes are gone, by deletion or by shredding (RULES R43); there is nothing left to send.
     MESSAGE_GONE = refusal(554, (5, 6, 0), "Nội dung thư không còn trong hệ thống", "The message is no longer available");
+    /// Sending: whoever keeps the house took it off the queue (RFC 3463 §3.4 X.3.0).
+    DROPPED = refusal(554, (5, 3, 0), "Quản trị viên đã bỏ thư này khỏi hàng đợi", "The message was taken off the queue by an administrator");
     /// Sending: the domain takes no mail at all (RFC 7505 §4.2).
     NULL_MX = refusal(556, (5, 1, 10), "Tên miền của người nhận không nhận thư", "The recipient's domain accepts no mail");
     /// Sending: the domain does not exist (RFC 3463 §3.2 X.1.2).

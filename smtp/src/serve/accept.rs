@@ -514,7 +514,12 @@ fn detail(envelope: &Envelope, boxes: &BTreeSet<AccountId>) -> String {
 async fn keep(tx: &mut Tx, intake: &Intake) -> Result<(), store::Error> {
     let Intake { owner, now, act, .. } = *intake;
     let subject = match &intake.bytes {
-        Bytes::Letter(email) => tx.add_email(email, now).await?.email_id.to_string(),
+        Bytes::Letter(email) => {
+            let email_id = tx.add_email(email, now).await?.email_id;
+            let from = intake.trace.event.arrival().and_then(|arrival| arrival.from.as_ref());
+            tx.note_for_vacation(owner, email_id, from).await?;
+            email_id.to_string()
+        }
         Bytes::Rows(blob) => {
             // Held while the rows take their own references.
             tx.put_blob(blob, now).await?;

@@ -272,6 +272,7 @@ impl Desk {
             holder: outgoing.holder.clone(),
             after,
             letter,
+            reverse_path: outgoing.mail.reverse_path.clone(),
             telling,
             tally: plan.tally,
             submission: outgoing.mail.submission,

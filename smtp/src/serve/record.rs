@@ -1,6 +1,6 @@
 //! The one transaction that ends an attempt.
 
-use mail::{AccountId, SubmissionId, Timestamp};
+use mail::{AccountId, EmailAddress, SubmissionId, Timestamp};
 use serde_json::{Map, Value, json};
 use store::{Audit, Claimed, NewEmail, NewOutbox, NewTrace, Sealed, Tx};
 
@@ -13,6 +13,8 @@ pub(super) struct Settlement {
     pub(super) after: After,
     /// Into a mailbox of this house.
     pub(super) letter: Option<NewEmail>,
+    /// Where the mail says failures are told.
+    pub(super) reverse_path: Option<EmailAddress>,
     pub(super) telling: Option<Telling>,
     pub(super) tally: Tally,
     pub(super) submission: Option<(AccountId, SubmissionId)>,
@@ -67,6 +69,7 @@ pub(super) async fn record(tx: &mut Tx, settlement: &Settlement) -> Result<bool,
     }
     if let Some(letter) = &settlement.letter {
         let placed = tx.add_email(letter, now).await?;
+        tx.note_for_vacation(letter.account_id, placed.email_id, settlement.reverse_path.as_ref()).await?;
         let subject = placed.email_id.to_string();
         tx.audit(letter.account_id, now, ACTOR, Audit::MailReceived, &subject, "").await?;
     }

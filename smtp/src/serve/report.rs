@@ -80,21 +80,12 @@ impl Desk {
         let blob = self.store.seal(owner, &report.message, now).await?;
         let destination = report.to.domain().as_str().to_owned();
         let payload = OutboundMail {
-            reverse_path: None,
-            recipients: vec![OutboundRecipient::plain(report.to)],
-            submission: None,
-            envid: None,
-            ret: None,
             smtputf8: report.smtputf8,
             body_8bit: !report.message.is_ascii(),
             // RFC 8689 §5: what is told about such a mail travels as it did.
             require_tls: mail.require_tls,
-            priority: None,
-            not_before: None,
-            received_at: now,
             trace: mail.trace.clone(),
-            keywords: Vec::new(),
-            list: None,
+            ..OutboundMail::from_the_house(OutboundRecipient::plain(report.to), now)
         };
         let row = NewOutbox {
             kind: OutboxKind::Mail,

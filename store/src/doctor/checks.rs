@@ -105,7 +105,7 @@ pub(super) const OF_OWNERS: [Check; 6] = [
 ];
 
 /// Of a mailbox account.
-pub(super) const OF_ACCOUNTS: [Check; 20] = [
+pub(super) const OF_ACCOUNTS: [Check; 25] = [
     check(
         "mailbox-total",
         "Số thư của hộp thư không đúng.",
@@ -138,6 +138,50 @@ pub(super) const OF_ACCOUNTS: [Check; 20] = [
          WHEN p.thread_id IN (SELECT thread_id FROM placement WHERE account_id = $1 AND is_unread = 1) THEN p.thread_id END) AS n \
          FROM mailbox m LEFT JOIN placement p ON p.account_id = m.account_id AND p.mailbox_id = m.mailbox_id \
          WHERE m.account_id = $1 GROUP BY m.mailbox_id, m.unread_threads) x WHERE x.unread_threads <> x.n LIMIT 100",
+    ),
+    check(
+        "mailbox-bytes",
+        "Dung lượng của hộp thư không đúng.",
+        "The bytes of a mailbox are counted wrong.",
+        "SELECT m.mailbox_id, m.bytes, CAST(COALESCE(SUM(e.size), 0) AS BIGINT) FROM mailbox m LEFT JOIN placement p \
+         ON p.account_id = m.account_id AND p.mailbox_id = m.mailbox_id LEFT JOIN email e ON e.account_id = p.account_id \
+         AND e.email_id = p.email_id WHERE m.account_id = $1 GROUP BY m.mailbox_id, m.bytes \
+         HAVING m.bytes <> COALESCE(SUM(e.size), 0) LIMIT 100",
+    ),
+    check(
+        "mailbox-unseen",
+        "Số thư chưa xem của hộp thư không đúng.",
+        "The number of messages without \\Seen of a mailbox is wrong.",
+        "SELECT m.mailbox_id, m.unseen_emails, COUNT(e.email_id) FROM mailbox m LEFT JOIN placement p \
+         ON p.account_id = m.account_id AND p.mailbox_id = m.mailbox_id LEFT JOIN email e ON e.account_id = p.account_id \
+         AND e.email_id = p.email_id AND e.keywords NOT LIKE '% $seen %' WHERE m.account_id = $1 \
+         GROUP BY m.mailbox_id, m.unseen_emails HAVING m.unseen_emails <> COUNT(e.email_id) LIMIT 100",
+    ),
+    check(
+        "mailbox-deleted",
+        "Số thư đánh dấu xóa của hộp thư không đúng.",
+        "The number of messages with \\Deleted of a mailbox is wrong.",
+        "SELECT m.mailbox_id, m.deleted_emails, COUNT(p.uid) FROM mailbox m LEFT JOIN placement p \
+         ON p.account_id = m.account_id AND p.mailbox_id = m.mailbox_id AND p.is_deleted = 1 WHERE m.account_id = $1 \
+         GROUP BY m.mailbox_id, m.deleted_emails HAVING m.deleted_emails <> COUNT(p.uid) LIMIT 100",
+    ),
+    check(
+        "mailbox-deleted-bytes",
+        "Dung lượng thư đánh dấu xóa của hộp thư không đúng.",
+        "The bytes of messages with \\Deleted of a mailbox are counted wrong.",
+        "SELECT m.mailbox_id, m.deleted_bytes, CAST(COALESCE(SUM(e.size), 0) AS BIGINT) FROM mailbox m LEFT JOIN placement p \
+         ON p.account_id = m.account_id AND p.mailbox_id = m.mailbox_id AND p.is_deleted = 1 LEFT JOIN email e \
+         ON e.account_id = p.account_id AND e.email_id = p.email_id WHERE m.account_id = $1 \
+         GROUP BY m.mailbox_id, m.deleted_bytes HAVING m.deleted_bytes <> COALESCE(SUM(e.size), 0) LIMIT 100",
+    ),
+    check(
+        "uid-lost",
+        "UID đã cấp không thuộc thư nào và không được ghi là đã xóa.",
+        "A UID that was given out is at no message and not remembered as gone.",
+        "SELECT u.mailbox_id, u.known, u.given FROM (SELECT m.mailbox_id, m.uid_next - 1 AS given, \
+         (SELECT COUNT(*) FROM placement p WHERE p.account_id = $1 AND p.mailbox_id = m.mailbox_id) \
+         + (SELECT COUNT(*) FROM expunged x WHERE x.account_id = $1 AND x.mailbox_id = m.mailbox_id) AS known \
+         FROM mailbox m WHERE m.account_id = $1) u WHERE u.known <> u.given LIMIT 100",
     ),
     check(
         "uid-range",

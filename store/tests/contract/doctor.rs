@@ -33,8 +33,8 @@ async fn live(house: &House) {
         let seen = vec!["$seen".to_owned()];
         write!(house, seen, |tx| {
             let both = [mailbox_id(1), mailbox_id(2)];
-            tx.change_email(account, b.email_id, Some(seen), Some(&both)).await?;
-            tx.change_email(account, a.email_id, None, Some(&[mailbox_id(2)])).await?;
+            tx.change_email(account, b.email_id, Some(seen), Some(&both), NOW).await?;
+            tx.change_email(account, a.email_id, None, Some(&[mailbox_id(2)]), NOW).await?;
             tx.destroy_email(account, c.email_id, NOW).await?;
         })
         .unwrap();
@@ -80,22 +80,27 @@ async fn live(house: &House) {
 
 /// How it is broken, how it is mended, what is found between.
 #[rustfmt::skip]
-const BROKEN: [(&str, &str, &[&str]); 24] = [
+const BROKEN: [(&str, &str, &[&str]); 29] = [
     ("UPDATE mailbox SET total_emails = total_emails + 1", "UPDATE mailbox SET total_emails = total_emails - 1", &["mailbox-total"]),
     ("UPDATE mailbox SET unread_emails = unread_emails + 1", "UPDATE mailbox SET unread_emails = unread_emails - 1", &["mailbox-unread"]),
     ("UPDATE mailbox SET total_threads = total_threads + 1", "UPDATE mailbox SET total_threads = total_threads - 1", &["mailbox-threads"]),
     ("UPDATE mailbox SET unread_threads = unread_threads + 1", "UPDATE mailbox SET unread_threads = unread_threads - 1", &["mailbox-unread-threads"]),
-    ("UPDATE mailbox SET uid_next = uid_next - 1", "UPDATE mailbox SET uid_next = uid_next + 1", &["uid-range"]),
+    ("UPDATE mailbox SET bytes = bytes + 1", "UPDATE mailbox SET bytes = bytes - 1", &["mailbox-bytes"]),
+    ("UPDATE mailbox SET unseen_emails = unseen_emails + 1", "UPDATE mailbox SET unseen_emails = unseen_emails - 1", &["mailbox-unseen"]),
+    ("UPDATE mailbox SET deleted_emails = deleted_emails + 1", "UPDATE mailbox SET deleted_emails = deleted_emails - 1", &["mailbox-deleted"]),
+    ("UPDATE mailbox SET deleted_bytes = deleted_bytes + 1", "UPDATE mailbox SET deleted_bytes = deleted_bytes - 1", &["mailbox-deleted-bytes"]),
+    ("UPDATE mailbox SET uid_next = uid_next + 1", "UPDATE mailbox SET uid_next = uid_next - 1", &["uid-lost"]),
+    ("UPDATE mailbox SET uid_next = uid_next - 1", "UPDATE mailbox SET uid_next = uid_next + 1", &["uid-lost", "uid-range"]),
     ("INSERT INTO expunged (account_id, mailbox_id, uid, modseq) SELECT account_id, mailbox_id, uid, 1 FROM placement",
-     "DELETE FROM expunged WHERE modseq = 1", &["uid-reused"]),
+     "DELETE FROM expunged WHERE modseq = 1", &["uid-lost", "uid-reused"]),
     ("INSERT INTO expunged (account_id, mailbox_id, uid, modseq) SELECT account_id, mailbox_id, uid_next, 1 FROM mailbox",
-     "DELETE FROM expunged WHERE modseq = 1", &["uid-expunged-range"]),
-    ("INSERT INTO placement SELECT account_id, email_id, uid, email_id, thread_id, received_at, is_unread FROM placement WHERE uid = 1",
+     "DELETE FROM expunged WHERE modseq = 1", &["uid-expunged-range", "uid-lost"]),
+    ("INSERT INTO placement (account_id, mailbox_id, uid, email_id, thread_id, received_at, is_unread) SELECT account_id, email_id, uid, email_id, thread_id, received_at, is_unread FROM placement WHERE uid = 1",
      "DELETE FROM placement WHERE mailbox_id = email_id", &["placement-mailbox"]),
-    ("INSERT INTO placement SELECT account_id, mailbox_id, uid + 1000, mailbox_id, thread_id, received_at, is_unread FROM placement WHERE uid = 4",
-     "DELETE FROM placement WHERE uid > 1000", &["mailbox-total", "mailbox-unread", "placement-email", "uid-range"]),
+    ("INSERT INTO placement (account_id, mailbox_id, uid, email_id, thread_id, received_at, is_unread) SELECT account_id, mailbox_id, uid + 1000, mailbox_id, thread_id, received_at, is_unread FROM placement WHERE uid = 4",
+     "DELETE FROM placement WHERE uid > 1000", &["mailbox-total", "mailbox-unread", "placement-email", "uid-lost", "uid-range"]),
     ("UPDATE placement SET received_at = received_at + 1", "UPDATE placement SET received_at = received_at - 1", &["placement-differs"]),
-    ("UPDATE email SET size = size + 1", "UPDATE email SET size = size - 1", &["email-size", "used-bytes"]),
+    ("UPDATE email SET size = size + 1", "UPDATE email SET size = size - 1", &["email-size", "mailbox-bytes", "used-bytes"]),
     ("UPDATE account SET used_bytes = used_bytes + 1", "UPDATE account SET used_bytes = used_bytes - 1", &["used-bytes"]),
     ("UPDATE account SET modseq = modseq - 1000", "UPDATE account SET modseq = modseq + 1000", &["modseq-ahead"]),
     ("UPDATE email SET created_modseq = created_modseq + 1000", "UPDATE email SET created_modseq = created_modseq - 1000", &["modseq-backwards"]),
@@ -119,7 +124,7 @@ const BROKEN: [(&str, &str, &[&str]); 24] = [
 const RUINED: [(&str, &[&str]); 6] = [
     ("DELETE FROM blob WHERE is_object = 0", &["blob-bytes-stray", "blob-missing"]),
     ("DELETE FROM blob_bytes", &["blob-bytes-missing", "blob-damaged"]),
-    ("DELETE FROM placement", &["email-nowhere", "mailbox-threads", "mailbox-total", "mailbox-unread", "mailbox-unread-threads"]),
+    ("DELETE FROM placement", &["email-nowhere", "mailbox-bytes", "mailbox-threads", "mailbox-total", "mailbox-unread", "mailbox-unread-threads", "mailbox-unseen", "uid-lost"]),
     ("DELETE FROM thread", &["reference-dangling", "thread-missing"]),
     ("UPDATE outbox SET owner_id = outbox_id", &["blob-missing", "blob-refs", "outbox-owner"]),
     ("INSERT INTO address SELECT address_folded || 'x', address, (SELECT email_id FROM email LIMIT 1), 'alias', 0, NULL FROM address",

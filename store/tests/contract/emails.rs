@@ -35,19 +35,19 @@ stories! {
         assert_eq!(b.uids, [(mailbox_id(1), mail::Uid(2))]);
         assert_eq!(counters(&house, 1).await, [3, 3, 2, 2]);
 
-        write!(house, |tx| tx.change_email(account_id(1), a.email_id, seen().as_deref(), None).await?).unwrap();
+        write!(house, |tx| tx.change_email(account_id(1), a.email_id, seen().as_deref(), None, NOW).await?).unwrap();
         assert_eq!(counters(&house, 1).await, [3, 2, 2, 2]);
-        write!(house, |tx| tx.change_email(account_id(1), b.email_id, seen().as_deref(), Some(&[mailbox_id(2)])).await?).unwrap();
+        write!(house, |tx| tx.change_email(account_id(1), b.email_id, seen().as_deref(), Some(&[mailbox_id(2)]), NOW).await?).unwrap();
         assert_eq!(counters(&house, 1).await, [2, 1, 2, 1]);
         assert_eq!(counters(&house, 2).await, [1, 0, 1, 0]);
         // An unread message elsewhere makes its conversation unread here too (RFC 8621 §2).
-        write!(house, |tx| tx.change_email(account_id(1), b.email_id, Some(&[]), None).await?).unwrap();
+        write!(house, |tx| tx.change_email(account_id(1), b.email_id, Some(&[]), None, NOW).await?).unwrap();
         assert_eq!(counters(&house, 1).await, [2, 1, 2, 2]);
         write!(house, |tx| tx.destroy_email(account_id(1), b.email_id, NOW).await?).unwrap();
         assert_eq!(counters(&house, 1).await, [2, 1, 2, 1]);
         assert_eq!(counters(&house, 2).await, [0, 0, 0, 0]);
         let in_both = write!(house, |tx| {
-            tx.change_email(account_id(1), c.email_id, None, Some(&[mailbox_id(1), mailbox_id(2)])).await?
+            tx.change_email(account_id(1), c.email_id, None, Some(&[mailbox_id(1), mailbox_id(2)]), NOW).await?
         });
         in_both.unwrap();
         assert_eq!(counters(&house, 2).await, [1, 1, 1, 1]);
@@ -61,7 +61,7 @@ stories! {
         let c = deliver(&house, 1, &letter("c@x", "Khác", ""), 3).await.unwrap();
         assert_eq!(inbox(&house, false).await, (vec![c.email_id, b.email_id, a.email_id], 3));
         assert_eq!(inbox(&house, true).await, (vec![c.email_id, b.email_id], 2));
-        write!(house, |tx| tx.change_email(account_id(1), c.email_id, seen().as_deref(), None).await?).unwrap();
+        write!(house, |tx| tx.change_email(account_id(1), c.email_id, seen().as_deref(), None, NOW).await?).unwrap();
         for in_mailbox in [None, Some(mailbox_id(1))] {
             for oldest_first in [false, true] {
                 let unseen = read!(house, |tx| {
@@ -93,7 +93,7 @@ stories! {
         let middle = read!(house, |tx| tx.modseq(account_id(1)).await?);
         let c = deliver(&house, 1, &letter("c@x", "3", ""), 3).await.unwrap();
         write!(house, |tx| {
-            tx.change_email(account_id(1), a.email_id, seen().as_deref(), None).await?;
+            tx.change_email(account_id(1), a.email_id, seen().as_deref(), None, NOW).await?;
             tx.destroy_email(account_id(1), b.email_id, NOW).await?;
             tx.destroy_email(account_id(1), c.email_id, NOW).await?
         })
@@ -162,7 +162,7 @@ stories! {
         let a = deliver(&house, 1, &letter("a@x", "1", ""), 1).await.unwrap();
         for wrong in ["", "hai chữ", "$Seen", "a(b", "%"] {
             let outcome = write!(house, |tx| {
-                tx.change_email(account_id(1), a.email_id, Some(&[wrong.to_owned()]), None).await?
+                tx.change_email(account_id(1), a.email_id, Some(&[wrong.to_owned()]), None, NOW).await?
             });
             assert!(matches!(outcome, Err(Error::Refused(_))), "{wrong:?}");
         }
@@ -177,7 +177,7 @@ stories! {
         let start = read!(house, |tx| tx.modseq(account_id(1)).await?);
         // One act, six mailboxes; and one act after it.
         let all = [2, 3, 4, 5, 6, 7].map(mailbox_id);
-        write!(house, |tx| tx.change_email(account_id(1), a.email_id, None, Some(&all)).await?).unwrap();
+        write!(house, |tx| tx.change_email(account_id(1), a.email_id, None, Some(&all), NOW).await?).unwrap();
         write!(house, |tx| tx.add_mailbox(&mailbox(1, 9, "9", None)).await?).unwrap();
         let first = read!(house, |tx| tx.changes(account_id(1), Changing::Mailbox, start, 1).await?);
         assert_eq!((first.updated.len(), first.created.len(), first.has_more), (7, 0, true));
@@ -190,7 +190,7 @@ stories! {
         let a = deliver(&house, 1, &letter("a@x", "Họp", ""), 1).await.unwrap();
         let b = deliver(&house, 1, &letter("b@x", "Re: Họp", "<a@x>"), 2).await.unwrap();
         let c = deliver(&house, 1, &letter("c@x", "Khác", ""), 3).await.unwrap();
-        write!(house, |tx| tx.change_email(account_id(1), b.email_id, seen().as_deref(), None).await?).unwrap();
+        write!(house, |tx| tx.change_email(account_id(1), b.email_id, seen().as_deref(), None, NOW).await?).unwrap();
         for in_mailbox in [None, Some(mailbox_id(1))] {
             let unseen = EmailQuery { in_mailbox, not_keyword: Some("$seen".into()), collapse_threads: true, ..EmailQuery::default() };
             let early = EmailQuery { in_mailbox, before: Some(NOW.plus(std::time::Duration::from_secs(2))), collapse_threads: true, ..EmailQuery::default() };

@@ -19,7 +19,13 @@ fn signed(id: &str) -> Vec<u8> {
 }
 
 fn judged(status: SmimeStatus, seconds: u64) -> SmimeJudged {
-    SmimeJudged { status, errors: vec!["sai / wrong [x]".to_owned()], at: later(seconds), again_at: None }
+    SmimeJudged {
+        status,
+        errors: vec!["sai / wrong [x]".to_owned()],
+        at: later(seconds),
+        is_answer: true,
+        again_at: None,
+    }
 }
 
 stories! {
@@ -46,7 +52,7 @@ stories! {
         assert!(write!(house, |tx| tx.claim_smime(NOW, MINUTE, 9).await?).unwrap().is_empty(), "it is somebody's");
         let before = read!(house, |tx| tx.modseq(account_id(1)).await?);
         // Evidence is missing: no answer yet, and nothing changes for readers' states.
-        let open = SmimeJudged { again_at: Some(later(120)), ..judged(SmimeStatus::Failed, 1) };
+        let open = SmimeJudged { is_answer: false, again_at: Some(later(120)), ..judged(SmimeStatus::Failed, 1) };
         write!(house, open, |tx| tx.put_smime(account_id(1), email.blob_id, open).await?).unwrap();
         assert_eq!(known(&house).await.unwrap().at_delivery, None);
         assert_eq!(read!(house, |tx| tx.modseq(account_id(1)).await?), before);

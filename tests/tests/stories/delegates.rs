@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use tests::{Account, Engine, Jmap, Program};
+use tests::{Account, Engine, Jmap, Program, Swaks};
 
 use crate::on_both_engines;
 
@@ -19,14 +19,9 @@ fn swaks(
     to: &Account,
     subject: &str,
 ) -> (bool, String) {
-    let output = Command::new("swaks")
-        .args(["--server", "127.0.0.1", "--port", &program.ports.submissions.to_string(), "--tlsc"])
-        .args(["--auth", "PLAIN", "--auth-user", &who.address, "--auth-password", &who.password])
-        .args(["--from", path, "--to", &to.address, "--h-From", from])
-        .args(["--header", &format!("Subject: {subject}"), "--body", "Kinh gui"])
-        .output()
-        .expect("swaks is installed (make test does)");
-    (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+    let letter = Swaks::at(program.ports.submissions).signed_in_as(who).subject(subject).body("Kinh gui");
+    let talk = letter.args(["--tlsc", "--from", path, "--to", &to.address, "--h-From", from]).send();
+    (talk.is_taken(), talk.text)
 }
 
 async fn a_delegate_sends(engine: Engine) {

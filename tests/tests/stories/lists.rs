@@ -1,9 +1,7 @@
 //! One letter to many, through the doors.
 
-use std::process::{Command, Output};
-
 use serde_json::json;
-use tests::{Account, Engine, Jmap, Postfix, Program};
+use tests::{Account, Engine, Jmap, Postfix, Program, Swaks, Talk};
 
 use crate::on_both_engines;
 
@@ -11,24 +9,13 @@ on_both_engines! {
     a_list_reaches_three_accounts_and_one_outside => a_list,
 }
 
-/// Hands a letter in with `swaks`, a mail program that is not ours.
-fn swaks(program: &Program, account: &Account, to: &str, subject: &str) -> Output {
-    Command::new("swaks")
-        .args(["--server", "127.0.0.1", "--port", &program.ports.submissions.to_string(), "--tlsc"])
-        .args(["--auth", "PLAIN", "--auth-user", &account.address, "--auth-password", &account.password])
-        .args(["--from", &account.address, "--to", to, "--header", &format!("Subject: {subject}")])
-        .args(["--body", "Kinh gui ca phong."])
-        .output()
-        .expect("swaks is installed (make test does)")
+/// Hands a letter in with a mail program that is not ours.
+fn swaks(program: &Program, account: &Account, to: &str, subject: &str) -> Talk {
+    Swaks::submit(program, account, to).subject(subject).body("Kinh gui ca phong.").send()
 }
 
-fn stranger(program: &Program, to: &str, more: &[&str]) -> Output {
-    Command::new("swaks")
-        .args(["--server", "127.0.0.1", "--port", &program.ports.smtp.to_string()])
-        .args(["--from", "binh@outside.test", "--to", to])
-        .args(more)
-        .output()
-        .expect("swaks is installed (make test does)")
+fn stranger(program: &Program, to: &str, more: &[&str]) -> Talk {
+    Swaks::stranger(program, "binh@outside.test", to).args(more.iter().copied()).send()
 }
 
 async fn a_list(engine: Engine) {
@@ -46,8 +33,7 @@ async fn a_list(engine: Engine) {
     let members = [&clerk.address, &leader.address, &other.address, "an@outside.test"];
     program.must(&[&["list", "member", "add", &list][..], &members[..]].concat()).await;
 
-    let output = swaks(&program, &clerk, &list, "Hop phong");
-    assert!(output.status.success(), "{}\n{}", String::from_utf8_lossy(&output.stdout), program.log());
+    swaks(&program, &clerk, &list, "Hop phong").must_be_taken(&program);
     let fields = format!("List-Post: <mailto:{list}>");
     for account in [&clerk, &leader, &other] {
         let jmap = Jmap::sign_in(&program, account).await;
@@ -61,13 +47,11 @@ async fn a_list(engine: Engine) {
     submitted_over_jmap(&program, &clerk, &other, &list).await;
     postfix.wait_for("Qua JMAP");
 
-    let refused = stranger(&program, &list, &[]);
-    let talk = String::from_utf8_lossy(&refused.stdout);
-    assert!(talk.contains("550-5.7.2") && talk.contains("danh sach"), "{talk}");
+    stranger(&program, &list, &[]).must_be_refused(&["550-5.7.2", "danh sach"]);
     named_senders_only(&program, &first, &clerk, domain).await;
     a_loop(&program, &first, domain).await;
     program.must(&["list", "remove", &list]).await;
-    assert!(String::from_utf8_lossy(&stranger(&program, &list, &[]).stdout).contains("5.1.6"));
+    stranger(&program, &list, &[]).must_be_refused(&["5.1.6"]);
     program.doctor().await;
 }
 
@@ -102,13 +86,11 @@ async fn named_senders_only(program: &Program, agency: &str, clerk: &Account, do
     let add = ["list", "add", &list, "--agency", agency, "--name", "Lãnh đạo", "--who-may-send", "named"];
     program.must(&[&add[..], &["--responsible", &clerk.address]].concat()).await;
     program.must(&["list", "member", "add", &list, &clerk.address]).await;
-    let talk = swaks(program, clerk, &list, "Khong duoc");
-    assert!(String::from_utf8_lossy(&talk.stdout).contains("550-5.7.2"), "{talk:?}");
+    swaks(program, clerk, &list, "Khong duoc").must_be_refused(&["550-5.7.2"]);
     let answer = submit(program, clerk, &list).await;
     assert_eq!(answer[1][1]["notCreated"]["send"]["type"], "forbiddenToSend", "{answer}");
     program.must(&["list", "sender", "add", &list, &clerk.address]).await;
-    let output = swaks(program, clerk, &list, "Duoc phep");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    swaks(program, clerk, &list, "Duoc phep").must_be_taken(program);
     Jmap::sign_in(program, clerk).await.wait_for("Duoc phep").await;
 }
 
@@ -133,8 +115,7 @@ async fn a_loop(program: &Program, agency: &str, domain: &str) {
     let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
     let id = format!("List-Id: <{}>", shown["list_id"].as_str().unwrap());
     let header = ["--header", "Message-ID: <loop-1@outside.test>", "--add-header", &id];
-    let output = stranger(program, &list, &header);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    stranger(program, &list, &header).must_be_taken(program);
     let traced = program.trace(&["<loop-1@outside.test>"]).await;
     assert!(json!(traced).to_string().contains("\"loop\""), "{traced:?}");
 }

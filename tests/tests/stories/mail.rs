@@ -1,15 +1,14 @@
 //! A mail from the outside world, and the answer to it.
 
-use std::process::Command;
-
 use serde_json::{Value, json};
-use tests::{Account, Engine, Jmap, Postfix, Program};
+use tests::{Account, Engine, Jmap, NO_RECIPIENT, Postfix, Program, Swaks, free_port};
 
 use crate::on_both_engines;
 
 on_both_engines! {
     postfix_delivers_and_gets_the_reply => a_letter_and_its_reply,
     a_refused_recipient_comes_back => a_refusal_comes_back,
+    an_administrator_drops_waiting_mail => what_waits_is_dropped,
 }
 
 const PDF: &[u8] = b"%PDF-1.7\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n";
@@ -95,21 +94,10 @@ async fn read_and_counted(jmap: &Jmap, message: &Value) {
 /// A reply handed in by `swaks`, a mail program that is not ours.
 async fn reply(program: &Program, clerk: &Account, message: &Value, port: u16, subject: &str, tls: &str) {
     let original = message["messageId"][0].as_str().unwrap();
-    let output = Command::new("swaks")
-        .args(["--server", "127.0.0.1", "--port", &port.to_string(), &format!("--{tls}")])
-        .args(["--auth", "PLAIN", "--auth-user", &clerk.address, "--auth-password", &clerk.password])
-        .args(["--from", &clerk.address, "--to", "an@outside.test"])
-        .args([
-            "--header",
-            &format!("Subject: {subject}"),
-            "--add-header",
-            &format!("In-Reply-To: <{original}>"),
-        ])
-        .args(["--body", "Cảm ơn, chúng tôi sẽ dự."])
-        .output()
-        .expect("swaks is installed (make test does)");
-    let talk = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{talk}\n{}", program.log());
+    let letter = Swaks::at(port).signed_in_as(clerk).subject(subject).body("Cảm ơn, chúng tôi sẽ dự.");
+    let letter = letter.args([&*format!("--{tls}"), "--from", &clerk.address, "--to", "an@outside.test"]);
+    let letter = letter.args(["--add-header", &format!("In-Reply-To: <{original}>")]);
+    let talk = letter.send().must_be_taken(program);
     // Nobody may sign in before TLS.
     assert!(
         talk.find("STARTTLS").is_none_or(|tls| talk.find("AUTH PLAIN ").is_none_or(|auth| tls < auth)),
@@ -162,43 +150,20 @@ async fn a_letter_inside_the_house(program: &Program, clerk: &Account) {
 }
 
 async fn swaks_delivers_too(program: &Program, jmap: &Jmap, clerk: &Account) {
-    let output = Command::new("swaks")
-        .args(["--server", "127.0.0.1", "--port", &program.ports.smtp.to_string()])
-        .args([
-            "--from",
-            "binh@outside.test",
-            "--to",
-            &clerk.address,
-            "--header",
-            "Subject: Tu swaks",
-            "--body",
-            "xin chao",
-        ])
-        .output()
-        .expect("swaks is installed (make test does)");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let letter = Swaks::stranger(program, "binh@outside.test", &clerk.address);
+    letter.subject("Tu swaks").body("xin chao").send().must_be_taken(program);
     jmap.wait_for("Tu swaks").await;
     // And a stranger's recipient is no reason to relay.
-    let relay = Command::new("swaks")
-        .args(["--server", "127.0.0.1", "--port", &program.ports.smtp.to_string()])
-        .args(["--from", "binh@outside.test", "--to", "ai@noi-khac.test"])
-        .output()
-        .expect("swaks is installed (make test does)");
-    assert_eq!(relay.status.code(), Some(24), "{}", String::from_utf8_lossy(&relay.stdout));
+    let relay = Swaks::stranger(program, "binh@outside.test", "ai@noi-khac.test").send();
+    assert_eq!(relay.code, NO_RECIPIENT, "{}", relay.text);
 }
 
 async fn a_refusal_comes_back(engine: Engine) {
     let (program, postfix) = with_outside(engine).await;
     let clerk = clerk(&program);
     let jmap = Jmap::sign_in(&program, &clerk).await;
-    let output = Command::new("swaks")
-        .args(["--server", "127.0.0.1", "--port", &program.ports.submissions.to_string(), "--tlsc"])
-        .args(["--auth", "PLAIN", "--auth-user", &clerk.address, "--auth-password", &clerk.password])
-        .args(["--from", &clerk.address, "--to", "full@outside.test,an@outside.test"])
-        .args(["--header", "Subject: Cho hai nguoi", "--body", "mot nguoi nhan duoc"])
-        .output()
-        .expect("swaks is installed (make test does)");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let letter = Swaks::submit(&program, &clerk, "full@outside.test,an@outside.test");
+    letter.subject("Cho hai nguoi").body("mot nguoi nhan duoc").send().must_be_taken(&program);
     // The one who can, gets it; of the other the sender is told why, in both languages.
     postfix.wait_for("Cho hai nguoi");
     let report = jmap.wait_for("").await;
@@ -208,5 +173,46 @@ async fn a_refusal_comes_back(engine: Engine) {
         assert!(whole.contains(words), "{words} is missing:\n{whole}");
     }
     assert!(!whole.contains("Final-Recipient: rfc822;an@outside.test"));
+    program.doctor().await;
+}
+
+async fn what_waits_is_dropped(engine: Engine) {
+    let program = Program::demo(engine).await;
+    // Nobody listens there.
+    program.must(&["route", "add", "outside.test", &format!("127.0.0.1:{}", free_port())]).await;
+    let clerk = clerk(&program);
+    let jmap = Jmap::sign_in(&program, &clerk).await;
+    for to in ["an@outside.test", "binh@outside.test"] {
+        let letter = Swaks::submit(&program, &clerk, to).subject("Khong ai nhan").body("x");
+        letter.send().must_be_taken(&program);
+    }
+    let list = async || -> Vec<Value> {
+        let printed = program.must(&["queue", "list", "--destination", "outside.test", "--json"]).await;
+        serde_json::from_str(&printed).expect("a list")
+    };
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    // A carrier may have one in its hands; it is an operator's once it was put down.
+    let waiting = loop {
+        let rows = list().await;
+        if rows.len() == 2 && rows.iter().all(|row| row["state"] == "waiting" && row["attempts"] != 0) {
+            break rows;
+        }
+        assert!(std::time::Instant::now() < deadline, "{rows:?}\n{}", program.log());
+    };
+    let id = waiting[0]["id"].as_str().unwrap();
+    let shown: Value = serde_json::from_str(&program.must(&["queue", "show", id, "--json"]).await).unwrap();
+    assert_eq!((&shown["from"], &shown["to"]), (&json!(clerk.address), &json!(["an@outside.test"])));
+    program.must(&["queue", "hold", "--id", id]).await;
+    program.must(&["queue", "drop", "--id", id, "--dry-run"]).await;
+    assert_eq!(list().await.len(), 2, "it was only asked");
+    assert_eq!(program.command(&["queue", "drop"]).await.status.code(), Some(1), "which?");
+    program.must(&["queue", "drop", "--id", id]).await;
+    assert_eq!(list().await.len(), 1);
+    assert_eq!(program.command(&["queue", "show", id]).await.status.code(), Some(1));
+    let report = jmap.wait_for("").await;
+    let whole = String::from_utf8(jmap.download(report["blobId"].as_str().unwrap()).await).unwrap();
+    for words in ["Final-Recipient: rfc822;an@outside.test", "Action: failed", "Status: 5.3.0"] {
+        assert!(whole.contains(words), "{words} is missing:\n{whole}");
+    }
     program.doctor().await;
 }

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, Write as _};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use tests::{Engine, Jmap, Postfix, Program};
+use tests::{Engine, Jmap, Postfix, Program, Swaks};
 
 use crate::on_both_engines;
 
@@ -47,14 +47,8 @@ async fn signed_and_cut(engine: Engine) {
         assert_eq!(early.status.code(), Some(1), "{}", String::from_utf8_lossy(&early.stderr));
         program.must(&["dkim", "activate", domain, algorithm, "--force"]).await;
     }
-    let output = Command::new("swaks")
-        .args(["--server", "127.0.0.1", "--port", &program.ports.submissions.to_string(), "--tlsc"])
-        .args(["--auth", "PLAIN", "--auth-user", &clerk.address, "--auth-password", &clerk.password])
-        .args(["--from", &clerk.address, "--to", "an@outside.test"])
-        .args(["--header", "Subject: Da ky", "--body", "Cam on."])
-        .output()
-        .expect("swaks is installed (make test does)");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let letter = Swaks::submit(&program, &clerk, "an@outside.test").subject("Da ky").body("Cam on.");
+    letter.send().must_be_taken(&program);
     let received = postfix.wait_for("Da ky");
     let listed = program.command(&["dkim", "list", domain, "--json"]).await;
     let records: Vec<Value> = String::from_utf8(listed.stdout)
@@ -102,22 +96,10 @@ async fn false_froms(engine: Engine) {
         ("mute.test", true, "dmarc=temperror"),
     ];
     for (domain, is_taken, _) in rows {
-        let output = Command::new("swaks")
-            .args([
-                "--server",
-                "127.0.0.1",
-                "--port",
-                &program.ports.smtp.to_string(),
-                "--helo",
-                "mx.own.test",
-            ])
-            .args(["--from", &format!("an@{domain}"), "--to", &clerk.address])
-            .args(["--header", &format!("Subject: Tu {domain}"), "--body", "x"])
-            .output()
-            .expect("swaks is installed (make test does)");
-        let said = String::from_utf8_lossy(&output.stdout);
-        assert_eq!(output.status.success(), is_taken, "{domain}: {said}");
-        assert!(is_taken || said.contains("550 5.7.1"), "{domain}: {said}");
+        let letter = Swaks::stranger(&program, &format!("an@{domain}"), &clerk.address).body("x");
+        let talk = letter.subject(&format!("Tu {domain}")).args(["--helo", "mx.own.test"]).send();
+        assert_eq!(talk.is_taken(), is_taken, "{domain}: {}", talk.text);
+        assert!(is_taken || talk.text.contains("550 5.7.1"), "{domain}: {}", talk.text);
     }
     let jmap = Jmap::sign_in(&program, &clerk).await;
     for (domain, _, words) in rows.iter().filter(|(_, is_taken, _)| *is_taken) {

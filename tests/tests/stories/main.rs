@@ -12,6 +12,9 @@ mod documents;
 mod full_disk;
 mod hostile;
 mod hostile_packages;
+mod imap;
+mod jmap_clients;
+mod jmap_waiting;
 mod keys;
 mod ledger;
 mod lifecycle;
@@ -28,6 +31,7 @@ mod push;
 mod register;
 mod scan;
 mod sign_in;
+mod signed_mail;
 mod trace;
 mod upstream;
 

@@ -4,7 +4,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tests::{Account, Engine, Jmap, Paper, Postfix, Program};
+use tests::{Account, Engine, Jmap, Paper, Postfix, Program, Swaks, TEXT_REFUSED, Talk};
 use tokio::io::AsyncWriteExt as _;
 
 use crate::on_both_engines;
@@ -17,9 +17,6 @@ on_both_engines! {
     m9_a_stranger_under_an_officials_name_is_flagged => a_stranger_is_flagged,
     m31_a_filling_mailbox_is_told_once => a_filling_mailbox_is_told,
 }
-
-/// Who can be told, in the words of swaks, that the server refused DATA.
-const REFUSED: Option<i32> = Some(26);
 
 fn clerk(program: &Program) -> Account {
     let agency = program.systems().0.agency.clone();
@@ -36,35 +33,23 @@ async fn with_gmail(engine: Engine) -> (Program, Postfix, Account) {
 }
 
 /// Hands a letter in over port 465 with swaks.
-fn submit(program: &Program, from: &Account, to: &str, more: &[&str]) -> Output {
-    Command::new("swaks")
-        .args(["--server", "127.0.0.1", "--port", &program.ports.submissions.to_string(), "--tlsc"])
-        .args(["--auth", "PLAIN", "--auth-user", &from.address, "--auth-password", &from.password])
-        .args(["--from", &from.address, "--to", to])
-        .args(more)
-        .output()
-        .expect("swaks is installed (make test does)")
+fn submit(program: &Program, from: &Account, to: &str, more: &[&str]) -> Talk {
+    Swaks::submit(program, from, to).args(more.iter().copied()).send()
 }
 
 /// Brings a letter from outside to port 25 with swaks.
-fn bring(program: &Program, from: &str, to: &str, more: &[&str]) -> Output {
-    Command::new("swaks")
-        .args(["--server", "127.0.0.1", "--port", &program.ports.smtp.to_string()])
-        .args(["--from", from, "--to", to])
-        .args(more)
-        .output()
-        .expect("swaks is installed (make test does)")
+fn bring(program: &Program, from: &str, to: &str, more: &[&str]) -> Talk {
+    Swaks::stranger(program, from, to).args(more.iter().copied()).send()
 }
 
-fn taken(output: &Output) {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+fn taken(talk: &Talk) {
+    assert!(talk.is_taken(), "{}", talk.text);
 }
 
-fn refused(output: &Output, words: &[&str]) {
-    let talk = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(output.status.code(), REFUSED, "{talk}");
+fn refused(talk: &Talk, words: &[&str]) {
+    assert_eq!(talk.code, TEXT_REFUSED, "{}", talk.text);
     for words in words {
-        assert!(talk.contains(words), "{words}:\n{talk}");
+        assert!(talk.text.contains(words), "{words}:\n{}", talk.text);
     }
 }
 
@@ -236,7 +221,7 @@ async fn rules_and_exceptions_are_data(engine: Engine) {
     refused(&send(), &["[purpose_missing]"]);
 }
 
-async fn an_exception_ends(program: &Program, account: &str, send: impl Fn() -> Output) {
+async fn an_exception_ends(program: &Program, account: &str, send: impl Fn() -> Talk) {
     let date = Command::new("date")
         .args(["-u", "-d", "+5 seconds", "+%Y-%m-%dT%H:%M:%SZ"])
         .output()
@@ -256,7 +241,7 @@ async fn an_exception_ends(program: &Program, account: &str, send: impl Fn() -> 
     program.must(&except).await;
     taken(&send());
     let deadline = Instant::now() + Duration::from_secs(60);
-    while send().status.success() {
+    while send().is_taken() {
         assert!(Instant::now() < deadline, "the exception does not end");
     }
     refused(&send(), &["[purpose_missing]"]);

@@ -1,10 +1,9 @@
 //! Malware, spam, attachments and the quarantine, with the scanners from Debian (RULES M33).
 
 use std::io::Write as _;
-use std::process::Command;
 
 use serde_json::{Value, json};
-use tests::{Account, Clamd, Engine, Jmap, Program, Rspamd};
+use tests::{Account, Clamd, Engine, Jmap, Program, Rspamd, Swaks};
 
 use crate::on_both_engines;
 
@@ -32,13 +31,9 @@ fn zipped(name: &str, bytes: &[u8]) -> Vec<u8> {
 
 /// Sends with swaks; answers whether it was taken, and the conversation.
 fn swaks(program: &Program, to: &str, subject: &str, more: &[&str]) -> (bool, String) {
-    let output = Command::new("swaks")
-        .args(["--server", "127.0.0.1", "--port", &program.ports.smtp.to_string()])
-        .args(["--from", "an@outside.test", "--to", to, "--header", &format!("Subject: {subject}")])
-        .args(more)
-        .output()
-        .expect("swaks is installed (make test does)");
-    (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+    let letter = Swaks::stranger(program, "an@outside.test", to).subject(subject);
+    let talk = letter.args(more.iter().copied()).send();
+    (talk.is_taken(), talk.text)
 }
 
 fn attached(program: &Program, to: &str, subject: &str, name: &str, bytes: &[u8]) -> (bool, String) {

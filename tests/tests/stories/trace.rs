@@ -1,9 +1,7 @@
 //! An operator is asked what became of a message, and answers from one command.
 
-use std::process::Command;
-
 use serde_json::Value;
-use tests::{Account, Engine, Jmap, Postfix, Program};
+use tests::{Account, Engine, Jmap, Postfix, Program, Swaks, TEXT_REFUSED};
 
 use crate::on_both_engines;
 
@@ -12,14 +10,8 @@ on_both_engines! {
     a_sick_house => what_is_broken_is_told,
 }
 
-fn swaks(program: &Program, door: u16, arguments: &[&str]) -> Option<i32> {
-    let output = Command::new("swaks")
-        .args(["--server", "127.0.0.1", "--port", &door.to_string(), "--body", "xin chao"])
-        .args(arguments)
-        .output()
-        .expect("swaks is installed (make test does)");
-    let _ = program;
-    output.status.code()
+fn swaks(door: u16, arguments: &[&str]) -> Option<i32> {
+    Swaks::at(door).body("xin chao").args(arguments.iter().copied()).send().code
 }
 
 fn clerk(program: &Program) -> Account {
@@ -61,21 +53,20 @@ async fn followed_from_door_to_door(engine: Engine) {
     let sign_in =
         ["--tlsc", "--auth", "PLAIN", "--auth-user", &clerk.address, "--auth-password", &clerk.password];
     let envelope = ["--from", &clerk.address, "--to", "an@outside.test,full@outside.test"];
-    assert_eq!(swaks(&program, program.ports.submissions, &[&sign_in[..], &envelope].concat()), Some(0));
+    assert_eq!(swaks(program.ports.submissions, &[&sign_in[..], &envelope].concat()), Some(0));
     let asked = ["--from", clerk.address.as_str(), "--to", "full@outside.test"];
     let settled = wait_for(&program, &asked, |event| event["event"] == "settled").await;
     let came_to: Vec<&str> =
         settled["outcomes"].as_array().unwrap().iter().map(|o| o["came_to"].as_str().unwrap()).collect();
     assert_eq!((came_to, &settled["report"]), (vec!["relayed", "bounced"], &Value::from("mailbox")));
     // A stranger who wants to be relayed is turned away, and that is remembered once for the connection.
-    let relay =
-        swaks(&program, program.ports.smtp, &["--from", "x@outside.test", "--to", "ai@noi-khac.test"]);
+    let relay = swaks(program.ports.smtp, &["--from", "x@outside.test", "--to", "ai@noi-khac.test"]);
     assert_eq!(relay, Some(24));
     let turned = wait_for(&program, &["--since", "1h"], |event| event["event"] == "turned_away").await;
     assert_eq!((&turned["recipients"], &turned["sign_ins"]), (&Value::from(1), &Value::from(0)));
     // What is a state secret is refused, and told.
     let secret = ["--from", "bi@outside.test", "--to", &clerk.address, "--header", "Subject: [MẬT] Kế hoạch"];
-    assert_eq!(swaks(&program, program.ports.smtp, &secret), Some(26));
+    assert_eq!(swaks(program.ports.smtp, &secret), TEXT_REFUSED);
     let refused =
         wait_for(&program, &["--from", "bi@outside.test"], |event| event["event"] == "refused").await;
     assert!(refused["reply"].as_str().unwrap().starts_with("550 5.7.1"), "{refused}");

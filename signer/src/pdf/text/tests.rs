@@ -78,3 +78,47 @@ fn what_is_no_pdf_is_said_and_a_hostile_one_ends() {
     let endless = format!("BT /F 12 Tf {} ET", "50 700 Td (chu) Tj ".repeat(50_000));
     assert!(first_page(&page(&endless, PLAIN, &[]), &Limits::default()).unwrap().len() <= LINES_MAX);
 }
+
+#[test]
+fn the_text_of_all_pages_in_their_order_and_no_more_than_asked() {
+    let shown = |word: &str| format!("BT /F 12 Tf 50 700 Td ({word}) Tj ET");
+    let stream =
+        |word: &str| format!("<</Length {}>>\nstream\n{}\nendstream", shown(word).len(), shown(word));
+    // Pages 3 and 5 under the root, 8 under a node of its own, which also leads back to the root.
+    let further = [
+        "<</Type/Page/Parent 2 0 R/Contents 6 0 R>>".to_owned(),
+        stream("hai"),
+        "<</Type/Pages/Parent 2 0 R/Kids[8 0 R 2 0 R]>>".to_owned(),
+        "<</Type/Page/Parent 7 0 R/Contents 9 0 R>>".to_owned(),
+        stream("ba"),
+    ];
+    let bytes = page(&shown("mot"), PLAIN, &further);
+    let bytes = String::from_utf8(bytes).unwrap().replace("/Kids[3 0 R]/Count 1", "/Kids[3 0 R 5 0 R 7 0 R]");
+    // The table of places no longer fits; the reader mends it or not, the pages are found by it.
+    let bytes = repaired(&bytes);
+    let limits = Limits::default();
+    let read = |pages, size, go_on: bool| text(&bytes, &limits, pages, size, || go_on).unwrap();
+    assert_eq!(read(3, 100, true), "mot\nhai\nba\n");
+    assert_eq!(read(2, 100, true), "mot\nhai\n");
+    assert_eq!(read(3, 1, true), "mot\n");
+    assert_eq!(read(3, 100, false), "");
+    assert!(read(20, 10_000, true).starts_with("mot\nhai\nba\n"));
+    assert!(text(b"no file", &limits, 1, 1, || true).is_err());
+}
+
+/// The same objects with a table that says where they are.
+fn repaired(text: &str) -> Vec<u8> {
+    let objects = text.split("xref\n").next().unwrap_or_default();
+    let mut places = Vec::new();
+    let mut number = 1;
+    while let Some(at) = objects.find(&format!("\n{number} 0 obj\n")) {
+        places.push(at + 1);
+        number += 1;
+    }
+    let rows: String = places.iter().map(|at| format!("{at:010} 00000 n \n")).collect();
+    format!(
+        "{objects}xref\n0 {number}\n0000000000 65535 f \n{rows}trailer\n<</Size {number}/Root 1 0 R>>\nstartxref\n{}\n%%EOF\n",
+        objects.len()
+    )
+    .into_bytes()
+}

@@ -1,0 +1,416 @@
+//! The IMAP doors: a driver for [`imap::Session`] over sockets. It reads as much as the session takes, writes what it says, wakes it when
+//! something happens in its account, and asks the desk, the directory and the clock on its behalf; what any of it means is the session's
+//! business.
+//!
+//! Ten thousand of these are idle at any time, so what is large is made when it is needed: the buffer of a message, the state of a
+//! handshake, of a sign-in and of a wish.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use directory::Said;
+use directory::sign_in::Refusal;
+use futures_util::FutureExt;
+use imap::Limits;
+use imap::serve::Desk;
+use imap::session::{Answer, Ask, Facts, Session, SignIn, SignInCode, Wish};
+use mail::{AccountId, Timestamp};
+use store::AccountWatch;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+
+use crate::house::House;
+use crate::keys::OwnKey;
+use crate::listen::{Bounds, Doorway};
+use crate::mail_path::MailPath;
+use crate::proxy::Relays;
+use crate::sasl::{self, SigningIn};
+use crate::serve::Opened;
+use crate::tls;
+use crate::wire::Wire;
+
+/// Octets read at a time from a client that has little to say: a command.
+const READ_BYTES: usize = 512;
+/// Octets read at a time from one that has just filled that: a message.
+const READ_BYTES_MUCH: usize = 32 * 1024;
+/// Octets written at a time, each within its own patience.
+const WRITE_BYTES: usize = 64 * 1024;
+/// A handshake that takes longer is nobody we know.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// The doors of this room: name, and whether TLS begins with the first byte.
+const DOORS: [(&str, bool); 2] = [("imap", false), ("imaps", true)];
+
+/// Whether a door is one of this room.
+pub(crate) fn is_door(name: &str) -> bool {
+    DOORS.iter().any(|(door, _)| *door == name)
+}
+
+/// The sizes of every conversation, as configured.
+fn limits(house: &House) -> Limits {
+    let mut limits = Limits::default();
+    limits.input.append_bytes_max = house.config.imap.append_bytes_max;
+    limits
+}
+
+/// Sets the IMAP doors to work.
+pub(crate) fn start(house: &Arc<House>, opened: Vec<Opened>, own: Option<&OwnKey>) -> anyhow::Result<()> {
+    let config = &house.config.imap;
+    let bounds = Bounds::new(config.connections_max, config.connections_per_address_max);
+    let relays = Relays::parse("mail.proxy_from", &house.config.mail.proxy_from)?;
+    let examiner = MailPath::for_appending(house);
+    for Opened { name, listeners } in opened {
+        let Some((_, implicit_tls)) = DOORS.into_iter().find(|(door, _)| *door == name) else { continue };
+        if listeners.is_empty() {
+            continue;
+        }
+        let own = own.context("imap needs tls.certificate and tls.key (thiếu chứng thư TLS)")?;
+        let desk = Desk::new(house.store.clone(), limits(house), house.chance.clone(), examiner.clone());
+        let server = Arc::new(Server {
+            house: house.clone(),
+            desk,
+            limits: limits(house),
+            tls: TlsAcceptor::from(tls::server(own, &[])?),
+            end_point: tls::end_point(own),
+            implicit_tls,
+        });
+        for listener in listeners {
+            let doorway = Doorway {
+                name,
+                bounds: bounds.clone(),
+                relays: relays.clone(),
+                stop: house.stop.clone(),
+                inside: house.inside.clone(),
+                metrics: house.metrics.clone(),
+            };
+            let server = server.clone();
+            house
+                .inside
+                .spawn(doorway.accept(listener, move |stream, peer| server.clone().visit(stream, peer)));
+        }
+    }
+    Ok(())
+}
+
+/// What serves the connections of an IMAP door.
+struct Server {
+    house: Arc<House>,
+    desk: Desk,
+    limits: Limits,
+    tls: TlsAcceptor,
+    implicit_tls: bool,
+    /// The digest of our certificate, for channel binding.
+    end_point: Option<Vec<u8>>,
+}
+
+impl Server {
+    /// Serves one connection to its end.
+    async fn visit(self: Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+        let mut wire = Wire::Plain(stream);
+        if self.implicit_tls && !Box::pin(self.begin_tls(&mut wire)).await {
+            return;
+        }
+        let facts = Facts {
+            host: self.house.host.clone(),
+            is_encrypted: self.implicit_tls,
+            starttls: !self.implicit_tls,
+            mechanisms: sasl::offered(&self.house),
+        };
+        let session = Session::new(self.house.now(), self.limits.clone(), facts);
+        let visit = Visit {
+            wire,
+            session,
+            ip: peer.ip().to_canonical(),
+            buffer: Vec::new(),
+            wake: None,
+            told_of_stop: false,
+            signing_in: None,
+            account: None,
+            server: self,
+        };
+        visit.run().await;
+    }
+
+    /// The handshake; false when it failed, and then the connection is of no use.
+    async fn begin_tls(&self, wire: &mut Wire) -> bool {
+        match tokio::time::timeout(HANDSHAKE, wire.accept_tls(&self.tls)).await {
+            Ok(Ok(_)) => true,
+            // Scanners and broken clients; the operator sees them at the debug level.
+            Ok(Err(error)) => {
+                tracing::debug!("a TLS handshake failed: {error}");
+                false
+            }
+            Err(_) => {
+                tracing::debug!("a TLS handshake took too long");
+                false
+            }
+        }
+    }
+
+    /// Whether the agency of an account keeps this door closed to its people.
+    async fn is_closed_to(&self, account_id: AccountId) -> Result<bool, store::Error> {
+        let codes: Vec<mail::AgencyCode> =
+            self.house.config.imap.closed_to.iter().filter_map(|code| code.parse().ok()).collect();
+        if codes.is_empty() {
+            return Ok(false);
+        }
+        let now = self.house.now();
+        let read = self.house.store.read(codes, move |tx, codes| {
+            Box::pin(async move {
+                let Some(account) = tx.account(account_id).await? else { return Ok(true) };
+                for code in codes {
+                    let agency = tx.agency_by_code(code, now).await?;
+                    if agency.is_some_and(|agency| agency.agency_id == account.agency_id) {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            })
+        });
+        read.await
+    }
+}
+
+/// One connection at work.
+struct Visit {
+    server: Arc<Server>,
+    wire: Wire,
+    session: Session,
+    ip: IpAddr,
+    buffer: Vec<u8>,
+    wake: Option<Timestamp>,
+    told_of_stop: bool,
+    signing_in: Option<Box<SigningIn>>,
+    /// Who signed in, and news of them.
+    account: Option<(AccountId, AccountWatch)>,
+}
+
+impl Visit {
+    async fn run(mut self) {
+        loop {
+            while let Some(ask) = self.session.next() {
+                if !Box::pin(self.act(ask)).await {
+                    return self.wire.close().await;
+                }
+            }
+            if !self.listen().await {
+                return;
+            }
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.server.house.now()
+    }
+
+    /// Does what the session asks; false ends the connection.
+    async fn act(&mut self, ask: Ask) -> bool {
+        let answer = match ask {
+            Ask::Write(bytes) => return self.write(&bytes).await,
+            Ask::WakeAt(at) => {
+                self.wake = Some(at);
+                return true;
+            }
+            Ask::Close => return false,
+            Ask::StartTls => {
+                let server = self.server.clone();
+                if !server.begin_tls(&mut self.wire).await {
+                    return false;
+                }
+                Answer::TlsStarted
+            }
+            Ask::SignIn(step) => self.sign_in(step).await,
+            Ask::SignOut => {
+                self.account = None;
+                return true;
+            }
+            Ask::Wish(wish) => self.grant(*wish).await,
+        };
+        let now = self.now();
+        self.session.answer_arrived(now, answer);
+        true
+    }
+
+    /// Writes piece by piece; a client that does not read its piece in time is let go.
+    async fn write(&mut self, bytes: &[u8]) -> bool {
+        let patience = self.server.limits.write_patience;
+        for piece in bytes.chunks(WRITE_BYTES) {
+            if !matches!(tokio::time::timeout(patience, self.wire.write(piece)).await, Ok(Ok(()))) {
+                return false;
+            }
+        }
+        true
+    }
+
+    async fn grant(&mut self, wish: Wish) -> Answer {
+        let Some((account_id, _)) = &self.account else {
+            return Answer::Failed(imap::Error::NoMailbox);
+        };
+        // A grant is after its commit: what the client hears of it holds.
+        match self.server.desk.grant(*account_id, wish, self.now()).await {
+            Ok(grant) => Answer::Granted(Box::new(grant)),
+            Err(error) => {
+                if let Some(trouble) = error.trouble() {
+                    tracing::warn!("an IMAP command was not carried out: {trouble}");
+                }
+                Answer::Failed(error)
+            }
+        }
+    }
+
+    /// A step of signing in.
+    async fn sign_in(&mut self, step: SignIn) -> Answer {
+        let house = self.server.house.clone();
+        let outcome = match step {
+            SignIn::Begin { mechanism, initial } => {
+                let end_point = self.server.end_point.as_deref();
+                let begun = SigningIn::begin(mechanism, self.ip, &self.wire, end_point);
+                self.signing_in = begun.map(Box::new);
+                match &mut self.signing_in {
+                    Some(signing_in) => signing_in.first(&house, initial).await,
+                    None => sasl::Outcome::NotUnderstood,
+                }
+            }
+            SignIn::Message(message) => match &mut self.signing_in {
+                Some(signing_in) => signing_in.step(&house, message).await,
+                None => sasl::Outcome::NotUnderstood,
+            },
+        };
+        if !matches!(outcome, sasl::Outcome::Challenge(_)) {
+            self.signing_in = None;
+        }
+        match outcome {
+            sasl::Outcome::Challenge(challenge) => Answer::Challenge(challenge),
+            sasl::Outcome::SignedIn(account_id) => self.let_in(account_id).await,
+            sasl::Outcome::NotUnderstood => {
+                refused(SignInCode::Failed, "Không hiểu yêu cầu đăng nhập", "The sign-in was not understood")
+            }
+            sasl::Outcome::MustChangePassword => refused(
+                SignInCode::Expired,
+                "Phải đổi mật khẩu lần đầu trước khi dùng (/mat-khau)",
+                "The first password must be changed before use (/mat-khau)",
+            ),
+            sasl::Outcome::Refused(refusal) => not_signed_in(&refusal),
+        }
+    }
+
+    /// Somebody has proven who they are; their agency may keep this door closed.
+    async fn let_in(&mut self, account_id: AccountId) -> Answer {
+        match self.server.is_closed_to(account_id).await {
+            Ok(false) => {
+                // Listening begins before anything is read, so nothing falls between.
+                self.account = Some((account_id, self.server.house.store.watch(account_id)));
+                Answer::SignedIn(account_id)
+            }
+            Ok(true) => refused(
+                SignInCode::ContactAdmin,
+                "Cơ quan không mở IMAP cho tài khoản này",
+                "Your agency does not offer IMAP",
+            ),
+            Err(error) => not_signed_in(&Refusal::Store(error)),
+        }
+    }
+
+    /// Waits for bytes, news, time or the end of the house; false when the client has gone.
+    async fn listen(&mut self) -> bool {
+        let size = if self.buffer.len() == READ_BYTES_MUCH { READ_BYTES_MUCH } else { READ_BYTES };
+        self.buffer.resize(size, 0);
+        let room = self.session.room().min(size);
+        let now = self.now();
+        let wake = self.wake;
+        let sleep = async {
+            match wake {
+                Some(at) => tokio::time::sleep(at.since(now)).await,
+                None => std::future::pending().await,
+            }
+        };
+        let listens = self.session.listens();
+        let watch = self.account.as_mut().map(|(_, watch)| watch).filter(|_| listens);
+        let news = async {
+            match watch {
+                Some(watch) => watch.changed().await,
+                None => std::future::pending().await,
+            }
+        };
+        let house = &self.server.house;
+        tokio::select! {
+            read = self.wire.read(&mut self.buffer[..room]), if room > 0 => match read {
+                Ok(count) if count > 0 => self.heard(count),
+                _ => return false,
+            },
+            () = news => self.session.news_arrived(house.now()),
+            () = sleep => {
+                let now = house.now();
+                // Clocks differ by a little: who wakes too early sleeps again.
+                if wake.is_some_and(|at| at <= now) {
+                    self.wake = None;
+                    self.session.time_passed(now);
+                }
+            }
+            () = house.stop.cancelled(), if !self.told_of_stop => {
+                self.told_of_stop = true;
+                self.session.house_closes(house.now());
+            }
+        }
+        true
+    }
+
+    /// Bytes came. Who fills the small buffer gets the large one, for as long as it is filled.
+    fn heard(&mut self, count: usize) {
+        let now = self.now();
+        // Both may have come at once: the command shall see the news.
+        if let Some((_, watch)) = &mut self.account
+            && watch.changed().now_or_never().is_some()
+        {
+            self.session.news_arrived(now);
+        }
+        self.session.bytes_arrived(now, &self.buffer[..count]);
+        self.buffer = match count == self.buffer.len() {
+            true => vec![0; READ_BYTES_MUCH],
+            false => Vec::new(),
+        };
+    }
+}
+
+fn refused(code: SignInCode, vi: &str, en: &str) -> Answer {
+    Answer::NotSignedIn(code, format!("{vi} / {en}"))
+}
+
+/// The one place where a refused sign-in becomes a response code (RFC 5530 §3).
+fn not_signed_in(refusal: &Refusal) -> Answer {
+    let code = match refusal {
+        Refusal::Wrong => SignInCode::Failed,
+        Refusal::Disabled(_) => SignInCode::ContactAdmin,
+        Refusal::OneTimeExpired => SignInCode::Expired,
+        Refusal::LockedUntil(_) | Refusal::Busy => SignInCode::Unavailable,
+        Refusal::Store(error) => {
+            tracing::warn!("signing in failed in the store: {error}");
+            SignInCode::Unavailable
+        }
+    };
+    let said = refusal.said();
+    refused(code, &said.vi, &said.en)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rfc_5530_every_refused_sign_in_has_its_code() {
+        let rows = [
+            (Refusal::Wrong, SignInCode::Failed),
+            (Refusal::Disabled(store::AccountState::Locked), SignInCode::ContactAdmin),
+            (Refusal::OneTimeExpired, SignInCode::Expired),
+            (Refusal::LockedUntil(Timestamp::from_secs(0)), SignInCode::Unavailable),
+            (Refusal::Busy, SignInCode::Unavailable),
+            (Refusal::Store(store::Error::Busy), SignInCode::Unavailable),
+        ];
+        for (refusal, expected) in rows {
+            let Answer::NotSignedIn(code, words) = not_signed_in(&refusal) else { panic!("{refusal:?}") };
+            assert_eq!(code, expected, "{words}");
+        }
+    }
+}
