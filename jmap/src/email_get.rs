@@ -244,6 +244,8 @@ impl Shown<'_> {
                     ("bodyValues", body_values(self.facts, &parts, raw, view, may_answer))
                 }
                 Property::Headers => ("headers", block.list()),
+                // Known for messages of the account, and put in for all of them at once.
+                Property::Extra(name) => (*name, Value::Null),
                 Property::Header(name, header) => (
                     name.as_str(),
                     row_property(header)

@@ -141,7 +141,7 @@ pub use receivers::{NewProgress, NewReceiver, Receiver};
 pub use repeats::Repeat;
 pub use routing::Resolved;
 pub use search::{EmailSearch, SearchCounts, SearchKey, SearchMarks, SearchSort, UnreadFiles};
-pub use search_term::{SearchField, SearchTerm, SearchWords};
+pub use search_term::{SearchField, SearchTerm, SearchWords, SmimeIs};
 pub use sending::{OwnLimit, SendingLimit, Sent};
 pub use smime::{Smime, SmimeDue, SmimeJudged, SmimeStatus};
 pub use statuses::{NewStatus, StatusEntry, UnlinkedStatus};

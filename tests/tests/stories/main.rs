@@ -34,6 +34,7 @@ mod register;
 mod scan;
 mod search;
 mod sign_in;
+mod signed_mail;
 mod trace;
 mod two_clients;
 mod upstream;
