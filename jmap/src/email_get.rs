@@ -236,8 +236,6 @@ impl Shown<'_> {
         object.extend(self.email.map(|email| ("id".to_owned(), json!(email.email_id))));
         for property in &view.properties {
             let (name, value) = match property {
-                // Comes from elsewhere, for all messages at once.
-                Property::Extra(_) => continue,
                 Property::Known(name) => (*name, self.known(name)),
                 Property::OfParts(name) => (*name, of_parts(self.facts, &parts, name, &view.part_properties)),
                 Property::BodyValues => {

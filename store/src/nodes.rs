@@ -42,7 +42,7 @@ impl Waiting {
 
     /// The news in words, in as many notifications as it takes.
     fn payloads(&self, node: &str) -> Vec<String> {
-        let mut words: Vec<String> = self.signals.iter().map(word).collect();
+        let mut words: Vec<String> = self.signals.iter().filter_map(word).collect();
         words.extend(self.too_many.then(|| EVERYTHING.to_owned()));
         let mut payloads: Vec<String> = Vec::new();
         for word in words {
@@ -58,13 +58,16 @@ impl Waiting {
     }
 }
 
-fn word(signal: &Signal) -> String {
-    match signal {
+/// `None` for what is no other node's business: each push is queued once, by the node that wrote the change.
+fn word(signal: &Signal) -> Option<String> {
+    Some(match signal {
         Signal::Account(id) => format!("a{id}"),
         Signal::Agency(id) => format!("g{id}"),
         Signal::Outbox => "o".to_owned(),
         Signal::Ledger => "l".to_owned(),
-    }
+        Signal::Smime => "s".to_owned(),
+        Signal::Push(_) => return None,
+    })
 }
 
 /// A word that a newer program has said means nothing to this one.
@@ -72,6 +75,7 @@ fn signal(word: &str) -> Option<Signal> {
     match word {
         "o" => Some(Signal::Outbox),
         "l" => Some(Signal::Ledger),
+        "s" => Some(Signal::Smime),
         _ => match word.split_at_checked(1)? {
             ("a", id) => id.parse().ok().map(Signal::Account),
             ("g", id) => id.parse().ok().map(Signal::Agency),
@@ -226,7 +230,7 @@ fn take(payload: &str, node: &str, shared: &Weak<Shared>) {
 fn look_at_everything(shared: &Weak<Shared>) {
     if let Some(shared) = shared.upgrade() {
         shared.watches.wake_all();
-        shared.raise([Signal::Outbox, Signal::Ledger].into());
+        shared.raise([Signal::Outbox, Signal::Ledger, Signal::Smime].into());
     }
 }
 
@@ -240,7 +244,12 @@ mod tests {
     fn news_comes_through_in_words_and_too_much_of_it_in_one() {
         let account = |n: u32| Signal::Account(AccountId::from_bytes(u128::from(n).to_be_bytes()));
         let mut waiting = Waiting::default();
-        waiting.add([Signal::Outbox, Signal::Ledger, Signal::Agency(AgencyId::from_bytes([7; 16]))]);
+        waiting.add([
+            Signal::Outbox,
+            Signal::Ledger,
+            Signal::Smime,
+            Signal::Agency(AgencyId::from_bytes([7; 16])),
+        ]);
         waiting.add((0..1_000).map(account));
         let payloads = waiting.payloads("me");
         assert!(
@@ -250,6 +259,8 @@ mod tests {
         let heard: HashSet<Signal> =
             payloads.iter().flat_map(|p| p.split(' ').skip(1)).filter_map(signal).collect();
         assert_eq!(heard, waiting.signals);
+        waiting.add([Signal::Push(AccountId::from_bytes([7; 16]))]);
+        assert_eq!(waiting.payloads("me").concat(), payloads.concat(), "each push is one node's");
         waiting.add((0..5_000).map(account));
         assert_eq!(waiting.payloads("me"), ["me *"]);
         assert_eq!(["", "x", "a", "a12", "é"].map(signal), [None; 5]);
