@@ -32,6 +32,19 @@ pub struct Limits {
     pub pending_bytes_max: usize,
 }
 
+impl Limits {
+    /// What somebody may say who has not signed in: a name, a password, a token.
+    pub fn stranger(&self) -> Self {
+        Self {
+            text_bytes_max: self.text_bytes_max.min(16 << 10),
+            literal_bytes_max: self.literal_bytes_max.min(8 << 10),
+            literals_max: self.literals_max.min(4),
+            pending_bytes_max: self.pending_bytes_max.min(32 << 10),
+            ..self.clone()
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -170,6 +183,11 @@ impl Input {
     /// From now on names and texts are UTF-8 (RFC 6855 §3, RFC 9051 §5.1); before, names are modified UTF-7.
     pub fn set_utf8(&mut self, utf8: bool) {
         self.utf8 = utf8;
+    }
+
+    /// From now on a client may say this much: more once somebody has signed in.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
     }
 
     /// Whether APPEND's literals may be as long as messages. Not before somebody has signed in.

@@ -42,11 +42,7 @@ fn xlsx() -> Vec<u8> {
 async fn deliver(program: &Program, clerk: &Account) {
     let paper = Paper::new(program, "Quy hoach do thi").await;
     let mut files = vec![("quy-hoach.pdf", paper.path.clone())];
-    for (name, bytes) in [
-        ("ke-hoach.docx", docx()),
-        ("du-toan.xlsx", xlsx()),
-        ("hong.docx", b"PK\x03\x04[Content_Types].xml word/document".to_vec()),
-    ] {
+    for (name, bytes) in [("ke-hoach.docx", docx()), ("du-toan.xlsx", xlsx())] {
         let path = program.data.join(name);
         std::fs::write(&path, bytes).expect("a file");
         files.push((name, path));
