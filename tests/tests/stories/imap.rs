@@ -195,7 +195,7 @@ async fn curl(engine: Engine) {
                 .arg(format!("imaps://127.0.0.1:{}/{what}", program.ports.imaps)),
         )
     };
-    assert!(curl("").contains("\"/\" INBOX"));
+    assert!(curl("").contains("\"/\" \"INBOX\""));
     assert!(curl("INBOX;UID=1").contains("Subject: Giay moi hop"));
     assert!(curl("INBOX?SUBJECT%20hop").contains("* SEARCH 1"));
 }
