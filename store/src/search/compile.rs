@@ -352,7 +352,7 @@ impl Statement {
         let mut steps = Vec::with_capacity(sort.len() + 2);
         for SearchSort { key, ascending } in sort {
             let key = match key {
-                SearchKey::ReceivedAt => self.shared("received_at"),
+                SearchKey::ReceivedAt => self.arrival(),
                 SearchKey::SentAt => {
                     let (sent_at, received_at) = (self.own("sent_at"), self.own("received_at"));
                     format!("COALESCE({sent_at}, {received_at})")
@@ -379,10 +379,17 @@ impl Statement {
         let arrival = sort.iter().find(|step| step.key == SearchKey::ReceivedAt);
         let direction = if arrival.is_some_and(|step| step.ascending) { "" } else { " DESC" };
         if arrival.is_none() {
-            steps.push(format!("{} DESC", self.shared("received_at")));
+            steps.push(format!("{} DESC", self.arrival()));
         }
         steps.push(format!("{}{direction}", self.shared("email_id")));
         steps.join(", ")
+    }
+
+    /// When a message arrived. Few messages are sorted once they are found: SQLite would rather go through the whole mailbox in this order and
+    /// ask each; the plus sign hides the index from it.
+    fn arrival(&self) -> String {
+        let hidden = if self.is_narrow && !self.is_postgres { "+" } else { "" };
+        format!("{hidden}{}", self.shared("received_at"))
     }
 
     fn sort_key(&mut self, column: &str) -> String {
