@@ -152,7 +152,8 @@ mod tests {
     #[test]
     #[rustfmt::skip]
     fn rfc_9051_what_numbers_name() {
-        let rows: [(&[u32], &[(u32, u32)], bool, Option<&str>); 9] = [
+        type Row = (&'static [u32], &'static [(u32, u32)], bool, Option<&'static str>);
+        let rows: [Row; 9] = [
             (&[5, 7, 9], &[(1, 2)],  false, Some("5,7")),
             (&[5, 7, 9], &[(2, 0)],  false, Some("7,9")),
             (&[5, 7, 9], &[(4, 4)],  false, None),
