@@ -6,6 +6,7 @@ use mail::Timestamp;
 use serde_json::{Value, json};
 
 use crate::args::Args;
+use crate::extras::may_filter;
 use crate::official_documents::OFFICIAL_DOCUMENTS;
 use crate::references::{self, Answer};
 use crate::request::{self, BLOB, CORE, Call, MAIL, QUOTA, Request, SUBMISSION, VACATION};
@@ -135,6 +136,9 @@ impl Context<'_> {
         let (_, capability) = known.ok_or(Error::UnknownMethod)?;
         if !using.iter().any(|uri| uri == capability) {
             return Err(Error::UnknownMethod);
+        }
+        if matches!(name, "Email/query" | "Email/queryChanges" | "SearchSnippet/get") {
+            may_filter(args.0.get("filter"), using)?;
         }
         let own = match name {
             "Core/echo" => Value::Object(args.0),

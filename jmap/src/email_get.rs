@@ -236,14 +236,14 @@ impl Shown<'_> {
         object.extend(self.email.map(|email| ("id".to_owned(), json!(email.email_id))));
         for property in &view.properties {
             let (name, value) = match property {
-                // Comes from elsewhere, for all messages at once.
-                Property::Extra(_) => continue,
                 Property::Known(name) => (*name, self.known(name)),
                 Property::OfParts(name) => (*name, of_parts(self.facts, &parts, name, &view.part_properties)),
                 Property::BodyValues => {
                     ("bodyValues", body_values(self.facts, &parts, raw, view, may_answer))
                 }
                 Property::Headers => ("headers", block.list()),
+                // Known for messages of the account, and put in for all of them at once.
+                Property::Extra(name) => (*name, Value::Null),
                 Property::Header(name, header) => (
                     name.as_str(),
                     row_property(header)

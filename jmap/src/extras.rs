@@ -16,8 +16,10 @@ pub(crate) const SMIME_VERIFY: &str = "urn:ietf:params:jmap:smimeverify";
 
 /// How old a judgement may be that is handed out as the present one: RFC 9219 §4.1 lets it be a day.
 const GOOD_FOR: Duration = Duration::from_secs(24 * 3600);
+/// How long nobody asks again for evidence that was missing.
+const TRIED_FOR: Duration = Duration::from_secs(60);
 /// Messages judged anew for one call; the others show their last judgement, and when that was.
-const JUDGED_MAX: usize = 10;
+const JUDGED_MAX: usize = 5;
 
 /// A property that an extension adds, and the capability that has to be in use for it (RFC 8620 §1.8).
 const PROPERTIES: [(&str, &str); 5] = [
@@ -31,6 +33,25 @@ const PROPERTIES: [(&str, &str); 5] = [
 /// The extension's property of a name, and its capability.
 pub(crate) fn property(name: &str) -> Option<(&'static str, &'static str)> {
     PROPERTIES.into_iter().find(|(known, _)| *known == name)
+}
+
+/// Whether a filter may be asked: conditions of an extension need its capability in use. The reader of JSON has bounded the depth.
+pub(crate) fn may_filter(filter: Option<&Value>, using: &[String]) -> Result<(), Error> {
+    let mut waiting: Vec<&Value> = filter.into_iter().collect();
+    while let Some(filter) = waiting.pop() {
+        let Value::Object(filter) = filter else { continue };
+        for (name, value) in filter {
+            let is_smime =
+                ["hasSmime", "hasVerifiedSmime", "hasVerifiedSmimeAtDelivery"].contains(&name.as_str());
+            if is_smime && !using.iter().any(|uri| uri == SMIME_VERIFY) {
+                return Err(Error::UnsupportedFilter(format!("`{name}` needs {SMIME_VERIFY}")));
+            }
+            if let ("conditions", Value::Array(list)) = (name.as_str(), value) {
+                waiting.extend(list);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What is added to each message.
@@ -84,8 +105,11 @@ impl Context<'_> {
                 .await
         };
         let known = read().await?;
-        let is_old =
-            |smime: &Smime| is_old(smime.verified_at.filter(|_| smime.at_delivery.is_some()), self.now);
+        let is_old = |smime: &Smime| match smime.at_delivery {
+            Some(_) => is_old(smime.verified_at, self.now),
+            // Evidence is missing: whoever asks again and again does not make authorities be asked so.
+            None => smime.verified_at.is_none_or(|at| at.plus(TRIED_FOR) <= self.now),
+        };
         let old: Vec<BlobId> = known
             .iter()
             .filter(|(_, smime)| is_old(smime))

@@ -58,9 +58,6 @@ pub trait Judge: Send + Sync {
     /// ([`store::Tx::put_email_documents`]). It ends within seconds.
     fn documents(&self, account_id: AccountId, blob_id: BlobId) -> Done<'_, ()>;
 
-    /// Whether somebody may write in the incoming book of the agency.
-    fn may_register<'a>(&'a self, caller: &'a Caller) -> Done<'a, bool>;
-
     /// Registers a document in the incoming book of the caller's agency (RULES R75, R76). The same one a second time is the same line.
     fn register<'a>(
         &'a self,

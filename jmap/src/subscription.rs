@@ -127,6 +127,37 @@ fn nothing_left(object: &Map<String, Value>) -> Result<(), SetError> {
     }
 }
 
+/// A subscription that a client wants.
+pub(crate) struct Wanted {
+    device_client_id: String,
+    url: String,
+    keys: Option<([u8; 65], [u8; 16])>,
+    types: String,
+    expires_at: Timestamp,
+}
+
+impl Wanted {
+    pub(crate) fn read(mut wanted: Map<String, Value>, now: Timestamp) -> Result<Self, SetError> {
+        let device_client_id = match wanted.remove("deviceClientId") {
+            Some(Value::String(device)) if matches!(device.len(), 1..=DEVICE_MAX) => device,
+            _ => return Err(SetError::invalid("deviceClientId", "a text of 1 to 255 letters")),
+        };
+        let expires_at = expires(wanted.remove("expires"), now)?;
+        if wanted.remove("verificationCode").is_some_and(|code| !code.is_null()) {
+            return Err(SetError::invalid("verificationCode", "null until the code has come"));
+        }
+        let read = Self {
+            device_client_id,
+            url: url(wanted.remove("url"))?,
+            keys: keys(wanted.remove("keys"))?,
+            types: types(wanted.remove("types").unwrap_or_default())?,
+            expires_at,
+        };
+        nothing_left(&wanted)?;
+        Ok(read)
+    }
+}
+
 impl Context<'_> {
     /// `PushSubscription/get` (RFC 8620 §7.2.1): of whoever is signed in, so no account is named.
     pub(crate) async fn push_get(&mut self, mut args: Args) -> Result<Value, Error> {
@@ -197,30 +228,21 @@ impl Context<'_> {
     }
 
     async fn push_create(&self, wanted: Value) -> Result<Value, SetError> {
-        let Value::Object(mut wanted) = wanted else {
+        let Value::Object(wanted) = wanted else {
             return Err(SetError::new("invalidProperties", "a PushSubscription is an object"));
         };
-        let device = match wanted.remove("deviceClientId") {
-            Some(Value::String(device)) if matches!(device.len(), 1..=DEVICE_MAX) => device,
-            _ => return Err(SetError::invalid("deviceClientId", "a text of 1 to 255 letters")),
-        };
-        let expires_given = wanted.remove("expires");
-        let expires_at = expires(expires_given.clone(), self.now)?;
-        if wanted.remove("verificationCode").is_some_and(|code| !code.is_null()) {
-            return Err(SetError::invalid("verificationCode", "null until the code has come"));
-        }
+        let wanted = Wanted::read(wanted, self.now)?;
         let mut code = [0; 16];
         self.api.chance.fill(&mut code);
         let new = NewPush {
             account_id: self.caller.account_id,
-            device_client_id: device,
-            url: url(wanted.remove("url"))?,
-            keys: keys(wanted.remove("keys"))?,
-            types: types(wanted.remove("types").unwrap_or_default())?,
+            device_client_id: wanted.device_client_id,
+            url: wanted.url,
+            keys: wanted.keys,
+            types: wanted.types,
             code: BASE64_URL.encode(code).trim_end_matches('=').to_owned(),
-            expires_at,
+            expires_at: wanted.expires_at,
         };
-        nothing_left(&wanted)?;
         let input = (new, self.now);
         let id: PushId = self
             .api
@@ -230,7 +252,7 @@ impl Context<'_> {
             })
             .await?;
         // The server says what it made of what the client did not say (RFC 8620 §5.3), and the address and the keys to nobody.
-        Ok(json!({ "id": id, "expires": expires_at.to_rfc3339_utc() }))
+        Ok(json!({ "id": id, "expires": wanted.expires_at.to_rfc3339_utc() }))
     }
 
     async fn push_update(&self, id: &str, patch: Value) -> Result<Value, SetError> {

@@ -28,7 +28,7 @@ const LEASE: Duration = Duration::from_secs(120);
 /// One judgement with all it fetches.
 const IN_ALL: Duration = Duration::from_secs(60);
 /// And for a client that waits.
-const FOR_CLIENT: Duration = Duration::from_secs(15);
+const FOR_CLIENT: Duration = Duration::from_secs(5);
 /// When evidence that was missing is asked for again, seconds. After the last time the answer stands: who cannot be shown to be trusted
 /// is not.
 const AGAIN: [u64; 3] = [60, 600, 3_600];
@@ -73,8 +73,9 @@ impl Judging {
                 }
                 continue;
             }
-            let work =
-                claimed.into_iter().map(|due| self.judge(due.account_id, due.blob_id, due.attempts, IN_ALL));
+            let work = claimed
+                .into_iter()
+                .map(|due| self.judge(due.account_id, due.blob_id, Some(due.attempts), IN_ALL));
             tokio::select! {
                 () = self.house.stop.cancelled() => return,
                 _ = futures_util::future::join_all(work) => {}
@@ -96,8 +97,8 @@ impl Judging {
         }
     }
 
-    /// Judges a mail's signature and keeps what it comes to.
-    async fn judge(&self, account_id: AccountId, blob_id: BlobId, attempts: i64, patience: Duration) {
+    /// Judges a mail's signature and keeps what it comes to. `attempts` is how often the worker has; `None` is for a client.
+    async fn judge(&self, account_id: AccountId, blob_id: BlobId, attempts: Option<i64>, patience: Duration) {
         let Ok(_place) = self.places.acquire().await else { return };
         let message = match self.house.store.read_blob(account_id, blob_id).await {
             Ok(Some(message)) => message,
@@ -128,20 +129,37 @@ impl Judging {
         }
     }
 
-    fn outcome(&self, judged: &Judged, attempts: i64) -> SmimeJudged {
+    fn outcome(&self, judged: &Judged, attempts: Option<i64>) -> SmimeJudged {
         let now = self.house.now();
         let status = status(judged);
-        let step = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX);
         let is_open = status == SmimeStatus::Failed
             && judged.verdict() == Verdict::Indeterminate
             && !judged.lacks().is_empty();
-        let again = AGAIN.get(step).filter(|_| is_open);
+        let again = match attempts {
+            Some(attempts) => {
+                let step = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX);
+                AGAIN.get(step).filter(|_| is_open)
+            }
+            None => None,
+        };
         SmimeJudged {
             status,
             errors: errors(judged, status),
             at: now,
+            is_answer: !is_open || (attempts.is_some() && again.is_none()),
             again_at: again.map(|pause| now.plus(Duration::from_secs(*pause))),
         }
+    }
+}
+
+impl Judging {
+    /// Whether somebody may write in the incoming book of their agency now: the records office.
+    async fn may_register(&self, account_id: AccountId) -> bool {
+        let read =
+            self.house.store.read((), move |tx, ()| Box::pin(async move { tx.account(account_id).await }));
+        let is_clerk =
+            |account: &store::Account| account.role == Role::Clerk && account.state == AccountState::Active;
+        read.await.is_ok_and(|account| account.as_ref().is_some_and(is_clerk))
     }
 }
 
@@ -191,7 +209,7 @@ async fn arrived(signals: &mut broadcast::Receiver<Signal>) {
 impl Judge for Judging {
     fn smime(&self, account_id: AccountId, blob_id: BlobId) -> Done<'_, ()> {
         // What is missing now is asked for again by the worker, not for this client.
-        Box::pin(self.judge(account_id, blob_id, 1, FOR_CLIENT))
+        Box::pin(self.judge(account_id, blob_id, None, FOR_CLIENT))
     }
 
     fn documents(&self, account_id: AccountId, blob_id: BlobId) -> Done<'_, ()> {
@@ -218,20 +236,6 @@ impl Judge for Judging {
         })
     }
 
-    fn may_register<'a>(&'a self, caller: &'a Caller) -> Done<'a, bool> {
-        Box::pin(async move {
-            let account_id = caller.account_id;
-            let read = self
-                .house
-                .store
-                .read((), move |tx, ()| Box::pin(async move { tx.account(account_id).await }));
-            let is_clerk = |account: &store::Account| {
-                account.role == Role::Clerk && account.state == AccountState::Active
-            };
-            read.await.is_ok_and(|account| account.as_ref().is_some_and(is_clerk))
-        })
-    }
-
     fn register<'a>(
         &'a self,
         caller: &'a Caller,
@@ -239,7 +243,7 @@ impl Judge for Judging {
         now: Timestamp,
     ) -> Done<'a, Result<Registered, NotRegistered>> {
         Box::pin(async move {
-            if !self.may_register(caller).await {
+            if !self.may_register(caller.account_id).await {
                 return Err(NotRegistered::Forbidden);
             }
             let arrival = match document.document_id {

@@ -59,7 +59,9 @@ pub struct SmimeJudged {
     pub errors: Vec<String>,
     /// When.
     pub at: Timestamp,
-    /// When evidence that is missing may be there, and it is asked again; `None` when this is the answer.
+    /// Whether this is an answer; else evidence is missing, and it is asked again.
+    pub is_answer: bool,
+    /// When the worker is to ask again; `None` leaves that as it is.
     pub again_at: Option<Timestamp>,
 }
 
@@ -145,9 +147,9 @@ impl Tx {
         judged: &SmimeJudged,
     ) -> Result<()> {
         let errors = serde_json::to_string(&judged.errors).map_err(|e| Error::Internal(e.to_string()))?;
-        let first = match judged.again_at {
-            Some(_) => None,
-            None => {
+        let first = match judged.is_answer {
+            false => None,
+            true => {
                 self.row(
                     "UPDATE email_smime SET at_delivery = $3 WHERE account_id = $1 AND blob_id = $2 \
                      AND at_delivery = '' RETURNING email_id",
@@ -158,7 +160,7 @@ impl Tx {
         };
         self.exec(
             "UPDATE email_smime SET status = $3, errors = $4, verified_at = $5, \
-             due_at = CASE WHEN at_delivery = '' THEN CAST($6 AS BIGINT) ELSE NULL END \
+             due_at = CASE WHEN at_delivery = '' THEN COALESCE(CAST($6 AS BIGINT), due_at) ELSE NULL END \
              WHERE account_id = $1 AND blob_id = $2",
             values![&account_id, &blob_id, judged.status.as_str(), &errors, judged.at, judged.again_at],
         )

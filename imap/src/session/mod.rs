@@ -174,7 +174,7 @@ impl Session {
     /// A client has connected.
     pub fn new(now: Timestamp, limits: Limits, facts: Facts) -> Self {
         let mut session = Self {
-            input: Input::new(limits.input.clone()),
+            input: Input::new(limits.input.stranger()),
             out: Out::default(),
             packing: None,
             facts,

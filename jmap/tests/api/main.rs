@@ -7,6 +7,7 @@ mod blobs;
 mod delegates;
 mod doors;
 mod emails;
+mod extras;
 mod faults;
 mod identities;
 mod mailboxes;

@@ -5,9 +5,9 @@ use mail::{AccountId, EmailId, MailboxId, Timestamp, UidSet};
 use super::ask::{self, Question};
 use super::field::{Field, fields};
 use super::{SearchKey, SearchSort};
-use crate::SearchTerm;
 use crate::error::{Error, Result};
 use crate::sql::Value;
+use crate::{SearchTerm, SmimeIs, SmimeStatus};
 
 /// Terms of one search, at most.
 const TERMS_MAX: usize = 256;
@@ -157,6 +157,7 @@ impl Statement {
             SearchTerm::InMailboxOtherThan(list) => self.in_mailbox_other_than(list),
             SearchTerm::Keyword(_) if is_seen(term) => format!("NOT ({})", self.unseen()),
             SearchTerm::Keyword(keyword) => self.with_keyword(keyword),
+            SearchTerm::Smime(what) => self.smime(*what),
             SearchTerm::AllInThreadHaveKeyword(keyword) => self.thread_keyword(keyword, true),
             SearchTerm::SomeInThreadHaveKeyword(keyword) => self.thread_keyword(keyword, false),
             other => self.column(other),
@@ -205,6 +206,19 @@ impl Statement {
         let at = self.bind(Parameter::Int(at.millis()));
         // Rows from before the moment was kept count as saved when they arrived.
         format!("COALESCE(p.saved_at, p.received_at) {sign} {at}")
+    }
+
+    fn smime(&mut self, what: SmimeIs) -> String {
+        let blob_id = self.own("blob_id");
+        let good = SmimeStatus::Verified.as_str();
+        let is = match what {
+            SmimeIs::There => String::new(),
+            SmimeIs::Verified => format!(" AND s.status = '{good}'"),
+            SmimeIs::VerifiedAtDelivery => format!(" AND s.at_delivery = '{good}'"),
+        };
+        format!(
+            "EXISTS (SELECT 1 FROM email_smime s WHERE s.account_id = {ACCOUNT} AND s.blob_id = {blob_id}{is})"
+        )
     }
 
     fn in_mailbox(&mut self, mailbox_id: MailboxId) -> String {

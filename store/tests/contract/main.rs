@@ -26,6 +26,7 @@ mod policy;
 mod pushes;
 mod quarantine;
 mod search;
+mod smime;
 mod tls;
 mod transactions;
 mod vacation;

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tests::{Account, Engine, Jmap, Program};
+use tests::{Account, Engine, Jmap, Program, Swaks};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
@@ -64,15 +64,9 @@ impl Script {
     }
 }
 
-/// Brings a letter from outside to port 25 with swaks.
+/// Brings a letter from outside to port 25.
 async fn bring(program: &Program, to: &str, subject: &str) {
-    let output = Command::new("swaks")
-        .args(["--server", "127.0.0.1", "--port", &program.ports.smtp.to_string()])
-        .args(["--from", "an@outside.test", "--to", to, "--header", &format!("Subject: {subject}")])
-        .output()
-        .await
-        .expect("swaks is installed (make test does)");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    Swaks::stranger(program, "an@outside.test", to).subject(subject).send().must_be_taken(program);
 }
 
 async fn a_websocket(engine: Engine) {
