@@ -302,7 +302,7 @@ impl Tx {
     /// # Errors
     /// [`Error::NotFound`] when a mailbox is not there, [`Error::Full`] when its numbers or the quota run out, [`Error::Refused`] for a
     /// keyword that is none.
-    pub(crate) async fn write_act(&mut self, act: Act, changes: &mut Vec<Change>) -> Result<()> {
+    pub(crate) async fn write_act(&mut self, act: Act, changes: &mut [Change]) -> Result<()> {
         let touched = |change: &Change| change.is_touched();
         if !changes.iter().any(touched) {
             return Ok(());

@@ -232,14 +232,11 @@ impl Tx {
                 false => (here, last.unwrap_or(AFTER_ALL)),
             };
             // One beginning and one end of the stretch that is walked.
+            let end = to.0.saturating_add(1);
+            let end = query.before.map_or(end, |before| before.millis().min(end));
             let stretch = SubmissionQuery {
                 after: query.after.max(Some(Timestamp::from_millis(from.0))),
-                before: Some(
-                    query
-                        .before
-                        .map_or(to.0.saturating_add(1), |end| end.millis().min(to.0.saturating_add(1))),
-                )
-                .map(Timestamp::from_millis),
+                before: Some(Timestamp::from_millis(end)),
                 ..query.clone()
             };
             let mut input = stretch.input(&account_id, &lists, now);
