@@ -276,7 +276,7 @@ pub struct Worker(Work);
 
 enum Work {
     Writer(engine::Writer),
-    Courier(nodes::Courier),
+    Courier(Box<nodes::Courier>),
 }
 
 impl Worker {
@@ -386,5 +386,5 @@ async fn open_postgres(
     let mut conn = sql::Conn::Postgres(pool.acquire().await?);
     migrate::migrate(&mut conn, now).await?;
     let courier = nodes::Courier::new(options, &shared, wire_end);
-    Ok((Store { shared, backend: Backend::Postgres { pool } }, Worker(Work::Courier(courier))))
+    Ok((Store { shared, backend: Backend::Postgres { pool } }, Worker(Work::Courier(Box::new(courier)))))
 }

@@ -72,7 +72,7 @@ fn filling(id: &str, series: &str) -> Vec<String> {
         ),
         format!(
             "INSERT INTO mailbox (account_id, mailbox_id, name, sort_order, is_subscribed, uid_validity, uid_next, total_emails, unread_emails, \
-            total_threads, unread_threads, created_modseq, modseq) SELECT {}, {}, '', 0, 0, 1, {MESSAGES}, 0, 0, 0, 0, 0, 0 FROM {series} WHERE n <= 10",
+            total_threads, unread_threads, created_modseq, modseq) SELECT {}, {}, '', 0, 0, 1, {MESSAGES}, 0, 0, 0, 0, 0, 0 FROM {series} WHERE n <= 2000",
             of("0"),
             of("n")
         ),
@@ -146,7 +146,9 @@ async fn sqlite_finds_messages_by_an_index() {
         // The list itself is gone through, and what was found is put in order.
         let scans = steps.iter().filter(|step| {
             step.starts_with("SCAN ")
-                && !["SCAN t", "SCAN j", "SCAN h", "SCAN u", "SCAN a"].iter().any(|of| step.starts_with(of))
+                && !["SCAN (subquery", "SCAN t", "SCAN j", "SCAN h", "SCAN u", "SCAN a"]
+                    .iter()
+                    .any(|of| step.starts_with(of))
         });
         assert_eq!(scans.count(), 0, "{name}: {sql}\n{steps:#?}");
         // With the account alone an index is a table.

@@ -192,7 +192,9 @@ impl Target {
                     let levels: Vec<String> = name.levels().map(folders::to_maildir_name).collect();
                     path.push(format!(".{}", levels.join(".")));
                 }
+                // Programs want the top to be a Maildir whether the inbox goes there or not.
                 for part in ["tmp", "new", "cur"] {
+                    fs::create_dir_all(directory.join(part))?;
                     fs::create_dir_all(path.join(part))?;
                 }
                 if !name.is_inbox() {
