@@ -233,11 +233,10 @@ impl Tx {
             };
             // One beginning and one end of the stretch that is walked.
             let end = to.0.saturating_add(1);
+            let end = query.before.map_or(end, |before| before.millis().min(end));
             let stretch = SubmissionQuery {
                 after: query.after.max(Some(Timestamp::from_millis(from.0))),
-                before: Some(Timestamp::from_millis(
-                    query.before.map_or(end, |before| before.millis().min(end)),
-                )),
+                before: Some(Timestamp::from_millis(end)),
                 ..query.clone()
             };
             let mut input = stretch.input(&account_id, &lists, now);
