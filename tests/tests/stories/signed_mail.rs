@@ -41,7 +41,7 @@ impl Mails<'_> {
             (self.file("noi-dung.txt"), self.file(&format!("{}.eml", subject.replace(' ', "-"))));
         std::fs::write(&body, "Hop luc 09 gio, phong 2.\r\n").unwrap();
         let pki = self.program.data.join("pki");
-        let (certificate, key) = (pki.join("leader1.pem"), pki.join("leader1.key"));
+        let (certificate, key, above) = (pki.join("leader1.pem"), pki.join("leader1.key"), pki.join("ca.pem"));
         let arguments = [
             "cms",
             "-sign",
@@ -53,7 +53,7 @@ impl Mails<'_> {
             "-inkey",
             text(&key),
             "-certfile",
-            text(&certificate),
+            text(&above),
             "-md",
             "sha256",
             "-from",
