@@ -8,7 +8,7 @@ export CARGO_TARGET_DIR
 DATA ?= data
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 
-.PHONY: help run test check build release packages-run packages-test packages-bench crash simulate bench fuzz docs
+.PHONY: help run test check build release packages-run packages-test packages-bench crash simulate bench bench-mailboxes fuzz docs
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,10 @@ simulate: packages-test ## exchange and mail under faults, by seeds, held agains
 
 bench: packages-bench release ## measure acceptance of mail and packages on both engines
 	CONGVAN_PG_FSYNC=on scripts/with-postgres cargo run --locked --release -p bench -- all
+
+bench-mailboxes: packages-bench release ## measure mailboxes of 1,000 and 100,000 messages beside Dovecot and Cyrus (BENCH="--idle 10000 …")
+	CONGVAN_CYRUS=$$(scripts/bench-tools $(abspath $(CARGO_TARGET_DIR))/bench-tools) CONGVAN_PG_FSYNC=on \
+	    scripts/with-postgres cargo run --locked --release -p bench -- mailboxes $(BENCH)
 
 fuzz: ## fuzz every parser for a minute each (FUZZ_SECONDS=n)
 	fuzz/run

@@ -24,6 +24,16 @@ impl Cost {
         all
     }
 
+    /// Memory of processes and all that descend from them, KiB; a page that several share counts once in all (PSS).
+    pub(crate) fn proportional_kib(masters: &[u32]) -> u64 {
+        let of = |pid: u32| {
+            let books = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+            let line = books.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+            line.split_whitespace().next()?.parse::<u64>().ok()
+        };
+        families(masters).into_iter().filter_map(of).sum()
+    }
+
     /// Of a running process.
     pub(crate) fn of(pid: u32) -> Self {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("a running process");

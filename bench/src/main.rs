@@ -6,6 +6,7 @@ mod cost;
 mod judging;
 mod ledger;
 mod mail;
+mod mailboxes;
 mod packages;
 mod rivals;
 
@@ -70,6 +71,8 @@ enum What {
     All,
     /// Mail only, beside Postfix and Dovecot from Debian.
     Mail,
+    /// Mailboxes over IMAP and JMAP, beside Dovecot and Cyrus from Debian.
+    Mailboxes(mailboxes::Wanted),
     /// Packages only.
     Packages,
     /// Judging signatures, beside pyHanko and the raw arithmetic.
@@ -82,6 +85,10 @@ fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let lasts = Duration::from_secs(arguments.seconds);
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(async {
+        if let What::Mailboxes(wanted) = &arguments.what {
+            mailboxes::measure(&arguments.engines(), wanted, lasts).await;
+            return;
+        }
         if matches!(arguments.what, What::Judging | What::All) {
             judging::measure(lasts).await;
             println!();

@@ -87,12 +87,13 @@ pub(crate) fn stored(folder: &Path) -> u64 {
     printed.split_whitespace().next().and_then(|bytes| bytes.parse().ok()).unwrap_or(0)
 }
 
-fn text(path: &Path) -> &str {
+/// A path that has only plain letters.
+pub(crate) fn text(path: &Path) -> &str {
     path.to_str().expect("a plain path")
 }
 
 /// Runs something to its end. What it leaves running keeps no pipe of ours open: what goes wrong there is in its log.
-fn run(program: &str, arguments: &[&str]) {
+pub(crate) fn run(program: &str, arguments: &[&str]) {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let status = command.status().expect("the rivals are installed (make bench does)");

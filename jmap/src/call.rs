@@ -142,9 +142,6 @@ impl Context<'_> {
         }
         let own = match name {
             "Core/echo" => Value::Object(args.0),
-            "PushSubscription/get" => Box::pin(self.push_get(args)).await?,
-            "PushSubscription/set" => Box::pin(self.push_set(args)).await?,
-            "OfficialDocument/register" => Box::pin(self.official_document_register(args)).await?,
             "Blob/copy" => Box::pin(self.blob_copy(args)).await?,
             "Blob/upload" => Box::pin(self.blob_upload(args)).await?,
             "Blob/get" => Box::pin(self.blob_get(args)).await?,
@@ -152,6 +149,9 @@ impl Context<'_> {
             "Quota/changes" => Box::pin(self.quota_changes(args)).await?,
             "Quota/query" => Box::pin(self.quota_query(args)).await?,
             "Quota/queryChanges" => Box::pin(self.quota_query_changes(args)).await?,
+            "PushSubscription/get" => Box::pin(self.push_get(args)).await?,
+            "PushSubscription/set" => Box::pin(self.push_set(args)).await?,
+            "OfficialDocument/register" => Box::pin(self.official_document_register(args)).await?,
             "Mailbox/get" => Box::pin(self.mailbox_get(args)).await?,
             "Mailbox/changes" => Box::pin(self.changes(args, store::Changing::Mailbox)).await?,
             "Mailbox/query" => Box::pin(self.mailbox_query(args)).await?,

@@ -193,12 +193,9 @@ impl Context<'_> {
                 },
                 false => None,
             };
-            let shown = Shown::from(&email);
-            let mut object = shown.object(raw.as_deref(), &view, &mut may_answer);
-            if let Value::Object(object) = &mut object {
-                object.extend(extras.remove(&email.email_id).unwrap_or_default());
-            }
-            list.push((email.email_id, object));
+            let mut object = Shown::from(&email).object(raw.as_deref(), &view, &mut may_answer);
+            object.extend(extras.remove(&email.email_id).unwrap_or_default());
+            list.push((email.email_id, Value::Object(object)));
         }
         ids.not_found.extend(
             ids.valid.iter().filter(|id| list.iter().all(|(found, _)| found != *id)).map(EmailId::to_string),
@@ -227,7 +224,12 @@ impl<'m> From<&'m Email> for Shown<'m> {
 
 impl Shown<'_> {
     /// The properties asked for. `may_answer` is how many bytes of texts may still be told.
-    pub(crate) fn object(&self, raw: Option<&[u8]>, view: &View, may_answer: &mut usize) -> Value {
+    pub(crate) fn object(
+        &self,
+        raw: Option<&[u8]>,
+        view: &View,
+        may_answer: &mut usize,
+    ) -> Map<String, Value> {
         let parts = Parts::of(self.facts, &self.blob_id, raw);
         let block = raw.map(Block::read).unwrap_or_default();
         let mut object = Map::new();
@@ -250,7 +252,7 @@ impl Shown<'_> {
             };
             object.insert(name.to_owned(), value);
         }
-        Value::Object(object)
+        object
     }
 
     fn known(&self, name: &str) -> Value {

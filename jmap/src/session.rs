@@ -40,8 +40,8 @@ impl Api {
         offered.insert(CORE.to_owned(), self.core_capability());
         offered.insert(WEBSOCKET.to_owned(), self.websocket_capability());
         offered.insert(VAPID.to_owned(), self.vapid_capability());
-        // How to speak with the house is no account's.
-        let primary = CAPABILITIES.iter().filter(|uri| ![CORE, WEBSOCKET, VAPID].contains(*uri));
+        // What is the server's own belongs to no account.
+        let primary = CAPABILITIES.iter().filter(|uri| ![CORE, WEBSOCKET, VAPID].contains(uri));
         let primary: Map<String, Value> = primary.map(|uri| ((*uri).to_owned(), json!(account_id))).collect();
         let mut session = json!({
             "capabilities": offered,

@@ -702,6 +702,7 @@ impl Config {
         print_section(&mut out, "mail", &self.mail)?;
         print_section(&mut out, "imap", &self.imap)?;
         print_section(&mut out, "scan", &self.scan)?;
+        print_section(&mut out, "search", &self.search)?;
         print_section(&mut out, "dns", &self.dns)?;
         print_section(&mut out, "http", &self.http)?;
         print_section(&mut out, "push", &self.push)?;

@@ -32,8 +32,8 @@ pub(crate) async fn run(house: Arc<House>, desk: Desk) {
             Work::Names,
             Work::Traces,
             Work::Quarantine,
-            Work::Pushes,
             Work::Vacations,
+            Work::Pushes,
         ] {
             if let Err(error) = let_go(&house, work).await {
                 tracing::warn!(?work, "what has expired could not be let go: {error}");
@@ -72,10 +72,10 @@ enum Work {
     Traces,
     /// Mail in the quarantine.
     Quarantine,
-    /// Subscriptions to pushes that nobody prolonged.
-    Pushes,
     /// Who was answered during absences.
     Vacations,
+    /// Subscriptions to pushes that nobody prolonged.
+    Pushes,
 }
 
 /// Lets go what has expired, a transaction at a time, until nothing is left or the house stops.

@@ -51,7 +51,9 @@ pub(crate) fn is_door(name: &str) -> bool {
 /// The sizes of every conversation, as configured.
 fn limits(house: &House) -> Limits {
     let mut limits = Limits::default();
-    limits.input.append_bytes_max = house.config.imap.append_bytes_max;
+    let input = &mut limits.input;
+    input.append_bytes_max = house.config.imap.append_bytes_max;
+    input.append_total_bytes_max = input.append_total_bytes_max.max(input.append_bytes_max);
     limits
 }
 

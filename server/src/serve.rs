@@ -80,8 +80,8 @@ pub(crate) async fn serve(
     imap::start(&house, imap_doors, own.as_deref())?;
     mail_out::start(&house)?;
     upstream::start(&house, &intake)?;
-    push::start(&house)?;
     house.inside.spawn(vacation::run(house.clone(), path.clone()));
+    push::start(&house)?;
     // Whoever needs them holds them; the store ends with its last handle.
     drop((intake, path));
     start_work(&house)?;

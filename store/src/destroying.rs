@@ -124,15 +124,15 @@ macro_rules! end_threads {
     };
 }
 
-const HOLD: Sql = over_list!(hold);
-const DESTROY: Sql = over_list!(destroy);
-const COUNT_BLOBS: Sql = over_list!(count_blobs);
-const DROP_BLOBS: Sql = over_list!(drop_blobs);
-const DROP_BYTES: Sql = over_list!(drop_bytes);
-const DROP_SMIME: Sql = over_list!(drop_smime);
-const DROP_DOCUMENTS: Sql = over_list!(drop_documents);
+pub(crate) const HOLD: Sql = over_list!(hold);
+pub(crate) const DESTROY: Sql = over_list!(destroy);
+pub(crate) const COUNT_BLOBS: Sql = over_list!(count_blobs);
+pub(crate) const DROP_BLOBS: Sql = over_list!(drop_blobs);
+pub(crate) const DROP_BYTES: Sql = over_list!(drop_bytes);
+pub(crate) const DROP_SMIME: Sql = over_list!(drop_smime);
+pub(crate) const DROP_DOCUMENTS: Sql = over_list!(drop_documents);
 const BURY: Sql = over_list!(bury);
-const END_THREADS: Sql = over_list!(end_threads);
+pub(crate) const END_THREADS: Sql = over_list!(end_threads);
 
 impl Tx {
     /// Ends messages that lie nowhere any more. Their bytes stay while a legal hold or a retention says so, out of everybody's sight.

@@ -20,6 +20,7 @@ mod acts;
 mod agencies;
 mod api_keys;
 mod audit;
+mod blob_pages;
 mod blobs;
 mod changes;
 mod closed;
@@ -41,6 +42,7 @@ mod events;
 mod files;
 mod flags;
 mod identities;
+mod imports;
 mod keyring;
 pub mod ledger;
 mod links;
@@ -49,6 +51,7 @@ mod mail_trace;
 mod mailboxes;
 mod migrate;
 mod moves;
+mod nodes;
 mod numbers;
 mod outbox;
 mod outbox_pause;
@@ -76,6 +79,8 @@ mod tls;
 mod uploads;
 mod vacation;
 mod views;
+#[cfg(test)]
+mod views_plans;
 mod watch;
 mod words;
 
@@ -115,6 +120,7 @@ pub use events::{Event, NewEvent};
 pub use files::{DocumentAct, DocumentFile, FileEvidence, NewFile};
 pub use flags::{FlagEdit, FlagMode, FlagsEdited};
 pub use identities::KeptIdentity;
+pub use imports::{ImportMark, Imported, NewImport};
 pub use keyring::MasterKey;
 pub use links::{DocumentState, Link, LinkKind, NewLink};
 pub use lists::{List, ListCopy, ListMember, ListPart, NewList, WhoMaySend};
@@ -241,6 +247,8 @@ pub(crate) struct Shared {
     pub(crate) ledger_archive: OnceLock<PathBuf>,
     signals: broadcast::Sender<Signal>,
     watches: Arc<watch::Watches>,
+    /// To the other nodes on one PostgreSQL.
+    wire: Option<nodes::Wire>,
 }
 
 impl Shared {
@@ -261,16 +269,22 @@ pub(crate) enum Backend {
     Postgres { pool: PgPool },
 }
 
-/// The store's own work, for the program to spawn: on SQLite the one writer, on PostgreSQL nothing. It ends when
-/// the last [`Store`] is gone and every write that was taken is answered.
+/// The store's own work, for the program to spawn: on SQLite the one writer, on PostgreSQL the news from and to the other
+/// nodes. It ends when the last [`Store`] is gone and every write that was taken is answered and told.
 #[must_use = "nothing is written before this runs"]
-pub struct Worker(Option<engine::Writer>);
+pub struct Worker(Work);
+
+enum Work {
+    Writer(engine::Writer),
+    Courier(nodes::Courier),
+}
 
 impl Worker {
     /// Does the work.
     pub async fn run(self) {
-        if let Some(writer) = self.0 {
-            writer.run().await;
+        match self.0 {
+            Work::Writer(writer) => writer.run().await,
+            Work::Courier(courier) => courier.run().await,
         }
     }
 }
@@ -288,7 +302,9 @@ impl Store {
             .map_err(|e| Error::Unavailable(e.to_string()))?
             // Off by default; without it a 250 could be lost with the power.
             .with_fsync(true);
+        let (wire, wire_end) = nodes::Wire::new();
         let shared = Arc::new(Shared {
+            wire: matches!(config.place, Place::Postgres(_)).then_some(wire),
             chance,
             keyring: Keyring::new(&config.master_key, limits.keys_cached),
             objects: Arc::new(objects),
@@ -299,7 +315,7 @@ impl Store {
         });
         let opened = match config.place {
             Place::Sqlite(file) => open_sqlite(shared, file, now).await?,
-            Place::Postgres(url) => open_postgres(shared, &url, now).await?,
+            Place::Postgres(url) => open_postgres(shared, wire_end, &url, now).await?,
         };
         Ok(opened)
     }
@@ -351,11 +367,12 @@ async fn open_sqlite(shared: Arc<Shared>, file: PathBuf, now: Timestamp) -> Resu
         .await?;
     let (sender, jobs) = mpsc::channel(limits.writes_waiting);
     let writer = engine::Writer { conn, jobs, group_max: limits.group_max, shared: shared.clone() };
-    Ok((Store { shared, backend: Backend::Sqlite { writer: sender, readers } }, Worker(Some(writer))))
+    Ok((Store { shared, backend: Backend::Sqlite { writer: sender, readers } }, Worker(Work::Writer(writer))))
 }
 
 async fn open_postgres(
     shared: Arc<Shared>,
+    wire_end: nodes::WireEnd,
     url: &mail::Secret<String>,
     now: Timestamp,
 ) -> Result<(Store, Worker)> {
@@ -364,9 +381,10 @@ async fn open_postgres(
     let pool = PgPoolOptions::new()
         .max_connections(shared.limits.connections)
         .acquire_timeout(shared.limits.busy_timeout)
-        .connect_with(options)
+        .connect_with(options.clone())
         .await?;
     let mut conn = sql::Conn::Postgres(pool.acquire().await?);
     migrate::migrate(&mut conn, now).await?;
-    Ok((Store { shared, backend: Backend::Postgres { pool } }, Worker(None)))
+    let courier = nodes::Courier::new(options, &shared, wire_end);
+    Ok((Store { shared, backend: Backend::Postgres { pool } }, Worker(Work::Courier(courier))))
 }

@@ -82,7 +82,7 @@ pub enum SearchField {
 /// marks only that spelling, whichever letter the tone stands on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SearchWords {
-    /// Every word somewhere, the last one perhaps only begun; `"…"` within the text is a phrase, `word*` a beginning (RFC 8621 §4.4.1).
+    /// Every word somewhere, the last one perhaps only begun (from two letters on); `"…"` within the text is a phrase, `word*` a beginning (RFC 8621 §4.4.1).
     Every(String),
     /// These words in this order, the last one perhaps only begun: what IMAP's substring is, by words.
     Phrase(String),

@@ -13,6 +13,7 @@ mod identities;
 mod mailboxes;
 mod pushes;
 mod query_changes;
+mod search;
 mod strangers;
 mod submissions;
 mod vacation;

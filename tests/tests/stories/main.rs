@@ -13,6 +13,7 @@ mod full_disk;
 mod hostile;
 mod hostile_packages;
 mod imap;
+mod imap_clients;
 mod jmap_clients;
 mod jmap_waiting;
 mod keys;
@@ -22,6 +23,7 @@ mod lists;
 mod mail;
 mod mail_auth;
 mod mail_clients;
+mod moving;
 mod numbers;
 mod outbound;
 mod policy;
@@ -30,9 +32,11 @@ mod provisioning;
 mod push;
 mod register;
 mod scan;
+mod search;
 mod sign_in;
 mod signed_mail;
 mod trace;
+mod two_clients;
 mod upstream;
 
 /// Tells a story once on each engine.
