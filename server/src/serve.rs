@@ -84,17 +84,23 @@ pub(crate) async fn serve(
     push::start(&house)?;
     // Whoever needs them holds them; the store ends with its last handle.
     drop((intake, path));
-    house.inside.spawn(sequencer::run(house.clone()));
-    house.inside.spawn(stamping::run(house.clone()));
-    house.inside.spawn(housekeeping::run(house.clone(), intake::desk(&house)?));
-    house.inside.spawn(deadlines::run(house.clone()));
-    house.inside.spawn(indexer::run(house.clone()));
+    start_work(&house)?;
     ready(&house, &ports)?;
     tracing::info!("open: {}", summary(&ports));
 
     tokio::select! { _ = stop_asked.0.recv() => {}, _ = stop_asked.1.recv() => {} }
     finish(house).await?;
     drop(lock);
+    Ok(())
+}
+
+/// What is done without anybody asking.
+fn start_work(house: &Arc<House>) -> anyhow::Result<()> {
+    house.inside.spawn(sequencer::run(house.clone()));
+    house.inside.spawn(stamping::run(house.clone()));
+    house.inside.spawn(housekeeping::run(house.clone(), intake::desk(house)?));
+    house.inside.spawn(deadlines::run(house.clone()));
+    house.inside.spawn(indexer::run(house.clone()));
     Ok(())
 }
 

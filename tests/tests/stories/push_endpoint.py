@@ -38,18 +38,28 @@ def point(key):
 
 
 def certificate():
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "push test")])
+    """An authority (push.pem), and a server's certificate under it."""
     now = datetime.datetime.now(datetime.timezone.utc)
+
+    def issued(name, key, issuer, issuer_key, is_ca, names):
+        def common(text):
+            return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+        draft = (
+            x509.CertificateBuilder().subject_name(common(name)).issuer_name(common(issuer)).public_key(key.public_key())
+            .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=1))
+            .not_valid_after(now + datetime.timedelta(days=1))
+            .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), True)
+        )
+        if names:
+            draft = draft.add_extension(x509.SubjectAlternativeName(names), False)
+        return draft.sign(issuer_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+    authority, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    built = (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-        .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1)).add_extension(x509.SubjectAlternativeName(names), False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), True).sign(key, hashes.SHA256())
-    )
-    (directory / "push.pem").write_bytes(built.public_bytes(serialization.Encoding.PEM))
-    (directory / "push.key").write_bytes(
+    (directory / "push.pem").write_bytes(issued("push authority", authority, "push authority", authority, True, []))
+    (directory / "server.pem").write_bytes(issued("push service", key, "push authority", authority, False, names))
+    (directory / "server.key").write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
 
@@ -103,7 +113,7 @@ certificate()
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
 port = server.server_address[1]
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-context.load_cert_chain(directory / "push.pem", directory / "push.key")
+context.load_cert_chain(directory / "server.pem", directory / "server.key")
 server.socket = context.wrap_socket(server.socket, server_side=True)
 print(json.dumps({"port": port, "p256dh": b64(point(own.public_key())), "auth": b64(secret)}), flush=True)
 server.serve_forever()

@@ -41,7 +41,8 @@ impl Mails<'_> {
             (self.file("noi-dung.txt"), self.file(&format!("{}.eml", subject.replace(' ', "-"))));
         std::fs::write(&body, "Hop luc 09 gio, phong 2.\r\n").unwrap();
         let pki = self.program.data.join("pki");
-        let (certificate, key) = (pki.join("leader1.pem"), pki.join("leader1.key"));
+        let (certificate, key, above) =
+            (pki.join("leader1.pem"), pki.join("leader1.key"), pki.join("ca.pem"));
         let arguments = [
             "cms",
             "-sign",
@@ -53,7 +54,7 @@ impl Mails<'_> {
             "-inkey",
             text(&key),
             "-certfile",
-            text(&certificate),
+            text(&above),
             "-md",
             "sha256",
             "-from",
@@ -83,6 +84,77 @@ async fn properties(jmap: &Jmap, message: &Value, names: &[&str]) -> Value {
     jmap.call("Email/get", json!({ "ids": [message["id"]], "properties": names })).await["list"][0].clone()
 }
 
+/// A mail, and what is said of it.
+struct Row<'p> {
+    subject: &'static str,
+    from: &'p Account,
+    mail: PathBuf,
+    status: Value,
+    /// What OpenSSL says, where it says something.
+    openssl: Option<bool>,
+}
+
+impl Mails<'_> {
+    /// Mails of every kind.
+    fn all(&self) -> Vec<Row<'_>> {
+        let (good, failed, unknown) = (json!("signed/verified"), json!("signed/failed"), json!("unknown"));
+        let (leader, clerk) = (&self.leader, &self.clerk);
+        let row = |subject, from, mail, status: &Value, openssl| Row {
+            subject,
+            from,
+            mail,
+            status: status.clone(),
+            openssl,
+        };
+        let tampered = self.signed("bi sua", leader, &[]);
+        let whole = std::fs::read_to_string(&tampered).unwrap();
+        std::fs::write(&tampered, whole.replace("09 gio", "10 gio")).unwrap();
+        let plain = self.file("thuong.eml");
+        std::fs::write(&plain, format!("From: {}\nSubject: thuong\n\nxin chao\n", leader.address)).unwrap();
+        vec![
+            row("tot", leader, self.signed("tot", leader, &[]), &good, Some(true)),
+            row("goi kin", leader, self.signed("goi kin", leader, &["-nodetach"]), &good, Some(true)),
+            row("bi sua", leader, tampered, &failed, Some(false)),
+            // A good signature, and the certificate names somebody else: OpenSSL does not ask who sent the mail; RFC 8550 §3 does.
+            row("muon", clerk, self.signed("muon", clerk, &[]), &failed, Some(true)),
+            row("ma hoa", leader, self.encrypted("ma hoa"), &unknown, None),
+            row("pgp", leader, self.pgp("pgp"), &unknown, None),
+            row("thuong", leader, plain, &Value::Null, None),
+        ]
+    }
+
+    fn encrypted(&self, subject: &str) -> PathBuf {
+        let (body, mail) = (self.file("noi-dung.txt"), self.file("ma-hoa.eml"));
+        let leaf = self.program.data.join("pki/leader1.pem");
+        let (from, to) = (&self.leader.address, &self.clerk.address);
+        let addressed = ["-from", from, "-to", to, "-subject", subject];
+        let files = ["-out", text(&mail), text(&leaf)];
+        let output = openssl(&[&["cms", "-encrypt", "-in", text(&body)], &addressed[..], &files].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        mail
+    }
+
+    fn pgp(&self, subject: &str) -> PathBuf {
+        let mail = self.file("pgp.eml");
+        let whole = format!(
+            "From: {}\nTo: {}\nSubject: {subject}\nMIME-Version: 1.0\nContent-Type: multipart/signed; boundary=b; \
+             micalg=pgp-sha256;\n protocol=\"application/pgp-signature\"\n\n--b\nContent-Type: text/plain\n\nxin chao\n--b\n\
+             Content-Type: application/pgp-signature\n\n-----BEGIN PGP SIGNATURE-----\n\nAA==\n-----END PGP SIGNATURE-----\n--b--\n",
+            self.leader.address, self.clerk.address
+        );
+        std::fs::write(&mail, whole).unwrap();
+        mail
+    }
+
+    /// What OpenSSL says of a mail that was received.
+    async fn openssl_says(&self, jmap: &Jmap, message: &Value) -> Output {
+        let (kept, root) = (self.file("nhan.eml"), self.program.data.join("pki/root.pem"));
+        std::fs::write(&kept, jmap.download(message["blobId"].as_str().unwrap()).await).unwrap();
+        let trust = ["-CAfile", text(&root), "-purpose", "any", "-out", "/dev/null"];
+        openssl(&[&["cms", "-verify", "-in", text(&kept)], &trust[..]].concat())
+    }
+}
+
 async fn signed_mail(engine: Engine) {
     let program = Program::demo(engine).await;
     let agency = program.systems().0.agency.clone();
@@ -90,96 +162,33 @@ async fn signed_mail(engine: Engine) {
         (program.account(&agency, "leader").clone(), program.account(&agency, "clerk").clone());
     let jmap = Jmap::sign_in(&program, &clerk).await;
     let mails = Mails { program: &program, leader, clerk };
-    let good = mails.signed("tot", &mails.leader, &[]);
-    let opaque = mails.signed("goi kin", &mails.leader, &["-nodetach"]);
-    let tampered = mails.file("bi-sua.eml");
-    let whole = std::fs::read_to_string(mails.signed("bi sua", &mails.leader, &[])).unwrap();
-    std::fs::write(&tampered, whole.replace("09 gio", "10 gio")).unwrap();
-    // A good signature, and the certificate names somebody else.
-    let borrowed = mails.signed("muon", &mails.clerk, &[]);
-    let encrypted = mails.file("ma-hoa.eml");
-    let leaf = program.data.join("pki/leader1.pem");
-    let body = mails.file("noi-dung.txt");
-    let sealed = openssl(&[
-        "cms",
-        "-encrypt",
-        "-in",
-        text(&body),
-        "-from",
-        &mails.leader.address,
-        "-to",
-        &mails.clerk.address,
-        "-subject",
-        "ma hoa",
-        "-out",
-        text(&encrypted),
-        text(&leaf),
-    ]);
-    assert!(sealed.status.success(), "{}", String::from_utf8_lossy(&sealed.stderr));
-    let pgp = mails.file("pgp.eml");
-    let pgp_mail = format!(
-        "From: {}\nTo: {}\nSubject: pgp\nMIME-Version: 1.0\nContent-Type: multipart/signed; boundary=b; micalg=pgp-sha256;\n \
-         protocol=\"application/pgp-signature\"\n\n--b\nContent-Type: text/plain\n\nxin chao\n--b\n\
-         Content-Type: application/pgp-signature\n\n-----BEGIN PGP SIGNATURE-----\n\nAA==\n-----END PGP SIGNATURE-----\n--b--\n",
-        mails.leader.address, mails.clerk.address
-    );
-    std::fs::write(&pgp, pgp_mail).unwrap();
-    let plain = mails.file("thuong.eml");
-    std::fs::write(&plain, format!("From: {}\nSubject: thuong\n\nxin chao\n", mails.leader.address)).unwrap();
-    let rows = [
-        ("tot", &mails.leader, &good, json!("signed/verified"), Some(true)),
-        ("goi kin", &mails.leader, &opaque, json!("signed/verified"), Some(true)),
-        ("bi sua", &mails.leader, &tampered, json!("signed/failed"), Some(false)),
-        // OpenSSL does not ask who sent the mail; RFC 8550 §3 does.
-        ("muon", &mails.clerk, &borrowed, json!("signed/failed"), Some(true)),
-        ("ma hoa", &mails.leader, &encrypted, json!("unknown"), None),
-        ("pgp", &mails.leader, &pgp, json!("unknown"), None),
-        ("thuong", &mails.leader, &plain, Value::Null, None),
-    ];
-    let root = program.data.join("pki/root.pem");
     let mut ids = Vec::new();
-    for (subject, from, mail, status, openssl_says) in rows {
-        let message = mails.send(&jmap, from, mail, subject).await;
+    for Row { subject, from, mail, status, openssl } in mails.all() {
+        let message = mails.send(&jmap, from, &mail, subject).await;
         let shown = properties(&jmap, &message, &SMIME).await;
         assert_eq!(shown["smimeStatus"], status, "{subject}: {shown}\n{}", program.log());
         assert_eq!(shown["smimeStatusAtDelivery"], status, "{subject}: {shown}");
         assert_eq!(shown["smimeVerifiedAt"].is_string(), status != Value::Null, "{subject}: {shown}");
         let errors = shown["smimeErrors"].as_array().map(Vec::len);
-        let expected = match status.as_str() {
-            Some("signed/verified") => Some(0),
-            Some(_) => errors.filter(|count| *count > 0),
-            None => None,
-        };
-        assert_eq!(errors, expected, "{subject}: {shown}");
-        let kept = mails.file("nhan.eml");
-        std::fs::write(&kept, jmap.download(message["blobId"].as_str().unwrap()).await).unwrap();
-        if let Some(is_good) = openssl_says {
-            let verify = [
-                "cms",
-                "-verify",
-                "-in",
-                text(&kept),
-                "-CAfile",
-                text(&root),
-                "-purpose",
-                "any",
-                "-out",
-                "/dev/null",
-            ];
-            let judged = openssl(&verify);
-            assert_eq!(
-                judged.status.success(),
-                is_good,
-                "{subject}: {}",
-                String::from_utf8_lossy(&judged.stderr)
-            );
+        match status.as_str() {
+            Some("signed/verified") => assert_eq!(errors, Some(0), "{subject}: {shown}"),
+            Some("signed/failed") => assert!(errors.is_some_and(|count| count > 0), "{subject}: {shown}"),
+            Some(_) => assert!(errors.is_some(), "{subject}: {shown}"),
+            None => assert_eq!(errors, None, "{subject}: {shown}"),
+        }
+        if let Some(is_good) = openssl {
+            let judged = mails.openssl_says(&jmap, &message).await;
+            let why = String::from_utf8_lossy(&judged.stderr);
+            assert_eq!(judged.status.success(), is_good, "{subject}: {why}");
         }
         ids.push(message["id"].clone());
     }
-    let query = jmap.call("Email/query", json!({ "filter": { "hasVerifiedSmimeAtDelivery": true }, "sort": [{ "property": "receivedAt", "isAscending": true }] })).await;
-    assert_eq!(query["ids"], json!([ids[0], ids[1]]), "{query}");
-    let query = jmap.call("Email/query", json!({ "filter": { "hasSmime": true } })).await;
-    assert_eq!(query["ids"].as_array().map(Vec::len), Some(6), "{query}");
+    let found = async |filter: Value| {
+        let oldest_first = json!([{ "property": "receivedAt", "isAscending": true }]);
+        jmap.call("Email/query", json!({ "filter": filter, "sort": oldest_first })).await["ids"].clone()
+    };
+    assert_eq!(found(json!({ "hasVerifiedSmimeAtDelivery": true })).await, json!(ids[..2]));
+    assert_eq!(found(json!({ "hasSmime": true })).await, json!(ids[..6]));
     program.doctor().await;
 }
 
@@ -233,24 +242,24 @@ async fn official_documents(engine: Engine) {
     assert_eq!(jmap.call("OfficialDocument/register", register.clone()).await, line);
     let book = program.must(&["register", "incoming", "--agency", &first.agency]).await;
     assert!(book.contains("thư điện tử, để biết, tham khảo"), "{book}");
-    // A leader has the mail as well, and does not write in the book; nor does anybody with somebody else's mail.
-    let leader = program.account(&first.agency, "leader").clone();
-    let other = Jmap::sign_in(&program, &leader).await;
+    nobody_else_registers(&program, &message, &register, &attached).await;
+    program.doctor().await;
+}
+
+/// A leader has the mail as well, and does not write in the book; nor does anybody with somebody else's mail.
+async fn nobody_else_registers(program: &Program, message: &Value, register: &Value, attached: &[&str]) {
+    let leader = program.account(&program.systems().0.agency, "leader").clone();
+    let other = Jmap::sign_in(program, &leader).await;
     let refused =
-        other.request(json!([["OfficialDocument/register", with_account(&other, &register), "0"]])).await;
-    assert_eq!(refused[0][1]["type"], "notFound", "{refused}");
-    Swaks::stranger(&program, "binh@outside.test", &leader.address)
-        .subject("cho lanh dao")
-        .args(attached)
-        .send()
-        .must_be_taken(&program);
+        other.request(json!([["OfficialDocument/register", with_account(&other, register), "0"]])).await;
+    assert_eq!(refused[0][1]["type"], "notFound", "{message} {refused}");
+    let letter = Swaks::stranger(program, "binh@outside.test", &leader.address).subject("cho lanh dao");
+    letter.args(attached.iter().copied()).send().must_be_taken(program);
     let own = other.wait_for("cho lanh dao").await;
-    properties(&other, &own, &["officialDocuments"]).await;
-    let mine = json!({ "emailId": own["id"], "sha256": document["sha256"] });
+    let mine = json!({ "emailId": own["id"], "sha256": register["sha256"] });
     let refused =
         other.request(json!([["OfficialDocument/register", with_account(&other, &mine), "0"]])).await;
     assert_eq!(refused[0][1]["type"], "forbidden", "{refused}");
-    program.doctor().await;
 }
 
 fn with_account(jmap: &Jmap, arguments: &Value) -> Value {
