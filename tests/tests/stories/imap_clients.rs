@@ -29,7 +29,7 @@ fn messages() -> Vec<Vec<u8>> {
     let utf8 = "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n";
     let mixed = "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"ranh gioi\"\r\n\r\n\
                  mở đầu\r\n--ranh gioi\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nCó phụ lục.\r\n\
-                 --ranh gioi\r\nContent-Type: application/pdf\r\nContent-Disposition: attachment; filename*=utf-8''ph%E1%BB%A5%20l%E1%BB%A5c.pdf\r\n\
+                 --ranh gioi\r\nContent-Type: application/pdf\r\nContent-Disposition: attachment;\r\n\x20filename*=utf-8''ph%E1%BB%A5%20l%E1%BB%A5c.pdf\r\n\
                  Content-Transfer-Encoding: base64\r\n\r\nJVBERi0xLjcKJcOkw7zDtsOf\r\n--ranh gioi--\r\nlời cuối\r\n";
     let large =
         format!("{utf8}{}", "Một dòng của một thư dài, dài đến mức phải đi nhiều chuyến.\r\n".repeat(4_000));
