@@ -1,5 +1,6 @@
 //! Mailboxes as numbered lists: the same view as a plain model has, whatever is done.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use mail::{EmailId, MailboxId, ModSeq, Uid, UidSet};
@@ -386,12 +387,15 @@ impl Model {
                 self.messages[index].places.remove(&from);
             }
             let uid = self.next(to);
-            if self.messages[index].places.contains_key(&to) {
-                let mut second = self.messages[index].clone();
-                second.places = [(to, (uid, is_deleted))].into();
-                self.messages.push(second);
-            } else {
-                self.messages[index].places.insert(to, (uid, is_deleted));
+            let mut second = self.messages[index].clone();
+            match self.messages[index].places.entry(to) {
+                Entry::Vacant(entry) => {
+                    entry.insert((uid, is_deleted));
+                }
+                Entry::Occupied(_) => {
+                    second.places = [(to, (uid, is_deleted))].into();
+                    self.messages.push(second);
+                }
             }
         }
     }
@@ -475,7 +479,10 @@ impl Model {
         let mailbox_ids: Vec<MailboxId> = to.iter().copied().map(mailbox_id).collect();
         let change =
             EmailChange { email_id, keywords: Some(keywords.clone()), mailbox_ids: Some(mailbox_ids) };
-        write!(house, change, |tx| tx.change_emails(account_id(1), &[change.clone()], NOW).await?).unwrap();
+        write!(house, change, |tx| tx
+            .change_emails(account_id(1), std::slice::from_ref(change), NOW)
+            .await?)
+        .unwrap();
         self.messages[index].keywords = keywords.into_iter().collect();
         self.messages[index].places.retain(|n, _| to.contains(n));
         for n in to {

@@ -222,7 +222,10 @@ pub(super) fn write(
 mod tests {
     use super::*;
 
-    fn read(text: &[u8], quoting: Quoting) -> Vec<(Option<i64>, Body)> {
+    /// The moment of each message, and its body.
+    type Read = Vec<(Option<i64>, Body)>;
+
+    fn read(text: &[u8], quoting: Quoting) -> Read {
         let mut reader = Reader::new(text, quoting, 100_000);
         let mut all = Vec::new();
         while let Some(entry) = reader.next_entry().unwrap() {
@@ -232,9 +235,6 @@ mod tests {
         all
     }
 
-    /// When, and what.
-    type Read = (Option<i64>, Body);
-
     fn message(text: &str) -> Body {
         Body::Message(text.as_bytes().to_vec())
     }
@@ -242,7 +242,7 @@ mod tests {
     #[test]
     fn rfc_4155_beginnings_moments_and_quoting() {
         #[rustfmt::skip]
-        let rows: [(&str, Quoting, Vec<Read>); 7] = [
+        let rows: [(&str, Quoting, Read); 7] = [
             ("", Quoting::Rd, vec![]),
             ("no mbox at all\nFrom here on\n", Quoting::Rd, vec![]),
             ("From a@b Sun Nov 22 01:00:00 2026\nA: 1\n\nx\n\nFrom - Sun Nov 22 08:00:00 2026 +0700\r\nB: 2\r\n\r\ny\r\n\r\n", Quoting::Rd,
