@@ -79,6 +79,7 @@ impl Tx {
         term: &SearchTerm,
     ) -> Result<UidSet> {
         let account_no = self.search_account_no(account_id).await?;
+        self.prefer_indexes().await?;
         let mut statement =
             Statement::new(self.is_postgres(), Scope::Mailbox(mailbox_id), account_id, account_no);
         let condition = statement.condition(term)?;
@@ -139,11 +140,21 @@ impl Tx {
             return Err(Error::Refused("the order of a search is too long"));
         }
         let account_no = self.search_account_no(account_id).await?;
+        self.prefer_indexes().await?;
         let scope = compile::scope_of(&search.term);
         let mut statement = Statement::new(self.is_postgres(), scope, account_id, account_no);
         let condition = statement.condition(&search.term)?;
         let order = statement.order(&search.sort);
         Ok((statement, condition, order))
+    }
+
+    /// PostgreSQL believes that reading all rows of words is cheap, for it does not count that each has to be unpacked from its TOAST: a rare word
+    /// among 20,000 messages then takes 1.5 s instead of a millisecond. Until the end of the transaction it takes an index where there is one.
+    async fn prefer_indexes(&mut self) -> Result<()> {
+        match self.is_postgres() {
+            true => self.exec("SET LOCAL enable_seqscan = off", &[]).await.map(drop),
+            false => Ok(()),
+        }
     }
 
     /// The number before an account's words; `None` while it has none.
