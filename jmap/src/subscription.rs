@@ -72,8 +72,11 @@ fn url(value: Option<Value>) -> Result<String, SetError> {
     }
 }
 
+/// A client's public key and its secret (RFC 8291 §3.1, §3.2).
+type Keys = ([u8; 65], [u8; 16]);
+
 /// The client's key and secret (RFC 8291 §2.1, §3.2).
-fn keys(value: Option<Value>) -> Result<Option<([u8; 65], [u8; 16])>, SetError> {
+fn keys(value: Option<Value>) -> Result<Option<Keys>, SetError> {
     let wrong = || SetError::invalid("keys", "a P-256 point and 16 bytes, both in base64url");
     let mut keys = match value {
         None | Some(Value::Null) => return Ok(None),
