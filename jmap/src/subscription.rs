@@ -72,7 +72,7 @@ fn url(value: Option<Value>) -> Result<String, SetError> {
     }
 }
 
-/// The client's public key and its secret (RFC 8291 §2).
+/// A client's public key and its secret (RFC 8291 §3.1, §3.2).
 type Keys = ([u8; 65], [u8; 16]);
 
 /// The client's key and secret (RFC 8291 §2.1, §3.2).
