@@ -73,7 +73,9 @@ fn url(value: Option<Value>) -> Result<String, SetError> {
 }
 
 /// The client's key and secret (RFC 8291 §2.1, §3.2).
-fn keys(value: Option<Value>) -> Result<Option<([u8; 65], [u8; 16])>, SetError> {
+type Keys = ([u8; 65], [u8; 16]);
+
+fn keys(value: Option<Value>) -> Result<Option<Keys>, SetError> {
     let wrong = || SetError::invalid("keys", "a P-256 point and 16 bytes, both in base64url");
     let mut keys = match value {
         None | Some(Value::Null) => return Ok(None),
@@ -131,7 +133,7 @@ fn nothing_left(object: &Map<String, Value>) -> Result<(), SetError> {
 pub(crate) struct Wanted {
     device_client_id: String,
     url: String,
-    keys: Option<([u8; 65], [u8; 16])>,
+    keys: Option<Keys>,
     types: String,
     expires_at: Timestamp,
 }
