@@ -24,20 +24,24 @@ pub struct Node {
     pub has_children: bool,
 }
 
-/// All mailboxes of an account, in their order.
+/// All mailboxes of an account, in their order, each before what lies in it.
 #[derive(Clone, Debug, Default)]
 pub struct Tree(Vec<Node>);
 
 impl Tree {
     /// From the memory's rows.
     pub fn new(mailboxes: Vec<Mailbox>) -> Self {
-        let names: Vec<Option<MailboxName>> = mailboxes.iter().map(|one| path(&mailboxes, one)).collect();
+        let paths: Vec<Option<Path>> = mailboxes.iter().map(|one| path(&mailboxes, one)).collect();
         let parents: std::collections::HashSet<MailboxId> =
             mailboxes.iter().filter_map(|one| one.parent_id).collect();
-        let nodes = mailboxes.into_iter().zip(names).filter_map(|(mailbox, name)| {
-            Some(Node { name: name?, has_children: parents.contains(&mailbox.mailbox_id), mailbox })
+        let nodes = mailboxes.into_iter().zip(paths).filter_map(|(mailbox, path)| {
+            let path = path?;
+            let has_children = parents.contains(&mailbox.mailbox_id);
+            Some((path.order, Node { name: path.name, has_children, mailbox }))
         });
-        Self(nodes.collect())
+        let mut nodes: Vec<_> = nodes.collect();
+        nodes.sort_by(|(one, _), (other, _)| one.cmp(other));
+        Self(nodes.into_iter().map(|(_, node)| node).collect())
     }
 
     /// The mailboxes, in their order.
@@ -56,20 +60,29 @@ impl Tree {
     }
 }
 
+/// A path, and where it stands among the others.
+struct Path {
+    name: MailboxName,
+    order: Vec<(i64, String)>,
+}
+
 /// The path of a mailbox; `None` when it hangs on nothing or is too deep.
-fn path(all: &[Mailbox], mailbox: &Mailbox) -> Option<MailboxName> {
+fn path(all: &[Mailbox], mailbox: &Mailbox) -> Option<Path> {
     let mut levels = vec![level(mailbox)];
+    let mut order = vec![(mailbox.sort_order, mailbox.name.clone())];
     let mut above = mailbox.parent_id;
     while let Some(id) = above {
         let parent = all.iter().find(|one| one.mailbox_id == id)?;
         levels.push(level(parent));
+        order.push((parent.sort_order, parent.name.clone()));
         above = parent.parent_id;
         if levels.len() > DEPTH_MAX {
             return None;
         }
     }
     levels.reverse();
-    Some(MailboxName::new(&levels.join(&DELIMITER.to_string())))
+    order.reverse();
+    Some(Path { name: MailboxName::new(&levels.join(&DELIMITER.to_string())), order })
 }
 
 /// A level of a path. `INBOX` is where mail arrives and nothing else (RFC 9051 §5.1).

@@ -6,6 +6,8 @@ use mail::Timestamp;
 use serde_json::{Value, json};
 
 use crate::args::Args;
+use crate::extras::may_filter;
+use crate::official_documents::OFFICIAL_DOCUMENTS;
 use crate::references::{self, Answer};
 use crate::request::{self, BLOB, CORE, Call, MAIL, QUOTA, Request, SUBMISSION, VACATION};
 use crate::{Api, Caller, Error, Response};
@@ -13,6 +15,8 @@ use crate::{Api, Caller, Error, Response};
 /// Every method, and the capability it belongs to. What is not here is not known.
 pub const METHODS: &[(&str, &str)] = &[
     ("Core/echo", CORE),
+    ("PushSubscription/get", CORE),
+    ("PushSubscription/set", CORE),
     ("Blob/copy", CORE),
     ("Blob/upload", BLOB),
     ("Blob/get", BLOB),
@@ -46,6 +50,7 @@ pub const METHODS: &[(&str, &str)] = &[
     ("EmailSubmission/set", SUBMISSION),
     ("VacationResponse/get", VACATION),
     ("VacationResponse/set", VACATION),
+    ("OfficialDocument/register", OFFICIAL_DOCUMENTS),
 ];
 
 /// What the methods of one request share.
@@ -53,6 +58,8 @@ pub(crate) struct Context<'a> {
     pub(crate) api: &'a Api,
     pub(crate) caller: &'a Caller,
     pub(crate) now: Timestamp,
+    /// The capabilities in use.
+    pub(crate) using: Vec<String>,
     /// What was created so far, by creation id (RFC 8620 §5.3).
     pub(crate) created: HashMap<String, String>,
 }
@@ -83,11 +90,16 @@ impl Api {
         }
     }
 
-    async fn answer(&self, caller: &Caller, request: Request, now: Timestamp) -> Result<Value, Error> {
+    pub(crate) async fn answer(
+        &self,
+        caller: &Caller,
+        request: Request,
+        now: Timestamp,
+    ) -> Result<Value, Error> {
         let session_state = self.session_state(caller).await?;
         let wants_created_ids = request.created_ids.is_some();
         let created = request.created_ids.unwrap_or_default();
-        let mut cx = Context { api: self, caller, now, created };
+        let mut cx = Context { api: self, caller, now, using: request.using.clone(), created };
         let mut answers: Vec<Answer> = Vec::with_capacity(request.calls.len());
         let mut may_copy = self.limits.referenced_bytes_max;
         for Call { name, arguments, call_id } in request.calls {
@@ -125,6 +137,9 @@ impl Context<'_> {
         if !using.iter().any(|uri| uri == capability) {
             return Err(Error::UnknownMethod);
         }
+        if matches!(name, "Email/query" | "Email/queryChanges" | "SearchSnippet/get") {
+            may_filter(args.0.get("filter"), using)?;
+        }
         let own = match name {
             "Core/echo" => Value::Object(args.0),
             "Blob/copy" => Box::pin(self.blob_copy(args)).await?,
@@ -134,6 +149,9 @@ impl Context<'_> {
             "Quota/changes" => Box::pin(self.quota_changes(args)).await?,
             "Quota/query" => Box::pin(self.quota_query(args)).await?,
             "Quota/queryChanges" => Box::pin(self.quota_query_changes(args)).await?,
+            "PushSubscription/get" => Box::pin(self.push_get(args)).await?,
+            "PushSubscription/set" => Box::pin(self.push_set(args)).await?,
+            "OfficialDocument/register" => Box::pin(self.official_document_register(args)).await?,
             "Mailbox/get" => Box::pin(self.mailbox_get(args)).await?,
             "Mailbox/changes" => Box::pin(self.changes(args, store::Changing::Mailbox)).await?,
             "Mailbox/query" => Box::pin(self.mailbox_query(args)).await?,

@@ -10,7 +10,7 @@ use crate::args::{self, Args, state};
 use crate::body::{self, PartProperty, Parts};
 use crate::call::Context;
 use crate::headers::{Block, Form, HeaderProperty};
-use crate::{Error, Limits};
+use crate::{Error, Limits, extras};
 
 /// Properties that the row knows.
 const KNOWN: [&str; 20] = [
@@ -71,6 +71,8 @@ enum Property {
     OfParts(&'static str),
     BodyValues,
     Headers,
+    /// What an extension adds.
+    Extra(&'static str),
     /// `header:…`, under the name the client wrote.
     Header(String, HeaderProperty),
 }
@@ -84,6 +86,9 @@ impl Property {
         match (name, find(&KNOWN), find(&OF_PARTS)) {
             ("bodyValues", ..) => Ok(Self::BodyValues),
             ("headers", ..) => Ok(Self::Headers),
+            _ if extras::property(name).is_some() => {
+                Ok(Self::Extra(extras::property(name).map_or("", |(name, _)| name)))
+            }
             (_, Some(known), _) => Ok(Self::Known(known)),
             (_, _, Some(known)) => Ok(Self::OfParts(known)),
             _ => Err(Error::InvalidArguments(format!(
@@ -126,11 +131,20 @@ impl View {
         })
     }
 
+    /// The properties that extensions add.
+    fn extras(&self) -> Vec<&'static str> {
+        let extra = |property: &Property| match property {
+            Property::Extra(name) => Some(*name),
+            _ => None,
+        };
+        self.properties.iter().filter_map(extra).collect()
+    }
+
     fn needs_bytes(&self) -> bool {
         let fetches = self.fetch_text || self.fetch_html || self.fetch_all;
         let in_parts = self.part_properties.iter().any(PartProperty::needs_bytes);
         self.properties.iter().any(|property| match property {
-            Property::Known(_) => false,
+            Property::Known(_) | Property::Extra(_) => false,
             Property::OfParts(_) => in_parts,
             Property::BodyValues => fetches,
             Property::Headers => true,
@@ -162,6 +176,7 @@ impl Context<'_> {
                 })
             })
             .await?;
+        let mut extras = self.extras(account_id, &view.extras(), &emails).await?;
         let needs_bytes = view.needs_bytes();
         let opened: u64 = emails.iter().map(|email| email.size).sum();
         if needs_bytes && emails.len() > 1 && opened > limits.opened_bytes_max {
@@ -178,8 +193,9 @@ impl Context<'_> {
                 },
                 false => None,
             };
-            let shown = Shown::from(&email);
-            list.push((email.email_id, shown.object(raw.as_deref(), &view, &mut may_answer)));
+            let mut object = Shown::from(&email).object(raw.as_deref(), &view, &mut may_answer);
+            object.extend(extras.remove(&email.email_id).unwrap_or_default());
+            list.push((email.email_id, Value::Object(object)));
         }
         ids.not_found.extend(
             ids.valid.iter().filter(|id| list.iter().all(|(found, _)| found != *id)).map(EmailId::to_string),
@@ -208,7 +224,12 @@ impl<'m> From<&'m Email> for Shown<'m> {
 
 impl Shown<'_> {
     /// The properties asked for. `may_answer` is how many bytes of texts may still be told.
-    pub(crate) fn object(&self, raw: Option<&[u8]>, view: &View, may_answer: &mut usize) -> Value {
+    pub(crate) fn object(
+        &self,
+        raw: Option<&[u8]>,
+        view: &View,
+        may_answer: &mut usize,
+    ) -> Map<String, Value> {
         let parts = Parts::of(self.facts, &self.blob_id, raw);
         let block = raw.map(Block::read).unwrap_or_default();
         let mut object = Map::new();
@@ -221,6 +242,8 @@ impl Shown<'_> {
                     ("bodyValues", body_values(self.facts, &parts, raw, view, may_answer))
                 }
                 Property::Headers => ("headers", block.list()),
+                // Known for messages of the account, and put in for all of them at once.
+                Property::Extra(name) => (*name, Value::Null),
                 Property::Header(name, header) => (
                     name.as_str(),
                     row_property(header)
@@ -229,7 +252,7 @@ impl Shown<'_> {
             };
             object.insert(name.to_owned(), value);
         }
-        Value::Object(object)
+        object
     }
 
     fn known(&self, name: &str) -> Value {

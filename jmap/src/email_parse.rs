@@ -59,7 +59,7 @@ impl Context<'_> {
             }
             let facts = facts_of(&raw, limits);
             let shown = Shown { facts: &facts, blob_id: id, size: raw.len() as u64, email: None };
-            parsed.insert(blob_id, shown.object(Some(&raw), &view, &mut may_answer));
+            parsed.insert(blob_id, Value::Object(shown.object(Some(&raw), &view, &mut may_answer)));
         }
         let or_null = |list: Vec<String>| if list.is_empty() { Value::Null } else { json!(list) };
         Ok(json!({

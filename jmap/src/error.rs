@@ -39,6 +39,12 @@ pub enum Error {
     /// One call asks for more objects or bytes than the server works on at once.
     #[error("{0}")]
     RequestTooLarge(&'static str),
+    /// The client may not have that (RFC 8620 §3.6.2).
+    #[error("{0}")]
+    Forbidden(&'static str),
+    /// Another room says no: its stable word, and why.
+    #[error("{1}")]
+    Refused(&'static str, String),
     /// `ifInState` is not the present state.
     #[error("the state is another one")]
     StateMismatch,
@@ -104,6 +110,8 @@ impl Error {
             Self::AccountNotFound => "accountNotFound",
             Self::FromAccountNotFound => "fromAccountNotFound",
             Self::RequestTooLarge(_) => "requestTooLarge",
+            Self::Forbidden(_) => "forbidden",
+            Self::Refused(code, _) => code,
             Self::StateMismatch => "stateMismatch",
             Self::CannotCalculateChanges(_) => "cannotCalculateChanges",
             Self::TooManyChanges => "tooManyChanges",

@@ -2,7 +2,7 @@
 
 use mail::{MailboxId, Timestamp};
 use serde_json::{Map, Value};
-use store::{EmailQuery, EmailSearch, SearchField, SearchKey, SearchSort, SearchTerm, SearchWords};
+use store::{EmailQuery, EmailSearch, SearchField, SearchKey, SearchSort, SearchTerm, SearchWords, SmimeIs};
 
 use crate::Error;
 use crate::args::{Args, invalid, texts};
@@ -149,6 +149,9 @@ fn condition(name: &str, value: Value) -> Result<SearchTerm, Error> {
             Value::Bool(false) => not(SearchTerm::HasAttachment),
             _ => return Err(invalid(name, "boolean")),
         },
+        "hasSmime" => smime(SmimeIs::There, name, &value)?,
+        "hasVerifiedSmime" => smime(SmimeIs::Verified, name, &value)?,
+        "hasVerifiedSmimeAtDelivery" => smime(SmimeIs::VerifiedAtDelivery, name, &value)?,
         "text" => words(SearchField::Text, name, value)?,
         "from" => words(SearchField::From, name, value)?,
         "to" => words(SearchField::To, name, value)?,
@@ -162,6 +165,15 @@ fn condition(name: &str, value: Value) -> Result<SearchTerm, Error> {
             return Err(Error::UnsupportedFilter(format!("messages are not found by `{name}`")));
         }
     })
+}
+
+/// Conditions on signatures (RFC 9219 §4.2).
+fn smime(what: SmimeIs, name: &str, value: &Value) -> Result<SearchTerm, Error> {
+    match value {
+        Value::Bool(true) => Ok(SearchTerm::Smime(what)),
+        Value::Bool(false) => Ok(SearchTerm::Not(Box::new(SearchTerm::Smime(what)))),
+        _ => Err(invalid(name, "boolean")),
+    }
 }
 
 fn text(name: &str, value: Value) -> Result<String, Error> {

@@ -6,6 +6,7 @@ use crate::body::read_blob_id;
 use crate::compose::Draft;
 use crate::envelope::Envelope;
 use crate::headers::HeaderProperty;
+use crate::subscription::Wanted;
 use crate::{Limits, identity, patch, references, request};
 
 /// Takes a request body as far as it gets without a store: reading, back references (each call's arguments stand for its answer),
@@ -23,6 +24,7 @@ pub fn fuzz_request(body: &[u8]) {
             let _ = Envelope::read(value.clone(), &limits, mail::Timestamp::from_secs(0));
             if let Value::Object(object) = value {
                 let _ = patch::read(object.clone());
+                let _ = Wanted::read(object.clone(), mail::Timestamp::from_secs(0));
                 let _ = Draft::read(object.clone(), &limits);
             }
             if let Value::String(text) = value {

@@ -28,16 +28,19 @@ mod email_query;
 mod email_set;
 mod envelope;
 mod error;
+mod extras;
 mod filter;
 mod fuzz;
 mod hand_in;
 mod headers;
 mod identity;
 mod identity_set;
+pub mod judge;
 mod limits;
 mod mailbox_get;
 mod mailbox_query;
 mod mailbox_set;
+mod official_documents;
 mod patch;
 pub mod push;
 mod query_changes;
@@ -51,8 +54,10 @@ mod speaks;
 mod submission_create;
 mod submission_get;
 mod submission_set;
+pub mod subscription;
 mod thread;
 mod vacation;
+pub mod websocket;
 
 use std::sync::Arc;
 
@@ -79,6 +84,10 @@ pub struct Api {
     pub host: mail::Domain,
     /// Where ids and boundaries are drawn from.
     pub chance: Arc<dyn Chance>,
+    /// The public key that pushes are signed with, an uncompressed point in base64url (RFC 8292 §3.2).
+    pub push_key: String,
+    /// Judges signatures, and registers what is official.
+    pub judge: Arc<dyn judge::Judge>,
     /// Looks at what is handed in for sending before it is kept.
     pub examiner: Arc<dyn Examine>,
 }

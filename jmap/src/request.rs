@@ -4,6 +4,10 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
+use crate::extras::SMIME_VERIFY;
+use crate::official_documents::OFFICIAL_DOCUMENTS;
+use crate::subscription::VAPID;
+use crate::websocket::WEBSOCKET;
 use crate::{Error, Limits};
 
 /// The core of the protocol (RFC 8620 §2).
@@ -20,7 +24,8 @@ pub const BLOB: &str = "urn:ietf:params:jmap:blob";
 pub const QUOTA: &str = "urn:ietf:params:jmap:quota";
 
 /// Everything a request may use.
-pub const CAPABILITIES: [&str; 6] = [CORE, MAIL, SUBMISSION, VACATION, BLOB, QUOTA];
+pub const CAPABILITIES: [&str; 10] =
+    [CORE, MAIL, SUBMISSION, VACATION, BLOB, QUOTA, WEBSOCKET, VAPID, SMIME_VERIFY, OFFICIAL_DOCUMENTS];
 
 /// A request.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -50,6 +55,11 @@ pub struct Call {
 /// [`Error::Limit`] before anything is parsed when there is too much of it; [`Error::NotJson`], [`Error::NotRequest`] and
 /// [`Error::UnknownCapability`] as RFC 8620 §3.6.1 has them.
 pub fn read(body: &[u8], limits: &Limits) -> Result<Request, Error> {
+    of_object(object(body, limits)?, limits)
+}
+
+/// Reads a JSON object within the bounds of a request.
+pub(crate) fn object(body: &[u8], limits: &Limits) -> Result<Map<String, Value>, Error> {
     if body.len() > limits.size_request_max {
         return Err(Error::Limit("maxSizeRequest"));
     }
@@ -58,7 +68,12 @@ pub fn read(body: &[u8], limits: &Limits) -> Result<Request, Error> {
     }
     // The parser has a depth limit of its own (128), so nothing here recurses without an end.
     let value: Value = serde_json::from_slice(body).map_err(|e| Error::NotJson(e.to_string()))?;
-    let Value::Object(mut request) = value else { return Err(not_request("the request is no object")) };
+    let Value::Object(object) = value else { return Err(not_request("the request is no object")) };
+    Ok(object)
+}
+
+/// Reads a request that is a JSON object already.
+pub(crate) fn of_object(mut request: Map<String, Value>, limits: &Limits) -> Result<Request, Error> {
     let using = read_using(request.remove("using"))?;
     let calls = read_calls(request.remove("methodCalls"), limits)?;
     let created_ids = request.remove("createdIds").map(read_created_ids).transpose()?;

@@ -3,7 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use crate::blob_get::DIGESTS;
+use crate::extras::SMIME_VERIFY;
+use crate::official_documents::OFFICIAL_DOCUMENTS;
 use crate::request::{BLOB, CAPABILITIES, CORE, MAIL, QUOTA, SUBMISSION, VACATION};
+use crate::subscription::VAPID;
+use crate::websocket::WEBSOCKET;
 use crate::{Api, Caller, Error};
 
 impl Api {
@@ -25,12 +29,19 @@ impl Api {
             .await?;
         let (account, addresses) = found.ok_or(Error::AccountNotFound)?;
         let username = addresses.first().map(|first| first.address.to_string()).unwrap_or_default();
-        let capabilities = self.account_capabilities();
+        let mut capabilities = self.account_capabilities();
+        capabilities[SMIME_VERIFY] = json!({});
+        // The records office keeps the incoming book (RULES R75).
+        let may_register = account.role == store::Role::Clerk;
+        capabilities[OFFICIAL_DOCUMENTS] = json!({ "mayRegister": may_register });
         let base = &self.base_url;
         let mut offered: Map<String, Value> =
             CAPABILITIES.iter().map(|uri| ((*uri).to_owned(), json!({}))).collect();
         offered.insert(CORE.to_owned(), self.core_capability());
-        let primary = CAPABILITIES.iter().filter(|uri| **uri != CORE);
+        offered.insert(WEBSOCKET.to_owned(), self.websocket_capability());
+        offered.insert(VAPID.to_owned(), self.vapid_capability());
+        // What is the server's own belongs to no account.
+        let primary = CAPABILITIES.iter().filter(|uri| ![CORE, WEBSOCKET, VAPID].contains(uri));
         let primary: Map<String, Value> = primary.map(|uri| ((*uri).to_owned(), json!(account_id))).collect();
         let mut session = json!({
             "capabilities": offered,

@@ -107,6 +107,8 @@ uuid_ids! {
     IdentityId;
     /// A message handed in for sending (RFC 8621 §7).
     SubmissionId;
+    /// An address where a client wants to be told of changes (RFC 8620 §7.2).
+    PushId;
     /// A distribution list.
     ListId;
     /// Something that waits to leave the house.

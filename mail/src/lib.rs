@@ -32,8 +32,8 @@ pub use contents::{Contents, contents};
 pub use guest::{Chance, Clock};
 pub use id::{
     AccountId, AgencyId, ApiKeyId, AuditId, BadId, BlobId, DeliveryId, DocumentId, EmailId, FileUploadId,
-    IdentityId, ListId, MailboxId, ModSeq, OutboxId, OwnerId, QuarantineId, SubmissionId, ThreadId, Uid,
-    UidValidity, UnitId,
+    IdentityId, ListId, MailboxId, ModSeq, OutboxId, OwnerId, PushId, QuarantineId, SubmissionId, ThreadId,
+    Uid, UidValidity, UnitId,
 };
 pub use letter::{Door, Examine, Findings, Letter, Refused};
 pub use recognised::{DocumentVerdict, PolicyRecord, RecognisedDocument};

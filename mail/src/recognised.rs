@@ -51,6 +51,8 @@ pub struct RecognisedDocument {
     pub symbol: String,
     /// What its signatures came to.
     pub verdict: DocumentVerdict,
+    /// The class of its signatures in the rule book (RULES D30), a word: `VALID`, `WEAK` …; empty while nobody has judged.
+    pub class: String,
     /// Whether it would equal the paper original had it come over the exchange (QĐ 28/2018 Đ4).
     pub is_original: bool,
     /// Why, as stable codes.

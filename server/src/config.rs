@@ -305,6 +305,21 @@ section! {
 }
 
 section! {
+    /// News for mail programs that have no connection open: pushes to the addresses they name (RFC 8620 §7.2). The whole house may
+    /// reach them, so only public addresses are reached.
+    Push {
+        /// Key that pushes are signed with (RFC 8292), PEM, P-256; empty means "keys/push.pem" in the data directory, made at first use.
+        key: PathBuf = PathBuf::new(),
+        /// Addresses or networks on closed networks where a push service of the state is, that may be reached besides ("10.1.2.0/24").
+        addresses: Vec<String> = Vec::new(),
+        /// Certificates (PEM) that push services' have to lead to; empty means those the machine trusts.
+        authorities: PathBuf = PathBuf::new(),
+        /// Pushes at once.
+        at_once: usize = 16,
+    }
+}
+
+section! {
     /// The exchange of documents between agencies.
     Exchange {
         /// Largest package taken, bytes (VXP 4.2; RULES E17).
@@ -452,6 +467,7 @@ pub(crate) struct Config {
     pub(crate) search: Search,
     pub(crate) dns: Dns,
     pub(crate) http: Http,
+    pub(crate) push: Push,
     pub(crate) exchange: Exchange,
     pub(crate) upstream: Upstream,
     pub(crate) check: Check,
@@ -521,7 +537,8 @@ impl Config {
         crate::tls_policy::publish::policy(self)?;
         self.tls_report_address()?;
         self.dns_servers()?;
-        crate::proxy::Relays::parse(&self.mail.proxy_from)?;
+        crate::proxy::Relays::parse("mail.proxy_from", &self.mail.proxy_from)?;
+        crate::proxy::Relays::parse("push.addresses", &self.push.addresses)?;
         self.calendar()?;
         self.tls_key()?;
         self.tls_key_password()?;
@@ -610,6 +627,16 @@ impl Config {
         is_said.then(|| self.house.data.join(&self.mail.peer_anchors))
     }
 
+    pub(crate) fn push_key(&self) -> PathBuf {
+        self.or_in_data(&self.push.key, "keys/push.pem")
+    }
+
+    /// Certificates that push services' have to lead to, when the configuration says.
+    pub(crate) fn push_authorities(&self) -> Option<PathBuf> {
+        let is_said = !self.push.authorities.as_os_str().is_empty();
+        is_said.then(|| self.house.data.join(&self.push.authorities))
+    }
+
     pub(crate) fn tls_certificate(&self) -> PathBuf {
         self.or_in_data(&self.tls.certificate, "tls/cert.pem")
     }
@@ -675,8 +702,10 @@ impl Config {
         print_section(&mut out, "mail", &self.mail)?;
         print_section(&mut out, "imap", &self.imap)?;
         print_section(&mut out, "scan", &self.scan)?;
+        print_section(&mut out, "search", &self.search)?;
         print_section(&mut out, "dns", &self.dns)?;
         print_section(&mut out, "http", &self.http)?;
+        print_section(&mut out, "push", &self.push)?;
         print_section(&mut out, "exchange", &self.exchange)?;
         print_section(&mut out, "upstream", &self.upstream)?;
         print_section(&mut out, "check", &self.check)?;

@@ -33,6 +33,7 @@ pub(crate) async fn run(house: Arc<House>, desk: Desk) {
             Work::Traces,
             Work::Quarantine,
             Work::Vacations,
+            Work::Pushes,
         ] {
             if let Err(error) = let_go(&house, work).await {
                 tracing::warn!(?work, "what has expired could not be let go: {error}");
@@ -73,6 +74,8 @@ enum Work {
     Quarantine,
     /// Who was answered during absences.
     Vacations,
+    /// Subscriptions to pushes that nobody prolonged.
+    Pushes,
 }
 
 /// Lets go what has expired, a transaction at a time, until nothing is left or the house stops.
@@ -95,6 +98,7 @@ async fn let_go(house: &House, work: Work) -> Result<(), store::Error> {
                         Work::FileUploads => tx.expire_file_uploads(*now, AT_ONCE).await,
                         Work::Repeats => tx.expire_repeats(now.minus(repeats), AT_ONCE, *now).await,
                         Work::Quarantine => tx.expire_quarantine(now.minus(quarantine), AT_ONCE, *now).await,
+                        Work::Pushes => tx.expire_pushes(*now, AT_ONCE).await,
                         Work::Events => {
                             let gone = tx.drop_events(now.minus(events), AT_ONCE).await?;
                             Ok::<_, store::Error>(usize::try_from(gone).unwrap_or_default())

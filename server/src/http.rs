@@ -21,6 +21,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::house::House;
 use crate::intake::Intake;
+use crate::judging::Judging;
 use crate::mail_path::MailPath;
 
 /// A handshake that takes longer is nobody we know.
@@ -43,9 +44,10 @@ impl Server {
         house: Arc<House>,
         intake: Arc<Intake>,
         path: Arc<MailPath>,
+        judge: Arc<Judging>,
         tls: Option<TlsAcceptor>,
     ) -> anyhow::Result<Self> {
-        let router = router(house.clone(), intake, path, tls.is_some())?;
+        let router = router(house.clone(), (intake, path, judge), tls.is_some())?;
         Ok(Self { house, router, tls })
     }
 
@@ -82,7 +84,7 @@ impl Server {
             .keep_alive_interval(Duration::from_secs(60));
         let peer = axum::Extension(Peer(peer));
         let service = TowerToHyperService::new(self.router.layer(peer));
-        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
         // A stop lets the request in hand finish and then closes.
         let graceful = GracefulShutdown::new();
         let connection = graceful.watch(connection);
@@ -104,8 +106,7 @@ pub(crate) struct Peer(pub(crate) SocketAddr);
 
 fn router(
     house: Arc<House>,
-    intake: Arc<Intake>,
-    path: Arc<MailPath>,
+    (intake, path, judge): (Arc<Intake>, Arc<MailPath>, Arc<Judging>),
     has_tls: bool,
 ) -> anyhow::Result<Router> {
     let mut router: Router<Arc<House>> =
@@ -116,7 +117,7 @@ fn router(
     }
     let mut router = router
         .with_state(house.clone())
-        .merge(crate::jmap::routes(house.clone(), path))
+        .merge(crate::jmap::routes(house.clone(), path, judge)?)
         .merge(crate::pages::routes(house.clone()))
         .merge(crate::check::routes(house.clone())?)
         .merge(crate::ledger::routes(house.clone())?)

@@ -51,7 +51,9 @@ pub(crate) fn is_door(name: &str) -> bool {
 /// The sizes of every conversation, as configured.
 fn limits(house: &House) -> Limits {
     let mut limits = Limits::default();
-    limits.input.append_bytes_max = house.config.imap.append_bytes_max;
+    let input = &mut limits.input;
+    input.append_bytes_max = house.config.imap.append_bytes_max;
+    input.append_total_bytes_max = input.append_total_bytes_max.max(input.append_bytes_max);
     limits
 }
 
@@ -59,7 +61,7 @@ fn limits(house: &House) -> Limits {
 pub(crate) fn start(house: &Arc<House>, opened: Vec<Opened>, own: Option<&OwnKey>) -> anyhow::Result<()> {
     let config = &house.config.imap;
     let bounds = Bounds::new(config.connections_max, config.connections_per_address_max);
-    let relays = Relays::parse(&house.config.mail.proxy_from)?;
+    let relays = Relays::parse("mail.proxy_from", &house.config.mail.proxy_from)?;
     let examiner = MailPath::for_appending(house);
     for Opened { name, listeners } in opened {
         let Some((_, implicit_tls)) = DOORS.into_iter().find(|(door, _)| *door == name) else { continue };

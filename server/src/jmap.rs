@@ -1,4 +1,7 @@
-//! JMAP's doors on the web: `jmap` answers, and this carries its answers over HTTP (RFC 8620 §2, §3, §6, §7.3).
+//! JMAP's doors on the web: `jmap` answers, and this carries its answers over HTTP (RFC 8620 §2, §3, §6, §7.3) and over
+//! WebSockets (RFC 8887).
+
+mod socket;
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -15,22 +18,31 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use futures_util::stream;
 use jmap::{Api, Caller};
-use tokio::sync::broadcast::{Receiver, error::RecvError};
+use store::AccountWatch;
 
 use crate::house::House;
 use crate::http::{Peer, problem};
+use crate::judging::Judging;
+use crate::listen::Bounds;
 use crate::mail_path::MailPath;
+use crate::push::vapid::Vapid;
 use crate::{mail_in, sign_in};
 
 /// What the routes share.
-#[derive(Clone)]
-struct Doors {
+type Doors = Arc<Shared>;
+
+struct Shared {
     house: Arc<House>,
     api: Api,
+    /// WebSockets at once, and of one address: a connection leaves its door's count when it becomes one.
+    sockets: Arc<Bounds>,
 }
 
 /// The routes of JMAP.
-pub(crate) fn routes(house: Arc<House>, path: Arc<MailPath>) -> Router {
+///
+/// # Errors
+/// The key for pushes cannot be had.
+pub(crate) fn routes(house: Arc<House>, path: Arc<MailPath>, judge: Arc<Judging>) -> anyhow::Result<Router> {
     let api = Api {
         store: house.store.clone(),
         limits: jmap::Limits {
@@ -41,11 +53,15 @@ pub(crate) fn routes(house: Arc<House>, path: Arc<MailPath>) -> Router {
         base_url: house.config.public_url(),
         host: house.host.clone(),
         chance: house.chance.clone(),
+        push_key: Vapid::read(&house)?.public(),
+        judge,
         examiner: path,
     };
+    let connections_max = house.config.http.connections_max;
+    let sockets = Bounds::new(connections_max, connections_max);
     let (upload_max, request_max) = (api.limits.size_upload_max, api.limits.size_request_max);
     let upload = post(upload).layer(DefaultBodyLimit::max(upload_max));
-    Router::new()
+    Ok(Router::new()
         .route("/.well-known/jmap", get(async || Redirect::temporary("/jmap/session")))
         .route("/jmap/session", get(session))
         .route("/jmap/api", post(call).layer(DefaultBodyLimit::max(request_max)))
@@ -53,7 +69,8 @@ pub(crate) fn routes(house: Arc<House>, path: Arc<MailPath>) -> Router {
         .route("/jmap/upload/{account}/", upload)
         .route("/jmap/download/{account}/{blob}/{name}", get(download))
         .route("/jmap/eventsource", get(event_source))
-        .with_state(Doors { house, api })
+        .route("/jmap/ws", get(socket::open))
+        .with_state(Arc::new(Shared { house, api, sockets })))
 }
 
 /// Proof that the request comes from somebody who signed in.
@@ -129,11 +146,11 @@ async fn download(
     }
 }
 
-/// What a client's stream waits on.
+/// What a client's stream waits on. There are thousands of them, so it holds no more than it needs.
 struct Waiting {
     doors: Doors,
     source: jmap::push::EventSource,
-    signals: Receiver<store::Signal>,
+    watch: AccountWatch,
     /// Nothing has been looked at yet: what a client that came back has missed is told at once.
     is_new: bool,
     is_over: bool,
@@ -148,14 +165,14 @@ async fn event_source(
     let asked = |name: &str| query.get(name).map_or("", String::as_str);
     let last_event_id = headers.get("last-event-id").and_then(|value| value.to_str().ok());
     // Listening begins before the state is read, so nothing falls between.
-    let signals = doors.house.store.signals();
+    let watch = doors.house.store.watch(caller.account_id);
     let opened = doors
         .api
         .event_source(&caller, asked("types"), asked("closeafter"), asked("ping"), last_event_id)
         .await;
     match opened {
         Ok(source) => {
-            let waiting = Waiting { doors, source, signals, is_new: true, is_over: false };
+            let waiting = Waiting { doors, source, watch, is_new: true, is_over: false };
             let events = stream::unfold(waiting, next_event);
             let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-store")];
             (headers, Body::from_stream(events)).into_response()
@@ -169,28 +186,17 @@ async fn next_event(mut waiting: Waiting) -> Option<(Result<Bytes, Infallible>, 
     if waiting.is_over {
         return None;
     }
-    let stop = waiting.doors.house.stop.clone();
-    // An hour without a ping asked for: the loop below simply begins anew.
-    let pause = waiting.source.ping().unwrap_or(Duration::from_secs(3600));
     loop {
         if !std::mem::take(&mut waiting.is_new) {
-            let signal = tokio::select! {
-                () = stop.cancelled() => return None,
-                signal = tokio::time::timeout(pause, waiting.signals.recv()) => signal,
-            };
-            match signal {
-                Err(_) if waiting.source.ping().is_some() => {
-                    let ping = waiting.source.ping_event();
-                    return Some(told(ping, waiting));
-                }
-                Err(_) => continue,
-                Ok(Err(RecvError::Closed)) => return None,
-                Ok(Ok(signal)) if !waiting.source.wants(&signal) => continue,
-                // Wanted, or some were missed: look.
-                Ok(Ok(_) | Err(RecvError::Lagged(_))) => {}
+            let ping = waiting.source.ping();
+            tokio::select! {
+                () = waiting.doors.house.stop.cancelled() => return None,
+                () = waiting.watch.changed() => {}
+                () = pause(ping) => return Some(told(waiting.source.ping_event(), waiting)),
             }
         }
-        match waiting.doors.api.news(&mut waiting.source).await {
+        // Apart: a thousand streams wait, and a few look.
+        match Box::pin(waiting.doors.api.news(&mut waiting.source)).await {
             Ok(Some(event)) => return Some(told(event, waiting)),
             Ok(None) => {}
             Err(error) => {
@@ -198,6 +204,14 @@ async fn next_event(mut waiting: Waiting) -> Option<(Result<Bytes, Infallible>, 
                 return None;
             }
         }
+    }
+}
+
+/// Until it is time for a ping; for ever when none is asked for.
+async fn pause(ping: Option<Duration>) {
+    match ping {
+        Some(ping) => tokio::time::sleep(ping).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -41,6 +41,19 @@ impl Bounds {
         *count += 1;
         Some(Admitted { bounds: self.clone(), address })
     }
+
+    /// A place for a connection that has come through a door and stays longer than the visit that brought it; `None` when
+    /// there is none.
+    pub(crate) fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Entered> {
+        let place = self.all.clone().try_acquire_owned().ok()?;
+        Some(Entered { _place: place, _admitted: self.admit(address)? })
+    }
+}
+
+/// A place among the bounds; dropping it gives it back.
+pub(crate) struct Entered {
+    _place: OwnedSemaphorePermit,
+    _admitted: Admitted,
 }
 
 /// A connection that was counted in; dropping it counts it out.

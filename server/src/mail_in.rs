@@ -74,7 +74,7 @@ pub(crate) fn start(
 ) -> anyhow::Result<()> {
     let config = &house.config.mail;
     let bounds = Bounds::new(config.connections_max, config.connections_per_address_max);
-    let relays = Relays::parse(&config.proxy_from)?;
+    let relays = Relays::parse("mail.proxy_from", &config.proxy_from)?;
     let asker = Arc::new(Asker::new(&house.config));
     let needs_tls =
         opened.iter().any(|door| door.name.starts_with("submission") && !door.listeners.is_empty());

@@ -44,6 +44,8 @@ pub(crate) struct Metrics {
     pub(crate) mail_in: Family<Outcome, Counter>,
     /// Recipients of outgoing mail: delivered, deferred, refused.
     pub(crate) mail_out: Family<Outcome, Counter>,
+    /// Pushes to clients: taken, gone, put-off, refused.
+    pub(crate) pushes: Family<Outcome, Counter>,
     /// Packages handed in: accepted, repeated, refused.
     pub(crate) packages: Family<Outcome, Counter>,
     /// Packages over lines to other axes: out sent, put-off, refused, stopped, held; in taken, returned, refused.
@@ -70,6 +72,7 @@ impl Metrics {
         let connections = Family::default();
         let mail_in = Family::default();
         let mail_out = Family::default();
+        let pushes = Family::default();
         let packages = Family::default();
         let checks = Family::default();
         let line_packages = Family::default();
@@ -82,6 +85,7 @@ impl Metrics {
         registry.register("connections", "Connections now open, by door", connections.clone());
         registry.register("mail_in", "Messages at the doors, by outcome", mail_in.clone());
         registry.register("mail_out", "Recipients of outgoing mail, by outcome", mail_out.clone());
+        registry.register("pushes", "Pushes to clients, by outcome", pushes.clone());
         registry.register("packages", "Packages handed in, by outcome", packages.clone());
         let lines = "Packages over lines to other axes, by peer, direction and outcome";
         registry.register("line_packages", lines, line_packages.clone());
@@ -100,6 +104,7 @@ impl Metrics {
             connections,
             mail_in,
             mail_out,
+            pushes,
             packages,
             line_packages,
             line_backlog,

@@ -54,16 +54,14 @@ impl Network {
 pub(crate) struct Relays(Arc<[Network]>);
 
 impl Relays {
-    /// From the words of the configuration.
+    /// From the words of the configuration under a key.
     ///
     /// # Errors
     /// A word that is no network.
-    pub(crate) fn parse(words: &[String]) -> anyhow::Result<Self> {
+    pub(crate) fn parse(key: &str, words: &[String]) -> anyhow::Result<Self> {
         let network = |word: &String| {
             Network::parse(word).with_context(|| {
-                format!(
-                    "mail.proxy_from: {word:?} is no address or network (không phải địa chỉ hoặc dải mạng)"
-                )
+                format!("{key}: {word:?} is no address or network (không phải địa chỉ hoặc dải mạng)")
             })
         };
         words.iter().map(network).collect::<anyhow::Result<Arc<[_]>>>().map(Self)
@@ -127,12 +125,12 @@ mod tests {
             ("2001:db8::/32",  "192.0.2.1",         false),
         ];
         for (network, ip, held) in rows {
-            let relays = Relays::parse(&[network.to_owned()]).unwrap();
+            let relays = Relays::parse("k", &[network.to_owned()]).unwrap();
             assert_eq!(relays.include(ip.parse().unwrap()), held, "{network} {ip}");
         }
         assert!(!Relays::default().include("127.0.0.1".parse().unwrap()));
         for wrong in ["0.0.0.0/0", "::/0", "10.0.0.0/33", "10.0.0.0/", "10.0.0", "relay.vn", ""] {
-            assert!(Relays::parse(&[wrong.to_owned()]).is_err(), "{wrong:?}");
+            assert!(Relays::parse("k", &[wrong.to_owned()]).is_err(), "{wrong:?}");
         }
     }
 }

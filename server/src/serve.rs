@@ -13,12 +13,13 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::house::House;
 use crate::intake::Intake;
+use crate::judging::Judging;
 use crate::keys::OwnKey;
 use crate::listen::{self, Bounds, Doorway};
 use crate::mail_path::MailPath;
 use crate::proxy::Relays;
 use crate::{
-    deadlines, housekeeping, http, imap, indexer, intake, mail_in, mail_out, sequencer, stamping, tls,
+    deadlines, housekeeping, http, imap, indexer, intake, mail_in, mail_out, push, sequencer, stamping, tls,
     upstream, vacation,
 };
 
@@ -72,25 +73,34 @@ pub(crate) async fn serve(
     let own = tls::own_key(&house.config).await?;
     let intake = Intake::new(house.clone())?;
     let path = MailPath::new(&house)?;
-    start_doors(&house, (&intake, &path), web_doors, own.as_deref())?;
+    let judge = Judging::new(house.clone());
+    start_doors(&house, (&intake, &path, &judge), web_doors, own.as_deref())?;
+    house.inside.spawn(judge.run());
     mail_in::start(&house, &path, mail_doors, own.as_deref())?;
     imap::start(&house, imap_doors, own.as_deref())?;
     mail_out::start(&house)?;
     upstream::start(&house, &intake)?;
     house.inside.spawn(vacation::run(house.clone(), path.clone()));
+    push::start(&house)?;
     // Whoever needs them holds them; the store ends with its last handle.
     drop((intake, path));
-    house.inside.spawn(sequencer::run(house.clone()));
-    house.inside.spawn(stamping::run(house.clone()));
-    house.inside.spawn(housekeeping::run(house.clone(), intake::desk(&house)?));
-    house.inside.spawn(deadlines::run(house.clone()));
-    house.inside.spawn(indexer::run(house.clone()));
+    start_work(&house)?;
     ready(&house, &ports)?;
     tracing::info!("open: {}", summary(&ports));
 
     tokio::select! { _ = stop_asked.0.recv() => {}, _ = stop_asked.1.recv() => {} }
     finish(house).await?;
     drop(lock);
+    Ok(())
+}
+
+/// What is done without anybody asking.
+fn start_work(house: &Arc<House>) -> anyhow::Result<()> {
+    house.inside.spawn(sequencer::run(house.clone()));
+    house.inside.spawn(stamping::run(house.clone()));
+    house.inside.spawn(housekeeping::run(house.clone(), intake::desk(house)?));
+    house.inside.spawn(deadlines::run(house.clone()));
+    house.inside.spawn(indexer::run(house.clone()));
     Ok(())
 }
 
@@ -128,7 +138,7 @@ fn summary(ports: &Ports) -> String {
 
 fn start_doors(
     house: &Arc<House>,
-    (intake, path): (&Arc<Intake>, &Arc<MailPath>),
+    (intake, path, judge): (&Arc<Intake>, &Arc<MailPath>, &Arc<Judging>),
     opened: Vec<Opened>,
     own: Option<&OwnKey>,
 ) -> anyhow::Result<()> {
@@ -145,7 +155,7 @@ fn start_doors(
             }
             _ => None,
         };
-        let server = http::Server::new(house.clone(), intake.clone(), path.clone(), acceptor)?;
+        let server = http::Server::new(house.clone(), intake.clone(), path.clone(), judge.clone(), acceptor)?;
         for listener in listeners {
             let doorway = Doorway {
                 name,

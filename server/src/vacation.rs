@@ -2,6 +2,7 @@
 //! delivers it; here the note is taken and the answer enqueued in one transaction, so each is written once. The answer goes the way of all
 //! mail of our own people: limits, secrecy, policy (RULES M7–M12), our signature, the outbox.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ const AT_ONCE: i64 = 50;
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// The longest, in case a signal was missed or something could not be done then.
 const LOOK_ANYWAY: Duration = Duration::from_secs(30);
+/// From when on an answer that had to wait is not worth sending any more.
+const LATE: Duration = Duration::from_secs(24 * 3600);
 /// What stands there when the person wrote nothing.
 const TEXT: &str =
     "Tôi hiện vắng mặt và sẽ trả lời thư sau.\r\n\r\nI am away at present and will answer later.\r\n";
@@ -64,20 +67,43 @@ async fn noted(signals: &mut Receiver<Signal>) {
     }
 }
 
-/// Takes every note there is. What cannot be answered now stays for the next look.
+/// Takes every note there is. What cannot be answered now (its sender is over a limit, a scanner is down) stays for the next look and holds
+/// nobody else's answer up.
 async fn answer_all(house: &Arc<House>, path: &Arc<MailPath>) -> anyhow::Result<()> {
+    let mut after: Option<VacationDue> = None;
+    // Whose answer waits: the next one would, too.
+    let mut waiting: HashSet<AccountId> = HashSet::new();
     while !house.stop.is_cancelled() {
-        let due = house.store.read((), |tx, ()| Box::pin(async move { tx.vacations_due(AT_ONCE).await }));
+        let due = house.store.read(after.clone(), |tx, after| {
+            Box::pin(async move { tx.vacations_due(after.as_ref(), AT_ONCE).await })
+        });
         let due: Vec<VacationDue> = due.await?;
-        if due.is_empty() {
-            return Ok(());
-        }
         for one in &due {
-            let answer = answer(house, path, one).await?;
-            settle(house, one, answer).await?;
+            if waiting.contains(&one.account_id) {
+                continue;
+            }
+            match answer(house, path, one).await? {
+                Outcome::Settled(answer) => settle(house, one, answer.map(|answer| *answer)).await?,
+                Outcome::Later(why) => {
+                    tracing::info!(account = %one.account_id, why, "an answer during an absence waits");
+                    waiting.insert(one.account_id);
+                }
+            }
+        }
+        match due.into_iter().next_back() {
+            Some(last) => after = Some(last),
+            None => return Ok(()),
         }
     }
     Ok(())
+}
+
+/// What comes of a note.
+enum Outcome {
+    /// It is done with: by this answer, or none.
+    Settled(Option<Box<Answer>>),
+    /// It is looked at again; the word says why.
+    Later(&'static str),
 }
 
 /// An answer, ready to be kept.
@@ -127,41 +153,37 @@ fn again_after(house: &House) -> Timestamp {
 }
 
 /// The answer to a mail, if it gets one.
-async fn answer(
-    house: &Arc<House>,
-    path: &Arc<MailPath>,
-    due: &VacationDue,
-) -> anyhow::Result<Option<Answer>> {
-    let Ok(to) = due.reverse_path.parse::<EmailAddress>() else { return Ok(None) };
-    let Some(asked) = ask(house, due, &to).await? else { return Ok(None) };
-    // Who may not send at present is not answered for either.
-    let is_active =
-        asked.account.state == AccountState::Active && asked.vacation.is_on(asked.email.received_at);
-    if !is_active || asked.was_told {
-        return Ok(None);
-    }
-    let Some(raw) = house.store.read_blob(due.account_id, asked.email.blob_id).await? else {
-        return Ok(None);
-    };
+async fn answer(house: &Arc<House>, path: &Arc<MailPath>, due: &VacationDue) -> anyhow::Result<Outcome> {
+    const NONE: Outcome = Outcome::Settled(None);
+    let Ok(to) = due.reverse_path.parse::<EmailAddress>() else { return Ok(NONE) };
+    let Some(asked) = ask(house, due, &to).await? else { return Ok(NONE) };
     let email = &asked.email;
+    // Who may not send at present is not answered for either, and an answer a day late says nothing.
+    let is_due = asked.account.state == AccountState::Active
+        && asked.vacation.is_on(email.received_at)
+        && house.now().since(email.received_at) < LATE;
+    if !is_due || asked.was_told {
+        return Ok(NONE);
+    }
+    let Some(raw) = house.store.read_blob(due.account_id, email.blob_id).await? else { return Ok(NONE) };
     let from = match auto_reply::addressed(&raw, &email.facts, &email.keywords, &to, &asked.own) {
         Ok(from) => from,
         Err(why) => {
             tracing::debug!(account = %due.account_id, %why, "a mail is not answered during an absence");
-            return Ok(None);
+            return Ok(NONE);
         }
     };
-    let message = message(house, &asked, from, &to)?;
-    write(house, path, (due.account_id, from, to), message).await
+    write(house, path, due.account_id, to.clone(), message(house, &asked, from, &to)?).await
 }
 
-/// The answer as our own people's mail is taken in: examined, signed, sealed. `None` when the house refuses it for good.
+/// The answer as our own people's mail is taken in: examined, signed, sealed. None when the house refuses it for good.
 async fn write(
     house: &Arc<House>,
     path: &Arc<MailPath>,
-    (account_id, _from, to): (AccountId, &EmailAddress, EmailAddress),
+    account_id: AccountId,
+    to: EmailAddress,
     message: Vec<u8>,
-) -> anyhow::Result<Option<Answer>> {
+) -> anyhow::Result<Outcome> {
     let (now, name) = (house.now(), house.draw_token(12));
     let facts = mail::message::read(&message, &mail::message::Limits::default());
     let letter = Letter {
@@ -179,13 +201,11 @@ async fn write(
     let findings = match path.examine(&letter).await {
         Ok(findings) if findings.held().is_none() => findings,
         // What a person would have to look at is not worth it.
-        Ok(_) => return Ok(None),
-        Err(refused) if refused.is_temporary() => {
-            anyhow::bail!("the answer is not taken now: {}", refused.name)
-        }
+        Ok(_) => return Ok(Outcome::Settled(None)),
+        Err(refused) if refused.is_temporary() => return Ok(Outcome::Later(refused.name)),
         Err(refused) => {
             tracing::info!(account = %account_id, reason = refused.name, "an answer during an absence is refused");
-            return Ok(None);
+            return Ok(Outcome::Settled(None));
         }
     };
     let arrival = Arrival {
@@ -197,6 +217,19 @@ async fn write(
         message_id: facts.message_id.first().cloned(),
     };
     let bytes = [findings.fields().as_bytes(), &findings.without_cuts(message)].concat();
+    let answer = sealed(house, (arrival, name, findings), account_id, to, &bytes).await?;
+    Ok(Outcome::Settled(answer.map(Box::new)))
+}
+
+/// The answer with its row and its line in the trace; `None` when its way leads to nobody.
+async fn sealed(
+    house: &House,
+    (arrival, name, findings): (Arrival, String, Findings),
+    account_id: AccountId,
+    to: EmailAddress,
+    bytes: &[u8],
+) -> anyhow::Result<Option<Answer>> {
+    let now = house.now();
     let Some((kind, destination, recipient)) = way(house, &to, now).await? else { return Ok(None) };
     let mail = OutboundMail {
         trace: name.clone(),
@@ -204,7 +237,7 @@ async fn write(
         keywords: if kind == OutboxKind::Local { findings.keywords.clone() } else { Vec::new() },
         ..OutboundMail::from_the_house(recipient.clone(), now)
     };
-    let blob = house.store.seal(account_id, &bytes, now).await?;
+    let blob = house.store.seal(account_id, bytes, now).await?;
     let row = NewOutbox {
         kind,
         owner: OwnerId::from(account_id),

@@ -35,3 +35,8 @@ CREATE INDEX search_email_by_files ON search_email (account_id, email_no) WHERE 
 ON_SQLITE CREATE VIRTUAL TABLE search_words USING fts5(words, content='', contentless_delete=1, tokenize='ascii');
 ON_POSTGRES CREATE TABLE search_words (account_id BYTEA NOT NULL, email_no BIGINT NOT NULL, part BIGINT NOT NULL, words TSVECTOR NOT NULL, PRIMARY KEY (account_id, email_no, part));
 ON_POSTGRES CREATE INDEX search_words_by_word ON search_words USING gin (words) WITH (fastupdate = off);
+
+-- Messages that are not seen, and those with a keyword besides: few of many, and what clients ask for most. Texts of keywords have a blank before
+-- and after each.
+CREATE INDEX email_unseen ON email (account_id, email_id) WHERE keywords NOT LIKE '% $seen %';
+CREATE INDEX email_by_keyword ON email (account_id, email_id, keywords) WHERE keywords NOT IN ('  ', ' $seen ');

@@ -381,12 +381,15 @@ impl Tx {
         let row = self
             .row(
                 "UPDATE account SET modseq = modseq + 1, used_bytes = used_bytes + $2 WHERE account_id = $1 \
-                 RETURNING modseq",
+                 RETURNING modseq, push_subscriptions",
                 values![&account_id, added_bytes],
             )
             .await?
             .ok_or(Error::NotFound("the account"))?;
         self.signals.insert(Signal::Account(account_id));
+        if row.int(1)? > 0 {
+            self.signals.insert(Signal::Push(account_id));
+        }
         row.modseq(0)
     }
 

@@ -257,15 +257,15 @@ macro_rules! touch_threads {
     };
 }
 
-const MESSAGES: Sql = over_list!(messages);
-const PLACES: Sql = over_list!(places);
-const REWRITE: Sql = over_list!(rewrite);
-const MARK: Sql = over_list!(mark);
-const DISPLACE: Sql = over_list!(displace);
+pub(crate) const MESSAGES: Sql = over_list!(messages);
+pub(crate) const PLACES: Sql = over_list!(places);
+pub(crate) const REWRITE: Sql = over_list!(rewrite);
+pub(crate) const MARK: Sql = over_list!(mark);
+pub(crate) const DISPLACE: Sql = over_list!(displace);
 const FORGET_UIDS: Sql = over_list!(forget_uids);
-const DOUBLE: Sql = over_list!(double);
+pub(crate) const DOUBLE: Sql = over_list!(double);
 const PLACE: Sql = over_list!(place);
-const TOUCH_THREADS: Sql = over_list!(touch_threads);
+pub(crate) const TOUCH_THREADS: Sql = over_list!(touch_threads);
 
 impl Tx {
     /// Messages by id, in any order, without their places; those that are not there are left out.
@@ -302,7 +302,7 @@ impl Tx {
     /// # Errors
     /// [`Error::NotFound`] when a mailbox is not there, [`Error::Full`] when its numbers or the quota run out, [`Error::Refused`] for a
     /// keyword that is none.
-    pub(crate) async fn write_act(&mut self, act: Act, changes: &mut Vec<Change>) -> Result<()> {
+    pub(crate) async fn write_act(&mut self, act: Act, changes: &mut [Change]) -> Result<()> {
         let touched = |change: &Change| change.is_touched();
         if !changes.iter().any(touched) {
             return Ok(());

@@ -376,6 +376,7 @@ impl Tx {
                 values![&owner, &blob_id],
             )
             .await?;
+            self.forget_judgements(owner, blob_id).await?;
         }
         Ok(())
     }

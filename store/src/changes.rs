@@ -97,6 +97,20 @@ impl Tx {
     }
 }
 
+impl Tx {
+    /// Whether a message came after a state and is still there.
+    pub async fn has_new_email(&mut self, account_id: AccountId, since: ModSeq) -> Result<bool> {
+        // What is newer than the state has changed since, so the index of changes leads to it.
+        let row = self
+            .row(
+                "SELECT 1 FROM email WHERE account_id = $1 AND modseq > $2 AND created_modseq > $2 LIMIT 1",
+                values![&account_id, since],
+            )
+            .await?;
+        Ok(row.is_some())
+    }
+}
+
 /// The first `limit` changes of (modseq, created, gone, id) in order. A change is cut only between two modseqs, so
 /// that the state named is one the account was really in; one transaction alone may exceed the limit.
 fn first_changes(all: &[(i64, i64, bool, [u8; 16])], since: i64, now: i64, limit: i64) -> Changes {

@@ -74,6 +74,33 @@ macro_rules! drop_bytes {
         )
     };
 }
+// What was judged of a message's bytes goes with them.
+macro_rules! drop_smime {
+    ($id:literal, $end:literal, $list:literal) => {
+        concat!(
+            "DELETE FROM email_smime WHERE account_id = $1 AND blob_id IN (SELECT ",
+            $id,
+            "t.value ->> 0",
+            $end,
+            " FROM ",
+            $list,
+            ")"
+        )
+    };
+}
+macro_rules! drop_documents {
+    ($id:literal, $end:literal, $list:literal) => {
+        concat!(
+            "DELETE FROM email_document WHERE account_id = $1 AND blob_id IN (SELECT ",
+            $id,
+            "t.value ->> 0",
+            $end,
+            " FROM ",
+            $list,
+            ")"
+        )
+    };
+}
 macro_rules! bury {
     ($id:literal, $end:literal, $list:literal) => {
         concat!(
@@ -97,13 +124,15 @@ macro_rules! end_threads {
     };
 }
 
-const HOLD: Sql = over_list!(hold);
-const DESTROY: Sql = over_list!(destroy);
-const COUNT_BLOBS: Sql = over_list!(count_blobs);
-const DROP_BLOBS: Sql = over_list!(drop_blobs);
-const DROP_BYTES: Sql = over_list!(drop_bytes);
+pub(crate) const HOLD: Sql = over_list!(hold);
+pub(crate) const DESTROY: Sql = over_list!(destroy);
+pub(crate) const COUNT_BLOBS: Sql = over_list!(count_blobs);
+pub(crate) const DROP_BLOBS: Sql = over_list!(drop_blobs);
+pub(crate) const DROP_BYTES: Sql = over_list!(drop_bytes);
+pub(crate) const DROP_SMIME: Sql = over_list!(drop_smime);
+pub(crate) const DROP_DOCUMENTS: Sql = over_list!(drop_documents);
 const BURY: Sql = over_list!(bury);
-const END_THREADS: Sql = over_list!(end_threads);
+pub(crate) const END_THREADS: Sql = over_list!(end_threads);
 
 impl Tx {
     /// Ends messages that lie nowhere any more. Their bytes stay while a legal hold or a retention says so, out of everybody's sight.
@@ -125,6 +154,8 @@ impl Tx {
             let dropped = dropped.iter().map(|row| row.id::<BlobId>(0)).collect::<Result<Vec<_>>>()?;
             let list = json_list(dropped.iter().map(|id| [id]))?;
             self.exec(DROP_BYTES, values![&account_id, &list]).await?;
+            self.exec(DROP_SMIME, values![&account_id, &list]).await?;
+            self.exec(DROP_DOCUMENTS, values![&account_id, &list]).await?;
         }
         let buried = json_list(gone.iter().map(|m| (m.email_id, m.created_modseq.0)))?;
         self.exec(BURY, values![&account_id, &buried, modseq, "email"]).await?;

@@ -4,7 +4,7 @@ use mail::{AccountId, EmailId, MailboxId, Timestamp};
 
 use crate::Tx;
 use crate::error::Result;
-use crate::sql::{Value, values};
+use crate::sql::{Sql, Value, values};
 
 /// Which messages, in what order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -86,7 +86,7 @@ impl Tx {
 
 /// The texts of a query: the page, and the count. Parameters: $1 account, $2 after, $3 before, $4 keyword, $5 not
 /// keyword, $6 limit, $7 offset, $8 mailbox.
-fn query_text(query: &EmailQuery) -> (&'static str, &'static str) {
+fn query_text(query: &EmailQuery) -> (Sql, &'static str) {
     macro_rules! narrowed {
         ($from:literal) => {
             concat!(
@@ -122,75 +122,95 @@ fn query_text(query: &EmailQuery) -> (&'static str, &'static str) {
             concat!($head, " FROM email e ", narrowed!(""))
         };
     }
+    // Which index tells whether a conversation has a newer message here is said to SQLite, which has no statistics and would walk the whole
+    // mailbox for each row; `+` takes a column out of the choice.
+    macro_rules! folded {
+        ($hint:literal, $newer:literal, $order:literal) => {
+            concat!(
+                in_mailbox!("SELECT e.email_id"),
+                "AND NOT EXISTS (SELECT 1 FROM placement q ",
+                $hint,
+                "WHERE q.account_id = $1 AND q.thread_id = p.thread_id \
+                 AND q.mailbox_id = $8 AND q.received_at >= $2 AND q.received_at < $3 AND (q.received_at, q.email_id) ",
+                $newer,
+                " (p.received_at, p.email_id) ",
+                also_matches!(),
+                ") ",
+                $order
+            )
+        };
+    }
     match (query.in_mailbox.is_some(), query.collapse_threads, query.oldest_first) {
         (true, false, false) => (
             concat!(
                 in_mailbox!("SELECT e.email_id"),
                 "ORDER BY p.received_at DESC, p.email_id DESC LIMIT $6 OFFSET $7"
-            ),
+            )
+            .into(),
             in_mailbox!("SELECT COUNT(*)"),
         ),
         (true, false, true) => (
             concat!(
                 in_mailbox!("SELECT e.email_id"),
                 "ORDER BY p.received_at, p.email_id LIMIT $6 OFFSET $7"
-            ),
+            )
+            .into(),
             in_mailbox!("SELECT COUNT(*)"),
         ),
         (true, true, false) => (
-            concat!(
-                in_mailbox!("SELECT e.email_id"),
-                "AND NOT EXISTS (SELECT 1 FROM placement q WHERE q.account_id = $1 AND q.thread_id = p.thread_id \
-                 AND q.mailbox_id = $8 AND q.received_at >= $2 AND q.received_at < $3 AND (q.received_at, q.email_id) > (p.received_at, p.email_id) ",
-                also_matches!(),
-                ") \
-                 ORDER BY p.received_at DESC, p.email_id DESC LIMIT $6 OFFSET $7"
-            ),
+            Sql {
+                sqlite: folded!("INDEXED BY placement_by_thread ", ">", "ORDER BY p.received_at DESC, p.email_id DESC LIMIT $6 OFFSET $7"),
+                postgres: folded!("", ">", "ORDER BY p.received_at DESC, p.email_id DESC LIMIT $6 OFFSET $7"),
+            },
             in_mailbox!("SELECT COUNT(DISTINCT p.thread_id)"),
         ),
         (true, true, true) => (
-            concat!(
-                in_mailbox!("SELECT e.email_id"),
-                "AND NOT EXISTS (SELECT 1 FROM placement q WHERE q.account_id = $1 AND q.thread_id = p.thread_id \
-                 AND q.mailbox_id = $8 AND q.received_at >= $2 AND q.received_at < $3 AND (q.received_at, q.email_id) < (p.received_at, p.email_id) ",
-                also_matches!(),
-                ") \
-                 ORDER BY p.received_at, p.email_id LIMIT $6 OFFSET $7"
-            ),
+            Sql {
+                sqlite: folded!("INDEXED BY placement_by_thread ", "<", "ORDER BY p.received_at, p.email_id LIMIT $6 OFFSET $7"),
+                postgres: folded!("", "<", "ORDER BY p.received_at, p.email_id LIMIT $6 OFFSET $7"),
+            },
             in_mailbox!("SELECT COUNT(DISTINCT p.thread_id)"),
         ),
         (false, false, false) => (
             concat!(
                 anywhere!("SELECT e.email_id"),
                 "ORDER BY e.received_at DESC, e.email_id DESC LIMIT $6 OFFSET $7"
-            ),
+            )
+            .into(),
             anywhere!("SELECT COUNT(*)"),
         ),
         (false, false, true) => (
-            concat!(anywhere!("SELECT e.email_id"), "ORDER BY e.received_at, e.email_id LIMIT $6 OFFSET $7"),
+            concat!(anywhere!("SELECT e.email_id"), "ORDER BY e.received_at, e.email_id LIMIT $6 OFFSET $7")
+                .into(),
             anywhere!("SELECT COUNT(*)"),
         ),
         (false, true, false) => (
             concat!(
                 anywhere!("SELECT e.email_id"),
                 "AND NOT EXISTS (SELECT 1 FROM email q WHERE q.account_id = $1 AND q.thread_id = e.thread_id \
-                 AND q.received_at >= $2 AND q.received_at < $3 AND (q.received_at, q.email_id) > (e.received_at, e.email_id) ",
+                 AND +q.received_at >= $2 AND +q.received_at < $3 AND (+q.received_at, q.email_id) > (e.received_at, e.email_id) ",
                 also_matches!(),
                 ") \
                  ORDER BY e.received_at DESC, e.email_id DESC LIMIT $6 OFFSET $7"
-            ),
+            )
+            .into(),
             anywhere!("SELECT COUNT(DISTINCT e.thread_id)"),
         ),
         (false, true, true) => (
             concat!(
                 anywhere!("SELECT e.email_id"),
                 "AND NOT EXISTS (SELECT 1 FROM email q WHERE q.account_id = $1 AND q.thread_id = e.thread_id \
-                 AND q.received_at >= $2 AND q.received_at < $3 AND (q.received_at, q.email_id) < (e.received_at, e.email_id) ",
+                 AND +q.received_at >= $2 AND +q.received_at < $3 AND (+q.received_at, q.email_id) < (e.received_at, e.email_id) ",
                 also_matches!(),
                 ") \
                  ORDER BY e.received_at, e.email_id LIMIT $6 OFFSET $7"
-            ),
+            )
+            .into(),
             anywhere!("SELECT COUNT(DISTINCT e.thread_id)"),
         ),
     }
 }
+
+#[cfg(test)]
+#[path = "email_plans.rs"]
+mod plans;

@@ -209,6 +209,9 @@ impl Tx {
             ],
         )
         .await?;
+        if crate::smime::is_smime(&new.facts) {
+            self.await_smime(account_id, new.blob.blob_id(), email_id, now).await?;
+        }
         let mut uids = Vec::with_capacity(new.mailbox_ids.len());
         if new.mailbox_ids.is_empty() {
             return Err(Error::Refused("a message lies in a mailbox"));

@@ -250,6 +250,9 @@ impl Store {
                 }
             };
             return outcome.map(|(value, signals)| {
+                if let Some(wire) = &self.shared.wire {
+                    wire.tell(&signals);
+                }
                 self.shared.raise(signals);
                 value
             });

@@ -20,6 +20,7 @@ mod acts;
 mod agencies;
 mod api_keys;
 mod audit;
+mod blob_pages;
 mod blobs;
 mod changes;
 mod closed;
@@ -32,6 +33,7 @@ mod destroying;
 mod dkim;
 pub mod doctor;
 mod documents;
+mod email_documents;
 mod email_query;
 mod emails;
 mod engine;
@@ -40,6 +42,7 @@ mod events;
 mod files;
 mod flags;
 mod identities;
+mod imports;
 mod keyring;
 pub mod ledger;
 mod links;
@@ -48,12 +51,14 @@ mod mail_trace;
 mod mailboxes;
 mod migrate;
 mod moves;
+mod nodes;
 mod numbers;
 mod outbox;
 mod outbox_pause;
 mod peer_log;
 mod peers;
 mod policy;
+mod pushes;
 mod quarantine;
 mod query_changes;
 mod queue;
@@ -64,6 +69,7 @@ mod search;
 mod search_term;
 mod sending;
 mod settings;
+mod smime;
 mod sql;
 mod statuses;
 mod submission_query;
@@ -73,6 +79,8 @@ mod tls;
 mod uploads;
 mod vacation;
 mod views;
+#[cfg(test)]
+mod views_plans;
 mod watch;
 mod words;
 
@@ -112,6 +120,7 @@ pub use events::{Event, NewEvent};
 pub use files::{DocumentAct, DocumentFile, FileEvidence, NewFile};
 pub use flags::{FlagEdit, FlagMode, FlagsEdited};
 pub use identities::KeptIdentity;
+pub use imports::{ImportMark, Imported, NewImport};
 pub use keyring::MasterKey;
 pub use links::{DocumentState, Link, LinkKind, NewLink};
 pub use lists::{List, ListCopy, ListMember, ListPart, NewList, WhoMaySend};
@@ -124,6 +133,7 @@ pub use outbox_pause::{Patience, Reach};
 pub use peer_log::{Direction, PeerHealth, PeerMessage, SystemPoll};
 pub use peers::{NewPeer, PEER, Peer, PeerState, PeerWay, PeerWrap, peer_of_way, way_of_peer};
 pub use policy::{PolicyCount, PolicyException, PolicyLetter, PolicyRule, PolicyScope};
+pub use pushes::{NewPush, PUSHES_MAX, Push, PushChange};
 pub use quarantine::{HeldMail, HeldState, Judgement, NewHeld, QuarantineFilter};
 pub use query_changes::ListChanges;
 pub use queue::{QueueAct, QueueCount, QueueFilter, Queued};
@@ -131,8 +141,9 @@ pub use receivers::{NewProgress, NewReceiver, Receiver};
 pub use repeats::Repeat;
 pub use routing::Resolved;
 pub use search::{EmailSearch, SearchCounts, SearchKey, SearchMarks, SearchSort, UnreadFiles};
-pub use search_term::{SearchField, SearchTerm, SearchWords};
+pub use search_term::{SearchField, SearchTerm, SearchWords, SmimeIs};
 pub use sending::{OwnLimit, SendingLimit, Sent};
+pub use smime::{Smime, SmimeDue, SmimeJudged, SmimeStatus};
 pub use statuses::{NewStatus, StatusEntry, UnlinkedStatus};
 pub use submission_query::{SubmissionQuery, SubmissionSort};
 pub use submissions::{NewSubmission, Submission, UndoStatus};
@@ -207,6 +218,10 @@ impl Default for Limits {
 pub enum Signal {
     /// Something changed in this account.
     Account(AccountId),
+    /// Something changed in this account, and clients far away want to be told (RFC 8620 §7.2).
+    Push(AccountId),
+    /// A signed mail arrived, and its signature waits to be judged.
+    Smime,
     /// Something is due in the outbox.
     Outbox,
     /// Leaves or events wait for the sequencer.
@@ -232,6 +247,8 @@ pub(crate) struct Shared {
     pub(crate) ledger_archive: OnceLock<PathBuf>,
     signals: broadcast::Sender<Signal>,
     watches: Arc<watch::Watches>,
+    /// To the other nodes on one PostgreSQL.
+    wire: Option<nodes::Wire>,
 }
 
 impl Shared {
@@ -252,16 +269,22 @@ pub(crate) enum Backend {
     Postgres { pool: PgPool },
 }
 
-/// The store's own work, for the program to spawn: on SQLite the one writer, on PostgreSQL nothing. It ends when
-/// the last [`Store`] is gone and every write that was taken is answered.
+/// The store's own work, for the program to spawn: on SQLite the one writer, on PostgreSQL the news from and to the other
+/// nodes. It ends when the last [`Store`] is gone and every write that was taken is answered and told.
 #[must_use = "nothing is written before this runs"]
-pub struct Worker(Option<engine::Writer>);
+pub struct Worker(Work);
+
+enum Work {
+    Writer(engine::Writer),
+    Courier(Box<nodes::Courier>),
+}
 
 impl Worker {
     /// Does the work.
     pub async fn run(self) {
-        if let Some(writer) = self.0 {
-            writer.run().await;
+        match self.0 {
+            Work::Writer(writer) => writer.run().await,
+            Work::Courier(courier) => courier.run().await,
         }
     }
 }
@@ -279,7 +302,9 @@ impl Store {
             .map_err(|e| Error::Unavailable(e.to_string()))?
             // Off by default; without it a 250 could be lost with the power.
             .with_fsync(true);
+        let (wire, wire_end) = nodes::Wire::new();
         let shared = Arc::new(Shared {
+            wire: matches!(config.place, Place::Postgres(_)).then_some(wire),
             chance,
             keyring: Keyring::new(&config.master_key, limits.keys_cached),
             objects: Arc::new(objects),
@@ -290,7 +315,7 @@ impl Store {
         });
         let opened = match config.place {
             Place::Sqlite(file) => open_sqlite(shared, file, now).await?,
-            Place::Postgres(url) => open_postgres(shared, &url, now).await?,
+            Place::Postgres(url) => open_postgres(shared, wire_end, &url, now).await?,
         };
         Ok(opened)
     }
@@ -342,11 +367,12 @@ async fn open_sqlite(shared: Arc<Shared>, file: PathBuf, now: Timestamp) -> Resu
         .await?;
     let (sender, jobs) = mpsc::channel(limits.writes_waiting);
     let writer = engine::Writer { conn, jobs, group_max: limits.group_max, shared: shared.clone() };
-    Ok((Store { shared, backend: Backend::Sqlite { writer: sender, readers } }, Worker(Some(writer))))
+    Ok((Store { shared, backend: Backend::Sqlite { writer: sender, readers } }, Worker(Work::Writer(writer))))
 }
 
 async fn open_postgres(
     shared: Arc<Shared>,
+    wire_end: nodes::WireEnd,
     url: &mail::Secret<String>,
     now: Timestamp,
 ) -> Result<(Store, Worker)> {
@@ -355,9 +381,10 @@ async fn open_postgres(
     let pool = PgPoolOptions::new()
         .max_connections(shared.limits.connections)
         .acquire_timeout(shared.limits.busy_timeout)
-        .connect_with(options)
+        .connect_with(options.clone())
         .await?;
     let mut conn = sql::Conn::Postgres(pool.acquire().await?);
     migrate::migrate(&mut conn, now).await?;
-    Ok((Store { shared, backend: Backend::Postgres { pool } }, Worker(None)))
+    let courier = nodes::Courier::new(options, &shared, wire_end);
+    Ok((Store { shared, backend: Backend::Postgres { pool } }, Worker(Work::Courier(Box::new(courier)))))
 }

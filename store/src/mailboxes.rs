@@ -230,6 +230,7 @@ impl Tx {
         }
         for rows in [
             "DELETE FROM expunged WHERE account_id = $1 AND mailbox_id = $2",
+            "DELETE FROM imported WHERE account_id = $1 AND mailbox_id = $2",
             "DELETE FROM mailbox WHERE account_id = $1 AND mailbox_id = $2",
         ] {
             self.exec(rows, values![&account_id, &mailbox_id]).await?;

@@ -32,6 +32,8 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (21, "views", include_str!("../migrations/0021_views.sql")),
     (22, "search", include_str!("../migrations/0022_search.sql")),
     (23, "jmap", include_str!("../migrations/0023_jmap.sql")),
+    (24, "push", include_str!("../migrations/0024_push.sql")),
+    (25, "imports", include_str!("../migrations/0025_imports.sql")),
 ];
 
 /// The engine's words for what the migration files leave open.

@@ -41,7 +41,7 @@ macro_rules! marked {
     };
 }
 
-const MARKED: Sql = over_list!(marked);
+pub(crate) const MARKED: Sql = over_list!(marked);
 
 impl Tx {
     /// Puts messages into another mailbox too, as one act. What lies there already becomes a second message over the same bytes.

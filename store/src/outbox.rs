@@ -22,6 +22,8 @@ pub enum OutboxKind {
     Local,
     /// A package to another axis; the destination is the peer's name.
     Package,
+    /// A push to a client's address (RFC 8620 §7.2); the destination is the subscription.
+    Push,
 }
 
 impl OutboxKind {
@@ -30,6 +32,7 @@ impl OutboxKind {
             Self::Mail => "mail",
             Self::Local => "local",
             Self::Package => "package",
+            Self::Push => "push",
         }
     }
 
@@ -38,6 +41,7 @@ impl OutboxKind {
             "mail" => Ok(Self::Mail),
             "local" => Ok(Self::Local),
             "package" => Ok(Self::Package),
+            "push" => Ok(Self::Push),
             _ => Err(Error::Damaged("an outbox kind")),
         }
     }

@@ -278,8 +278,8 @@ impl Tx {
         now: Timestamp,
     ) -> Result<()> {
         self.exec(
-            "INSERT INTO mail_document (owner_id, trace, sha256, symbol, verdict, is_original, reasons, found_at, judged_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (owner_id, trace, sha256) DO NOTHING",
+            "INSERT INTO mail_document (owner_id, trace, sha256, symbol, verdict, is_original, reasons, found_at, judged_at, class) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (owner_id, trace, sha256) DO NOTHING",
             values![
                 &owner,
                 trace,
@@ -289,7 +289,8 @@ impl Tx {
                 document.is_original,
                 &document.reasons.join(" "),
                 now,
-                document.judged_at
+                document.judged_at,
+                &document.class
             ],
         )
         .await
@@ -305,7 +306,7 @@ impl Tx {
         let owner = owner.into();
         let rows = self
             .rows(
-                "SELECT sha256, symbol, verdict, is_original, reasons, judged_at FROM mail_document \
+                "SELECT sha256, symbol, verdict, is_original, reasons, judged_at, class FROM mail_document \
                  WHERE owner_id = $1 AND trace = $2 ORDER BY sha256 LIMIT 100",
                 values![&owner, trace],
             )
@@ -318,6 +319,7 @@ impl Tx {
                     sha256,
                     symbol: row.text(1)?,
                     verdict: verdict.ok_or(Error::Damaged("a verdict"))?,
+                    class: row.text(6)?,
                     is_original: row.flag(3)?,
                     reasons: row.text(4)?.split_whitespace().map(str::to_owned).collect(),
                     judged_at: row.opt_moment(5)?,

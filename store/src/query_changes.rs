@@ -74,8 +74,9 @@ macro_rules! with_keywords {
     };
 }
 
-/// How many rows of the list lie strictly between two of its places: $2 after, $3 before, $6 $7 the earlier place, $8 $9 the later
-/// one, $10 mailbox. Only the stretch of the index between the two is walked.
+/// How many rows of the list lie strictly between two of its places: $2 the first moment of the stretch and $3 its last, $6 $7 the earlier
+/// place, $8 $9 the later one. Only the stretch of the index between the two is walked: it has one beginning and one end, for an engine takes
+/// the first it finds, and `+` takes a column out of the choice.
 macro_rules! between {
     ($table:literal, $in_mailbox:literal) => {
         concat!(
@@ -83,26 +84,43 @@ macro_rules! between {
             $table,
             " p WHERE p.account_id = $1",
             $in_mailbox,
-            " AND p.received_at >= $2 AND p.received_at < $3 AND p.received_at >= $6 AND p.received_at <= $8 \
-             AND (p.received_at, p.email_id) > ($6, $7) AND (p.received_at, p.email_id) < ($8, $9)",
+            " AND p.received_at >= $2 AND p.received_at <= $3 \
+             AND (+p.received_at, p.email_id) > ($6, $7) AND (+p.received_at, p.email_id) < ($8, $9)",
             with_keywords!("p")
         )
     };
 }
+/// The same of folded conversations: $10 after, $11 before. Which index tells of newer ones is said to SQLite, which has no statistics.
 macro_rules! folded {
-    ($table:literal, $in_mailbox:literal, $q_in_mailbox:literal, $order:literal) => {
+    ($table:literal, $hint:literal, $in_mailbox:literal, $q_in_mailbox:literal, $order:literal) => {
         concat!(
             between!($table, $in_mailbox),
             " AND NOT EXISTS (SELECT 1 FROM ",
             $table,
-            " q WHERE q.account_id = $1 AND q.thread_id = p.thread_id",
+            " q ",
+            $hint,
+            "WHERE q.account_id = $1 AND q.thread_id = p.thread_id",
             $q_in_mailbox,
-            " AND q.received_at >= $2 AND q.received_at < $3 AND (q.received_at, q.email_id) ",
+            " AND +q.received_at >= $10 AND +q.received_at < $11 AND (+q.received_at, q.email_id) ",
             $order,
             " (p.received_at, p.email_id)",
             with_keywords!("q"),
             ")"
         )
+    };
+}
+macro_rules! folded_in_mailbox {
+    ($order:literal) => {
+        Sql {
+            sqlite: folded!(
+                "placement",
+                "INDEXED BY placement_by_thread ",
+                " AND p.mailbox_id = $12",
+                " AND q.mailbox_id = $12",
+                $order
+            ),
+            postgres: folded!("placement", "", " AND p.mailbox_id = $12", " AND q.mailbox_id = $12", $order),
+        }
     };
 }
 
@@ -122,16 +140,14 @@ const MATCHING_EMAILS: Sql = matching!("e.email_id");
 const MATCHING_THREADS: Sql = matching!("e.thread_id");
 
 /// The text that counts between two places of the list a query gives.
-fn count_text(query: &EmailQuery) -> &'static str {
+pub(crate) fn count_text(query: &EmailQuery) -> Sql {
     match (query.in_mailbox.is_some(), query.collapse_threads, query.oldest_first) {
-        (true, false, _) => between!("placement", " AND p.mailbox_id = $10"),
-        (false, false, _) => between!("email", ""),
-        (true, true, false) => {
-            folded!("placement", " AND p.mailbox_id = $10", " AND q.mailbox_id = $10", ">")
-        }
-        (true, true, true) => folded!("placement", " AND p.mailbox_id = $10", " AND q.mailbox_id = $10", "<"),
-        (false, true, false) => folded!("email", "", "", ">"),
-        (false, true, true) => folded!("email", "", "", "<"),
+        (true, false, _) => between!("placement", " AND p.mailbox_id = $10").into(),
+        (false, false, _) => between!("email", "").into(),
+        (true, true, false) => folded_in_mailbox!(">"),
+        (true, true, true) => folded_in_mailbox!("<"),
+        (false, true, false) => folded!("email", "", "", "", ">").into(),
+        (false, true, true) => folded!("email", "", "", "", "<").into(),
     }
 }
 
@@ -296,19 +312,21 @@ impl Tx {
         const BEFORE_ALL: (i64, &[u8]) = (i64::MIN, &[]);
         const AFTER_ALL: (i64, &[u8]) = (i64::MAX, &[]);
         let (has, lacks) = (like(query.has_keyword.as_ref()), like(query.not_keyword.as_ref()));
+        let after = query.after.map_or(i64::MIN, Timestamp::millis);
+        let before = query.before.map_or(i64::MAX, Timestamp::millis);
         let (mut next, mut places) = (0usize, Vec::with_capacity(list.len()));
         let mut last: Option<&Placed> = None;
         for placed in list {
             let here = (placed.0.millis(), placed.1.as_bytes().as_slice());
-            let before = last.map(|last| (last.0.millis(), last.1.as_bytes().as_slice()));
+            let ahead = last.map(|last| (last.0.millis(), last.1.as_bytes().as_slice()));
             let (from, to) = match query.oldest_first {
-                true => (before.unwrap_or(BEFORE_ALL), here),
-                false => (here, before.unwrap_or(AFTER_ALL)),
+                true => (ahead.unwrap_or(BEFORE_ALL), here),
+                false => (here, ahead.unwrap_or(AFTER_ALL)),
             };
             let mut input: Vec<Value<'_>> = values![
                 &account_id,
-                query.after.map_or(i64::MIN, Timestamp::millis),
-                query.before.map_or(i64::MAX, Timestamp::millis),
+                from.0.max(after),
+                to.0.min(before.saturating_sub(1)),
                 has.as_deref(),
                 lacks.as_deref(),
                 from.0,
@@ -317,6 +335,9 @@ impl Tx {
                 to.1
             ]
             .to_vec();
+            if query.collapse_threads {
+                input.extend_from_slice(values![after, before]);
+            }
             input.extend(query.in_mailbox.as_ref().map(Value::from));
             let between = self.row(count_text(query), &input).await?.map_or(Ok(0), |row| row.int(0))?;
             next = next.saturating_add(usize::try_from(between).unwrap_or(0));

@@ -47,6 +47,8 @@ pub enum SearchTerm {
     SizeBelow(u64),
     /// Something is attached.
     HasAttachment,
+    /// It is signed, and perhaps the signature is or was good.
+    Smime(SmimeIs),
     /// Changed at this state or later.
     ModseqFrom(ModSeq),
     /// This message.
@@ -80,8 +82,19 @@ pub enum SearchField {
 /// marks only that spelling, whichever letter the tone stands on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SearchWords {
-    /// Every word somewhere, the last one perhaps only begun; `"…"` within the text is a phrase, `word*` a beginning (RFC 8621 §4.4.1).
+    /// Every word somewhere, the last one perhaps only begun (from two letters on); `"…"` within the text is a phrase, `word*` a beginning (RFC 8621 §4.4.1).
     Every(String),
     /// These words in this order, the last one perhaps only begun: what IMAP's substring is, by words.
     Phrase(String),
+}
+
+/// What of a signature is looked for (RFC 9219 §4.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SmimeIs {
+    /// There is one.
+    There,
+    /// It was good when it was judged last.
+    Verified,
+    /// It was good when the message arrived.
+    VerifiedAtDelivery,
 }

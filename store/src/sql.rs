@@ -118,6 +118,7 @@ id_values!(
     MailboxId,
     OutboxId,
     OwnerId,
+    PushId,
     QuarantineId,
     SubmissionId,
     ThreadId,

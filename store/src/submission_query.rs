@@ -80,7 +80,7 @@ const NEW: Sql = submissions!("submission_id, send_at", "AND modseq > $9 AND cre
 /// How many lie strictly between two places of a list by moment.
 const BETWEEN: Sql = submissions!(
     "COUNT(*)",
-    "AND (send_at, submission_id) > ($9, $10) AND (send_at, submission_id) < ($11, $12)"
+    "AND (+send_at, submission_id) > ($9, $10) AND (+send_at, submission_id) < ($11, $12)"
 );
 
 fn page_text(query: &SubmissionQuery) -> Sql {
@@ -231,7 +231,15 @@ impl Tx {
                 true => (last.unwrap_or(BEFORE_ALL), here),
                 false => (here, last.unwrap_or(AFTER_ALL)),
             };
-            let mut input = query.input(&account_id, &lists, now);
+            // One beginning and one end of the stretch that is walked.
+            let end = to.0.saturating_add(1);
+            let end = query.before.map_or(end, |before| before.millis().min(end));
+            let stretch = SubmissionQuery {
+                after: query.after.max(Some(Timestamp::from_millis(from.0))),
+                before: Some(Timestamp::from_millis(end)),
+                ..query.clone()
+            };
+            let mut input = stretch.input(&account_id, &lists, now);
             input.extend_from_slice(values![from.0, from.1, to.0, to.1]);
             let between = self.row(BETWEEN, &input).await?.map_or(Ok(0), |row| row.int(0))?;
             next = next.saturating_add(usize::try_from(between).unwrap_or(0));

@@ -111,10 +111,20 @@ impl Tx {
         Ok(())
     }
 
-    /// Mail that may have to be answered, `limit` at most.
-    pub async fn vacations_due(&mut self, limit: i64) -> Result<Vec<VacationDue>> {
+    /// Mail that may have to be answered, in one order: what comes after `after`, `limit` at most.
+    pub async fn vacations_due(
+        &mut self,
+        after: Option<&VacationDue>,
+        limit: i64,
+    ) -> Result<Vec<VacationDue>> {
+        let account: &[u8] = after.map_or(&[], |due| due.account_id.as_bytes().as_slice());
+        let email: &[u8] = after.map_or(&[], |due| due.email_id.as_bytes().as_slice());
         let rows = self
-            .rows("SELECT account_id, email_id, reverse_path FROM vacation_due LIMIT $1", values![limit])
+            .rows(
+                "SELECT account_id, email_id, reverse_path FROM vacation_due WHERE (account_id, email_id) > ($1, $2) \
+                 ORDER BY account_id, email_id LIMIT $3",
+                values![account, email, limit],
+            )
             .await?;
         rows.iter()
             .map(|row| {

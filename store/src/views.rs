@@ -125,13 +125,13 @@ macro_rules! changed {
     };
 }
 
-const LIVE: &str = runs_of!("placement", "");
-const GONE: &str = runs_of!("expunged", "");
-const GONE_SINCE: &str = runs_of!("expunged", " AND modseq > $3 AND modseq <= $4");
-const LYING_AT: Sql = over_list!(lying_at);
-const FACTS: Sql = over_list!(facts);
-const CHANGED: &str = changed!("AND e.modseq > $3 ORDER BY e.modseq, p.uid LIMIT $4");
-const CHANGED_AT: &str = changed!("AND e.modseq = $3 ORDER BY p.uid");
+pub(crate) const LIVE: &str = runs_of!("placement", "");
+pub(crate) const GONE: &str = runs_of!("expunged", "");
+pub(crate) const GONE_SINCE: &str = runs_of!("expunged", " AND modseq > $3 AND modseq <= $4");
+pub(crate) const LYING_AT: Sql = over_list!(lying_at);
+pub(crate) const FACTS: Sql = over_list!(facts);
+pub(crate) const CHANGED: &str = changed!("AND e.modseq > $3 ORDER BY e.modseq, p.uid LIMIT $4");
+pub(crate) const CHANGED_AT: &str = changed!("AND e.modseq = $3 ORDER BY p.uid");
 
 /// The runs of an answer.
 fn runs(rows: &[Row]) -> Result<UidSet> {

@@ -21,6 +21,14 @@ impl Watches {
         }
     }
 
+    /// Wakes everybody: something may have been missed.
+    pub(crate) fn wake_all(&self) {
+        let watches = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for sender in watches.values() {
+            sender.send_replace(());
+        }
+    }
+
     pub(crate) fn watch(self: &Arc<Self>, account_id: AccountId) -> AccountWatch {
         let mut watches = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let receiver = watches.entry(account_id).or_default().subscribe();

@@ -69,8 +69,10 @@ impl Jmap {
 
     /// The same of a program that may be gone before its answer is whole.
     pub async fn try_request(&self, calls: Value) -> Option<Value> {
-        let using = ["core", "mail", "submission", "vacationresponse", "blob", "quota"]
-            .map(|name| format!("urn:ietf:params:jmap:{name}"));
+        let mut using = ["core", "mail", "submission", "vacationresponse", "blob", "quota", "smimeverify"]
+            .map(|name| format!("urn:ietf:params:jmap:{name}"))
+            .to_vec();
+        using.push("https://congvan.vn/jmap/official-documents".to_owned());
         let response = self
             .client
             .post(self.session["apiUrl"].as_str().expect("an apiUrl"))

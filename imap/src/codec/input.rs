@@ -8,12 +8,15 @@
 use super::command::Command;
 use super::parse::{self, Fault, Refusal};
 
+/// Octets in which a literal is announced; with more digits it is no announcement.
+const ANNOUNCED_MAX: usize = 32;
+
 /// Sizes of what a client may say.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Octets of a command without its literals. Clients name thousands of messages in one set.
     pub text_bytes_max: usize,
-    /// Octets of a literal that is no message.
+    /// Octets of the literals of a command that are no messages, together.
     pub literal_bytes_max: usize,
     /// Octets of a message in APPEND.
     pub append_bytes_max: usize,
@@ -27,6 +30,19 @@ pub struct Limits {
     pub depth_max: usize,
     /// Octets taken before they are read.
     pub pending_bytes_max: usize,
+}
+
+impl Limits {
+    /// What somebody may say who has not signed in: a name, a password, a token.
+    pub fn stranger(&self) -> Self {
+        Self {
+            text_bytes_max: self.text_bytes_max.min(16 << 10),
+            literal_bytes_max: self.literal_bytes_max.min(8 << 10),
+            literals_max: self.literals_max.min(4),
+            pending_bytes_max: self.pending_bytes_max.min(32 << 10),
+            ..self.clone()
+        }
+    }
 }
 
 impl Default for Limits {
@@ -169,6 +185,11 @@ impl Input {
         self.utf8 = utf8;
     }
 
+    /// From now on a client may say this much: more once somebody has signed in.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
     /// Whether APPEND's literals may be as long as messages. Not before somebody has signed in.
     pub fn allow_messages(&mut self, allow: bool) {
         self.messages = allow;
@@ -230,15 +251,15 @@ impl Input {
                 State::Bare(bytes_max) => {
                     let line = self.line(bytes_max)?;
                     self.state = State::Line;
-                    return Some(match line {
-                        Some(line) => Read::Line(line),
-                        None => Read::Bad { tag: None, words: "Line too long" },
+                    return Some(match self.fault.take() {
+                        None => Read::Line(line),
+                        Some(_) => Read::Bad { tag: None, words: "Line too long" },
                     });
                 }
                 State::Line => {
                     let room = self.limits.text_bytes_max.saturating_sub(self.text.len());
                     let line = self.line(room)?;
-                    if let Some(read) = self.command_line(line) {
+                    if let Some(read) = self.command_line(&line) {
                         return Some(read);
                     }
                 }
@@ -254,49 +275,50 @@ impl Input {
         };
     }
 
-    /// The next line without its end; the inner `None` is one that was too long and is gone.
-    fn line(&mut self, bytes_max: usize) -> Option<Option<Vec<u8>>> {
+    /// The next line without its end. Of one that is too long the end is left, where a literal may be announced, and a fault is noted.
+    fn line(&mut self, bytes_max: usize) -> Option<Vec<u8>> {
         let rest = self.pending.get(self.scanned..).unwrap_or_default();
         let Some(found) = rest.iter().position(|byte| *byte == b'\n') else {
-            self.scanned = self.pending.len();
             // With the CR of a line that is just long enough.
-            if self.scanned - self.start > bytes_max + 1 {
-                self.fault = Some("Command too long");
-                self.drop_pending();
+            if self.pending.len() - self.start > bytes_max + 1 {
+                let line = self.pending.split_off(self.start);
+                self.pending = self.too_long(&line, bytes_max);
+                self.start = 0;
             }
+            self.scanned = self.pending.len();
             return None;
         };
         let end = self.scanned + found;
         let line = self.pending.get(self.start..end).unwrap_or_default();
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let kept = (line.len() <= bytes_max).then(|| line.to_vec());
+        let line = line.strip_suffix(b"\r").unwrap_or(line).to_vec();
         self.start = end + 1;
         self.scanned = self.start;
         if self.start == self.pending.len() {
             self.drop_pending();
         }
-        match (&self.state, self.fault.is_some()) {
-            // The front of this line was thrown away.
-            (State::Bare(_), true) => {
-                self.fault = None;
-                Some(None)
-            }
-            _ => Some(kept),
+        match line.len() > bytes_max {
+            true => Some(self.too_long(&line, bytes_max)),
+            false => Some(line),
         }
     }
 
-    /// A line of a command came.
-    fn command_line(&mut self, line: Option<Vec<u8>>) -> Option<Read> {
-        let Some(line) = line else {
-            self.fault = Some("Command too long");
-            return Some(self.bad());
-        };
-        let announced = announced(&line);
-        if self.fault.is_none() {
-            self.text.extend_from_slice(&line);
+    /// Notes the fault, keeps the tag for the answer, and returns the end of the line.
+    fn too_long(&mut self, line: &[u8], bytes_max: usize) -> Vec<u8> {
+        self.fault.get_or_insert("Command too long");
+        if self.state == State::Line && self.text.is_empty() {
+            self.text.extend_from_slice(line.get(..bytes_max.min(parse::TAG_MAX + 1)).unwrap_or_default());
         }
-        let Some(announced) = announced else {
-            if self.fault.is_some() {
+        line.get(line.len().saturating_sub(ANNOUNCED_MAX)..).unwrap_or_default().to_vec()
+    }
+
+    /// A line of a command came.
+    fn command_line(&mut self, line: &[u8]) -> Option<Read> {
+        let is_lost = self.fault.is_some();
+        if !is_lost {
+            self.text.extend_from_slice(line);
+        }
+        let Some(announced) = announced(line) else {
+            if is_lost {
                 return Some(self.bad());
             }
             if self.literals.is_empty() && self.text.iter().all(|byte| *byte == b' ') {
@@ -305,7 +327,7 @@ impl Input {
             }
             return Some(self.parse());
         };
-        self.text.extend_from_slice(if self.fault.is_some() { b"" } else { b"\r\n" });
+        self.text.extend_from_slice(if is_lost { b"" } else { b"\r\n" });
         self.literal_begins(&announced)
     }
 
@@ -313,11 +335,10 @@ impl Input {
         let is_message = self.messages && parse::is_message_next(&self.text, self.literals.len());
         let already: usize = self.literals.iter().map(Vec::len).sum();
         let most = match is_message {
-            true => self
-                .limits
-                .append_bytes_max
-                .min(self.limits.append_total_bytes_max - already.min(self.limits.append_total_bytes_max)),
-            false => self.limits.literal_bytes_max,
+            true => {
+                self.limits.append_total_bytes_max.saturating_sub(already).min(self.limits.append_bytes_max)
+            }
+            false => self.limits.literal_bytes_max.saturating_sub(already),
         };
         let bytes = usize::try_from(announced.bytes).unwrap_or(usize::MAX);
         if bytes > most {
@@ -368,7 +389,8 @@ impl Input {
 
 /// `{5}`, `{5+}` or one with `~` before it, at the end of a line.
 fn announced(line: &[u8]) -> Option<Announced> {
-    let inner = line.strip_suffix(b"}")?;
+    let end = line.get(line.len().saturating_sub(ANNOUNCED_MAX)..)?;
+    let inner = end.strip_suffix(b"}")?;
     let (inner, waits) = match inner.strip_suffix(b"+") {
         Some(inner) => (inner, false),
         None => (inner, true),

@@ -10,6 +10,8 @@ mod input;
 #[cfg(test)]
 mod input_tests;
 mod name;
+#[cfg(test)]
+mod oracle_tests;
 mod parse;
 pub mod response;
 #[cfg(test)]

@@ -62,10 +62,7 @@ impl Desk {
     }
 
     pub(super) async fn contents(&self, account_id: AccountId, blob_ids: &[BlobId]) -> Result<Grant, Error> {
-        let mut contents = Vec::with_capacity(blob_ids.len());
-        for blob_id in blob_ids {
-            contents.push(self.store.read_blob(account_id, *blob_id).await?);
-        }
+        let contents = self.store.read_blobs(account_id, blob_ids).await?;
         Ok(Grant::Contents(contents))
     }
 

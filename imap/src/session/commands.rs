@@ -70,7 +70,8 @@ impl Session {
             Body::GetQuota(root) if root.is_empty() => self.simple(tag, Simple::Quota, Wish::Quota),
             Body::GetQuota(_) => self.no(&tag, Some(Code::NonExistent), "No such quota root"),
             Body::GetQuotaRoot(mailbox) => self.simple(tag, Simple::QuotaRoot(mailbox), Wish::Quota),
-            Body::Compress | Body::Notify(_) => self.bad(&tag, "Not offered here"),
+            Body::Compress => self.compress(&tag),
+            Body::Notify(notify) => self.notify(tag, notify),
             _ if self.view.is_none() => {
                 self.bad(&tag, "Select a mailbox first");
                 self.refused_input();
@@ -137,7 +138,8 @@ impl Session {
             (Job::Search(searching), grant) => self.search_granted(searching, grant),
             (Job::Expunge(expunging), Grant::Expunged(expunged)) => self.expunged(expunging, expunged),
             (Job::Closing(closing), Grant::Changes(changes)) => self.closing_changes(closing, changes),
-            (Job::News(news), Grant::Changes(changes)) => self.news_changes(news, changes),
+            (Job::News(back), Grant::Changes(changes)) => self.news_changes(back, changes),
+            (Job::Round(round), grant) => self.round_granted(round, grant),
             _ => self.say_bye("An answer out of turn"),
         }
     }
@@ -181,16 +183,13 @@ impl Session {
         match job {
             // The command itself went well; what happened meanwhile is told another time.
             Job::Closing(closing) => self.close_command(&closing),
-            Job::News(_) => self.say_bye("Not available now; come again"),
+            job if job.tag().is_none() => self.say_bye("Not available now; come again"),
             job => {
                 if matches!(job, Job::Select(_)) {
                     // RFC 9051 §6.3.2: whatever was selected before is not any more.
                     self.view = None;
                 }
-                match job.tag() {
-                    Some(tag) => self.no(tag, Some(code), &words),
-                    None => self.say_bye("An answer out of turn"),
-                }
+                self.no(job.tag().unwrap_or_default(), Some(code), &words);
             }
         }
     }

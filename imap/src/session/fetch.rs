@@ -7,7 +7,7 @@ use store::{FlagEdit, FlagMode, FlagsEdited};
 
 use super::job::Job;
 use super::select::modseq;
-use super::sync::{ClosingCode, Looks};
+use super::sync::{Closing, ClosingCode, Looks};
 use super::{Grant, Message, Session, Wish};
 use crate::codec::command::{FetchItem, Rfc822, Section, SectionText};
 use crate::codec::response::{Code, Fetch, Out};
@@ -22,10 +22,21 @@ pub(super) struct How {
     pub(super) partial: Option<(i64, i64)>,
 }
 
+/// What follows the last message.
+#[derive(Debug)]
+pub(super) enum End {
+    /// The command's last line.
+    Tag(String),
+    /// What came was told with what NOTIFY asked for; now the last line of a command.
+    Closing(Box<Closing>),
+    /// The same, and the client listens on.
+    News(Option<String>),
+}
+
 /// FETCH under way.
 #[derive(Debug)]
 pub(super) struct Fetching {
-    pub(super) tag: String,
+    end: End,
     uid: bool,
     items: Vec<FetchItem>,
     needs_facts: bool,
@@ -98,20 +109,21 @@ impl Session {
             uids: UidSet::new(),
             named: how.vanished.then(|| set.resolve(u32::MAX)),
         });
-        self.job = Job::Fetch(Box::new(Fetching {
-            tag,
-            uid: how.uid,
-            needs_facts: items.iter().any(needs_facts),
-            items,
-            sets_seen,
-            changed,
-            left,
-            asked: 0,
-            page: VecDeque::new(),
-            is_marked: false,
-            is_missing: false,
-            is_unknown_encoding: false,
-        }));
+        let fetching = Fetching { sets_seen, changed, ..Fetching::new(End::Tag(tag), how.uid, items, left) };
+        self.job = Job::Fetch(Box::new(fetching));
+    }
+
+    /// What came, with what NOTIFY asks for of it (RFC 5465 §5.2).
+    pub(super) fn fetch_arrived(&mut self) -> Option<Box<Fetching>> {
+        let arrived = std::mem::take(&mut self.arrived);
+        let mut items = self.notify.as_ref().map(|notify| notify.items().to_vec()).unwrap_or_default();
+        if arrived.is_empty() || items.is_empty() {
+            return None;
+        }
+        if !items.contains(&FetchItem::Uid) {
+            items.insert(0, FetchItem::Uid);
+        }
+        Some(Box::new(Fetching::new(End::News(None), true, items, arrived)))
     }
 
     /// Wishes for what is needed next, or writes the next line.
@@ -133,7 +145,12 @@ impl Session {
     }
 
     fn fetched(&mut self, fetching: Fetching) {
-        let Fetching { tag, uid, is_missing, is_unknown_encoding, .. } = fetching;
+        let Fetching { end, uid, is_missing, is_unknown_encoding, .. } = fetching;
+        let tag = match end {
+            End::Tag(tag) => tag,
+            End::Closing(closing) => return self.close_command(&closing),
+            End::News(back) => return self.rest(back),
+        };
         if is_unknown_encoding {
             return self.no(&tag, Some(Code::UnknownCte), "A part has an encoding that is not known");
         }
@@ -172,6 +189,38 @@ impl Session {
 }
 
 impl Fetching {
+    fn new(end: End, uid: bool, items: Vec<FetchItem>, left: UidSet) -> Self {
+        Self {
+            end,
+            uid,
+            needs_facts: items.iter().any(needs_facts),
+            items,
+            sets_seen: false,
+            changed: None,
+            left,
+            asked: 0,
+            page: VecDeque::new(),
+            is_marked: false,
+            is_missing: false,
+            is_unknown_encoding: false,
+        }
+    }
+
+    /// The same with something else after the last message.
+    pub(super) fn ending(mut self: Box<Self>, end: End) -> Box<Self> {
+        self.end = end;
+        self
+    }
+
+    /// The tag of the command that ends with it.
+    pub(super) fn tag(&self) -> Option<&str> {
+        match &self.end {
+            End::Tag(tag) => Some(tag),
+            End::Closing(closing) => Some(&closing.tag),
+            End::News(_) => None,
+        }
+    }
+
     fn next_wish(&mut self, mailbox_id: mail::MailboxId, limits: &crate::Limits) -> Option<Wish> {
         if let Some(changed) = &self.changed {
             return Some(Wish::Changes { mailbox_id, since: changed.since });

@@ -3,6 +3,7 @@
 use store::ViewChanges;
 
 use super::Session;
+use super::fetch::End;
 use super::job::Job;
 use super::sync::{ClosingCode, Looks};
 
@@ -28,29 +29,24 @@ impl Session {
         }
     }
 
-    /// Looks up what happened when the client listens; false when there is nothing to do.
-    pub(super) fn tells_news(&mut self) -> bool {
-        if !self.has_news || !matches!(self.job, Job::Idling(_)) {
-            return false;
-        }
-        match self.ask_changes() {
-            true => {
-                if let Job::Idling(tag) = std::mem::take(&mut self.job) {
-                    self.job = Job::News(tag);
-                }
-                true
+    /// What happened is told; then what was asked for of what came, and the client listens on.
+    pub(super) fn news_changes(&mut self, back: Option<String>, changes: Option<ViewChanges>) {
+        let delays = back.is_none() && self.notify.as_ref().is_some_and(|notify| notify.delays());
+        match self.tell(changes, delays) {
+            None => {}
+            Some(true) => {
+                self.has_news = true;
+                self.rest(back);
             }
-            false => {
-                self.has_news = false;
-                false
-            }
+            Some(false) => match self.fetch_arrived() {
+                Some(fetching) => self.job = Job::Fetch(fetching.ending(End::News(back))),
+                None => self.rest(back),
+            },
         }
     }
 
-    pub(super) fn news_changes(&mut self, tag: String, changes: Option<ViewChanges>) {
-        if let Some(has_more) = self.tell(changes) {
-            self.has_news |= has_more;
-            self.job = Job::Idling(tag);
-        }
+    /// Listens on: in IDLE, or by NOTIFY.
+    pub(super) fn rest(&mut self, back: Option<String>) {
+        self.job = back.map_or(Job::Nothing, Job::Idling);
     }
 }

@@ -4,6 +4,7 @@ use super::copy::Copying;
 use super::fetch::Fetching;
 use super::flags::Storing;
 use super::list::Listing;
+use super::notify::Round;
 use super::search::Searching;
 use super::select::{Expunging, Selecting};
 use super::sync::Closing;
@@ -38,8 +39,10 @@ pub(super) enum Job {
     Closing(Box<Closing>),
     /// IDLE: the client listens.
     Idling(String),
-    /// IDLE: what happened is being looked up.
-    News(String),
+    /// What happened is being looked up for a client that listens, in IDLE (with its tag) or by NOTIFY.
+    News(Option<String>),
+    /// The same for the mailboxes that are not selected.
+    Round(Box<Round>),
 }
 
 /// Commands that are one wish.
@@ -72,10 +75,12 @@ impl Job {
     pub(super) fn tag(&self) -> Option<&str> {
         Some(match self {
             Self::Nothing | Self::StartTls | Self::Closing(_) => return None,
-            Self::SignIn(tag) | Self::Simple(tag, _) | Self::Idling(tag) | Self::News(tag) => tag,
+            Self::SignIn(tag) | Self::Simple(tag, _) | Self::Idling(tag) => tag,
+            Self::News(_) => return None,
+            Self::Round(round) => return round.tag.as_deref(),
             Self::List(listing) => &listing.tag,
             Self::Select(selecting) => &selecting.tag,
-            Self::Fetch(fetching) => &fetching.tag,
+            Self::Fetch(fetching) => return fetching.tag(),
             Self::Store(storing) => &storing.tag,
             Self::Copy(copying) => &copying.tag,
             Self::Search(searching) => &searching.tag,

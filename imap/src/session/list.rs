@@ -104,7 +104,7 @@ impl Session {
                 for listed in listed(list, &listing.tree) {
                     self.tell_listed(list, &listed);
                     if !list.return_status.is_empty() {
-                        self.tell_status(listing, listed.node, &list.return_status, sizes);
+                        self.tell_status(listing.modseq, listed.node, &list.return_status, sizes);
                     }
                 }
                 self.finish(tag, "LIST completed");
@@ -115,7 +115,7 @@ impl Session {
             }
             What::Status(mailbox, items) => {
                 if let Some(node) = listing.tree.find(mailbox) {
-                    self.tell_status(listing, node, items, sizes);
+                    self.tell_status(listing.modseq, node, items, sizes);
                 }
                 self.finish(tag, "STATUS completed");
             }
@@ -158,9 +158,9 @@ impl Session {
         }
     }
 
-    fn tell_status(
+    pub(super) fn tell_status(
         &mut self,
-        listing: &Listing,
+        modseq: ModSeq,
         node: &Node,
         items: &[StatusItem],
         sizes: &[(MailboxId, MailboxSizes)],
@@ -177,7 +177,7 @@ impl Session {
             StatusItem::Unseen => number(size.unseen),
             StatusItem::Deleted => number(size.deleted),
             StatusItem::Size => StatusValue::Number(size.bytes),
-            StatusItem::HighestModseq => number(listing.modseq.0),
+            StatusItem::HighestModseq => number(modseq.0),
             StatusItem::MailboxId => StatusValue::Id(mailbox.mailbox_id),
             StatusItem::AppendLimit => StatusValue::Number(self.limits.input.append_bytes_max as u64),
             StatusItem::DeletedStorage => StatusValue::Number(size.deleted_bytes),

@@ -21,12 +21,14 @@
 mod append;
 mod capability;
 mod commands;
+mod compress;
 mod copy;
 mod fetch;
 mod flags;
 mod idle;
 mod job;
 mod list;
+mod notify;
 mod search;
 mod select;
 mod sign_in;
@@ -132,6 +134,8 @@ pub struct Session {
     now: Timestamp,
     input: Input,
     out: Out,
+    /// What goes over the wire is packed (RFC 4978).
+    packing: Option<Box<compress::Packing>>,
     account: Option<AccountId>,
     view: Option<Box<View>>,
     enabled: Enabled,
@@ -142,6 +146,11 @@ pub struct Session {
     is_awaiting: bool,
     /// Something may have happened in the account since it was last looked at.
     has_news: bool,
+    /// The same for the mailboxes that are not selected, for a client that wants to hear of them.
+    round_due: bool,
+    notify: Option<Box<notify::Notifying>>,
+    /// What has just been announced.
+    arrived: mail::UidSet,
     /// No more is read; `Close` follows what is still to be written.
     closing: bool,
     closed: bool,
@@ -165,8 +174,9 @@ impl Session {
     /// A client has connected.
     pub fn new(now: Timestamp, limits: Limits, facts: Facts) -> Self {
         let mut session = Self {
-            input: Input::new(limits.input.clone()),
+            input: Input::new(limits.input.stranger()),
             out: Out::default(),
+            packing: None,
             facts,
             now,
             account: None,
@@ -176,6 +186,9 @@ impl Session {
             wish: None,
             is_awaiting: false,
             has_news: false,
+            round_due: false,
+            notify: None,
+            arrived: mail::UidSet::new(),
             closing: false,
             closed: false,
             house_closes: false,
@@ -194,7 +207,7 @@ impl Session {
     pub fn room(&self) -> usize {
         match self.closing || matches!(self.job, Job::StartTls) {
             true => 0,
-            false => self.input.room(),
+            false => self.packing.as_ref().map_or_else(|| self.input.room(), |packing| packing.room()),
         }
     }
 
@@ -213,7 +226,10 @@ impl Session {
             // These bytes did not come through TLS: somebody in between added them (CVE-2011-0411).
             return self.say_bye("Bytes out of turn");
         }
-        self.input.push(bytes);
+        match &mut self.packing {
+            Some(packing) => packing.push(bytes),
+            None => self.input.push(bytes),
+        }
     }
 
     /// The answer to the question that was asked last.
@@ -240,11 +256,13 @@ impl Session {
     pub fn news_arrived(&mut self, now: Timestamp) {
         self.now = now;
         self.has_news = true;
+        self.round_due = self.notify.is_some();
     }
 
     /// Whether news are worth waking for now: the client waits for them.
     pub fn listens(&self) -> bool {
-        self.account.is_some() && !self.has_news
+        let hears_all = self.has_news && (self.round_due || self.notify.is_none());
+        self.account.is_some() && !hears_all
     }
 
     /// Time has passed; called at the moment asked for, and as often as the driver likes.
@@ -274,7 +292,7 @@ impl Session {
         }
         // Answers to pipelined commands leave together, unless that would be much.
         if !self.out.is_empty() {
-            return Some(Ask::Write(self.out.take()));
+            return Some(Ask::Write(self.written()));
         }
         if let Some(question) = self.wish.take() {
             return Some(question);
@@ -283,6 +301,16 @@ impl Session {
             return (!std::mem::replace(&mut self.closed, true)).then_some(Ask::Close);
         }
         self.announce()
+    }
+
+    /// What waits to be written, packed if that was agreed.
+    fn written(&mut self) -> Vec<u8> {
+        let bytes = self.out.take();
+        match &mut self.packing {
+            // Packing fails only by a fault of ours; the client then reads nonsense and goes.
+            Some(packing) => packing.pack(&bytes).unwrap_or_default(),
+            None => bytes,
+        }
     }
 
     fn announce(&mut self) -> Option<Ask> {
@@ -311,6 +339,7 @@ impl Session {
                 continue;
             }
             match self.input.next() {
+                None if self.unpack() => {}
                 None => return,
                 Some(_) if self.house_closes => self.say_bye("The server is shutting down"),
                 Some(read) => {

@@ -78,6 +78,7 @@ impl Session {
             return self.say_bye("An answer out of turn");
         };
         self.account = Some(account_id);
+        self.input.set_limits(self.limits.input.clone());
         self.input.allow_messages(true);
         let names = self.capabilities();
         self.out.tagged(&tag, Condition::Ok, Some(Code::Capability(&borrowed(&names))), "Signed in");
@@ -123,9 +124,11 @@ impl Session {
     pub(super) fn unauthenticate(&mut self, tag: &str) {
         self.account = None;
         self.view = None;
+        self.notify = None;
         self.enabled = Enabled::default();
         self.has_news = false;
         self.input.set_utf8(false);
+        self.input.set_limits(self.limits.input.stranger());
         self.input.allow_messages(false);
         self.out.set_utf8(false);
         let names = self.capabilities();

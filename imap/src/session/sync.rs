@@ -6,6 +6,7 @@
 use mail::{ModSeq, UidSet};
 use store::{ViewChanges, ViewRow};
 
+use super::fetch::End;
 use super::job::Job;
 use super::{Session, Wish};
 use crate::codec::response::{Code, Condition, Out};
@@ -13,7 +14,7 @@ use crate::codec::response::{Code, Condition, Out};
 /// The end of a command.
 #[derive(Debug)]
 pub(super) struct Closing {
-    tag: String,
+    pub(super) tag: String,
     code: ClosingCode,
     words: String,
     looks: Looks,
@@ -64,7 +65,7 @@ impl Session {
     pub(super) fn close_on(&mut self, mut closing: Box<Closing>) {
         let looks = match std::mem::replace(&mut closing.looks, Looks::Never) {
             Looks::Always => true,
-            Looks::IfNews => self.has_news,
+            Looks::IfNews => self.has_news || self.view.as_ref().is_some_and(|view| !view.delayed.is_empty()),
             Looks::Never => false,
         };
         if looks && self.ask_changes() {
@@ -84,14 +85,17 @@ impl Session {
     }
 
     pub(super) fn closing_changes(&mut self, mut closing: Box<Closing>, changes: Option<ViewChanges>) {
-        match self.tell(changes) {
+        match self.tell(changes, false) {
             None => {}
             // Asked again once this page is written.
             Some(true) => {
                 closing.looks = Looks::Always;
                 self.job = Job::Closing(closing);
             }
-            Some(false) => self.close_command(&closing),
+            Some(false) => match self.fetch_arrived() {
+                Some(fetching) => self.job = Job::Fetch(fetching.ending(End::Closing(closing))),
+                None => self.close_command(&closing),
+            },
         }
     }
 
@@ -111,7 +115,8 @@ impl Session {
     }
 
     /// Tells what happened; answers whether there is more to look up, `None` when the conversation is over.
-    pub(super) fn tell(&mut self, changes: Option<ViewChanges>) -> Option<bool> {
+    /// With `delays`, what is gone keeps its number until the next command.
+    pub(super) fn tell(&mut self, changes: Option<ViewChanges>, delays: bool) -> Option<bool> {
         let Some(changes) = changes else {
             self.say_bye("The mailbox is gone");
             return None;
@@ -119,12 +124,15 @@ impl Session {
         let view = self.view.as_mut()?;
         view.modseq = changes.modseq;
         let gone = view.uids.intersect(&changes.expunged);
+        let gone: UidSet = gone.runs().chain(view.delayed.runs()).collect();
         let came: Vec<u32> =
             changes.changed.iter().map(|row| row.uid.0).filter(|uid| view.is_new(*uid)).collect();
         view.arrives(&came);
-        self.tell_gone(&gone);
-        // What came and went between two pages never gets a number.
-        self.view.as_mut()?.remove(&changes.expunged);
+        view.never_came(&changes.expunged);
+        match delays {
+            true => view.delayed = gone,
+            false => self.tell_gone(&gone),
+        }
         let view = self.view.as_ref()?;
         for row in changes.changed.iter().filter(|row| !view.knows(row)) {
             if let Some(number) = view.uids.place_of(row.uid.0) {
@@ -140,9 +148,11 @@ impl Session {
     /// What came has its numbers from now on.
     fn tell_arrived(&mut self, uid_next: i64) {
         let Some(view) = &mut self.view else { return };
-        if view.arrived(uid_next).is_empty() {
+        let arrived = view.arrived(uid_next);
+        if arrived.is_empty() {
             return;
         }
+        self.arrived = arrived;
         self.out.exists(view.uids.len());
         if !self.enabled.rev2 {
             self.out.recent(0);

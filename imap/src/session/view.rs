@@ -24,6 +24,8 @@ pub(super) struct View {
     own: Vec<ModSeq>,
     /// UIDs that came, until all that came is known: numbers are given in order.
     arriving: UidSet,
+    /// What is gone, and not told yet (RFC 5465 §6.2, SELECTED-DELAYED).
+    pub(super) delayed: UidSet,
 }
 
 /// Acts remembered as our own; of more than that the client is told again, which does no harm.
@@ -40,6 +42,7 @@ impl View {
             saved: UidSet::new(),
             own: Vec::new(),
             arriving: UidSet::new(),
+            delayed: UidSet::new(),
         }
     }
 
@@ -76,10 +79,15 @@ impl View {
         self.own.contains(&row.modseq)
     }
 
-    /// Takes numbers out of the list; answers those that were in it.
+    /// Takes what is gone out of the list.
     pub(super) fn remove(&mut self, gone: &UidSet) {
         self.uids = self.uids.without(gone);
         self.saved = self.saved.without(gone);
+        self.delayed = self.delayed.without(gone);
+    }
+
+    /// What came and went before it was told never gets a number.
+    pub(super) fn never_came(&mut self, gone: &UidSet) {
         self.arriving = self.arriving.without(gone);
     }
 
@@ -144,7 +152,8 @@ mod tests {
     #[test]
     #[rustfmt::skip]
     fn rfc_9051_what_numbers_name() {
-        let rows: [(&[u32], &[(u32, u32)], bool, Option<&str>); 9] = [
+        type Row = (&'static [u32], &'static [(u32, u32)], bool, Option<&'static str>);
+        let rows: [Row; 9] = [
             (&[5, 7, 9], &[(1, 2)],  false, Some("5,7")),
             (&[5, 7, 9], &[(2, 0)],  false, Some("7,9")),
             (&[5, 7, 9], &[(4, 4)],  false, None),
@@ -166,7 +175,7 @@ mod tests {
         let mut view = view(&[1, 2]);
         view.arrives(&[102]);
         view.arrives(&[100, 101]);
-        view.remove(&UidSet::run(101, 101));
+        view.never_came(&UidSet::run(101, 101));
         assert_eq!(view.arrived(103).to_string(), "100,102");
         assert_eq!(view.uids.to_string(), "1:2,100,102");
         assert!(view.is_new(103) && !view.is_new(102));

@@ -4,6 +4,7 @@ mod hostile;
 mod house;
 mod mailboxes;
 mod messages;
+mod model;
 mod news;
 mod search;
 mod states;

@@ -99,4 +99,54 @@ stories! {
         third.say("select inbox").await.ok();
         assert_eq!(view.ok(), third.say("fetch 1:* (uid flags)").await.ok());
     }
+
+    /// RFC 5465: other mailboxes, names and subscriptions, without a command.
+    async fn rfc_5465_notify_of_other_mailboxes(house: House) {
+        let (mut one, mut other) = (house.talk_as(1).await, house.talk_as(1).await);
+        other.say("create a").await.ok();
+        one.say("select inbox").await.ok();
+        let heard = one.say("notify set status (personal (MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange))").await;
+        assert!(heard.ok().contains("* STATUS \"a\" (MESSAGES 0 UIDNEXT 1 UIDVALIDITY ") && !heard.ok().contains("\"INBOX\""), "{heard:?}");
+        assert_eq!(one.news().await, "");
+        other.append("a", "", LETTER).await.ok();
+        let heard = one.news().await;
+        assert!(heard.starts_with("* STATUS \"a\" (MESSAGES 1 UIDNEXT 2 ") && heard.contains("UNSEEN 1") && heard.lines().count() == 1, "{heard}");
+        other.say("rename a b").await.ok();
+        assert_eq!(one.news().await, "* LIST (\\Subscribed) \"/\" \"b\" (\"OLDNAME\" (\"a\"))\r\n");
+        other.say("unsubscribe b").await.ok();
+        assert_eq!(one.news().await, "* LIST () \"/\" \"b\"\r\n");
+        other.say("delete b").await.ok();
+        assert_eq!(one.news().await, "* LIST (\\NonExistent) \"/\" \"b\"\r\n");
+        // The selected mailbox waits for a command: it was not named.
+        other.append("inbox", "", LETTER).await.ok();
+        assert_eq!(one.news().await, "");
+        assert_eq!(one.say("noop").await.ok(), "* 1 EXISTS\r\n* 0 RECENT\r\n");
+        one.say("notify none").await.ok();
+        other.say("create c").await.ok();
+        assert_eq!(one.news().await, "");
+        one.say("notify set (personal (MessageNew))").await.bad();
+    }
+
+    /// RFC 5465 §6: the selected mailbox at once, with what was asked for of new messages; what is gone may wait.
+    async fn rfc_5465_notify_of_the_selected_mailbox(house: House) {
+        let (mut one, mut other) = (house.talk_as(1).await, house.talk_as(1).await);
+        one.append("inbox", "", LETTER).await.ok();
+        one.say("select inbox").await.ok();
+        other.say("select inbox").await.ok();
+        one.say("notify set (selected (MessageNew (uid rfc822.size) MessageExpunge FlagChange))").await.ok();
+        other.append("inbox", "", LETTER).await.ok();
+        let size = LETTER.len();
+        assert_eq!(one.news().await, format!("* 2 EXISTS\r\n* 0 RECENT\r\n* 2 FETCH (UID 2 RFC822.SIZE {size})\r\n"));
+        other.say("store 1 +flags.silent (\\Deleted)").await.ok();
+        other.say("expunge").await.ok();
+        assert!(one.news().await.ends_with("* 1 EXPUNGE\r\n"));
+        one.say("notify set (selected-delayed (MessageNew MessageExpunge FlagChange))").await.ok();
+        other.say("store 1 +flags.silent (\\Deleted)").await.ok();
+        assert!(one.news().await.contains("Deleted"));
+        other.say("expunge").await.ok();
+        assert_eq!(one.news().await, "");
+        assert_eq!(one.say("uid search all").await.ok(), "* SEARCH 2\r\n* 1 EXPUNGE\r\n");
+        one.say("noop").await.ok();
+        assert_eq!(one.say("search all").await.ok(), "* SEARCH\r\n");
+    }
 }

@@ -3,15 +3,18 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use jmap::judge::{Done, Judge, NotRegistered, Registered, Registration};
 use jmap::{Api, Caller, Limits};
 use mail::letter::Examination;
 use mail::{
-    AccountId, AgencyId, Chance, Examine, Findings, Letter, MailboxId, Refused, Timestamp, UidValidity,
+    AccountId, AgencyId, BlobId, Chance, DocumentVerdict, Examine, Findings, Letter, MailboxId,
+    RecognisedDocument, Refused, Timestamp, UidValidity,
 };
 use serde_json::{Value, json};
 use sqlx::Connection;
 use store::{
-    AccountKind, Config, MailboxRole, MasterKey, NewAccount, NewEmail, NewMailbox, Place, Role, Store,
+    AccountKind, Config, MailboxRole, MasterKey, NewAccount, NewEmail, NewMailbox, Place, Role, SmimeJudged,
+    SmimeStatus, Store,
 };
 
 /// Sunday 22 November 2026, 08:00 in Hà Nội.
@@ -46,6 +49,73 @@ impl Examine for Secrecy {
                     en: "Classified".to_owned(),
                 }),
                 false => Ok(findings),
+            }
+        })
+    }
+}
+
+/// Finds what a message says of itself: `good` is a good signature, `05/QĐ-UBND` a valid document. Lets account 1 register.
+struct Reads(Store);
+
+impl Judge for Reads {
+    fn smime(&self, account_id: AccountId, blob_id: BlobId) -> Done<'_, ()> {
+        Box::pin(async move {
+            let text = self.0.read_blob(account_id, blob_id).await.unwrap().unwrap();
+            let is_good = String::from_utf8_lossy(&text).contains("good");
+            let judged = SmimeJudged {
+                status: if is_good { SmimeStatus::Verified } else { SmimeStatus::Failed },
+                errors: if is_good { vec![] } else { vec!["hỏng / broken [x]".to_owned()] },
+                at: NOW,
+                is_answer: true,
+                again_at: None,
+            };
+            let kept: Result<(), store::Error> = self
+                .0
+                .write("judge", judged, move |tx, judged| {
+                    Box::pin(async move { tx.put_smime(account_id, blob_id, judged).await })
+                })
+                .await;
+            kept.unwrap();
+        })
+    }
+
+    fn documents(&self, account_id: AccountId, blob_id: BlobId) -> Done<'_, ()> {
+        Box::pin(async move {
+            let text = self.0.read_blob(account_id, blob_id).await.unwrap().unwrap();
+            let document = RecognisedDocument {
+                sha256: [5; 32],
+                symbol: "05/QĐ-UBND".to_owned(),
+                verdict: DocumentVerdict::Valid,
+                class: "VALID".to_owned(),
+                is_original: true,
+                reasons: vec!["mail-channel".to_owned()],
+                judged_at: Some(NOW),
+            };
+            let is_there = String::from_utf8_lossy(&text).contains("05/QĐ-UBND");
+            let documents = if is_there { vec![document] } else { vec![] };
+            let kept: Result<(), store::Error> = self
+                .0
+                .write("judge", documents, move |tx, documents| {
+                    Box::pin(async move { tx.put_email_documents(account_id, blob_id, documents, NOW).await })
+                })
+                .await;
+            kept.unwrap();
+        })
+    }
+
+    fn register<'a>(
+        &'a self,
+        caller: &'a Caller,
+        document: Registration,
+        _: Timestamp,
+    ) -> Done<'a, Result<Registered, NotRegistered>> {
+        Box::pin(async move {
+            if caller.account_id != account_id(1) {
+                return Err(NotRegistered::Forbidden);
+            }
+            match document.subject.contains("không sổ") {
+                true => Err(NotRegistered::Refused("number.not-kept", "no book".to_owned())),
+                false => Ok(Registered { book: "incoming".to_owned(), year: 2026, number: Some(7), line: 9 }),
             }
         })
     }
@@ -91,7 +161,9 @@ impl House {
         let limits = Limits { objects_in_get_max: 50, objects_in_set_max: 50, ..Limits::default() };
         let base_url = "https://mail.a.gov.vn".to_owned();
         let host = "mail.a.gov.vn".parse().unwrap();
-        let api = Api { store, limits, base_url, host, chance, examiner: Arc::new(Secrecy) };
+        let push_key = "BA".to_owned();
+        let judge = Arc::new(Reads(store.clone()));
+        let api = Api { store, limits, base_url, host, chance, push_key, judge, examiner: Arc::new(Secrecy) };
         let house = Self { api, _dir: dir };
         house.furnish().await;
         house
@@ -229,7 +301,7 @@ fn account(n: u8, name: &str) -> NewAccount {
         agency_id: AgencyId::from_bytes([1; 16]),
         unit_id: None,
         kind: AccountKind::Person,
-        role: Role::Staff,
+        role: if n == 1 { Role::Clerk } else { Role::Staff },
         display_name: format!("Nguyễn {name}"),
         position: String::new(),
         password_hash: None,

@@ -8,7 +8,7 @@ stories! {
     async fn every_method_denies_another_account(house: House) {
         // Arguments that only some methods want: none of them is looked at before the account.
         let theirs = json!(account_id(2));
-        for (method, _) in jmap::METHODS.iter().filter(|(method, _)| *method != "Core/echo") {
+        for (method, _) in jmap::METHODS.iter().filter(|(method, _)| *method != "Core/echo" && !method.starts_with("PushSubscription")) {
             for account in [theirs.clone(), json!("00000000000000000000000000000000"), json!("x"), json!("../2")] {
                 let answer = house.one(method, json!({ "accountId": account, "emails": {}, "sinceState": "1", "blobIds": [] })).await;
                 assert_eq!(answer["type"], "accountNotFound", "{method} {account}");

@@ -75,7 +75,8 @@ fn languages(value: &HeaderValue<'_>) -> Vec<String> {
 /// The text of Date, unfolded, where it says anything that [`Timestamp::to_rfc5322`] would not.
 pub(super) fn date(message: &Message<'_>, sent_at: Option<Timestamp>) -> Option<String> {
     let raw = message.header_raw("Date")?;
-    let text = clip(raw, DATE_MAX).split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+    let unfolded: String = clip(raw, DATE_MAX).replace('\t', " ").split(['\r', '\n']).collect();
+    let text = unfolded.trim().to_owned();
     let is_plain = !text.is_empty() && text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
     let is_told = sent_at.is_some_and(|moment| moment.to_rfc5322() == text);
     (is_plain && !is_told).then_some(text)

@@ -18,7 +18,7 @@ pub(super) struct DemoArguments {
     /// "sqlite", or a postgres:// address.
     #[arg(long, default_value = "sqlite")]
     database: String,
-    /// Choose ports nobody uses now, instead of 2525, 2587, 2465, 2424, 8443 and 8080.
+    /// Choose ports nobody uses now, instead of 2525, 2587, 2465, 2424, 2993, 2143, 8443 and 8080.
     #[arg(long)]
     free_ports: bool,
     /// Code of the province its agencies are of: demonstrations that exchange with one another have one each.

@@ -19,6 +19,7 @@ mod ledger;
 mod list;
 mod mail_auth;
 mod mark;
+mod moving;
 mod number;
 mod overdue;
 mod package;
@@ -145,6 +146,10 @@ enum Command {
     Secrecy(two_persons::SecrecyCommand),
     /// Khám hệ thống. / Is everything as it must be?
     Doctor(doctor::Doctor),
+    /// Đưa thư từ nơi khác vào. / Bring messages from elsewhere into a mailbox.
+    Import(Box<moving::Import>),
+    /// Lấy thư ra tệp. / Write the messages of a mailbox to files.
+    Export(Box<moving::Export>),
     /// Thư này đã đi đâu? / What happened to a message.
     Trace(Box<trace::Trace>),
     /// The ledger of accepted acts.
@@ -218,6 +223,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Quarantine(command) => command.run(&arguments.config),
         Command::Secrecy(command) => command.run(&arguments.config),
         Command::Doctor(command) => command.run(&arguments.config),
+        Command::Import(command) => command.run(&arguments.config),
+        Command::Export(command) => command.run(&arguments.config),
         Command::Trace(command) => command.run(&arguments.config),
         Command::Ledger(command) => command.run(&arguments.config),
         Command::Verify(command) => command.run(&arguments.config),

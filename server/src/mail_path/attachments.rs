@@ -144,7 +144,9 @@ fn is_unread(raw: &[u8], this: &Part) -> bool {
     let says = |word: &[u8]| header.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word));
     this.header_at == 0
         && this.media_type == "application/octet-stream"
-        && (says(b"multipart/") || says(b"message/"))
+        && (says(b"multipart/")
+            || says(b"message/")
+            || mail::message::declares_nesting(raw, Limits::default().nested_max))
 }
 
 /// The words tell what kind of file it is, and not its name.
@@ -225,8 +227,15 @@ mod tests {
     #[test]
     fn m33_a_message_that_is_not_taken_apart_is_held() {
         let exe = "Content-Type: text/plain\r\n\r\n".to_owned() + &"message/x ".repeat(1_000);
-        let (judged, held) = look(&Scan::default(), &letter(&exe));
-        assert_eq!((judged, held.map(|hold| hold.reason)), (Ok(()), Some("opaque_archive")));
+        let alone =
+            "Content-Transfer-Encoding: base64\r\n\r\nTVqQAAMAAAA=".to_owned() + &"message/".repeat(100);
+        let multipart =
+            |level: usize| format!("Content-Type: multipart/mixed; boundary=b{level}\r\n\r\n--b{level}\r\n");
+        let deep = (0..100).map(multipart).collect::<String>() + "\r\nx";
+        for message in [letter(&exe), alone.into_bytes(), deep.into_bytes()] {
+            let (judged, held) = look(&Scan::default(), &message);
+            assert_eq!((judged, held.map(|hold| hold.reason)), (Ok(()), Some("opaque_archive")));
+        }
     }
 
     #[test]

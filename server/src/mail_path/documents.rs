@@ -30,7 +30,7 @@ const NOTE: &str = "để biết, tham khảo";
 pub(super) const OFFICIAL: &str = "$official_document";
 
 /// The stage.
-pub(super) struct Documents {
+pub(crate) struct Documents {
     house: Arc<House>,
     judges: Semaphore,
 }
@@ -43,8 +43,24 @@ struct Found {
 }
 
 impl Documents {
-    pub(super) fn new(house: Arc<House>) -> Self {
+    pub(crate) fn new(house: Arc<House>) -> Self {
         Self { house, judges: Semaphore::new(AT_ONCE) }
+    }
+
+    /// The official documents in a message that was taken in before, judged now.
+    pub(crate) async fn in_message(&self, message: Vec<u8>) -> Vec<RecognisedDocument> {
+        let found = tokio::task::spawn_blocking(move || find(&message)).await;
+        self.judge_all(found.unwrap_or_default()).await
+    }
+
+    async fn judge_all(&self, found: Vec<Found>) -> Vec<RecognisedDocument> {
+        let deadline = Instant::now() + Duration::from_secs(self.house.config.policy.judge_seconds);
+        let mut documents = Vec::with_capacity(found.len());
+        for found in found {
+            let (verdict, judged) = self.judge(&found, deadline).await;
+            documents.push(recognised(found, verdict, judged.as_ref()));
+        }
+        documents
     }
 
     /// What the signatures come to, as far as that can be told in time.
@@ -73,24 +89,26 @@ impl Stage for Documents {
                 return Ok(());
             }
             let found = work::on_message(letter, find).await?;
-            let deadline = Instant::now() + Duration::from_secs(self.house.config.policy.judge_seconds);
-            for found in found {
-                let (verdict, judged) = self.judge(&found, deadline).await;
-                let document = RecognisedDocument {
-                    sha256: found.sha256,
-                    symbol: found.symbol,
-                    verdict,
-                    is_original: judged.as_ref().is_some_and(|judged| {
-                        judged.legal_value(Arrival::Exchange) == LegalValue::OriginalEquivalent
-                    }),
-                    reasons: judged.as_ref().map(reasons).unwrap_or_default(),
-                    judged_at: judged.as_ref().and_then(|judged| judged.report().judged_at),
-                };
+            for document in self.judge_all(found).await {
                 mark(&document, findings);
                 findings.documents.push(document);
             }
             Ok(())
         })
+    }
+}
+
+/// What became of a judgement, as it is kept.
+fn recognised(found: Found, verdict: DocumentVerdict, judged: Option<&Judged>) -> RecognisedDocument {
+    let equals = |judged: &Judged| judged.legal_value(Arrival::Exchange) == LegalValue::OriginalEquivalent;
+    RecognisedDocument {
+        sha256: found.sha256,
+        symbol: found.symbol,
+        verdict,
+        class: judged.map(|judged| judged.class().word().to_owned()).unwrap_or_default(),
+        is_original: judged.is_some_and(equals),
+        reasons: judged.map(reasons).unwrap_or_default(),
+        judged_at: judged.and_then(|judged| judged.report().judged_at),
     }
 }
 
@@ -177,6 +195,7 @@ mod tests {
             sha256: [0; 32],
             symbol: "05/QĐ-UBND".to_owned(),
             verdict: DocumentVerdict::Valid,
+            class: "VALID".to_owned(),
             is_original: true,
             reasons: Vec::new(),
             judged_at: None,

@@ -12,7 +12,7 @@
 mod archive;
 mod attachments;
 mod authentication;
-mod documents;
+pub(crate) mod documents;
 mod limits;
 mod malware;
 mod policy;

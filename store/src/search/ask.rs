@@ -35,7 +35,9 @@ impl Question {
     fn add(&mut self, text: &str, is_begun: bool, words_max: usize) -> usize {
         let words: Vec<_> = words(text).take(words_max).map(|word| (word.folded, word.spelled)).collect();
         let count = words.len();
-        if count > 0 {
+        if let Some((last, _)) = words.last() {
+            // One letter begins half of all words: it is asked for as the word that it is, unless somebody insists.
+            let is_begun = is_begun && (last.chars().nth(1).is_some() || text.ends_with('*'));
             self.0.push(Phrase { words, is_begun });
         }
         count
@@ -198,16 +200,17 @@ mod tests {
     #[test]
     #[rustfmt::skip]
     fn rfc_8621_4_4_1_words_phrases_and_beginnings() {
-        let rows: [(&str, &[(&str, bool)]); 11] = [
+        let rows: [(&str, &[(&str, bool)]); 12] = [
             ("giấy mời họp",          &[("2giây", false), ("1mơi", false), ("5hop", true)]),
             ("\"giấy mời\" họp",      &[("2giây 1mơi", false), ("5hop", true)]),
             ("hop 'giay moi'",        &[("hop", false), ("giay moi", false)]),
             ("ubnd* xã",              &[("ubnd", true), ("3xa", true)]),
             ("12/UBND-VP ngày",       &[("12 ubnd vp", false), ("1ngay", true)]),
-            ("it's",                  &[("it s", true)]),
-            (r#""a \"b\" c" d"#,      &[("a b c", false), ("d", true)]),
+            ("it's x*",               &[("it s", false), ("x", true)]),
+            ("a",                     &[("a", false)]),
+            (r#""a \"b\" c" de"#,     &[("a b c", false), ("de", true)]),
             ("\"chưa đóng",           &[("0chưa 2đong", false)]),
-            ("a\"b c\"d",             &[("a", false), ("b c", false), ("d", true)]),
+            ("a\"b c\"de",            &[("a", false), ("b c", false), ("de", true)]),
             ("… – \"\" ''",           &[]),
             ("",                      &[]),
         ];

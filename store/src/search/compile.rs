@@ -5,9 +5,9 @@ use mail::{AccountId, EmailId, MailboxId, Timestamp, UidSet};
 use super::ask::{self, Question};
 use super::field::{Field, fields};
 use super::{SearchKey, SearchSort};
-use crate::SearchTerm;
 use crate::error::{Error, Result};
 use crate::sql::Value;
+use crate::{SearchTerm, SmimeIs, SmimeStatus};
 
 /// Terms of one search, at most.
 const TERMS_MAX: usize = 256;
@@ -17,6 +17,9 @@ const DEPTH_MAX: usize = 32;
 const RUNS_MAX: usize = 16;
 /// Numbers of a set that is handed over as a list: a large mailbox, every second message.
 const NUMBERS_MAX: u32 = 1_000_000;
+
+/// Numbers that are fewer than this are few.
+const NARROW_MAX: u32 = 1_000;
 
 /// Where a search looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +57,23 @@ pub(super) struct Statement {
     needs_email: bool,
     /// Whether it is ordered by what only the index knows.
     needs_keys: bool,
+    /// Whether words or names lead to few messages, of which all else is asked.
+    is_narrow: bool,
     terms: usize,
+}
+
+fn is_seen(term: &SearchTerm) -> bool {
+    matches!(term, SearchTerm::Keyword(keyword) if keyword.eq_ignore_ascii_case("$seen"))
+}
+
+/// Whether a term leads to few messages by itself.
+fn is_narrow(term: &SearchTerm) -> bool {
+    match term {
+        SearchTerm::All(terms) => terms.iter().any(is_narrow),
+        SearchTerm::Words(..) | SearchTerm::Header(..) | SearchTerm::Email(_) | SearchTerm::Thread(_) => true,
+        SearchTerm::Uids(uids) => uids.len() <= NARROW_MAX,
+        _ => false,
+    }
 }
 
 /// The account is always the first parameter; a mailbox that is searched the second.
@@ -72,7 +91,16 @@ impl Statement {
             parameters.push(Parameter::Bytes(mailbox_id.as_bytes().to_vec()));
         }
         let needs_email = scope == Scope::Account;
-        Self { is_postgres, scope, account_no, parameters, needs_email, needs_keys: false, terms: 0 }
+        Self {
+            is_postgres,
+            scope,
+            account_no,
+            parameters,
+            needs_email,
+            needs_keys: false,
+            is_narrow: false,
+            terms: 0,
+        }
     }
 
     pub(super) fn values(&self) -> Vec<Value<'_>> {
@@ -102,6 +130,7 @@ impl Statement {
     }
 
     pub(super) fn condition(&mut self, term: &SearchTerm) -> Result<String> {
+        self.is_narrow = is_narrow(term);
         self.term(term, 0)
     }
 
@@ -113,6 +142,7 @@ impl Statement {
         Ok(match term {
             SearchTerm::All(terms) => self.joined(terms, " AND ", "1 = 1", depth)?,
             SearchTerm::Any(terms) => self.joined(terms, " OR ", "1 = 0", depth)?,
+            SearchTerm::Not(term) if is_seen(term) => self.unseen(),
             SearchTerm::Not(term) => format!("NOT ({})", self.term(term, depth + 1)?),
             SearchTerm::Words(field, words) => self.words(&fields(*field), &ask::question(words)),
             SearchTerm::Header(name, value) => self.header(name, value.as_deref()),
@@ -125,10 +155,9 @@ impl Statement {
             SearchTerm::SavedBefore(at) => self.saved("<", *at),
             SearchTerm::InMailbox(mailbox_id) => self.in_mailbox(*mailbox_id),
             SearchTerm::InMailboxOtherThan(list) => self.in_mailbox_other_than(list),
-            SearchTerm::Keyword(keyword) => {
-                let column = self.own("keywords");
-                self.keyword(&column, keyword)
-            }
+            SearchTerm::Keyword(_) if is_seen(term) => format!("NOT ({})", self.unseen()),
+            SearchTerm::Keyword(keyword) => self.with_keyword(keyword),
+            SearchTerm::Smime(what) => self.smime(*what),
             SearchTerm::AllInThreadHaveKeyword(keyword) => self.thread_keyword(keyword, true),
             SearchTerm::SomeInThreadHaveKeyword(keyword) => self.thread_keyword(keyword, false),
             other => self.column(other),
@@ -179,6 +208,19 @@ impl Statement {
         format!("COALESCE(p.saved_at, p.received_at) {sign} {at}")
     }
 
+    fn smime(&mut self, what: SmimeIs) -> String {
+        let blob_id = self.own("blob_id");
+        let good = SmimeStatus::Verified.as_str();
+        let is = match what {
+            SmimeIs::There => String::new(),
+            SmimeIs::Verified => format!(" AND s.status = '{good}'"),
+            SmimeIs::VerifiedAtDelivery => format!(" AND s.at_delivery = '{good}'"),
+        };
+        format!(
+            "EXISTS (SELECT 1 FROM email_smime s WHERE s.account_id = {ACCOUNT} AND s.blob_id = {blob_id}{is})"
+        )
+    }
+
     fn in_mailbox(&mut self, mailbox_id: MailboxId) -> String {
         if self.scope == Scope::Mailbox(mailbox_id) {
             return "1 = 1".to_owned();
@@ -226,6 +268,31 @@ impl Statement {
             ),
             false => format!("p.uid IN (SELECT value FROM json_each({list}))"),
         })
+    }
+
+    /// The few that are not seen have an index; where few messages are looked at anyway, those are asked.
+    fn unseen(&mut self) -> String {
+        if self.is_narrow {
+            return format!("{} NOT LIKE '% $seen %'", self.own("keywords"));
+        }
+        // The condition is the index's own, to the letter.
+        format!(
+            "{} IN (SELECT u.email_id FROM email u WHERE u.account_id = {ACCOUNT} AND u.keywords NOT LIKE '% $seen %')",
+            self.shared("email_id")
+        )
+    }
+
+    fn with_keyword(&mut self, keyword: &str) -> String {
+        if self.is_narrow {
+            let column = self.own("keywords");
+            return self.keyword(&column, keyword);
+        }
+        let has = self.keyword("u.keywords", keyword);
+        format!(
+            "{} IN (SELECT u.email_id FROM email u WHERE u.account_id = {ACCOUNT} \
+             AND u.keywords NOT IN ('  ', ' $seen ') AND {has})",
+            self.shared("email_id")
+        )
     }
 
     fn keyword(&mut self, column: &str, keyword: &str) -> String {
@@ -285,7 +352,7 @@ impl Statement {
         let mut steps = Vec::with_capacity(sort.len() + 2);
         for SearchSort { key, ascending } in sort {
             let key = match key {
-                SearchKey::ReceivedAt => self.shared("received_at"),
+                SearchKey::ReceivedAt => self.arrival(),
                 SearchKey::SentAt => {
                     let (sent_at, received_at) = (self.own("sent_at"), self.own("received_at"));
                     format!("COALESCE({sent_at}, {received_at})")
@@ -312,10 +379,17 @@ impl Statement {
         let arrival = sort.iter().find(|step| step.key == SearchKey::ReceivedAt);
         let direction = if arrival.is_some_and(|step| step.ascending) { "" } else { " DESC" };
         if arrival.is_none() {
-            steps.push(format!("{} DESC", self.shared("received_at")));
+            steps.push(format!("{} DESC", self.arrival()));
         }
         steps.push(format!("{}{direction}", self.shared("email_id")));
         steps.join(", ")
+    }
+
+    /// When a message arrived. Few messages are sorted once they are found: SQLite would rather go through the whole mailbox in this order and
+    /// ask each; the plus sign hides the index from it.
+    fn arrival(&self) -> String {
+        let hidden = if self.is_narrow && !self.is_postgres { "+" } else { "" };
+        format!("{hidden}{}", self.shared("received_at"))
     }
 
     fn sort_key(&mut self, column: &str) -> String {

@@ -79,6 +79,7 @@ stories! {
             sha256: [5; 32],
             symbol: "05/QĐ-UBND".into(),
             verdict: DocumentVerdict::Valid,
+            class: "VALID".into(),
             is_original: true,
             reasons: vec!["mail-channel".into(), "seal-missing".into()],
             judged_at: Some(NOW),

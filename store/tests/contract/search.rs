@@ -182,7 +182,7 @@ stories! {
         let counted = read!(house, |tx| tx.search_counts(account_id(1)).await?);
         assert_eq!((counted.emails, counted.behind), (1, 0));
         // What was moved is found where it lies now.
-        write!(house, |tx| tx.change_email(account_id(1), second.email_id, None, Some(&[mailbox_id(2)])).await?)
+        write!(house, |tx| tx.change_email(account_id(1), second.email_id, None, Some(&[mailbox_id(2)]), NOW).await?)
             .unwrap();
         assert_eq!(uids(&house, &every(SearchField::Text, "riêng")).await, "");
         assert_eq!(emails(&house, &search(every(SearchField::Text, "rieng"))).await.1, 1);
@@ -201,7 +201,7 @@ stories! {
             ids.push(deliver(&house, 1, &raw, n).await.unwrap().email_id);
         }
         let (second, flagged) = (ids[1], ["$flagged".to_owned()]);
-        write!(house, flagged, |tx| tx.change_email(account_id(1), second, Some(flagged), None).await?).unwrap();
+        write!(house, flagged, |tx| tx.change_email(account_id(1), second, Some(flagged), None, NOW).await?).unwrap();
         let by = |key: SearchKey, ascending: bool| SearchSort { key, ascending };
         let flag = || "$flagged".to_owned();
         let rows: [(Vec<SearchSort>, [usize; 3]); 11] = [
@@ -230,7 +230,21 @@ stories! {
         assert_eq!(page(&house, &folded, 1).await, (vec![ids[1]], 2));
         assert_eq!(page(&house, &folded, 7).await, (vec![], 2));
         assert_eq!(place(&house, &folded, ids[0]).await, None);
+        let seen = || SearchTerm::Keyword("$seen".to_owned());
+        let (third, read) = (ids[2], ["$seen".to_owned(), "$a_b".to_owned()]);
+        write!(house, read, |tx| tx.change_email(account_id(1), third, Some(read), None, NOW).await?).unwrap();
+        let inbox = |term| SearchTerm::All(vec![SearchTerm::InMailbox(mailbox_id(1)), term]);
+        let chung = |term| SearchTerm::All(vec![every(SearchField::Body, "chung"), term]);
         let terms = [
+            (seen(), vec![ids[2]]),
+            (not(seen()), vec![ids[1], ids[0]]),
+            (inbox(seen()), vec![ids[2]]),
+            (inbox(not(seen())), vec![ids[1], ids[0]]),
+            (chung(seen()), vec![ids[2]]),
+            (inbox(chung(not(seen()))), vec![ids[1], ids[0]]),
+            (chung(SearchTerm::Keyword("$a_b".to_owned())), vec![ids[2]]),
+            (SearchTerm::Keyword("$a_b".to_owned()), vec![ids[2]]),
+            (SearchTerm::Keyword("$axb".to_owned()), vec![]),
             (SearchTerm::SomeInThreadHaveKeyword(flag()), vec![ids[1], ids[0]]),
             (SearchTerm::AllInThreadHaveKeyword(flag()), vec![]),
             (not(SearchTerm::AllInThreadHaveKeyword(flag())), vec![ids[2], ids[1], ids[0]]),
@@ -242,6 +256,19 @@ stories! {
         for (term, expected) in terms {
             assert_eq!(emails(&house, &search(term.clone())).await.0, expected, "{term:?}");
         }
+    }
+
+    async fn rfc_9051_6_4_4_what_is_of_a_message_in_this_mailbox(house: House) {
+        letters(&house).await;
+        let marked: UidSet = [(2, 3)].into_iter().collect();
+        let edit = store::FlagEdit { mode: store::FlagMode::Add, keywords: vec![], deleted: true };
+        write!(house, marked, edit, |tx| tx.edit_flags(account_id(1), mailbox_id(1), marked, edit, None).await?).unwrap();
+        assert_eq!(uids(&house, &SearchTerm::Deleted).await, "2:3");
+        assert_eq!(uids(&house, &SearchTerm::All(vec![not(SearchTerm::Deleted), every(SearchField::Subject, "van")])).await, "1,4,8");
+        assert_eq!(emails(&house, &search(SearchTerm::Deleted)).await.1, 0);
+        let all = uids(&house, &SearchTerm::SavedFrom(NOW)).await;
+        assert_eq!(all, "1:8");
+        assert_eq!(uids(&house, &SearchTerm::SavedBefore(NOW)).await, "");
     }
 
     async fn an_index_that_is_far_behind_catches_up(house: House) {

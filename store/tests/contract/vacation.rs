@@ -21,8 +21,8 @@ stories! {
         let mail = deliver(&house, 1, &letter("a@x", "Hỏi", ""), 1).await.unwrap();
         let note = async |path: Option<&str>| {
             let path = path.map(sender);
-            write!(house, |tx| tx.note_for_vacation(account_id(1), mail.email_id, path.as_ref()).await?).unwrap();
-            read!(house, |tx| tx.vacations_due(10).await?)
+            write!(house, path, mail, |tx| tx.note_for_vacation(account_id(1), mail.email_id, path.as_ref()).await?).unwrap();
+            read!(house, |tx| tx.vacations_due(None, 10).await?)
         };
         assert_eq!(note(Some("b@b.vn")).await.len(), 0, "nobody ever said to be away");
         write!(house, |tx| tx.put_vacation(account_id(1), &Vacation { is_enabled: false, ..away() }).await?).unwrap();
@@ -32,11 +32,14 @@ stories! {
         assert_eq!(note(None).await.len(), 0, "the null path hears nothing");
         let due = note(Some("b@b.vn")).await.remove(0);
         assert_eq!((due.account_id, due.email_id, due.reverse_path.as_str()), (account_id(1), mail.email_id, "b@b.vn"));
+        let again = due.clone();
+        let next = house.store.read(again, |tx, again| Box::pin(async move { tx.vacations_due(Some(again), 10).await })).await;
+        assert_eq!(next.unwrap().len(), 0, "nothing comes after it");
         let other = VacationDue { account_id: account_id(2), ..due.clone() };
-        assert!(!write!(house, |tx| tx.settle_vacation(&other).await?).unwrap());
-        assert!(write!(house, |tx| tx.settle_vacation(&due).await?).unwrap());
-        assert!(!write!(house, |tx| tx.settle_vacation(&due).await?).unwrap(), "taken once");
-        assert_eq!(read!(house, |tx| tx.vacations_due(10).await?).len(), 0);
+        assert!(!write!(house, other, |tx| tx.settle_vacation(other).await?).unwrap());
+        assert!(write!(house, due, |tx| tx.settle_vacation(due).await?).unwrap());
+        assert!(!write!(house, due, |tx| tx.settle_vacation(due).await?).unwrap(), "taken once");
+        assert_eq!(read!(house, |tx| tx.vacations_due(None, 10).await?).len(), 0);
     }
 
     async fn rfc_3834_2_a_sender_is_told_once_in_a_while(house: House) {
@@ -44,16 +47,15 @@ stories! {
         let day = Duration::from_secs(86_400);
         let tell = async |who: &str, days: u32| {
             let (who, now) = (sender(who), NOW.plus(day * days));
-            write!(house, |tx| tx.tell_of_vacation(account_id(1), &who, now.minus(day * 7), now).await?).unwrap()
+            write!(house, who, |tx| tx.tell_of_vacation(account_id(1), who, now.minus(day * 7), now).await?).unwrap()
         };
         assert!(tell("b@b.vn", 0).await);
         assert!(!tell("B@b.vn", 1).await);
         assert!(tell("c@b.vn", 1).await);
         assert!(!tell("b@b.vn", 6).await);
-        let who = sender("b@b.vn");
-        assert!(read!(house, |tx| tx.was_told_of_vacation(account_id(1), &who, NOW.minus(day)).await?));
-        assert!(!read!(house, |tx| tx.was_told_of_vacation(account_id(1), &who, NOW).await?));
-        assert!(!read!(house, |tx| tx.was_told_of_vacation(account_id(2), &who, NOW.minus(day)).await?));
+        assert!(read!(house, |tx| tx.was_told_of_vacation(account_id(1), &sender("b@b.vn"), NOW.minus(day)).await?));
+        assert!(!read!(house, |tx| tx.was_told_of_vacation(account_id(1), &sender("b@b.vn"), NOW).await?));
+        assert!(!read!(house, |tx| tx.was_told_of_vacation(account_id(2), &sender("b@b.vn"), NOW.minus(day)).await?));
         assert!(tell("b@b.vn", 7).await);
         // Switched on anew, everybody is told anew; what is changed meanwhile changes nothing.
         write!(house, |tx| tx.put_vacation(account_id(1), &away()).await?).unwrap();
@@ -75,7 +77,7 @@ stories! {
         ];
         for (from_at, to_at, is_on) in rows {
             let vacation = Vacation { from_at, to_at, ..away() };
-            write!(house, |tx| tx.put_vacation(account_id(1), &vacation).await?).unwrap();
+            write!(house, vacation, |tx| tx.put_vacation(account_id(1), vacation).await?).unwrap();
             let kept = read!(house, |tx| tx.vacation(account_id(1)).await?).unwrap();
             assert_eq!((kept.is_on(NOW), &kept), (is_on, &vacation));
         }
@@ -94,17 +96,19 @@ stories! {
             html_signature: "<p>".to_owned(),
         };
         for n in 0..200 {
-            write!(house, |tx| tx.keep_identity(account_id(1), &identity(n)).await?).unwrap();
+            let one = identity(n);
+            write!(house, one, |tx| tx.keep_identity(account_id(1), one).await?).unwrap();
         }
         let changed = KeptIdentity { name: "Khác".to_owned(), ..identity(7) };
-        write!(house, |tx| tx.keep_identity(account_id(1), &changed).await?).unwrap();
-        let full = write!(house, |tx| tx.keep_identity(account_id(1), &identity(200)).await?);
+        write!(house, changed, |tx| tx.keep_identity(account_id(1), changed).await?).unwrap();
+        let one = identity(200);
+        let full = write!(house, one, |tx| tx.keep_identity(account_id(1), one).await?);
         assert!(matches!(full, Err(Error::Full(_))), "{full:?}");
         let kept = read!(house, |tx| tx.kept_identities(account_id(1)).await?);
         assert_eq!((kept.len(), &kept[7], &kept[8]), (200, &changed, &identity(8)));
-        assert!(!write!(house, |tx| tx.forget_identity(account_id(2), identity(7).identity_id).await?).unwrap());
-        assert!(!write!(house, |tx| tx.forget_identity(account_id(1), identity(0).identity_id).await?).unwrap(), "that of an address stays");
-        assert!(write!(house, |tx| tx.forget_identity(account_id(1), identity(7).identity_id).await?).unwrap());
+        assert!(!write!(house, |tx| tx.forget_identity(account_id(2), IdentityId::from_bytes([7; 16])).await?).unwrap());
+        assert!(!write!(house, |tx| tx.forget_identity(account_id(1), IdentityId::from_bytes([0; 16])).await?).unwrap(), "that of an address stays");
+        assert!(write!(house, |tx| tx.forget_identity(account_id(1), IdentityId::from_bytes([7; 16])).await?).unwrap());
         assert_eq!(read!(house, |tx| tx.kept_identities(account_id(2)).await?).len(), 0);
     }
 }

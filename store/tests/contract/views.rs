@@ -7,11 +7,12 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRng, TestRunner};
 use store::{
-    EmailChange, Error, FlagEdit, FlagMode, FlagsEdited, MailboxSizes, OpenedMailbox, ViewChanges, ViewRow,
+    EmailChange, Error, FlagEdit, FlagMode, FlagsEdited, Imported, MailboxSizes, NewEmail, NewImport,
+    OpenedMailbox, ViewChanges, ViewRow,
 };
 
 use crate::house::{
-    House, NOW, account_id, deliver, letter, mailbox, mailbox_id, read, stories, with_account, write,
+    House, NOW, account_id, deliver, facts, letter, mailbox, mailbox_id, read, stories, with_account, write,
 };
 
 fn uids(numbers: &[u32]) -> UidSet {
@@ -210,6 +211,40 @@ stories! {
         assert_eq!(listed.iter().map(|row| row.uid).collect::<Vec<_>>(), [Uid(1)]);
         let with_facts = read!(house, |tx| tx.view_emails(account_id(1), mailbox_id(1), &all(), 9).await?);
         assert_eq!(with_facts.iter().map(|(row, facts)| (row.uid.0, facts.subject.as_str())).collect::<Vec<_>>(), [(1, "Họp 0"), (2, "Họp 0")]);
+    }
+
+    async fn what_is_brought_in_comes_once(house: House) {
+        with_account(&house, 1).await;
+        let raw = letter("a@x", "Cũ", "");
+        let bring = async |occurrence: u32, size: usize| {
+            let mut raw = raw.clone();
+            raw.resize(raw.len() + size, b'x');
+            let email = NewEmail {
+                account_id: account_id(1),
+                blob: house.store.seal(account_id(1), &raw, NOW).await.unwrap(),
+                facts: facts(&raw),
+                mailbox_ids: vec![mailbox_id(1)],
+                keywords: vec!["$seen".to_owned()],
+                received_at: NOW,
+                ask_quota: false,
+            };
+            let mark = house.store.import_mark(account_id(1), &raw, occurrence);
+            let new = NewImport { email, mark, is_deleted: occurrence == 1 };
+            let came = write!(house, new, |tx| tx.import_email(new, NOW).await?).unwrap();
+            let known = read!(house, |tx| tx.imported(account_id(1), mailbox_id(1), &[mark]).await?);
+            (came, known.len())
+        };
+        for (occurrence, size, expected, known) in [(0, 0, "1", 1), (0, 0, "-", 1), (1, 0, "2", 1), (0, 6_000_000, "full", 0)] {
+            let (came, marked) = bring(occurrence, size).await;
+            let came = match came {
+                Imported::Added(placed) => placed.uids[0].1.0.to_string(),
+                Imported::Already => "-".to_owned(),
+                Imported::NoRoom => "full".to_owned(),
+            };
+            assert_eq!((came.as_str(), marked), (expected, known));
+        }
+        assert_eq!(rows(&house, 1).await.iter().map(|row| row.is_deleted).collect::<Vec<_>>(), [false, true]);
+        sound(&house).await;
     }
 
     async fn two_clients_acting_at_random_see_what_a_plain_model_sees(house: House) {

@@ -14,6 +14,7 @@ on_both_engines! {
     a_flag_travels_between_jmap_and_idle => idle,
     mbsync_keeps_two_sides_alike => mbsync,
     curl_reads_what_jmap_made => curl,
+    an_agency_keeps_the_door_closed => closed,
 }
 
 fn root(program: &Program) -> PathBuf {
@@ -102,7 +103,7 @@ async fn mbsync(engine: Engine) {
     let config = program.data.join("mbsyncrc");
     let root = root(&program);
     let text = format!(
-        "IMAPStore far\nHost 127.0.0.1\nPort {}\nUser {}\nPass {}\nSSLType IMAPS\nCertificateFile {}\n\n\
+        "IMAPStore far\nHost localhost\nPort {}\nUser {}\nPass {}\nSSLType IMAPS\nCertificateFile {}\n\n\
          MaildirStore near\nPath {here}/\nInbox {here}/INBOX\nSubFolders Verbatim\n\n\
          Channel both\nFar :far:\nNear :near:\nPatterns *\nCreate Both\nExpunge Both\nSyncState *\n",
         program.ports.imaps,
@@ -194,7 +195,26 @@ async fn curl(engine: Engine) {
                 .arg(format!("imaps://127.0.0.1:{}/{what}", program.ports.imaps)),
         )
     };
-    assert!(curl("").contains("\"/\" INBOX"));
+    assert!(curl("").contains("\"/\" \"INBOX\""));
     assert!(curl("INBOX;UID=1").contains("Subject: Giay moi hop"));
     assert!(curl("INBOX?SUBJECT%20hop").contains("* SEARCH 1"));
+}
+
+/// `imap.closed_to`: the right password opens nothing there, and everything else.
+async fn closed(engine: Engine) {
+    let program = Program::demo_of(engine, "H99", &[("closed_to = []", "closed_to = [\"H99.01\"]")]).await;
+    let (first, second) = program.systems();
+    let asks = |account: &Account| {
+        Command::new("curl")
+            .args(["--silent", "--verbose", "--max-time", "20", "--insecure"])
+            .args(["--user", &format!("{}:{}", account.address, account.password)])
+            .arg(format!("imaps://127.0.0.1:{}/", program.ports.imaps))
+            .output()
+            .expect("curl is installed")
+    };
+    let shut = asks(program.account(&first.agency, "clerk"));
+    let said = String::from_utf8_lossy(&shut.stderr).into_owned();
+    assert!(!shut.status.success() && said.contains("NO [CONTACTADMIN]"), "{said}");
+    assert!(asks(program.account(&second.agency, "clerk")).status.success());
+    Jmap::sign_in(&program, program.account(&first.agency, "clerk")).await;
 }

@@ -194,7 +194,9 @@ async fn what_waits_is_dropped(engine: Engine) {
     // A carrier may have one in its hands; it is an operator's once it was put down.
     let waiting = loop {
         let rows = list().await;
-        if rows.len() == 2 && rows.iter().all(|row| row["state"] == "waiting" && row["attempts"] != 0) {
+        let are_down = rows.iter().all(|row| row["state"] == "waiting");
+        // The second may rest untried: where nobody answers, one mail knocks for all.
+        if rows.len() == 2 && are_down && rows.iter().any(|row| row["attempts"] != 0) {
             break rows;
         }
         assert!(std::time::Instant::now() < deadline, "{rows:?}\n{}", program.log());

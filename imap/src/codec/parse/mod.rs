@@ -15,7 +15,7 @@ use super::input::Limits;
 use cursor::{Cursor, utf8};
 
 /// Longest tag; clients count.
-const TAG_MAX: usize = 64;
+pub(super) const TAG_MAX: usize = 64;
 
 /// Why a command was not read.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -201,7 +201,8 @@ impl Out {
             Code::Modified(set) => self.after_blank_set(set),
             Code::PermanentFlags(keywords, others) => {
                 self.raw(" ");
-                self.flag_list(keywords.iter().copied(), true, *others);
+                // Where no others are kept, none is (EXAMINE).
+                self.flag_list(keywords.iter().copied(), *others, *others);
             }
             Code::UidNext(number) | Code::UidValidity(number) | Code::Unseen(number) => {
                 self.after_blank_number(u64::from(*number));

@@ -1,0 +1,55 @@
+//! How SQLite finds a page of messages and a place in it: along the index of the list, and for each row only its own conversation. It keeps
+//! no statistics here, so what it chooses is said where it would choose wrongly.
+
+use sqlx::{Connection, Row as _};
+
+use super::{EmailQuery, query_text};
+use crate::query_changes::count_text;
+
+/// The tables of messages and places as the migrations leave them.
+fn script() -> String {
+    let house = include_str!("../migrations/0001_house.sql");
+    let plain: Vec<&str> = house.lines().filter(|line| !line.starts_with("--")).collect();
+    let plain = plain.join("\n").replace("BYTES", "BLOB").replace("KEYLESS", "WITHOUT ROWID");
+    let wanted = |statement: &&str| {
+        ["CREATE TABLE email (", "CREATE TABLE placement (", " ON email ", " ON placement "]
+            .iter()
+            .any(|words| statement.contains(words))
+    };
+    plain.split(';').filter(wanted).collect::<Vec<_>>().join(";")
+}
+
+fn queries() -> Vec<EmailQuery> {
+    let mut queries = Vec::new();
+    for in_mailbox in [None, Some(mail::MailboxId::from_bytes([1; 16]))] {
+        for collapse_threads in [false, true] {
+            for oldest_first in [false, true] {
+                let query =
+                    EmailQuery { in_mailbox, collapse_threads, oldest_first, ..EmailQuery::default() };
+                queries.push(query);
+            }
+        }
+    }
+    queries
+}
+
+#[tokio::test]
+async fn sqlite_reads_a_page_and_a_place_without_the_rest_of_the_list() {
+    let mut conn = sqlx::SqliteConnection::connect("sqlite::memory:").await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(script())).execute(&mut conn).await.unwrap();
+    for query in queries() {
+        for sql in [query_text(&query).0.sqlite, count_text(&query).sqlite] {
+            let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+            let rows = sqlx::query(explain).fetch_all(&mut conn).await.unwrap();
+            let steps: Vec<String> = rows.iter().map(|row| row.get::<String, _>("detail")).collect();
+            let list = if query.in_mailbox.is_some() { "placement_by_date" } else { "email_by_date" };
+            assert!(steps[0].contains(list) && steps[0].contains("received_at>"), "{sql}\n{steps:#?}");
+            let others =
+                steps.iter().filter(|step| step.starts_with("SEARCH q ") || step.starts_with("SCAN"));
+            for step in others {
+                assert!(step.contains("_by_thread") && step.contains("thread_id=?"), "{sql}\n{steps:#?}");
+            }
+            assert!(steps.iter().all(|step| !step.contains("TEMP B-TREE")), "{sql}\n{steps:#?}");
+        }
+    }
+}
