@@ -86,6 +86,7 @@ async fn works(servers: &[Server], wanted: &Wanted, lasts: Duration) -> Vec<Done
     let mut all = Vec::new();
     for (number, messages) in wanted.messages.iter().copied().enumerate() {
         for server in servers {
+            server.rest().await;
             let desk = Desk { server, account: server.account(number), messages, lasts };
             for done in desk.all().await {
                 let cpu = done.cpu_millis();
@@ -148,6 +149,7 @@ async fn waits(servers: &[Server], wanted: &Wanted) {
     println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: |");
     for server in servers {
         let account = server.account(0);
+        server.rest().await;
         let idle = waiting::idle_news(server, &account, wanted.deliveries).await;
         let events = waiting::event_source_news(server, &account, wanted.deliveries).await;
         let idle_kib = waiting::idle_memory(server, &account, wanted.idle).await;

@@ -108,6 +108,18 @@ impl Server {
         Imap::login(self.imaps, &account.user, &account.password).await
     }
 
+    /// Waits until it has nothing left to do of what was asked before: words of new messages are indexed after they were taken.
+    pub(crate) async fn rest(&self) {
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(1_200) {
+            let before = self.cpu();
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            if self.cpu().saturating_sub(before) < Duration::from_millis(30) {
+                return;
+            }
+        }
+    }
+
     /// CPU time that it has used so far, with all who worked for it.
     pub(crate) fn cpu(&self) -> Duration {
         Cost::of_families(&self.masters()).cpu
