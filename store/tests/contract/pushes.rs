@@ -66,8 +66,8 @@ stories! {
         assert_eq!(write!(house, |tx| tx.queue_pushes(account_id(1), NOW).await?).unwrap(), 0, "from now on");
         let told = change(&house, 2).await;
         // Signals follow the answer.
-        let told = async { while signals.recv().await.unwrap() != Signal::Push(account_id(1)) {} };
-        tokio::time::timeout(MINUTE, told).await.unwrap();
+        let news = async { while signals.recv().await.unwrap() != Signal::Push(account_id(1)) {} };
+        tokio::time::timeout(MINUTE, news).await.unwrap();
         assert_eq!(read!(house, |tx| tx.pushes_behind(NOW, 9).await?), [account_id(1)]);
         assert_eq!(write!(house, |tx| tx.queue_pushes(account_id(1), NOW).await?).unwrap(), 1);
         assert!(read!(house, |tx| tx.pushes_behind(NOW, 9).await?).is_empty());
