@@ -382,7 +382,11 @@ fn part(source: &mail_parser::MessagePart<'_>, index: usize, raw: &[u8]) -> Part
     let media_type = match (content_type, &source.body) {
         (Some(declared), _) => {
             let subtype = declared.c_subtype.as_deref().unwrap_or("octet-stream");
-            format!("{}/{subtype}", declared.c_type).to_ascii_lowercase()
+            let is_token = [&*declared.c_type, subtype].into_iter().all(mime::is_token);
+            match is_token {
+                true => format!("{}/{subtype}", declared.c_type).to_ascii_lowercase(),
+                false => "application/octet-stream".to_owned(),
+            }
         }
         (None, PartType::Text(_)) => "text/plain".to_owned(),
         (None, PartType::Message(_)) => "message/rfc822".to_owned(),

@@ -107,27 +107,10 @@ pub(crate) fn keywords_text(keywords: &[String]) -> Result<String> {
     Ok(format!(" {} ", sorted.join(" ")))
 }
 
-/// Multiparts in one another that are kept. The reader of JSON goes 128 levels deep and each takes two: a message
-/// that a stranger nested deeper could be written and never read again, and its whole mailbox with it.
-const STRUCTURE_DEPTH_MAX: usize = 40;
-
-/// The facts as they are kept: what lies deeper than can be read back is left out of the structure (the bytes stay).
+/// The facts as they are kept. The reader of JSON goes 128 levels deep, and each multipart takes two: [`mail::message::Limits`] lets
+/// thirty be in one another.
 fn facts_text(facts: &Facts) -> Result<String> {
-    let internal = |e: serde_json::Error| Error::Internal(e.to_string());
-    let mut level = vec![&facts.body];
-    for _ in 0..STRUCTURE_DEPTH_MAX {
-        level = level.into_iter().flat_map(|part| &part.parts).collect();
-    }
-    if level.is_empty() {
-        return serde_json::to_string(facts).map_err(internal);
-    }
-    let mut facts = facts.clone();
-    let mut level = vec![&mut facts.body];
-    for _ in 1..STRUCTURE_DEPTH_MAX {
-        level = level.into_iter().flat_map(|part| &mut part.parts).collect();
-    }
-    level.into_iter().for_each(|part| part.parts.clear());
-    serde_json::to_string(&facts).map_err(internal)
+    serde_json::to_string(facts).map_err(|e| Error::Internal(e.to_string()))
 }
 
 /// The facts read back.

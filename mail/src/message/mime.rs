@@ -15,6 +15,12 @@ const LANGUAGES_MAX: usize = 10;
 /// Bytes of a Date that is kept as it is written.
 const DATE_MAX: usize = 100;
 
+/// Whether a text is a token (RFC 2045 §5.1); a type that is none is no type.
+pub(super) fn is_token(text: &str) -> bool {
+    let is_part = |b: u8| b.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?=".contains(&b);
+    !text.is_empty() && text.bytes().all(is_part)
+}
+
 /// A part with what its fields say of it, and nothing else.
 pub(super) fn described(source: &MessagePart<'_>) -> Part {
     let (content_type, disposition) = (source.content_type(), source.content_disposition());

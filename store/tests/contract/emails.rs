@@ -202,7 +202,7 @@ stories! {
         }
     }
 
-    async fn a_structure_too_deep_to_be_read_back_is_cut(house: House) {
+    async fn a_structure_too_deep_to_be_read_back_is_one_part(house: House) {
         with_account(&house, 1).await;
         let mut deep = "From: x@b.vn\r\nSubject: sâu\r\nMIME-Version: 1.0\r\n".to_owned();
         for n in 0..200 {
@@ -212,11 +212,7 @@ stories! {
         let placed = deliver(&house, 1, deep.as_bytes(), 1).await.unwrap();
         let email = read!(house, |tx| tx.email(account_id(1), placed.email_id).await?).unwrap();
         assert_eq!(email.facts.subject, "sâu");
-        let (mut depth, mut part) = (0, &email.facts.body);
-        while let Some(child) = part.parts.first() {
-            (depth, part) = (depth + 1, child);
-        }
-        assert_eq!(depth, 39);
+        assert!(email.facts.body.parts.is_empty(), "{:?}", email.facts.body);
     }
 
     async fn what_is_only_held_is_out_of_sight_and_can_come_back(house: House) {

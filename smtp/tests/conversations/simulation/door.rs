@@ -120,7 +120,7 @@ impl Visit<'_> {
                 }
                 Ask::Accept(arrived) => {
                     let (role, desk) = (self.role(), office.desk.clone());
-                    let work = async move { desk.accept(role, *arrived, &Welcome, now).await };
+                    let work = Box::pin(async move { desk.accept(role, *arrived, &Welcome, now).await });
                     match amid(office, self.fault, work, Result::is_ok).await {
                         Known::Said(Ok(())) => Answer::Stored,
                         Known::Said(Err(refusal)) => Answer::Refused(refusal.to_reply()),

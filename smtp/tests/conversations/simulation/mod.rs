@@ -211,7 +211,7 @@ impl Simulation {
             }
             let fault = fault.unwrap_or_else(|| Fault::drawn(&mut self.dice));
             let (desk, now) = (self.office.desk.clone(), self.now);
-            let work = async move { desk.deliver_here(&row, &report_dice(), now).await };
+            let work = Box::pin(async move { desk.deliver_here(&row, &report_dice(), now).await });
             // Whatever is heard: the letter is in one place, and the checks will say so.
             drop(amid(&mut self.office, fault, work, Result::is_ok).await);
         }
@@ -236,7 +236,7 @@ impl Simulation {
                 taken_at: Some(outcome.at),
             };
             let desk = self.office.desk.clone();
-            let work = async move { desk.settle(&row, &attempt, &report_dice(), now).await };
+            let work = Box::pin(async move { desk.settle(&row, &attempt, &report_dice(), now).await });
             let settled = amid(&mut self.office, fault, work, Result::is_ok).await;
             let is_settled = matches!(settled, Known::Said(Ok(Some(_))));
             let knows = |taker: &String| {
