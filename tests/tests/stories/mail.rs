@@ -207,7 +207,7 @@ async fn what_waits_is_dropped(engine: Engine) {
     program.must(&["queue", "hold", "--id", id]).await;
     program.must(&["queue", "drop", "--id", id, "--dry-run"]).await;
     assert_eq!(list().await.len(), 2, "it was only asked");
-    assert_eq!(program.command(&["queue", "drop"]).await.status.code(), Some(1), "which?");
+    assert_eq!(program.command(&["queue", "drop"]).await.status.code(), Some(3), "which?");
     program.must(&["queue", "drop", "--id", id]).await;
     assert_eq!(list().await.len(), 1);
     assert_eq!(program.command(&["queue", "show", id]).await.status.code(), Some(1));
