@@ -14,7 +14,7 @@ use anyhow::Context;
 use certs::keys::KeyName;
 use directory::accounts::AccountToAdd;
 use directory::agencies::AgencyToAdd;
-use mail::{Chance, Secret, Timestamp};
+use mail::{Chance, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::{AccountKind, Role, SignerCertificate, SignerRole};
 
@@ -270,7 +270,7 @@ async fn add_agency(house: &House, agency: &Agency, demo: &mut Demo, now: Timest
     for (role, position, (name, local)) in
         [(Role::Clerk, "Văn thư", agency.clerk), (Role::Leader, "Giám đốc", agency.leader)]
     {
-        let password = Secret::new(house.draw_token(12));
+        let password = directory::passwords::one_time(&*house.chance);
         let account = AccountToAdd {
             address: format!("{local}@{}", agency.domain),
             agency: agency.code.clone(),
