@@ -1,7 +1,7 @@
 //! An operator is asked what became of a message, and answers from one command.
 
 use serde_json::Value;
-use tests::{Account, Engine, Jmap, Postfix, Program, Swaks, TEXT_REFUSED};
+use tests::{Account, Engine, Jmap, NO_RECIPIENT, Postfix, Program, Swaks, TEXT_REFUSED, Talk};
 
 use crate::on_both_engines;
 
@@ -10,8 +10,8 @@ on_both_engines! {
     a_sick_house => what_is_broken_is_told,
 }
 
-fn swaks(door: u16, arguments: &[&str]) -> Option<i32> {
-    Swaks::at(door).body("xin chao").args(arguments.iter().copied()).send().code
+fn swaks(door: u16, arguments: &[&str]) -> Talk {
+    Swaks::at(door).body("xin chao").args(arguments.iter().copied()).send()
 }
 
 fn clerk(program: &Program) -> Account {
@@ -53,7 +53,7 @@ async fn followed_from_door_to_door(engine: Engine) {
     let sign_in =
         ["--tlsc", "--auth", "PLAIN", "--auth-user", &clerk.address, "--auth-password", &clerk.password];
     let envelope = ["--from", &clerk.address, "--to", "an@outside.test,full@outside.test"];
-    assert_eq!(swaks(program.ports.submissions, &[&sign_in[..], &envelope].concat()), Some(0));
+    swaks(program.ports.submissions, &[&sign_in[..], &envelope].concat()).must_be_taken(&program);
     let asked = ["--from", clerk.address.as_str(), "--to", "full@outside.test"];
     let settled = wait_for(&program, &asked, |event| event["event"] == "settled").await;
     let came_to: Vec<&str> =
@@ -61,12 +61,13 @@ async fn followed_from_door_to_door(engine: Engine) {
     assert_eq!((came_to, &settled["report"]), (vec!["relayed", "bounced"], &Value::from("mailbox")));
     // A stranger who wants to be relayed is turned away, and that is remembered once for the connection.
     let relay = swaks(program.ports.smtp, &["--from", "x@outside.test", "--to", "ai@noi-khac.test"]);
-    assert_eq!(relay, Some(24));
+    assert_eq!(relay.code, NO_RECIPIENT, "{}", relay.text);
     let turned = wait_for(&program, &["--since", "1h"], |event| event["event"] == "turned_away").await;
     assert_eq!((&turned["recipients"], &turned["sign_ins"]), (&Value::from(1), &Value::from(0)));
     // What is a state secret is refused, and told.
     let secret = ["--from", "bi@outside.test", "--to", &clerk.address, "--header", "Subject: [MẬT] Kế hoạch"];
-    assert_eq!(swaks(program.ports.smtp, &secret), TEXT_REFUSED);
+    let talk = swaks(program.ports.smtp, &secret);
+    assert_eq!(talk.code, TEXT_REFUSED, "{}", talk.text);
     let refused =
         wait_for(&program, &["--from", "bi@outside.test"], |event| event["event"] == "refused").await;
     assert!(refused["reply"].as_str().unwrap().starts_with("550 5.7.1"), "{refused}");
