@@ -23,7 +23,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::house::House;
 use crate::keys::OwnKey;
-use crate::listen::{Bounds, Doorway};
+use crate::listen::{self, Bounds};
 use crate::mail_path::MailPath;
 use crate::proxy::Relays;
 use crate::sasl::{self, SigningIn};
@@ -63,9 +63,11 @@ pub(crate) fn start(house: &Arc<House>, opened: Vec<Opened>, own: Option<&OwnKey
     let bounds = Bounds::new(config.connections_max, config.connections_per_address_max);
     let relays = Relays::parse("mail.proxy_from", &house.config.mail.proxy_from)?;
     let examiner = MailPath::for_appending(house);
-    for Opened { name, listeners } in opened {
-        let Some((_, implicit_tls)) = DOORS.into_iter().find(|(door, _)| *door == name) else { continue };
-        if listeners.is_empty() {
+    for door in opened {
+        let Some((_, implicit_tls)) = DOORS.into_iter().find(|(name, _)| *name == door.name) else {
+            continue;
+        };
+        if door.listeners.is_empty() {
             continue;
         }
         let own = own.context("imap needs tls.certificate and tls.key (thiếu chứng thư TLS)")?;
@@ -78,20 +80,8 @@ pub(crate) fn start(house: &Arc<House>, opened: Vec<Opened>, own: Option<&OwnKey
             end_point: tls::end_point(own),
             implicit_tls,
         });
-        for listener in listeners {
-            let doorway = Doorway {
-                name,
-                bounds: bounds.clone(),
-                relays: relays.clone(),
-                stop: house.stop.clone(),
-                inside: house.inside.clone(),
-                metrics: house.metrics.clone(),
-            };
-            let server = server.clone();
-            house
-                .inside
-                .spawn(doorway.accept(listener, move |stream, peer| server.clone().visit(stream, peer)));
-        }
+        let serve = move |stream, peer| server.clone().visit(stream, peer);
+        listen::attend(house, door, &bounds, &relays, serve);
     }
     Ok(())
 }

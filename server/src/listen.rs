@@ -12,8 +12,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::house::House;
 use crate::metrics::{Door, Metrics};
 use crate::proxy::{self, Relays};
+use crate::serve::Opened;
 
 /// How many connections a group of doors may hold.
 pub(crate) struct Bounds {
@@ -87,25 +89,46 @@ pub(crate) async fn open(door: &str, addresses: &[SocketAddr]) -> anyhow::Result
     Ok(listeners)
 }
 
+/// Sets a door to work: each connection through one of its sockets is handed to `serve`, until the house stops.
+///
+/// `bounds` say what may come through, `relays` who may say for whom they stand.
+pub(crate) fn attend<F, S>(house: &House, door: Opened, bounds: &Arc<Bounds>, relays: &Relays, serve: F)
+where
+    F: Fn(TcpStream, SocketAddr) -> S + Clone + Send + 'static,
+    S: Future<Output = ()> + Send + 'static,
+{
+    for listener in door.listeners {
+        let doorway = Doorway {
+            name: door.name,
+            bounds: bounds.clone(),
+            relays: relays.clone(),
+            stop: house.stop.clone(),
+            inside: house.inside.clone(),
+            metrics: house.metrics.clone(),
+        };
+        house.inside.spawn(doorway.accept(listener, serve.clone()));
+    }
+}
+
 /// A door at work.
-pub(crate) struct Doorway {
+struct Doorway {
     /// Its name in logs and metrics.
-    pub(crate) name: &'static str,
+    name: &'static str,
     /// What may come through.
-    pub(crate) bounds: Arc<Bounds>,
+    bounds: Arc<Bounds>,
     /// Who may say for whom they stand.
-    pub(crate) relays: Relays,
+    relays: Relays,
     /// Stops the accepting; what is inside finishes by itself.
-    pub(crate) stop: CancellationToken,
+    stop: CancellationToken,
     /// Counts what is inside.
-    pub(crate) inside: TaskTracker,
+    inside: TaskTracker,
     /// Counts for the operator.
-    pub(crate) metrics: Arc<Metrics>,
+    metrics: Arc<Metrics>,
 }
 
 impl Doorway {
     /// Accepts connections and hands each to `serve`, until the house stops.
-    pub(crate) async fn accept<F, S>(self, listener: TcpListener, serve: F)
+    async fn accept<F, S>(self, listener: TcpListener, serve: F)
     where
         F: Fn(TcpStream, SocketAddr) -> S + Clone + Send + 'static,
         S: Future<Output = ()> + Send + 'static,

@@ -19,7 +19,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::dns::ask::Asker;
 use crate::house::House;
 use crate::keys::OwnKey;
-use crate::listen::{Bounds, Doorway};
+use crate::listen::{self, Bounds};
 use crate::mail_path::MailPath;
 use crate::metrics::Outcome;
 use crate::proxy::Relays;
@@ -79,8 +79,8 @@ pub(crate) fn start(
     let needs_tls =
         opened.iter().any(|door| door.name.starts_with("submission") && !door.listeners.is_empty());
     let tls = acceptor(own, needs_tls)?;
-    for Opened { name, listeners } in opened {
-        let Some((_, role, implicit_tls)) = DOORS.into_iter().find(|(door, ..)| *door == name) else {
+    for door in opened {
+        let Some((_, role, implicit_tls)) = DOORS.into_iter().find(|(name, ..)| *name == door.name) else {
             continue;
         };
         let server = Server {
@@ -95,20 +95,8 @@ pub(crate) fn start(
             implicit_tls,
         };
         let server = Arc::new(server);
-        for listener in listeners {
-            let doorway = Doorway {
-                name,
-                bounds: bounds.clone(),
-                relays: relays.clone(),
-                stop: house.stop.clone(),
-                inside: house.inside.clone(),
-                metrics: house.metrics.clone(),
-            };
-            let server = server.clone();
-            house
-                .inside
-                .spawn(doorway.accept(listener, move |stream, peer| server.clone().visit(stream, peer)));
-        }
+        let serve = move |stream, peer| server.clone().visit(stream, peer);
+        listen::attend(house, door, &bounds, &relays, serve);
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ use crate::house::House;
 use crate::intake::Intake;
 use crate::judging::Judging;
 use crate::keys::OwnKey;
-use crate::listen::{self, Bounds, Doorway};
+use crate::listen::{self, Bounds};
 use crate::mail_path::MailPath;
 use crate::proxy::Relays;
 use crate::{
@@ -143,11 +143,11 @@ fn start_doors(
     own: Option<&OwnKey>,
 ) -> anyhow::Result<()> {
     let web = Bounds::new(house.config.http.connections_max, house.config.http.connections_max);
-    for Opened { name, listeners } in opened {
-        if listeners.is_empty() {
+    for door in opened {
+        if door.listeners.is_empty() {
             continue;
         }
-        let acceptor = match name {
+        let acceptor = match door.name {
             "https" => {
                 let alpn: [&[u8]; 2] = [b"h2", b"http/1.1"];
                 let own = own.context("https needs tls.certificate and tls.key (thiếu chứng thư TLS)")?;
@@ -156,20 +156,8 @@ fn start_doors(
             _ => None,
         };
         let server = http::Server::new(house.clone(), intake.clone(), path.clone(), judge.clone(), acceptor)?;
-        for listener in listeners {
-            let doorway = Doorway {
-                name,
-                bounds: web.clone(),
-                relays: Relays::default(),
-                stop: house.stop.clone(),
-                inside: house.inside.clone(),
-                metrics: house.metrics.clone(),
-            };
-            let server = server.clone();
-            house
-                .inside
-                .spawn(doorway.accept(listener, move |stream, peer| server.clone().visit(stream, peer)));
-        }
+        let serve = move |stream, peer| server.clone().visit(stream, peer);
+        listen::attend(house, door, &web, &Relays::default(), serve);
     }
     Ok(())
 }
