@@ -65,6 +65,9 @@ const DEFAULT: [&str; 24] = [
     "attachments",
 ];
 
+/// Those of them that a message has whether or not it is one of the account (RFC 8621 §4.9).
+pub(crate) const DEFAULT_OF_CONTENT: &[&str] = DEFAULT.split_at(7).1;
+
 /// A property of a message.
 enum Property {
     Known(&'static str),

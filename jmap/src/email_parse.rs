@@ -5,36 +5,15 @@ use serde_json::{Map, Value, json};
 use crate::Error;
 use crate::args::{Args, invalid};
 use crate::call::Context;
-use crate::email_get::{Shown, View, facts_of};
+use crate::email_get::{DEFAULT_OF_CONTENT, Shown, View, facts_of};
 use crate::headers::Block;
-
-/// What is shown when a client does not say (RFC 8621 §4.9).
-const DEFAULT: [&str; 17] = [
-    "messageId",
-    "inReplyTo",
-    "references",
-    "sender",
-    "from",
-    "to",
-    "cc",
-    "bcc",
-    "replyTo",
-    "subject",
-    "sentAt",
-    "hasAttachment",
-    "preview",
-    "bodyValues",
-    "textBody",
-    "htmlBody",
-    "attachments",
-];
 
 impl Context<'_> {
     /// `Email/parse` (RFC 8621 §4.9).
     pub(crate) async fn email_parse(&self, mut args: Args) -> Result<Value, Error> {
         let account_id = args.account(self.caller)?;
         let blob_ids = args.texts("blobIds")?.ok_or_else(|| invalid("blobIds", "list of ids"))?;
-        let view = View::read(&mut args, &DEFAULT)?;
+        let view = View::read(&mut args, DEFAULT_OF_CONTENT)?;
         args.finish()?;
         let limits = &self.api.limits;
         if blob_ids.len() > limits.objects_in_get_max {

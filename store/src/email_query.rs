@@ -84,50 +84,76 @@ impl Tx {
     }
 }
 
+macro_rules! narrowed {
+    ($from:literal) => {
+        concat!(
+            $from,
+            " WHERE e.account_id = $1 AND e.received_at >= $2 AND e.received_at < $3 \
+             AND (CAST($4 AS TEXT) IS NULL OR e.keywords LIKE $4 ESCAPE '\\') \
+             AND (CAST($5 AS TEXT) IS NULL OR e.keywords NOT LIKE $5 ESCAPE '\\') "
+        )
+    };
+}
+
+// A conversation stands for its newest (oldest) message *that matches* (RFC 8621 §4.4.3). Keywords are looked up
+// only when they are asked for.
+macro_rules! also_matches {
+    () => {
+        "AND ((CAST($4 AS TEXT) IS NULL AND CAST($5 AS TEXT) IS NULL) OR EXISTS (SELECT 1 FROM email f \
+         WHERE f.account_id = $1 AND f.email_id = q.email_id \
+         AND (CAST($4 AS TEXT) IS NULL OR f.keywords LIKE $4 ESCAPE '\\') \
+         AND (CAST($5 AS TEXT) IS NULL OR f.keywords NOT LIKE $5 ESCAPE '\\')))"
+    };
+}
+
+macro_rules! in_mailbox {
+    ($head:literal, $tail:expr) => {
+        concat!(
+            $head,
+            " FROM placement p JOIN email e ON e.account_id = p.account_id AND e.email_id = p.email_id ",
+            narrowed!(""),
+            " AND p.account_id = $1 AND p.mailbox_id = $8 AND p.received_at >= $2 AND p.received_at < $3 ",
+            $tail
+        )
+    };
+}
+
+macro_rules! anywhere {
+    ($head:literal, $tail:expr) => {
+        concat!($head, narrowed!(" FROM email e"), $tail)
+    };
+}
+
 /// The texts of a query: the page, and the count. Parameters: $1 account, $2 after, $3 before, $4 keyword, $5 not
 /// keyword, $6 limit, $7 offset, $8 mailbox.
 fn query_text(query: &EmailQuery) -> (Sql, &'static str) {
-    macro_rules! narrowed {
-        ($from:literal) => {
-            concat!(
-                $from,
-                " WHERE e.account_id = $1 AND e.received_at >= $2 AND e.received_at < $3 \
-                 AND (CAST($4 AS TEXT) IS NULL OR e.keywords LIKE $4 ESCAPE '\\') \
-                 AND (CAST($5 AS TEXT) IS NULL OR e.keywords NOT LIKE $5 ESCAPE '\\') "
-            )
+    match query.in_mailbox {
+        Some(_) => mailbox_text(query),
+        None => account_text(query),
+    }
+}
+
+fn mailbox_text(query: &EmailQuery) -> (Sql, &'static str) {
+    macro_rules! page {
+        ($tail:expr, $order:literal) => {
+            in_mailbox!("SELECT e.email_id", concat!($tail, $order, " LIMIT $6 OFFSET $7"))
         };
     }
-    // A conversation stands for its newest (oldest) message *that matches* (RFC 8621 §4.4.3). Keywords are looked up
-    // only when they are asked for.
-    macro_rules! also_matches {
-        () => {
-            "AND ((CAST($4 AS TEXT) IS NULL AND CAST($5 AS TEXT) IS NULL) OR EXISTS (SELECT 1 FROM email f \
-             WHERE f.account_id = $1 AND f.email_id = q.email_id \
-             AND (CAST($4 AS TEXT) IS NULL OR f.keywords LIKE $4 ESCAPE '\\') \
-             AND (CAST($5 AS TEXT) IS NULL OR f.keywords NOT LIKE $5 ESCAPE '\\')))"
+    macro_rules! newest {
+        ($tail:expr) => {
+            page!($tail, "ORDER BY p.received_at DESC, p.email_id DESC")
         };
     }
-    macro_rules! in_mailbox {
-        ($head:literal) => {
-            concat!(
-                $head,
-                " FROM placement p JOIN email e ON e.account_id = p.account_id AND e.email_id = p.email_id ",
-                narrowed!(""),
-                " AND p.account_id = $1 AND p.mailbox_id = $8 AND p.received_at >= $2 AND p.received_at < $3 "
-            )
-        };
-    }
-    macro_rules! anywhere {
-        ($head:literal) => {
-            concat!($head, " FROM email e ", narrowed!(""))
+    macro_rules! oldest {
+        ($tail:expr) => {
+            page!($tail, "ORDER BY p.received_at, p.email_id")
         };
     }
     // Which index tells whether a conversation has a newer message here is said to SQLite, which has no statistics and would walk the whole
-    // mailbox for each row; `+` takes a column out of the choice.
+    // mailbox for each row.
     macro_rules! folded {
-        ($hint:literal, $newer:literal, $order:literal) => {
+        ($hint:literal, $newer:literal) => {
             concat!(
-                in_mailbox!("SELECT e.email_id"),
                 "AND NOT EXISTS (SELECT 1 FROM placement q ",
                 $hint,
                 "WHERE q.account_id = $1 AND q.thread_id = p.thread_id \
@@ -135,80 +161,59 @@ fn query_text(query: &EmailQuery) -> (Sql, &'static str) {
                 $newer,
                 " (p.received_at, p.email_id) ",
                 also_matches!(),
-                ") ",
-                $order
+                ") "
             )
         };
     }
-    match (query.in_mailbox.is_some(), query.collapse_threads, query.oldest_first) {
-        (true, false, false) => (
-            concat!(
-                in_mailbox!("SELECT e.email_id"),
-                "ORDER BY p.received_at DESC, p.email_id DESC LIMIT $6 OFFSET $7"
-            )
-            .into(),
-            in_mailbox!("SELECT COUNT(*)"),
-        ),
-        (true, false, true) => (
-            concat!(
-                in_mailbox!("SELECT e.email_id"),
-                "ORDER BY p.received_at, p.email_id LIMIT $6 OFFSET $7"
-            )
-            .into(),
-            in_mailbox!("SELECT COUNT(*)"),
-        ),
-        (true, true, false) => (
-            Sql {
-                sqlite: folded!("INDEXED BY placement_by_thread ", ">", "ORDER BY p.received_at DESC, p.email_id DESC LIMIT $6 OFFSET $7"),
-                postgres: folded!("", ">", "ORDER BY p.received_at DESC, p.email_id DESC LIMIT $6 OFFSET $7"),
-            },
-            in_mailbox!("SELECT COUNT(DISTINCT p.thread_id)"),
-        ),
-        (true, true, true) => (
-            Sql {
-                sqlite: folded!("INDEXED BY placement_by_thread ", "<", "ORDER BY p.received_at, p.email_id LIMIT $6 OFFSET $7"),
-                postgres: folded!("", "<", "ORDER BY p.received_at, p.email_id LIMIT $6 OFFSET $7"),
-            },
-            in_mailbox!("SELECT COUNT(DISTINCT p.thread_id)"),
-        ),
-        (false, false, false) => (
-            concat!(
-                anywhere!("SELECT e.email_id"),
-                "ORDER BY e.received_at DESC, e.email_id DESC LIMIT $6 OFFSET $7"
-            )
-            .into(),
-            anywhere!("SELECT COUNT(*)"),
-        ),
-        (false, false, true) => (
-            concat!(anywhere!("SELECT e.email_id"), "ORDER BY e.received_at, e.email_id LIMIT $6 OFFSET $7")
-                .into(),
-            anywhere!("SELECT COUNT(*)"),
-        ),
-        (false, true, false) => (
-            concat!(
-                anywhere!("SELECT e.email_id"),
-                "AND NOT EXISTS (SELECT 1 FROM email q WHERE q.account_id = $1 AND q.thread_id = e.thread_id \
-                 AND +q.received_at >= $2 AND +q.received_at < $3 AND (+q.received_at, q.email_id) > (e.received_at, e.email_id) ",
-                also_matches!(),
-                ") \
-                 ORDER BY e.received_at DESC, e.email_id DESC LIMIT $6 OFFSET $7"
-            )
-            .into(),
-            anywhere!("SELECT COUNT(DISTINCT e.thread_id)"),
-        ),
-        (false, true, true) => (
-            concat!(
-                anywhere!("SELECT e.email_id"),
-                "AND NOT EXISTS (SELECT 1 FROM email q WHERE q.account_id = $1 AND q.thread_id = e.thread_id \
-                 AND +q.received_at >= $2 AND +q.received_at < $3 AND (+q.received_at, q.email_id) < (e.received_at, e.email_id) ",
-                also_matches!(),
-                ") \
-                 ORDER BY e.received_at, e.email_id LIMIT $6 OFFSET $7"
-            )
-            .into(),
-            anywhere!("SELECT COUNT(DISTINCT e.thread_id)"),
-        ),
+    let page = match (query.collapse_threads, query.oldest_first) {
+        (false, false) => newest!("").into(),
+        (false, true) => oldest!("").into(),
+        (true, false) => Sql {
+            sqlite: newest!(folded!("INDEXED BY placement_by_thread ", ">")),
+            postgres: newest!(folded!("", ">")),
+        },
+        (true, true) => Sql {
+            sqlite: oldest!(folded!("INDEXED BY placement_by_thread ", "<")),
+            postgres: oldest!(folded!("", "<")),
+        },
+    };
+    let count = match query.collapse_threads {
+        true => in_mailbox!("SELECT COUNT(DISTINCT p.thread_id)", ""),
+        false => in_mailbox!("SELECT COUNT(*)", ""),
+    };
+    (page, count)
+}
+
+fn account_text(query: &EmailQuery) -> (Sql, &'static str) {
+    macro_rules! page {
+        ($tail:expr, $order:literal) => {
+            anywhere!("SELECT e.email_id", concat!($tail, $order, " LIMIT $6 OFFSET $7"))
+        };
     }
+    // `+` takes a column out of SQLite's choice of an index, for the reason above.
+    macro_rules! folded {
+        ($newer:literal) => {
+            concat!(
+                "AND NOT EXISTS (SELECT 1 FROM email q WHERE q.account_id = $1 AND q.thread_id = e.thread_id \
+                 AND +q.received_at >= $2 AND +q.received_at < $3 AND (+q.received_at, q.email_id) ",
+                $newer,
+                " (e.received_at, e.email_id) ",
+                also_matches!(),
+                ") "
+            )
+        };
+    }
+    let page = match (query.collapse_threads, query.oldest_first) {
+        (false, false) => page!("", "ORDER BY e.received_at DESC, e.email_id DESC"),
+        (false, true) => page!("", "ORDER BY e.received_at, e.email_id"),
+        (true, false) => page!(folded!(">"), "ORDER BY e.received_at DESC, e.email_id DESC"),
+        (true, true) => page!(folded!("<"), "ORDER BY e.received_at, e.email_id"),
+    };
+    let count = match query.collapse_threads {
+        true => anywhere!("SELECT COUNT(DISTINCT e.thread_id)", ""),
+        false => anywhere!("SELECT COUNT(*)", ""),
+    };
+    (page.into(), count)
 }
 
 #[cfg(test)]
