@@ -139,7 +139,7 @@ impl Filter {
             Box::pin(async move { tx.queue_list(filter, None, *limit).await })
         });
         let rows: Result<_, store::Error> = rows.await;
-        rows.context("the queue cannot be read")
+        rows.context("không đọc được hàng đợi / the queue cannot be read")
     }
 }
 
@@ -236,7 +236,8 @@ async fn show(house: &House, id: OutboxId, json: bool) -> anyhow::Result<ExitCod
         tell("Không có thư này trong hàng đợi.", "There is no such mail in the queue.");
         return Ok(ExitCode::FAILURE);
     };
-    let mail: OutboundMail = serde_json::from_str(&payload).context("the mail's row is damaged")?;
+    let mail: OutboundMail =
+        serde_json::from_str(&payload).context("dòng của thư này bị hỏng / the mail's row is damaged")?;
     let from = mail.reverse_path.as_ref().map_or_else(|| "<>".to_owned(), ToString::to_string);
     let to: Vec<String> = mail.recipients.iter().map(|one| one.address.to_string()).collect();
     if json {

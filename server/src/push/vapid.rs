@@ -35,10 +35,15 @@ impl Vapid {
         if !path.exists() {
             write_private(path, &Key::generate(Size::P256)?.to_pem()?)?;
         }
-        let pem = std::fs::read(path)
-            .with_context(|| format!("cannot read the key for pushes {}", path.display()))?;
-        let key = Key::from_pem(&pem, None).context("the key for pushes is not a private key")?;
-        anyhow::ensure!(key.kind() == KeyKind::P256, "push.key: a key on P-256 is needed (RFC 8292 §2)");
+        let pem = std::fs::read(path).with_context(|| {
+            format!("cannot read the key for pushes {} (không đọc được khóa gửi thông báo)", path.display())
+        })?;
+        let key = Key::from_pem(&pem, None)
+            .context("the key for pushes is not a private key (khóa gửi thông báo không phải khóa bí mật)")?;
+        anyhow::ensure!(
+            key.kind() == KeyKind::P256,
+            "push.key: a key on P-256 is needed, RFC 8292 §2 (cần khóa trên đường cong P-256)"
+        );
         Ok(Self { key, subject })
     }
 

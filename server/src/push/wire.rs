@@ -72,8 +72,9 @@ impl Wire {
             .timeout(IN_ALL)
             .pool_max_idle_per_host(2);
         if let Some(path) = house.config.push_authorities() {
-            let pem =
-                std::fs::read(&path).with_context(|| format!("push.authorities: {}", path.display()))?;
+            let pem = std::fs::read(&path).with_context(|| {
+                format!("push.authorities: cannot read {} (không đọc được)", path.display())
+            })?;
             builder = builder.tls_certs_only(reqwest::Certificate::from_pem_bundle(&pem)?);
         }
         let client = match builder.build() {
