@@ -1,17 +1,45 @@
 //! The outside world: another mail server, from Debian.
 
+use std::fs::File;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
-/// A port nobody uses now, below those the kernel gives to outgoing connections: one of those could be taken meanwhile.
+/// A port of this process alone, below those the kernel gives to outgoing connections: one of those could be taken meanwhile.
+///
+/// Each process claims a block of ports by a lock on a file, for as long as it lives: two that look for a free port at the same moment would find
+/// the same one.
 pub fn free_port() -> u16 {
-    use std::hash::{BuildHasher, RandomState};
-    (0..100u8)
-        .map(|n| 10_000 + (RandomState::new().hash_one(n) % 22_000) as u16)
+    static BLOCK: OnceLock<(File, u16)> = OnceLock::new();
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let (_lock, first) = BLOCK.get_or_init(claimed_block);
+    (0..PORTS)
+        .map(|_| first + NEXT.fetch_add(1, Ordering::Relaxed) % PORTS)
         .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
         .expect("a free port")
+}
+
+/// Ports of a block.
+const PORTS: u16 = 200;
+/// Blocks, from port 10,000 on.
+const BLOCKS: u16 = 110;
+
+/// The first block that nobody holds, from one on that differs from process to process.
+fn claimed_block() -> (File, u16) {
+    let directory = std::env::temp_dir().join("congvan-ports");
+    std::fs::create_dir_all(&directory).expect("a directory for locks");
+    let start = (std::process::id() % u32::from(BLOCKS)) as u16;
+    (0..BLOCKS)
+        .map(|n| (start + n) % BLOCKS)
+        .find_map(|block| {
+            let file = File::create(directory.join(block.to_string())).ok()?;
+            file.try_lock().ok()?;
+            Some((file, 10_000 + block * PORTS))
+        })
+        .expect("a block of ports")
 }
 
 /// A Postfix of its own, in a directory of its own: takes mail for its domain into Maildirs, and sends the rest to

@@ -2,8 +2,17 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::SinkExt as _;
+use reqwest::header::HeaderValue;
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use super::server::Account;
 
@@ -158,7 +167,31 @@ impl Jmap {
         let answer = asked.send().await.expect("an answer");
         (answer.status() == 200).then_some(answer)
     }
+
+    /// Opens a WebSocket that is pushed every kind of change (RFC 8887 §4.3.5.2); `None` where there is none.
+    pub(crate) async fn web_socket(&self) -> Option<WebSocket> {
+        let url = self.session["capabilities"]["urn:ietf:params:jmap:websocket"]["url"].as_str()?;
+        let mut request = url.into_client_request().expect("a URL of the session");
+        let headers = request.headers_mut();
+        headers.insert("authorization", self.authorization.parse().expect("ASCII"));
+        headers.insert("sec-websocket-protocol", HeaderValue::from_static("jmap"));
+        let port = request.uri().port_u16().expect("a port of its own");
+        let stream = TcpStream::connect(("127.0.0.1", port)).await.expect("the door is open");
+        stream.set_nodelay(true).expect("a socket");
+        let tls = TlsConnector::from(tests::any_server());
+        let stream = tls.connect("localhost".try_into().expect("a name"), stream).await.expect("TLS");
+        // A buffer for each would be what is measured.
+        let small = WebSocketConfig::default().read_buffer_size(4_096).write_buffer_size(0);
+        let opened = tokio_tungstenite::client_async_with_config(request, stream, Some(small)).await;
+        let (mut socket, _) = opened.expect("the socket opens");
+        let wish = json!({ "@type": "WebSocketPushEnable", "dataTypes": null });
+        socket.send(Message::text(wish.to_string())).await.expect("a frame");
+        Some(socket)
+    }
 }
+
+/// A WebSocket over TLS.
+pub(crate) type WebSocket = WebSocketStream<TlsStream<TcpStream>>;
 
 /// A client with one connection, HTTP/1.1, that trusts everybody.
 fn client() -> Client {

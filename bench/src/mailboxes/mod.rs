@@ -17,6 +17,9 @@ use tokio::time::Instant;
 use server::Server;
 use work::{Desk, Done};
 
+/// Idle connections a rival is given at most: each is a process there, of megabytes.
+const RIVALS_IDLE_MAX: u64 = 500;
+
 /// How much is measured.
 #[derive(clap::Args, Clone, PartialEq, Eq)]
 pub(crate) struct Wanted {
@@ -144,31 +147,39 @@ fn ratios(servers: &[Server], done: &[Done]) {
 /// How soon news comes, and what those who wait for it cost.
 async fn waits(servers: &[Server], wanted: &Wanted) {
     println!(
-        "| who | IDLE p50 ms | p99 | EventSource p50 ms | p99 | KiB for an idle IMAP | KiB for an EventSource |"
+        "| who | IDLE p50 / p99 ms | EventSource | WebSocket | idle connections | KiB an IMAP | KiB an EventSource | KiB a WebSocket |"
     );
-    println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: |");
+    println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
     for server in servers {
         let account = server.account(0);
         server.rest().await;
         let idle = waiting::idle_news(server, &account, wanted.deliveries).await;
         let events = waiting::event_source_news(server, &account, wanted.deliveries).await;
-        let idle_kib = waiting::idle_memory(server, &account, wanted.idle).await;
-        let events_kib = waiting::event_source_memory(server, &account, wanted.idle).await;
-        let at = |waits: Option<&Vec<Duration>>, of_hundred: usize| {
-            let found = waits.and_then(|w| w.get((w.len() * of_hundred / 100).min(w.len() - 1)));
-            shown(found.map(|wait| wait.as_secs_f64() * 1_000.0), 2)
-        };
+        let socket = waiting::web_socket_news(server, &account, wanted.deliveries).await;
+        let connections = if server.is_ours() { wanted.idle } else { wanted.idle.min(RIVALS_IDLE_MAX) };
+        let idle_kib = waiting::idle_memory(server, &account, connections).await;
+        let events_kib = waiting::event_source_memory(server, &account, connections).await;
+        let socket_kib = waiting::web_socket_memory(server, &account, connections).await;
         println!(
-            "| {} | {} | {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {connections} | {} | {} | {} |",
             server.name,
-            at(Some(&idle), 50),
-            at(Some(&idle), 99),
-            at(events.as_ref(), 50),
-            at(events.as_ref(), 99),
-            shown(Some(idle_kib), 0),
-            shown(events_kib, 0)
+            both(Some(&idle)),
+            both(events.as_ref()),
+            both(socket.as_ref()),
+            shown(Some(idle_kib), 1),
+            shown(events_kib, 1),
+            shown(socket_kib, 1)
         );
     }
+}
+
+/// What half and what all but one of a hundred stay below, in ms.
+fn both(waits: Option<&Vec<Duration>>) -> String {
+    let at = |of_hundred: usize| {
+        let found = waits.and_then(|w| w.get((w.len() * of_hundred / 100).min(w.len() - 1)));
+        shown(found.map(|wait| wait.as_secs_f64() * 1_000.0), 2)
+    };
+    format!("{} / {}", at(50), at(99))
 }
 
 fn shown(number: Option<f64>, digits: usize) -> String {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use tokio::time::Instant;
 
 use super::corpus;
@@ -72,6 +73,47 @@ pub(crate) async fn event_source_news(
     }
     waits.sort_unstable();
     Some(waits)
+}
+
+/// The same for who is pushed to over a WebSocket (RFC 8887 §4.3.5).
+pub(crate) async fn web_socket_news(
+    server: &Server,
+    account: &Account,
+    deliveries: u64,
+) -> Option<Vec<Duration>> {
+    let jmap = Jmap::sign_in(server.jmap.as_deref()?, account).await;
+    let mut socket = jmap.web_socket().await?;
+    let mut lmtp = Lmtp::connect(server.lmtp).await;
+    let mut waits = Vec::new();
+    for number in 0..deliveries {
+        let message = corpus::message(4_000_000 + number, &account.address);
+        let (promised, seen) = tokio::join!(
+            async {
+                lmtp.deliver(&account.address, &message).await;
+                Instant::now()
+            },
+            async {
+                let told = tokio::time::timeout(PATIENCE, socket.next()).await.expect("news comes");
+                assert!(told.expect("the socket stays").expect("a frame").is_text());
+                Instant::now()
+            }
+        );
+        waits.push(seen.saturating_duration_since(promised));
+        while tokio::time::timeout(SILENCE, socket.next()).await.is_ok() {}
+    }
+    waits.sort_unstable();
+    Some(waits)
+}
+
+/// KiB that each of so many open WebSockets that are pushed to costs the server.
+pub(crate) async fn web_socket_memory(server: &Server, account: &Account, connections: u64) -> Option<f64> {
+    let jmap = Jmap::sign_in(server.jmap.as_deref()?, account).await;
+    let before = server.memory_kib();
+    let mut all = Vec::new();
+    for _ in 0..connections {
+        all.push(jmap.web_socket().await?);
+    }
+    Some(each(before, server.memory_kib(), connections))
 }
 
 /// KiB that each of so many idling IMAP connections costs the server.
