@@ -49,7 +49,7 @@ bench: packages-bench release ## measure acceptance of mail and packages on both
 	CONGVAN_PG_FSYNC=on scripts/with-postgres cargo run --locked --release -p bench -- all
 
 bench-mailboxes: packages-bench release ## measure mailboxes of 1,000 and 100,000 messages beside Dovecot and Cyrus (BENCH="--idle 10000 …")
-	CONGVAN_CYRUS=$$(scripts/bench-tools $(abspath $(CARGO_TARGET_DIR))/bench-tools) CONGVAN_PG_FSYNC=on \
+	CONGVAN_CYRUS=$$(scripts/bench-tools /var/tmp/congvan-bench-tools) CONGVAN_PG_FSYNC=on \
 	    scripts/with-postgres cargo run --locked --release -p bench -- mailboxes $(BENCH)
 
 fuzz: ## fuzz every parser for a minute each (FUZZ_SECONDS=n)

@@ -1,23 +1,10 @@
-//! How SQLite finds a page of messages and a place in it: along the index of the list, and for each row only its own conversation. It keeps
-//! no statistics here, so what it chooses is said where it would choose wrongly.
+//! How SQLite finds a page of messages and a place in it: along the index of the list, and for each row only its own conversation. It counts
+//! no statistics, so what it chooses is said where it would choose wrongly.
 
-use sqlx::{Connection, Row as _};
+use sqlx::Row as _;
 
 use super::{EmailQuery, query_text};
 use crate::query_changes::count_text;
-
-/// The tables of messages and places as the migrations leave them.
-fn script() -> String {
-    let house = include_str!("../migrations/0001_house.sql");
-    let plain: Vec<&str> = house.lines().filter(|line| !line.starts_with("--")).collect();
-    let plain = plain.join("\n").replace("BYTES", "BLOB").replace("KEYLESS", "WITHOUT ROWID");
-    let wanted = |statement: &&str| {
-        ["CREATE TABLE email (", "CREATE TABLE placement (", " ON email ", " ON placement "]
-            .iter()
-            .any(|words| statement.contains(words))
-    };
-    plain.split(';').filter(wanted).collect::<Vec<_>>().join(";")
-}
 
 fn queries() -> Vec<EmailQuery> {
     let mut queries = Vec::new();
@@ -35,8 +22,7 @@ fn queries() -> Vec<EmailQuery> {
 
 #[tokio::test]
 async fn sqlite_reads_a_page_and_a_place_without_the_rest_of_the_list() {
-    let mut conn = sqlx::SqliteConnection::connect("sqlite::memory:").await.unwrap();
-    sqlx::raw_sql(sqlx::AssertSqlSafe(script())).execute(&mut conn).await.unwrap();
+    let mut conn = crate::migrate::in_memory().await;
     for query in queries() {
         for sql in [query_text(&query).0.sqlite, count_text(&query).sqlite] {
             let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));

@@ -71,6 +71,7 @@ mod sending;
 mod settings;
 mod smime;
 mod sql;
+mod statistics;
 mod statuses;
 mod submission_query;
 mod submissions;

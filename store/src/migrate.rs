@@ -104,6 +104,16 @@ pub(crate) fn newest() -> i64 {
     MIGRATIONS.last().map_or(0, |(number, _, _)| *number)
 }
 
+/// A database of SQLite as the migrations leave it.
+#[cfg(test)]
+pub(crate) async fn in_memory() -> sqlx::SqliteConnection {
+    use sqlx::Connection as _;
+    let mut conn = Conn::Sqlite(sqlx::SqliteConnection::connect("sqlite::memory:").await.unwrap());
+    migrate(&mut conn, Timestamp::from_secs(0)).await.unwrap();
+    let Conn::Sqlite(conn) = conn else { unreachable!() };
+    conn
+}
+
 async fn run(conn: &mut Conn, dialect: &Dialect, now: Timestamp) -> Result<()> {
     if matches!(conn, Conn::Postgres(_)) {
         // Several nodes may start at once; one of them migrates. The number is ours alone ("congvan" in ASCII, cut).
@@ -130,5 +140,5 @@ async fn run(conn: &mut Conn, dialect: &Dialect, now: Timestamp) -> Result<()> {
         .await?;
         tracing::info!(number, name, "brought the schema up to migration {number} ({name})");
     }
-    Ok(())
+    crate::statistics::tell(conn).await
 }

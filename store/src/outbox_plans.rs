@@ -1,6 +1,6 @@
 //! How the engines find what is due: from the beginning of an index, whatever is queued (RULES R21).
 
-use sqlx::{Connection, Row as _};
+use sqlx::{Connection as _, Row as _};
 
 use super::{CLAIM, FREE_LEASES, NEXT_DUE};
 
@@ -14,34 +14,35 @@ fn statements(is_postgres: bool) -> [String; 3] {
     [claim, NEXT_DUE.replace("$1", "'mail'").replace("$2", "0"), FREE_LEASES.to_owned()]
 }
 
-/// The table as the migrations leave it, with rows that are not due yet.
-fn script(bytes: &str, series: &str) -> Vec<String> {
-    let house = include_str!("../migrations/0001_house.sql").replace("BYTES", bytes);
+/// The table as the migrations leave it.
+fn tables() -> Vec<String> {
+    let house = include_str!("../migrations/0001_house.sql").replace("BYTES", "BYTEA");
     let start = house.find("CREATE TABLE outbox (").expect("the table");
     let table = house[start..].split(");").next().expect("its end");
     let peers = include_str!("../migrations/0010_peers.sql");
     let queue = include_str!("../migrations/0013_queue.sql");
     let indexes = [peers, queue].into_iter().flat_map(str::lines);
     let indexes = indexes.filter(|line| line.starts_with("CREATE INDEX outbox_"));
-    let id = if bytes == "BLOB" { "CAST(n AS BLOB)" } else { "CAST(CAST(n AS TEXT) AS BYTEA)" };
     let mut all = vec![format!("{table})")];
     all.extend(indexes.map(str::to_owned));
-    all.push(format!(
-        "INSERT INTO outbox SELECT {id}, 'mail', {id}, n % 2, 'd' || n % 100, '{{}}', NULL, 10 + n, 0, '', 0, n, '', 0 FROM {series}"
-    ));
-    all.push("ANALYZE".to_owned());
     all
+}
+
+/// Rows that are not due yet.
+fn filling(id: &str, series: &str) -> String {
+    format!(
+        "INSERT INTO outbox SELECT {id}, 'mail', {id}, n % 2, 'd' || n % 100, '{{}}', NULL, 10 + n, 0, '', 0, n, '', 0 FROM {series}"
+    )
 }
 
 #[tokio::test]
 async fn r21_sqlite_walks_an_index_from_its_beginning() {
-    let mut conn = sqlx::SqliteConnection::connect("sqlite::memory:").await.unwrap();
+    let mut conn = crate::migrate::in_memory().await;
     let series = format!(
         "(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {QUEUED}) SELECT n FROM s)"
     );
-    for sql in script("BLOB", &series) {
-        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut conn).await.unwrap();
-    }
+    let rows = filling("CAST(n AS BLOB)", &series);
+    sqlx::raw_sql(sqlx::AssertSqlSafe(rows)).execute(&mut conn).await.unwrap();
     for sql in statements(false) {
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
         let rows = sqlx::query(explain).fetch_all(&mut conn).await.unwrap();
@@ -63,8 +64,9 @@ async fn r21_postgresql_walks_an_index_from_its_beginning() {
     let mut conn = sqlx::PgConnection::connect(&base).await.unwrap();
     // A schema of this connection alone, gone with it.
     sqlx::raw_sql("SET search_path = pg_temp").execute(&mut conn).await.unwrap();
-    for sql in script("BYTEA", &format!("generate_series(1, {QUEUED}) AS n")) {
-        let sql = sql.replace("CREATE TABLE", "CREATE TEMP TABLE").replace("ANALYZE", "ANALYZE outbox");
+    let rows = filling("CAST(CAST(n AS TEXT) AS BYTEA)", &format!("generate_series(1, {QUEUED}) AS n"));
+    for sql in tables().into_iter().chain([rows, "ANALYZE outbox".to_owned()]) {
+        let sql = sql.replace("CREATE TABLE", "CREATE TEMP TABLE");
         sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut conn).await.unwrap();
     }
     for sql in statements(true) {

@@ -1,7 +1,7 @@
 //! How the engines find messages of a mailbox: by an index, however many lie in it. Among a hundred thousand messages no statement goes
 //! through a table.
 
-use sqlx::{ConnectOptions, Connection, Row as _};
+use sqlx::{ConnectOptions, Connection as _, Row as _};
 
 use crate::sql::{Conn, Sql};
 use crate::{acts, counters, destroying, imports, moves, views};
@@ -120,16 +120,12 @@ fn filling(id: &str, series: &str) -> Vec<String> {
             of("n"),
             of("n")
         ),
-        "ANALYZE".to_owned(),
     ]
 }
 
 #[tokio::test]
 async fn sqlite_finds_messages_by_an_index() {
-    let conn = sqlx::SqliteConnection::connect("sqlite::memory:").await.unwrap();
-    let mut conn = Conn::Sqlite(conn);
-    crate::migrate::migrate(&mut conn, mail::Timestamp::from_secs(0)).await.unwrap();
-    let Conn::Sqlite(mut conn) = conn else { unreachable!() };
+    let mut conn = crate::migrate::in_memory().await;
     let series = format!(
         "(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {MESSAGES}) SELECT n FROM s)"
     );
@@ -178,6 +174,7 @@ async fn postgresql_finds_messages_by_an_index() {
     ) {
         sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut conn).await.unwrap();
     }
+    sqlx::raw_sql("ANALYZE").execute(&mut conn).await.unwrap();
     for (name, sql, list, others) in statements() {
         let sql = with_values(sql.postgres, list, others, |hex| format!("CAST('\\x{hex}' AS BYTEA)"));
         let rows =

@@ -35,15 +35,17 @@ pub(crate) struct Wanted {
     /// Cyrus as `scripts/bench-tools` unpacks it; without it Cyrus is left out.
     #[arg(long, env = "CONGVAN_CYRUS")]
     cyrus: Option<PathBuf>,
+    /// Without rivals: for who looks for where our own time goes.
+    #[arg(long)]
+    alone: bool,
+    /// Only works whose names hold this; waiting is left out then.
+    #[arg(long)]
+    only: Option<String>,
 }
 
 /// Measures everything, and prints it with the ratios that DESIGN.md asks for.
 pub(crate) async fn measure(engines: &[Engine], wanted: &Wanted, lasts: Duration) {
-    let mut servers = vec![Server::dovecot()];
-    match &wanted.cyrus {
-        Some(programs) => servers.push(Server::cyrus(programs)),
-        None => println!("Cyrus is left out: CONGVAN_CYRUS does not say where it is.\n"),
-    }
+    let mut servers = if wanted.alone { Vec::new() } else { rivals(wanted) };
     for engine in engines.iter().copied() {
         servers.push(Server::ours(engine).await);
     }
@@ -53,7 +55,18 @@ pub(crate) async fn measure(engines: &[Engine], wanted: &Wanted, lasts: Duration
     println!();
     ratios(&servers, &done);
     println!();
-    waits(&servers, wanted).await;
+    if wanted.only.is_none() {
+        waits(&servers, wanted).await;
+    }
+}
+
+fn rivals(wanted: &Wanted) -> Vec<Server> {
+    let mut servers = vec![Server::dovecot()];
+    match &wanted.cyrus {
+        Some(programs) => servers.push(Server::cyrus(programs)),
+        None => println!("Cyrus is left out: CONGVAN_CYRUS does not say where it is.\n"),
+    }
+    servers
 }
 
 /// Fills the mailboxes, one for each size.
@@ -90,7 +103,8 @@ async fn works(servers: &[Server], wanted: &Wanted, lasts: Duration) -> Vec<Done
     for (number, messages) in wanted.messages.iter().copied().enumerate() {
         for server in servers {
             server.rest().await;
-            let desk = Desk { server, account: server.account(number), messages, lasts };
+            let only = wanted.only.as_deref();
+            let desk = Desk { server, account: server.account(number), messages, lasts, only };
             for done in desk.all().await {
                 let cpu = done.cpu_millis();
                 println!(

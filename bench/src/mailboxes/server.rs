@@ -108,15 +108,14 @@ impl Server {
         Imap::login(self.imaps, &account.user, &account.password).await
     }
 
-    /// Waits until it has nothing left to do of what was asked before: words of new messages are indexed after they were taken.
+    /// Waits until it has nothing left to do of what was asked before: words of new messages are indexed after they were taken, and not at once.
     pub(crate) async fn rest(&self) {
-        let began = Instant::now();
-        while began.elapsed() < Duration::from_secs(1_200) {
+        let (began, mut quiet) = (Instant::now(), 0);
+        while quiet < 4 && began.elapsed() < Duration::from_secs(1_200) {
             let before = self.cpu();
             tokio::time::sleep(Duration::from_secs(1)).await;
-            if self.cpu().saturating_sub(before) < Duration::from_millis(30) {
-                return;
-            }
+            let is_quiet = self.cpu().saturating_sub(before) < Duration::from_millis(30);
+            quiet = if is_quiet { quiet + 1 } else { 0 };
         }
     }
 

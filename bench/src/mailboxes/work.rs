@@ -84,6 +84,8 @@ pub(crate) struct Desk<'a> {
     pub(crate) messages: u64,
     /// For how long each work is done.
     pub(crate) lasts: Duration,
+    /// What the names of the works hold that are wanted; all of them, if it is `None`.
+    pub(crate) only: Option<&'a str>,
 }
 
 impl Desk<'_> {
@@ -97,11 +99,14 @@ impl Desk<'_> {
             done.extend(self.jmap_reads(&jmap).await);
             done.extend(self.jmap_writes(&jmap).await);
         }
-        done
+        done.into_iter().flatten().collect()
     }
 
     /// Does something again and again for as long as asked, twice at least, after once that is not counted.
-    async fn timed(&self, work: Work, mut act: impl AsyncFnMut(u64)) -> Done {
+    async fn timed(&self, work: Work, mut act: impl AsyncFnMut(u64)) -> Option<Done> {
+        if self.only.is_some_and(|only| !work.name.contains(only)) {
+            return None;
+        }
         act(0).await;
         let (before, began) = (self.server.cpu(), Instant::now());
         let mut times = Vec::new();
@@ -112,10 +117,10 @@ impl Desk<'_> {
         }
         let cpu = self.server.cpu().saturating_sub(before);
         times.sort_unstable();
-        Done { work, who: self.server.name.clone(), messages: self.messages, times, cpu }
+        Some(Done { work, who: self.server.name.clone(), messages: self.messages, times, cpu })
     }
 
-    async fn imap_reads(&self) -> Vec<Done> {
+    async fn imap_reads(&self) -> Vec<Option<Done>> {
         let login = self.timed(LOGIN, async |_| {
             let mut imap = self.server.imap(&self.account).await;
             self.newest(&mut imap).await;
@@ -155,7 +160,7 @@ impl Desk<'_> {
         assert!(heard.responses >= exists + 1 - first, "{} messages", heard.responses);
     }
 
-    async fn imap_writes(&self) -> Vec<Done> {
+    async fn imap_writes(&self) -> Vec<Option<Done>> {
         let mut imap = self.server.imap(&self.account).await;
         imap.run("SELECT INBOX").await;
         let store = self.timed(STORE, async |turn| {
@@ -171,7 +176,7 @@ impl Desk<'_> {
         vec![store, append.await]
     }
 
-    async fn jmap_reads(&self, jmap: &Jmap) -> Vec<Done> {
+    async fn jmap_reads(&self, jmap: &Jmap) -> Vec<Option<Done>> {
         let newest = self.timed(NEWEST, async |_| jmap.newest().await).await;
         let screen = self.timed(SCREEN, async |_| jmap.first_screen().await).await;
         let counts = self.timed(COUNTS, async |_| {
@@ -190,7 +195,7 @@ impl Desk<'_> {
         done
     }
 
-    async fn jmap_writes(&self, jmap: &Jmap) -> Vec<Done> {
+    async fn jmap_writes(&self, jmap: &Jmap) -> Vec<Option<Done>> {
         let ids = jmap.some_ids(self.messages, FLAGGED).await;
         let mut state = String::new();
         let flag = self.timed(FLAG, async |turn| {
