@@ -69,7 +69,9 @@ impl House {
             store.set_ledger_archive(folder);
         }
         let writer = TaskTracker::new();
-        writer.spawn(worker.run());
+        // It waits for the disk where it stands: on a thread of its own nobody else stands behind it.
+        let (work, runtime) = (writer.track_future(worker.run()), tokio::runtime::Handle::current());
+        std::thread::Builder::new().name("store".to_owned()).spawn(move || runtime.block_on(work))?;
         writer.close();
         let trust = Trust::open(&config.trust(), config.certificate_limits())?;
         let fetcher = Fetcher::new(evidence::Settings::of(&config, &trust.current()), clock.clone())?;

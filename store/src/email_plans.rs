@@ -1,8 +1,6 @@
 //! How SQLite finds a page of messages and a place in it: along the index of the list, and for each row only its own conversation. It counts
 //! no statistics, so what it chooses is said where it would choose wrongly.
 
-use sqlx::Row as _;
-
 use super::{EmailQuery, query_text};
 use crate::query_changes::count_text;
 
@@ -22,12 +20,10 @@ fn queries() -> Vec<EmailQuery> {
 
 #[tokio::test]
 async fn sqlite_reads_a_page_and_a_place_without_the_rest_of_the_list() {
-    let mut conn = crate::migrate::in_memory().await;
+    let conn = crate::migrate::in_memory().await;
     for query in queries() {
         for sql in [query_text(&query).0.sqlite, count_text(&query).sqlite] {
-            let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
-            let rows = sqlx::query(explain).fetch_all(&mut conn).await.unwrap();
-            let steps: Vec<String> = rows.iter().map(|row| row.get::<String, _>("detail")).collect();
+            let steps = crate::sqlite::plan(&conn, sql);
             let list = if query.in_mailbox.is_some() { "placement_by_date" } else { "email_by_date" };
             assert!(steps[0].contains(list) && steps[0].contains("received_at>"), "{sql}\n{steps:#?}");
             let others =

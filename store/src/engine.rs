@@ -1,7 +1,8 @@
 //! Transactions: every write goes through [`Store::write`], every read through [`Store::read`].
 //!
 //! On SQLite one writer drains all waiting writes into one transaction, a savepoint each, one sync at the end, and
-//! then answers all of them (group commit): throughput grows with concurrency and durability stays full. On
+//! then answers all of them (group commit): throughput grows with concurrency and durability stays full. It waits for the
+//! disk on its own thread, and so belongs on a thread of its own. On
 //! PostgreSQL each write is a transaction of its own and the engine groups the flushes.
 
 use std::collections::HashSet;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::{Error, Result, is_collision};
-use crate::sql::{Conn, Row, Sql, Value};
+use crate::sql::{Conn, Fault, Row, Sql, Value};
 use crate::{Backend, Shared, Signal, Store};
 
 /// What a verb's body returns: its future borrows the transaction and the input.
@@ -66,7 +67,7 @@ impl Tx {
         matches!(self.conn, Conn::Postgres(_))
     }
 
-    fn noted<T>(&mut self, outcome: std::result::Result<T, sqlx::Error>) -> Result<T> {
+    fn noted<T>(&mut self, outcome: std::result::Result<T, Fault>) -> Result<T> {
         outcome.map_err(|error| {
             self.collided |= is_collision(&error);
             self.failed = true;
@@ -160,7 +161,7 @@ impl Writer {
             tx.shared.raise(signals);
         }
         if let Conn::Sqlite(conn) = tx.conn
-            && let Err(error) = sqlx::Connection::close(conn).await
+            && let Err((_, error)) = conn.close()
         {
             tracing::warn!("the database did not close cleanly: {error}");
         }
@@ -269,9 +270,7 @@ impl Store {
         F: for<'t> FnOnce(&'t mut Tx, &'t I) -> Verb<'t, T, E>,
     {
         let (conn, begin) = match &self.backend {
-            Backend::Sqlite { readers, .. } => {
-                (Conn::SqlitePooled(readers.acquire().await.map_err(Error::from)?), "BEGIN")
-            }
+            Backend::Sqlite { readers, .. } => (Conn::SqlitePooled(readers.acquire().await?), "BEGIN"),
             Backend::Postgres { pool } => (
                 Conn::Postgres(pool.acquire().await.map_err(Error::from)?),
                 "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
@@ -303,16 +302,18 @@ impl OpenTx {
     async fn finish(mut self, end: &'static str) -> Result<HashSet<Signal>> {
         self.tx().control(end).await?;
         // The connection is clean again: let it go back to its pool.
-        Ok(self.0.take().map(|tx| tx.signals).unwrap_or_default())
+        let Some(tx) = self.0.take() else { return Ok(HashSet::new()) };
+        if let Conn::SqlitePooled(conn) = tx.conn {
+            conn.give_back();
+        }
+        Ok(tx.signals)
     }
 }
 
 impl Drop for OpenTx {
     fn drop(&mut self) {
-        match self.0.take().map(|tx| tx.conn) {
-            Some(Conn::SqlitePooled(conn)) => drop(conn.detach()),
-            Some(Conn::Postgres(conn)) => drop(conn.detach()),
-            Some(Conn::Sqlite(_)) | None => {}
+        if let Some(Conn::Postgres(conn)) = self.0.take().map(|tx| tx.conn) {
+            drop(conn.detach());
         }
     }
 }

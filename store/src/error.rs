@@ -1,5 +1,7 @@
 //! What can go wrong in the memory, whose turn it is, and whether trying again makes sense.
 
+use crate::sql::Fault;
+
 /// An error of the memory.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -44,7 +46,7 @@ impl From<sqlx::Error> for Error {
             sqlx::Error::Database(db) if db.is_foreign_key_violation() => {
                 Self::NotFound("what a row refers to")
             }
-            // SQLITE_CONSTRAINT of other kinds and PostgreSQL's class 22/23/42 are our own mistakes.
+            // PostgreSQL's class 22/23/42 are our own mistakes.
             sqlx::Error::Database(db)
                 if db.is_check_violation()
                     || db.code().is_some_and(|c| c.starts_with("22") || c.starts_with("42")) =>
@@ -59,10 +61,40 @@ impl From<sqlx::Error> for Error {
     }
 }
 
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ffi;
+        match &error {
+            rusqlite::Error::SqliteFailure(failure, message) => {
+                let message = message.clone().unwrap_or_else(|| failure.to_string());
+                match failure.extended_code {
+                    ffi::SQLITE_CONSTRAINT_UNIQUE
+                    | ffi::SQLITE_CONSTRAINT_PRIMARYKEY
+                    | ffi::SQLITE_CONSTRAINT_ROWID => Self::Conflict(message),
+                    ffi::SQLITE_CONSTRAINT_FOREIGNKEY => Self::NotFound("what a row refers to"),
+                    // Other constraints, and statements that are none, are our own mistakes.
+                    _ if failure.code == rusqlite::ErrorCode::ConstraintViolation => Self::Internal(message),
+                    _ => Self::Unavailable(message),
+                }
+            }
+            _ => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Sqlite(error) => error.into(),
+            Fault::Postgres(error) => error.into(),
+        }
+    }
+}
+
 /// Whether PostgreSQL gave up on one of several transactions that stood in each other's way (serialization failure,
 /// deadlock): the same transaction, run again, goes through.
-pub(crate) fn is_collision(error: &sqlx::Error) -> bool {
-    matches!(error, sqlx::Error::Database(db) if db.code().is_some_and(|c| c == "40001" || c == "40P01"))
+pub(crate) fn is_collision(fault: &Fault) -> bool {
+    matches!(fault, Fault::Postgres(sqlx::Error::Database(db)) if db.code().is_some_and(|c| c == "40001" || c == "40P01"))
 }
 
 /// What verbs answer.

@@ -71,6 +71,7 @@ mod sending;
 mod settings;
 mod smime;
 mod sql;
+mod sqlite;
 mod statistics;
 mod statuses;
 mod submission_query;
@@ -93,8 +94,7 @@ use std::time::Duration;
 use mail::{AccountId, AgencyId, Chance, Timestamp};
 use object_store::ObjectStore;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, PgPool, SqlitePool};
+use sqlx::{ConnectOptions, PgPool};
 use tokio::sync::{broadcast, mpsc};
 
 pub use accounts::{Account, AccountKind, AccountState, Address, NewAccount, Role};
@@ -266,7 +266,7 @@ impl Shared {
 
 #[derive(Clone)]
 pub(crate) enum Backend {
-    Sqlite { writer: mpsc::Sender<Box<dyn engine::Job>>, readers: SqlitePool },
+    Sqlite { writer: mpsc::Sender<Box<dyn engine::Job>>, readers: Arc<sqlite::Readers> },
     Postgres { pool: PgPool },
 }
 
@@ -345,27 +345,9 @@ async fn open_sqlite(shared: Arc<Shared>, file: PathBuf, now: Timestamp) -> Resu
         std::fs::create_dir_all(directory).map_err(|e| Error::Unavailable(e.to_string()))?;
     }
     let limits = shared.limits.clone();
-    let options = SqliteConnectOptions::new()
-        .filename(&file)
-        .create_if_missing(true)
-        .page_size(8192)
-        .journal_mode(SqliteJournalMode::Wal)
-        // FULL: a commit is on the disk before it returns.
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(limits.busy_timeout)
-        .pragma("cache_size", "-65536")
-        .pragma("mmap_size", "268435456")
-        .pragma("wal_autocheckpoint", "4000")
-        .statement_cache_capacity(512)
-        .disable_statement_logging();
-    let mut conn = sql::Conn::Sqlite(options.connect().await?);
+    let mut conn = sql::Conn::Sqlite(sqlite::open_to_write(&file, limits.busy_timeout)?);
     migrate::migrate(&mut conn, now).await?;
-    let readers = SqlitePoolOptions::new()
-        .max_connections(limits.connections)
-        .acquire_timeout(limits.busy_timeout)
-        .connect_with(options.create_if_missing(false).read_only(true))
-        .await?;
+    let readers = sqlite::Readers::new(file, limits.connections, limits.busy_timeout);
     let (sender, jobs) = mpsc::channel(limits.writes_waiting);
     let writer = engine::Writer { conn, jobs, group_max: limits.group_max, shared: shared.clone() };
     Ok((Store { shared, backend: Backend::Sqlite { writer: sender, readers } }, Worker(Work::Writer(writer))))

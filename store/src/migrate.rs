@@ -106,9 +106,8 @@ pub(crate) fn newest() -> i64 {
 
 /// A database of SQLite as the migrations leave it.
 #[cfg(test)]
-pub(crate) async fn in_memory() -> sqlx::SqliteConnection {
-    use sqlx::Connection as _;
-    let mut conn = Conn::Sqlite(sqlx::SqliteConnection::connect("sqlite::memory:").await.unwrap());
+pub(crate) async fn in_memory() -> rusqlite::Connection {
+    let mut conn = Conn::Sqlite(rusqlite::Connection::open_in_memory().unwrap());
     migrate(&mut conn, Timestamp::from_secs(0)).await.unwrap();
     let Conn::Sqlite(conn) = conn else { unreachable!() };
     conn

@@ -3,11 +3,11 @@
 //! Numbers are 64-bit integers, texts UTF-8, ids and digests bytes, moments milliseconds, on both engines. Both
 //! number parameters as `$1`. Where the text of a statement differs, the two stand side by side in a [`Sql`].
 
-use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{Postgres, Row as _, Sqlite};
+use sqlx::postgres::PgRow;
+use sqlx::{Postgres, Row as _};
 
 use crate::error::{Error, Result};
+use crate::sqlite::{self, Cells, Pooled};
 
 /// A statement for both engines.
 #[derive(Clone, Copy)]
@@ -175,14 +175,14 @@ pub(crate) fn json_list<R: serde::Serialize>(rows: impl Iterator<Item = R>) -> R
 
 /// A row of an answer. Columns are read by their place in the `SELECT`.
 pub(crate) enum Row {
-    Sqlite(SqliteRow),
+    Sqlite(Cells),
     Postgres(PgRow),
 }
 
 macro_rules! column {
-    ($self:ident, $index:ident, $type:ty) => {
+    ($self:ident, $index:ident, $of_sqlite:ident, $type:ty) => {
         match $self {
-            Row::Sqlite(row) => row.try_get::<$type, _>($index).map_err(Error::from),
+            Row::Sqlite(cells) => cells.$of_sqlite($index),
             Row::Postgres(row) => row.try_get::<$type, _>($index).map_err(Error::from),
         }
     };
@@ -190,11 +190,11 @@ macro_rules! column {
 
 impl Row {
     pub(crate) fn int(&self, index: usize) -> Result<i64> {
-        column!(self, index, i64)
+        self.opt_int(index)?.ok_or(Error::Damaged("a column that is never empty"))
     }
 
     pub(crate) fn opt_int(&self, index: usize) -> Result<Option<i64>> {
-        column!(self, index, Option<i64>)
+        column!(self, index, int, Option<i64>)
     }
 
     pub(crate) fn flag(&self, index: usize) -> Result<bool> {
@@ -202,19 +202,19 @@ impl Row {
     }
 
     pub(crate) fn text(&self, index: usize) -> Result<String> {
-        column!(self, index, String)
+        self.opt_text(index)?.ok_or(Error::Damaged("a column that is never empty"))
     }
 
     pub(crate) fn opt_text(&self, index: usize) -> Result<Option<String>> {
-        column!(self, index, Option<String>)
+        column!(self, index, text, Option<String>)
     }
 
     pub(crate) fn bytes(&self, index: usize) -> Result<Vec<u8>> {
-        column!(self, index, Vec<u8>)
+        self.opt_bytes(index)?.ok_or(Error::Damaged("a column that is never empty"))
     }
 
     pub(crate) fn opt_bytes(&self, index: usize) -> Result<Option<Vec<u8>>> {
-        column!(self, index, Option<Vec<u8>>)
+        column!(self, index, bytes, Option<Vec<u8>>)
     }
 
     pub(crate) fn moment(&self, index: usize) -> Result<mail::Timestamp> {
@@ -239,22 +239,26 @@ impl Row {
     }
 }
 
-/// A connection to either engine, with a statement cache of its own.
+/// A connection to either engine, with a statement cache of its own. SQLite's statements run where they are asked, on the caller's thread:
+/// they are shorter than the way to another thread and back.
 pub(crate) enum Conn {
-    Sqlite(SqliteConnection),
-    SqlitePooled(sqlx::pool::PoolConnection<Sqlite>),
+    Sqlite(rusqlite::Connection),
+    SqlitePooled(Pooled),
     Postgres(sqlx::pool::PoolConnection<Postgres>),
 }
 
-/// The connection in the words of its engine.
-enum Engine<'c> {
-    Sqlite(&'c mut SqliteConnection),
-    Postgres(&'c mut PgConnection),
+/// What an engine said instead of an answer.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    Sqlite(rusqlite::Error),
+    Postgres(sqlx::Error),
 }
 
+type Answer<T> = std::result::Result<T, Fault>;
+
 macro_rules! bound {
-    ($sql:expr, $values:expr, $engine:ty) => {{
-        let mut query = sqlx::query::<$engine>($sql);
+    ($sql:expr, $values:expr) => {{
+        let mut query = sqlx::query::<Postgres>($sql);
         for value in $values {
             query = match value {
                 Value::Int(v) => query.bind(*v),
@@ -267,75 +271,64 @@ macro_rules! bound {
 }
 
 impl Conn {
-    fn engine(&mut self) -> Engine<'_> {
+    /// SQLite's connection, or PostgreSQL's.
+    fn engine(&mut self) -> std::result::Result<&rusqlite::Connection, &mut sqlx::PgConnection> {
         match self {
-            Self::Sqlite(conn) => Engine::Sqlite(conn),
-            Self::SqlitePooled(conn) => Engine::Sqlite(conn),
-            Self::Postgres(conn) => Engine::Postgres(conn),
+            Self::Sqlite(conn) => Ok(conn),
+            Self::SqlitePooled(conn) => Ok(conn),
+            Self::Postgres(conn) => Err(conn),
         }
     }
 
     /// Runs a statement and says how many rows it touched.
-    pub(crate) async fn exec(
-        &mut self,
-        sql: Sql,
-        values: &[Value<'_>],
-    ) -> std::result::Result<u64, sqlx::Error> {
+    pub(crate) async fn exec(&mut self, sql: Sql, values: &[Value<'_>]) -> Answer<u64> {
         match self.engine() {
-            Engine::Sqlite(conn) => {
-                Ok(bound!(sql.sqlite, values, Sqlite).execute(conn).await?.rows_affected())
-            }
-            Engine::Postgres(conn) => {
-                Ok(bound!(sql.postgres, values, Postgres).execute(conn).await?.rows_affected())
+            Ok(conn) => sqlite::exec(conn, sql.sqlite, values).map_err(Fault::Sqlite),
+            Err(conn) => {
+                let done = bound!(sql.postgres, values).execute(conn).await;
+                done.map(|done| done.rows_affected()).map_err(Fault::Postgres)
             }
         }
     }
 
     /// Runs a query and takes all its rows; the statement itself bounds them.
-    pub(crate) async fn rows(
-        &mut self,
-        sql: Sql,
-        values: &[Value<'_>],
-    ) -> std::result::Result<Vec<Row>, sqlx::Error> {
+    pub(crate) async fn rows(&mut self, sql: Sql, values: &[Value<'_>]) -> Answer<Vec<Row>> {
         match self.engine() {
-            Engine::Sqlite(conn) => {
-                let rows = bound!(sql.sqlite, values, Sqlite).fetch_all(conn).await?;
-                Ok(rows.into_iter().map(Row::Sqlite).collect())
+            Ok(conn) => {
+                let rows = sqlite::rows(conn, sql.sqlite, values).map_err(Fault::Sqlite);
+                // A long row of short statements is no reason to let others wait.
+                tokio::task::consume_budget().await;
+                rows
             }
-            Engine::Postgres(conn) => {
-                let rows = bound!(sql.postgres, values, Postgres).fetch_all(conn).await?;
+            Err(conn) => {
+                let rows = bound!(sql.postgres, values).fetch_all(conn).await.map_err(Fault::Postgres)?;
                 Ok(rows.into_iter().map(Row::Postgres).collect())
             }
         }
     }
 
     /// Runs a query whose text was composed of our own literals, and takes all its rows. Every value is a parameter.
-    pub(crate) async fn rows_composed(
-        &mut self,
-        sql: String,
-        values: &[Value<'_>],
-    ) -> std::result::Result<Vec<Row>, sqlx::Error> {
-        let sql = sqlx::AssertSqlSafe(sql);
+    pub(crate) async fn rows_composed(&mut self, sql: String, values: &[Value<'_>]) -> Answer<Vec<Row>> {
         match self.engine() {
-            Engine::Sqlite(conn) => {
-                let rows = bound!(sql, values, Sqlite).fetch_all(conn).await?;
-                Ok(rows.into_iter().map(Row::Sqlite).collect())
-            }
-            Engine::Postgres(conn) => {
-                let rows = bound!(sql, values, Postgres).fetch_all(conn).await?;
+            Ok(conn) => sqlite::rows(conn, &sql, values).map_err(Fault::Sqlite),
+            Err(conn) => {
+                let query = bound!(sqlx::AssertSqlSafe(sql), values);
+                let rows = query.fetch_all(conn).await.map_err(Fault::Postgres)?;
                 Ok(rows.into_iter().map(Row::Postgres).collect())
             }
         }
     }
 
     /// Runs a script of several statements without parameters (migrations).
-    pub(crate) async fn script(&mut self, sql: String) -> std::result::Result<(), sqlx::Error> {
-        // Here and in `rows_composed` statement text is not a literal: our own migration files with the engine's type names
-        // put in, and searches, which the store writes from its own words.
-        let sql = sqlx::AssertSqlSafe(sql);
+    pub(crate) async fn script(&mut self, sql: String) -> Answer<()> {
         match self.engine() {
-            Engine::Sqlite(conn) => sqlx::raw_sql(sql).execute(conn).await.map(drop),
-            Engine::Postgres(conn) => sqlx::raw_sql(sql).execute(conn).await.map(drop),
+            Ok(conn) => conn.execute_batch(&sql).map_err(Fault::Sqlite),
+            // Here and in `rows_composed` statement text is not a literal: our own migration files with the engine's type names
+            // put in, and searches, which the store writes from its own words.
+            Err(conn) => {
+                let done = sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(conn).await;
+                done.map(drop).map_err(Fault::Postgres)
+            }
         }
     }
 }

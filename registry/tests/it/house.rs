@@ -296,9 +296,8 @@ impl House {
     pub(crate) async fn count(&self, sql: &'static str) -> i64 {
         match &self.place {
             Place::Sqlite(file) => {
-                let url = format!("sqlite://{}", file.display());
-                let mut conn = sqlx::SqliteConnection::connect(&url).await.unwrap();
-                sqlx::query_scalar(sql).fetch_one(&mut conn).await.unwrap()
+                let conn = rusqlite::Connection::open(file).unwrap();
+                conn.query_one(sql, [], |row| row.get(0)).unwrap()
             }
             Place::Postgres(url) => {
                 let mut conn = sqlx::PgConnection::connect(url.expose_secret()).await.unwrap();
@@ -309,15 +308,11 @@ impl House {
 
     /// What no verb does: somebody at the database behind our back.
     pub(crate) async fn run_sql(&self, sql: &str) {
-        let sql = sqlx::AssertSqlSafe(sql.to_owned());
         match &self.place {
-            Place::Sqlite(file) => {
-                let url = format!("sqlite://{}", file.display());
-                let mut conn = sqlx::SqliteConnection::connect(&url).await.unwrap();
-                sqlx::raw_sql(sql).execute(&mut conn).await.unwrap();
-            }
+            Place::Sqlite(file) => rusqlite::Connection::open(file).unwrap().execute_batch(sql).unwrap(),
             Place::Postgres(url) => {
                 let mut conn = sqlx::PgConnection::connect(url.expose_secret()).await.unwrap();
+                let sql = sqlx::AssertSqlSafe(sql.to_owned());
                 sqlx::raw_sql(sql).execute(&mut conn).await.unwrap();
             }
         }

@@ -273,5 +273,8 @@ pub(crate) fn start_log(config: &Config) -> anyhow::Result<()> {
 
 /// The runtime that everything asynchronous runs on.
 pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+    // SQLite is read where it is asked: whoever reads keeps a thread from others for so long, and there is one for each who may.
+    let readers = store::Limits::default().connections as usize;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(cores + readers).enable_all().build()?)
 }

@@ -239,9 +239,8 @@ pub async fn schema(place: &crate::Place) -> Result<(i64, i64)> {
     let (sql, newest) = ("SELECT COALESCE(MAX(number), 0) FROM migration", crate::migrate::newest());
     let have = match place {
         crate::Place::Sqlite(file) => {
-            let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file).read_only(true);
-            let mut conn = options.connect().await?;
-            sqlx::query_scalar::<_, i64>(sql).fetch_one(&mut conn).await?
+            let conn = crate::sqlite::open_to_read(file, std::time::Duration::from_secs(5))?;
+            conn.query_one(sql, [], |row| row.get::<_, i64>(0))?
         }
         crate::Place::Postgres(url) => {
             let options: sqlx::postgres::PgConnectOptions = url.expose_secret().parse()?;

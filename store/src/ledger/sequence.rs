@@ -47,16 +47,20 @@ impl Tx {
         record: &[u8],
         now: Timestamp,
     ) -> Result<()> {
-        // One trip to the engine: this stands in every act's transaction.
+        let owner = owner.into();
         let sql = Sql {
-            sqlite: "INSERT INTO ledger_leaf (leaf, owner_id, subject_id, record, accepted_at) VALUES ($1, $2, $3, $4, $5); \
-                     INSERT INTO ledger_waiting (seq, leaf, accepted_at) VALUES (last_insert_rowid(), $1, $5)",
+            sqlite: "INSERT INTO ledger_leaf (leaf, owner_id, subject_id, record, accepted_at) VALUES ($1, $2, $3, $4, $5)",
+            // One trip to the engine: this stands in every act's transaction.
             postgres: "WITH l AS (INSERT INTO ledger_leaf (leaf, owner_id, subject_id, record, accepted_at) \
                        VALUES ($1, $2, $3, $4, $5) RETURNING seq, leaf, accepted_at) \
                        INSERT INTO ledger_waiting (seq, leaf, accepted_at) SELECT seq, leaf, accepted_at FROM l",
         };
-        let owner = owner.into();
         self.exec(sql, values![leaf, &owner, subject_id, record, now]).await?;
+        if !self.is_postgres() {
+            let waits =
+                "INSERT INTO ledger_waiting (seq, leaf, accepted_at) VALUES (last_insert_rowid(), $1, $2)";
+            self.exec(waits, values![leaf, now]).await?;
+        }
         self.signals.insert(Signal::Ledger);
         Ok(())
     }

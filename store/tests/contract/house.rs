@@ -81,11 +81,7 @@ impl House {
     /// What no verb does yet, by hand.
     pub(crate) async fn run_sql(&self, sql: &'static str) {
         match &self.place {
-            Place::Sqlite(file) => {
-                let url = format!("sqlite://{}", file.display());
-                let mut conn = sqlx::SqliteConnection::connect(&url).await.unwrap();
-                sqlx::query(sql).execute(&mut conn).await.unwrap();
-            }
+            Place::Sqlite(file) => rusqlite::Connection::open(file).unwrap().execute_batch(sql).unwrap(),
             Place::Postgres(url) => {
                 let mut conn = sqlx::PgConnection::connect(url.expose_secret()).await.unwrap();
                 sqlx::query(sql).execute(&mut conn).await.unwrap();

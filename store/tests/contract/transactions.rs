@@ -95,10 +95,8 @@ stories! {
         let config = house.config();
         match &config.place {
             store::Place::Sqlite(file) => {
-                use sqlx::Connection;
-                let url = format!("sqlite://{}", file.display());
-                let mut conn = sqlx::SqliteConnection::connect(&url).await.unwrap();
-                sqlx::query("INSERT INTO migration VALUES (999, 'future', 0)").execute(&mut conn).await.unwrap();
+                let conn = rusqlite::Connection::open(file).unwrap();
+                conn.execute_batch("INSERT INTO migration VALUES (999, 'future', 0)").unwrap();
             }
             store::Place::Postgres(url) => {
                 use sqlx::Connection;

@@ -128,10 +128,7 @@ impl Office {
     pub(crate) async fn run_sql(&self, sql: &str) {
         let sql = sqlx::AssertSqlSafe(sql.to_owned());
         match &self.place {
-            Place::Sqlite(file) => {
-                let mut conn = at_the_file(file).await;
-                sqlx::raw_sql(sql).execute(&mut conn).await.unwrap();
-            }
+            Place::Sqlite(file) => rusqlite::Connection::open(file).unwrap().execute_batch(&sql.0).unwrap(),
             Place::Postgres(url) => {
                 let mut conn = sqlx::PgConnection::connect(url.expose_secret()).await.unwrap();
                 sqlx::raw_sql(sql).execute(&mut conn).await.unwrap();
@@ -140,10 +137,10 @@ impl Office {
     }
 
     /// Somebody else writes as long as the answer lives: a backup, another program. Only SQLite's writers wait for one another.
-    pub(crate) async fn busy(&self) -> Option<sqlx::SqliteConnection> {
+    pub(crate) fn busy(&self) -> Option<rusqlite::Connection> {
         let Place::Sqlite(file) = &self.place else { return None };
-        let mut conn = at_the_file(file).await;
-        sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut conn).await.unwrap();
+        let conn = rusqlite::Connection::open(file).unwrap();
+        conn.execute_batch("BEGIN IMMEDIATE").unwrap();
         Some(conn)
     }
 
@@ -320,10 +317,6 @@ pub(crate) fn arrived(from: &str, to: &[&str], text: &str, signed_in: Option<Acc
 pub(crate) fn refused(outcome: Result<(), Refusal>) -> String {
     let reply = outcome.unwrap_err().to_reply().to_string();
     reply.split(' ').take(2).collect::<Vec<_>>().join(" ")
-}
-
-async fn at_the_file(file: &std::path::Path) -> sqlx::SqliteConnection {
-    sqlx::SqliteConnection::connect(&format!("sqlite://{}", file.display())).await.unwrap()
 }
 
 async fn memory(

@@ -77,7 +77,7 @@ pub(super) async fn amid<F: Future>(
             Known::Said(outcome)
         }
         Fault::Busy => {
-            let holder = office.busy().await;
+            let holder = office.busy();
             let outcome = tokio::time::timeout(Duration::from_secs(60), work).await.expect("busy ends");
             drop(holder);
             Known::Said(outcome)
