@@ -25,7 +25,7 @@ pub(super) fn mark(bytes: &[u8]) -> u64 {
 
 /// Whether a chunk of this length ends with what is marked so.
 pub(super) fn ends(length: usize, mark: u64) -> bool {
-    length >= CHUNK_FULL || (length >= CHUNK_MIN && mark % ENDS == 0)
+    length >= CHUNK_FULL || (length >= CHUNK_MIN && mark.is_multiple_of(ENDS))
 }
 
 /// Writes blocks; the thread may wait for the disk.
