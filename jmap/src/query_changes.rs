@@ -43,7 +43,9 @@ impl Since {
         }
         Ok(Self {
             account_id,
-            state: read_state(&since).ok_or(NOT_A_STATE)?,
+            state: read_state(&since)
+                .filter(|state| *state >= cx.api.store.first_state())
+                .ok_or(NOT_A_STATE)?,
             changes_max,
             up_to_id: args.text("upToId")?,
             calculate_total: args.flag("calculateTotal")?,

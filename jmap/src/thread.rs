@@ -77,7 +77,7 @@ impl Context<'_> {
                 })
             })
             .await?;
-        if since > now {
+        if since > now || since < self.api.store.first_state() {
             return Err(Error::CannotCalculateChanges("not a state of this account"));
         }
         let count = changes.created.len() + changes.updated.len() + changes.destroyed.len();

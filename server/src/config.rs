@@ -451,6 +451,32 @@ section! {
     }
 }
 
+section! {
+    /// Backups by the clock (RULES R59, A26). "congvan backup" makes them by hand.
+    Backup {
+        /// Directory of the repository, on another disk or machine than the data. Relative to the data directory. Empty: no backup is
+        /// made by itself.
+        to: PathBuf = PathBuf::new(),
+        /// Where the passphrase comes from that seals them: "file:PATH" (the first line) or "env:NAME". Keep it elsewhere too: without
+        /// it no backup can be read.
+        passphrase: String = String::new(),
+        /// The hour of the day, 0 to 23, in Vietnam.
+        hour: u8 = 2,
+        /// Backups that are kept; older ones are taken away after a new one is made.
+        keep: usize = 14,
+        /// Days after which the newest is restored into a scratch directory beside the others, looked through and taken away again; 0:
+        /// never. It takes as much room as the data.
+        test_days: u64 = 7,
+    }
+}
+
+impl Backup {
+    /// Whether backups are made by themselves.
+    pub(crate) fn is_scheduled(&self) -> bool {
+        !self.to.as_os_str().is_empty()
+    }
+}
+
 /// Everything that can be configured.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -474,6 +500,7 @@ pub(crate) struct Config {
     pub(crate) api: Api,
     pub(crate) policy: Policy,
     pub(crate) ledger: Ledger,
+    pub(crate) backup: Backup,
     pub(crate) log: Log,
 }
 
@@ -542,6 +569,12 @@ impl Config {
         self.calendar()?;
         self.tls_key()?;
         self.tls_key_password()?;
+        if self.backup.hour > 23 || self.backup.keep == 0 {
+            anyhow::bail!("backup.hour is 0 to 23, backup.keep at least 1 (giá trị không hợp lệ)");
+        }
+        if self.backup.is_scheduled() {
+            self.backup_passphrase()?;
+        }
         Ok(())
     }
 
@@ -667,6 +700,17 @@ impl Config {
         }
     }
 
+    /// Where scheduled backups go.
+    pub(crate) fn backup_to(&self) -> PathBuf {
+        self.house.data.join(&self.backup.to)
+    }
+
+    /// Errors: `backup.passphrase` is not a source.
+    pub(crate) fn backup_passphrase(&self) -> anyhow::Result<PinSource> {
+        let source = self.backup.passphrase.parse().map_err(keys::said).context("backup.passphrase")?;
+        Ok(self.source_in_data(source))
+    }
+
     fn source_in_data(&self, source: PinSource) -> PinSource {
         match source {
             PinSource::File(path) => PinSource::File(self.house.data.join(path)),
@@ -712,6 +756,7 @@ impl Config {
         print_section(&mut out, "api", &self.api)?;
         print_section(&mut out, "policy", &self.policy)?;
         print_section(&mut out, "ledger", &self.ledger)?;
+        print_section(&mut out, "backup", &self.backup)?;
         print_section(&mut out, "log", &self.log)?;
         Ok(out)
     }

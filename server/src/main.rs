@@ -3,6 +3,7 @@
 
 mod api;
 mod authentic;
+mod backup;
 mod body;
 mod check;
 mod cli;

@@ -62,6 +62,12 @@ pub(crate) struct Metrics {
     pub(crate) checks: Family<Outcome, Counter>,
     /// Leaves in the ledger.
     pub(crate) ledger_size: Gauge<i64, AtomicI64>,
+    /// Backups: made, tested, failed.
+    pub(crate) backups: Family<Outcome, Counter>,
+    /// Seconds since the last good backup; -1 for none.
+    pub(crate) backup_age_seconds: Gauge<i64, AtomicI64>,
+    /// Seconds since a backup was last restored as a test; -1 for never.
+    pub(crate) backup_test_age_seconds: Gauge<i64, AtomicI64>,
     /// Rows waiting in the outbox.
     pub(crate) outbox_depth: Gauge<i64, AtomicI64>,
 }
@@ -82,6 +88,9 @@ impl Metrics {
         let silent_systems = Gauge::default();
         let ledger_size = Gauge::default();
         let outbox_depth = Gauge::default();
+        let backups = Family::default();
+        let backup_age_seconds = Gauge::default();
+        let backup_test_age_seconds = Gauge::default();
         registry.register("connections", "Connections now open, by door", connections.clone());
         registry.register("mail_in", "Messages at the doors, by outcome", mail_in.clone());
         registry.register("mail_out", "Recipients of outgoing mail, by outcome", mail_out.clone());
@@ -99,8 +108,16 @@ impl Metrics {
         registry.register("checks", "Files checked on the public page, by outcome", checks.clone());
         registry.register("ledger_size", "Leaves in the ledger", ledger_size.clone());
         registry.register("outbox_depth", "Rows waiting in the outbox", outbox_depth.clone());
+        registry.register("backups", "Backups, by outcome", backups.clone());
+        let age = "Seconds since the last good backup, -1 for none";
+        registry.register("backup_age_seconds", age, backup_age_seconds.clone());
+        let age = "Seconds since a backup was last restored as a test, -1 for never";
+        registry.register("backup_test_age_seconds", age, backup_test_age_seconds.clone());
         Self {
             registry,
+            backups,
+            backup_age_seconds,
+            backup_test_age_seconds,
             connections,
             mail_in,
             mail_out,

@@ -63,6 +63,11 @@ impl LogKey {
         &self.key
     }
 
+    /// Signs another text than a checkpoint in the log's name.
+    pub(crate) fn sign_text(&self, text: &str) -> anyhow::Result<String> {
+        Ok(Note::sign(text, &[self.signer()?])?)
+    }
+
     /// Signs a tree's root as that tree: its origin is the key's name (C2SP tlog-checkpoint).
     pub(crate) fn sign(&self, head: &Head) -> anyhow::Result<String> {
         let checkpoint = NoteCheckpoint {

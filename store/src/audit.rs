@@ -96,6 +96,14 @@ pub enum Audit {
     DocumentForwarded,
     /// Another axis was added, changed, stopped or removed.
     PeerChanged,
+    /// A backup was made (RULES R59).
+    BackupMade,
+    /// A backup or the test of one did not come to a good end.
+    BackupFailed,
+    /// A backup was restored as a test, and everything was as it must be.
+    BackupTested,
+    /// This house was restored from a backup.
+    BackupRestored,
 }
 
 impl Audit {
@@ -145,6 +153,10 @@ impl Audit {
             Self::SecrecyPassed => "secrecy.passed",
             Self::DocumentForwarded => "document.forwarded",
             Self::PeerChanged => "peer.changed",
+            Self::BackupMade => "backup.made",
+            Self::BackupFailed => "backup.failed",
+            Self::BackupTested => "backup.tested",
+            Self::BackupRestored => "backup.restored",
         }
     }
 }

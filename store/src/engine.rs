@@ -35,7 +35,7 @@ pub struct Tx {
 }
 
 impl Tx {
-    fn new(conn: Conn, shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(conn: Conn, shared: Arc<Shared>) -> Self {
         Self { conn, signals: HashSet::new(), broken: false, collided: false, failed: false, shared }
     }
 
@@ -60,6 +60,19 @@ impl Tx {
     pub(crate) async fn rows_composed(&mut self, sql: String, values: &[Value<'_>]) -> Result<Vec<Row>> {
         let outcome = self.conn.rows_composed(sql, values).await;
         self.noted(outcome)
+    }
+
+    /// The connection itself, for who makes a schema on it.
+    pub(crate) fn conn_mut(&mut self) -> &mut Conn {
+        &mut self.conn
+    }
+
+    /// Closes a connection that nobody else has.
+    pub(crate) async fn close(self) -> Result<()> {
+        match self.conn {
+            Conn::Sqlite(conn) => conn.close().map_err(|(_, error)| error.into()),
+            Conn::SqlitePooled(_) | Conn::Postgres(_) => Ok(()),
+        }
     }
 
     /// Which engine a composed query is for.
@@ -269,6 +282,14 @@ impl Store {
         E: From<Error>,
         F: for<'t> FnOnce(&'t mut Tx, &'t I) -> Verb<'t, T, E>,
     {
+        let mut open = self.open_view().await?;
+        let outcome = verb(open.tx(), &input).await;
+        open.finish("ROLLBACK").await?;
+        outcome
+    }
+
+    /// A transaction that sees the data as it is now and cannot write.
+    pub(crate) async fn open_view(&self) -> Result<OpenTx> {
         let (conn, begin) = match &self.backend {
             Backend::Sqlite { readers, .. } => (Conn::SqlitePooled(readers.acquire().await?), "BEGIN"),
             Backend::Postgres { pool } => (
@@ -276,16 +297,13 @@ impl Store {
                 "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
             ),
         };
-        let mut open = OpenTx::begin(Tx::new(conn, self.shared.clone()), begin).await?;
-        let outcome = verb(open.tx(), &input).await;
-        open.finish("ROLLBACK").await?;
-        outcome
+        OpenTx::begin(Tx::new(conn, self.shared.clone()), begin).await
     }
 }
 
 /// A transaction on a pooled connection. When it is dropped half-way (its caller went away) the connection is
 /// closed instead of going back to the pool with a transaction open.
-struct OpenTx(Option<Tx>);
+pub(crate) struct OpenTx(Option<Tx>);
 
 impl OpenTx {
     async fn begin(tx: Tx, begin: &'static str) -> Result<Self> {
@@ -294,7 +312,7 @@ impl OpenTx {
         Ok(open)
     }
 
-    fn tx(&mut self) -> &mut Tx {
+    pub(crate) fn tx(&mut self) -> &mut Tx {
         // Only `finish` takes it out, and that consumes `self`.
         self.0.as_mut().unwrap_or_else(|| unreachable!("an open transaction holds its connection"))
     }

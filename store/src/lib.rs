@@ -20,6 +20,7 @@ mod acts;
 mod agencies;
 mod api_keys;
 mod audit;
+pub mod backup;
 mod blob_pages;
 mod blobs;
 mod changes;
@@ -244,6 +245,8 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) keyring: Keyring,
     pub(crate) objects: Arc<dyn ObjectStore>,
+    /// The first state that means anything; see [`Store::first_state`].
+    pub(crate) first_state: OnceLock<mail::ModSeq>,
     /// Where exported years of the ledger are.
     pub(crate) ledger_archive: OnceLock<PathBuf>,
     signals: broadcast::Sender<Signal>,
@@ -253,6 +256,26 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    fn new(config: &Config, chance: Arc<dyn Chance>, wire: Option<nodes::Wire>) -> Result<Self> {
+        let limits = config.limits.clone();
+        std::fs::create_dir_all(&config.blobs).map_err(|e| Error::Unavailable(e.to_string()))?;
+        let objects = object_store::local::LocalFileSystem::new_with_prefix(&config.blobs)
+            .map_err(|e| Error::Unavailable(e.to_string()))?
+            // Off by default; without it a 250 could be lost with the power.
+            .with_fsync(true);
+        Ok(Self {
+            wire,
+            chance,
+            keyring: Keyring::new(&config.master_key, limits.keys_cached),
+            objects: Arc::new(objects),
+            first_state: OnceLock::new(),
+            ledger_archive: OnceLock::new(),
+            signals: broadcast::Sender::new(limits.signals),
+            watches: Arc::default(),
+            limits,
+        })
+    }
+
     pub(crate) fn raise(&self, signals: HashSet<Signal>) {
         for signal in signals {
             if let Signal::Account(account_id) = signal {
@@ -297,27 +320,14 @@ impl Store {
     /// [`Error::Unavailable`] when the database or directory cannot be reached, [`Error::Refused`] when it belongs to a newer
     /// version, [`Error::Damaged`] when the master key is not the one the data was sealed with.
     pub async fn open(config: Config, chance: Arc<dyn Chance>, now: Timestamp) -> Result<(Self, Worker)> {
-        let limits = config.limits;
-        std::fs::create_dir_all(&config.blobs).map_err(|e| Error::Unavailable(e.to_string()))?;
-        let objects = object_store::local::LocalFileSystem::new_with_prefix(&config.blobs)
-            .map_err(|e| Error::Unavailable(e.to_string()))?
-            // Off by default; without it a 250 could be lost with the power.
-            .with_fsync(true);
         let (wire, wire_end) = nodes::Wire::new();
-        let shared = Arc::new(Shared {
-            wire: matches!(config.place, Place::Postgres(_)).then_some(wire),
-            chance,
-            keyring: Keyring::new(&config.master_key, limits.keys_cached),
-            objects: Arc::new(objects),
-            ledger_archive: OnceLock::new(),
-            signals: broadcast::Sender::new(limits.signals),
-            watches: Arc::default(),
-            limits,
-        });
+        let wire = matches!(config.place, Place::Postgres(_)).then_some(wire);
+        let shared = Arc::new(Shared::new(&config, chance, wire)?);
         let opened = match config.place {
             Place::Sqlite(file) => open_sqlite(shared, file, now).await?,
             Place::Postgres(url) => open_postgres(shared, wire_end, &url, now).await?,
         };
+        opened.0.read_first_state().await?;
         Ok(opened)
     }
 

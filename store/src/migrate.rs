@@ -90,10 +90,18 @@ impl Dialect {
 /// # Errors
 /// [`Error::Refused`] for a newer schema, [`Error::Unavailable`] when the database does not answer.
 pub(crate) async fn migrate(conn: &mut Conn, now: Timestamp) -> Result<()> {
+    migrate_to(conn, newest(), now).await
+}
+
+/// The same, as far as migration `upto`: what was kept under an older schema is loaded into that.
+///
+/// # Errors
+/// As [`migrate`].
+pub(crate) async fn migrate_to(conn: &mut Conn, upto: i64, now: Timestamp) -> Result<()> {
     let dialect = if matches!(conn, Conn::Postgres(_)) { POSTGRES } else { SQLITE };
     let begin = if matches!(conn, Conn::Postgres(_)) { "BEGIN" } else { "BEGIN IMMEDIATE" };
     conn.exec(begin.into(), &[]).await?;
-    let outcome = run(conn, &dialect, now).await;
+    let outcome = run(conn, &dialect, upto, now).await;
     let end = if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" };
     let ended = conn.exec(end.into(), &[]).await.map(drop).map_err(Error::from);
     outcome.and(ended)
@@ -113,7 +121,7 @@ pub(crate) async fn in_memory() -> rusqlite::Connection {
     conn
 }
 
-async fn run(conn: &mut Conn, dialect: &Dialect, now: Timestamp) -> Result<()> {
+async fn run(conn: &mut Conn, dialect: &Dialect, upto: i64, now: Timestamp) -> Result<()> {
     if matches!(conn, Conn::Postgres(_)) {
         // Several nodes may start at once; one of them migrates. The number is ours alone ("congvan" in ASCII, cut).
         conn.rows("SELECT 1 FROM pg_advisory_xact_lock(425017631)".into(), &[]).await?;
@@ -130,7 +138,9 @@ async fn run(conn: &mut Conn, dialect: &Dialect, now: Timestamp) -> Result<()> {
     if have.iter().any(|number| *number > newest()) {
         return Err(Error::Refused("the database belongs to a newer version of congvan"));
     }
-    for (number, name, script) in MIGRATIONS.iter().filter(|(number, _, _)| !have.contains(number)) {
+    for (number, name, script) in
+        MIGRATIONS.iter().filter(|(number, _, _)| !have.contains(number) && *number <= upto)
+    {
         conn.script(dialect.put_in(script)).await?;
         conn.exec(
             "INSERT INTO migration (number, name, applied_at) VALUES ($1, $2, $3)".into(),

@@ -3,6 +3,7 @@
 
 mod agency;
 mod api_key;
+mod backup;
 mod calendar;
 mod cert;
 mod config;
@@ -146,6 +147,11 @@ enum Command {
     Secrecy(two_persons::SecrecyCommand),
     /// Khám hệ thống. / Is everything as it must be?
     Doctor(doctor::Doctor),
+    /// Sao lưu. / Backups: make, list, check, try out.
+    #[command(subcommand)]
+    Backup(backup::BackupCommand),
+    /// Phục hồi từ bản sao lưu. / Put a backup back.
+    Restore(Box<backup::Restore>),
     /// Đưa thư từ nơi khác vào. / Bring messages from elsewhere into a mailbox.
     Import(Box<moving::Import>),
     /// Lấy thư ra tệp. / Write the messages of a mailbox to files.
@@ -223,6 +229,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Quarantine(command) => command.run(&arguments.config),
         Command::Secrecy(command) => command.run(&arguments.config),
         Command::Doctor(command) => command.run(&arguments.config),
+        Command::Backup(command) => command.run(&arguments.config),
+        Command::Restore(command) => command.run(),
         Command::Import(command) => command.run(&arguments.config),
         Command::Export(command) => command.run(&arguments.config),
         Command::Trace(command) => command.run(&arguments.config),

@@ -51,6 +51,11 @@ impl House {
     }
 
     pub(crate) async fn postgres() -> Self {
+        let place = Self::new_database().await;
+        Self::open(tempfile::tempdir().unwrap(), place).await
+    }
+
+    async fn new_database() -> Place {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let base = std::env::var("CONGVAN_TEST_POSTGRES").expect(
             "CONGVAN_TEST_POSTGRES is not set: run the tests through scripts/with-postgres (make test does)",
@@ -59,8 +64,31 @@ impl House {
         let mut admin = sqlx::PgConnection::connect(&base).await.unwrap();
         let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
         sqlx::raw_sql(create).execute(&mut admin).await.unwrap();
-        let place = Place::Postgres(mail::Secret::new(base.replacen("/postgres?", &format!("/{name}?"), 1)));
-        Self::open(tempfile::tempdir().unwrap(), place).await
+        Place::Postgres(mail::Secret::new(base.replacen("/postgres?", &format!("/{name}?"), 1)))
+    }
+
+    /// Where a store on SQLite may come to be. The directory stays: a test program ends soon.
+    pub(crate) fn empty_sqlite() -> Config {
+        let dir = tempfile::tempdir().unwrap();
+        let config = config(&dir, &Place::Sqlite(dir.path().join("congvan.db")));
+        let _ = dir.keep();
+        config
+    }
+
+    /// An empty database of its own.
+    pub(crate) async fn empty_postgres() -> Config {
+        let place = Self::new_database().await;
+        let dir = tempfile::tempdir().unwrap();
+        let config = config(&dir, &place);
+        let _ = dir.keep();
+        config
+    }
+
+    /// What lies there, opened.
+    pub(crate) async fn at(config: &Config) -> Self {
+        let (store, worker) = Store::open(config.clone(), Seeded::new(1 << 41), NOW).await.unwrap();
+        tokio::spawn(worker.run());
+        Self { store, dir: tempfile::tempdir().unwrap(), place: config.place.clone() }
     }
 
     async fn open(dir: tempfile::TempDir, place: Place) -> Self {

@@ -7,6 +7,7 @@ mod house;
 
 mod agencies;
 mod api;
+mod backup;
 mod blobs;
 mod delegates;
 mod dkim;

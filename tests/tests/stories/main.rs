@@ -4,6 +4,7 @@
 mod api;
 mod api_documents;
 mod api_office;
+mod backup;
 mod check;
 mod crash;
 mod crash_mail;

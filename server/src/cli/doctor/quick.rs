@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::house::House;
 use crate::proof::LogVerifier;
 use crate::sequencer::LogKey;
-use crate::{dns, tls};
+use crate::{backup, dns, tls};
 
 /// Free bytes below which work will soon stop.
 const DISK_FREE_MIN: u64 = 512 * 1024 * 1024;
@@ -77,6 +77,10 @@ pub(super) async fn of_the_house(house: &House, telling: &mut Telling) -> anyhow
     certificate(house, telling).await?;
     name(house, telling).await;
     vital_signs(house, telling).await?;
+    let state = backup::read_state(house).await?;
+    for (code, at, vi, en) in backup::late(&house.config, &state, house.now()) {
+        telling.find(code, at, vi, en);
+    }
     checkpoint(house, telling).await
 }
 
