@@ -15,6 +15,7 @@
 
 mod args;
 mod blob_get;
+mod blob_lookup;
 mod blob_upload;
 mod blobs;
 mod body;

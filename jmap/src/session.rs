@@ -102,7 +102,7 @@ impl Api {
             BLOB: {
                 "maxSizeBlobSet": l.size_upload_max,
                 "maxDataSources": l.data_sources_max,
-                "supportedTypeNames": [],
+                "supportedTypeNames": crate::blob_lookup::TYPES,
                 "supportedDigestAlgorithms": DIGESTS,
             },
             QUOTA: {},

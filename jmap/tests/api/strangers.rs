@@ -83,6 +83,8 @@ stories! {
             let errors = answer[list].as_object().unwrap_or_else(|| panic!("{method} {arguments}: {answer}"));
             assert!(errors.values().all(|error| error["type"] == kind), "{method} {arguments}: {answer}");
         }
+        let looked_up = house.one("Blob/lookup", json!({ "typeNames": ["Email"], "ids": [blob, format!("{blob}-0")] })).await;
+        assert_eq!((&looked_up["list"], looked_up["notFound"].as_array().map(Vec::len)), (&json!([]), Some(2)), "{looked_up}");
         assert_eq!(house.one("Email/query", json!({ "filter": { "inMailbox": mailbox } })).await["ids"], json!([]));
         let delta = house.one("Email/queryChanges", json!({ "filter": { "inMailbox": mailbox }, "sinceQueryState": "1" })).await;
         assert_eq!(delta["added"], json!([]));
