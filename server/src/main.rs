@@ -3,6 +3,7 @@
 
 mod api;
 mod authentic;
+mod beside;
 mod body;
 mod check;
 mod cli;
@@ -40,6 +41,7 @@ mod serve;
 mod sign_in;
 mod single_sign_on;
 mod stamping;
+mod still;
 mod tls;
 mod tls_policy;
 mod trust;

@@ -19,8 +19,8 @@ use crate::listen::{self, Bounds};
 use crate::mail_path::MailPath;
 use crate::proxy::Relays;
 use crate::{
-    deadlines, housekeeping, http, imap, indexer, intake, mail_in, mail_out, push, sequencer, stamping, tls,
-    upstream, vacation,
+    beside, deadlines, housekeeping, http, imap, indexer, intake, mail_in, mail_out, push, sequencer,
+    stamping, tls, upstream, vacation,
 };
 
 /// The ports that were really opened, by door.
@@ -101,6 +101,7 @@ fn start_work(house: &Arc<House>) -> anyhow::Result<()> {
     house.inside.spawn(housekeeping::run(house.clone(), intake::desk(house)?));
     house.inside.spawn(deadlines::run(house.clone()));
     house.inside.spawn(indexer::run(house.clone()));
+    house.inside.spawn(beside::run(house.clone()));
     Ok(())
 }
 
