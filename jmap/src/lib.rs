@@ -34,6 +34,7 @@ mod filter;
 mod fuzz;
 mod hand_in;
 mod headers;
+mod held_mail;
 mod identity;
 mod identity_set;
 pub mod judge;
