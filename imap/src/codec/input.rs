@@ -283,14 +283,14 @@ impl Input {
             match self.state {
                 State::Dead => return None,
                 State::Literal(left) | State::Discard(left) => {
-                    let rest = self.pending.get(self.start..).unwrap_or_default();
-                    let count = left.min(rest.len());
+                    let count = left.min(self.pending.len() - self.start);
                     if count == 0 && left > 0 {
                         return None;
                     }
                     if let State::Literal(_) = self.state {
-                        let now = rest.get(..count).unwrap_or_default().to_vec();
-                        self.keep(&now);
+                        let pending = std::mem::take(&mut self.pending);
+                        self.keep(pending.get(self.start..self.start + count).unwrap_or_default());
+                        self.pending = pending;
                     }
                     self.start += count;
                     self.scanned = self.start;

@@ -175,6 +175,14 @@ stories! {
         assert_eq!(binh.say(&format!("uid search emailid {email_id}")).await.ok(), "* SEARCH\r\n");
         assert_eq!(binh.say("uid fetch 1:* (body[])").await.ok(), "");
         assert_eq!(binh.say("uid store 1 +flags (\\Deleted)").await.ok(), "");
-        assert_eq!(an.say("fetch 1 (flags)").await.ok(), "* 1 FETCH (FLAGS ())\r\n");
+        // Nothing goes there either, and nobody listens there.
+        binh.append("inbox", "", LETTER).await.ok();
+        for command in ["uid copy 1 secret", "uid move 1 secret"] {
+            assert!(binh.say(command).await.no().contains("[TRYCREATE]"), "{command}");
+        }
+        binh.say("notify set (mailboxes secret (messagenew messageexpunge))").await.ok();
+        an.append("secret", "", LETTER).await.ok();
+        assert_eq!(binh.news().await, "");
+        assert_eq!(an.say("fetch 1 (flags)").await.0.matches("FETCH (FLAGS ())").count(), 1);
     }
 }
