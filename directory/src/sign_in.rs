@@ -19,7 +19,7 @@ use store::{Account, AccountState, Role, Store};
 use crate::bounded::Bounded;
 use crate::passwords::{self, PasswordHash};
 use crate::policy::Actor;
-use crate::standing::{Basis, Standing};
+use crate::standing::Basis;
 use crate::{Limits, Said, Sentence};
 
 /// Why somebody is not let in.
@@ -96,7 +96,7 @@ pub struct SignedIn {
     account: Account,
     address: EmailAddress,
     must_change_password: bool,
-    basis: Basis,
+    pub(crate) basis: Basis,
 }
 
 impl SignedIn {
@@ -128,11 +128,6 @@ impl SignedIn {
     /// The password has to be changed before anything else is done (RULES M25): a door that cannot offer that refuses.
     pub fn must_change_password(&self) -> bool {
         self.must_change_password
-    }
-
-    /// What this rests on, for a connection that asks later whether it still holds.
-    pub fn standing(&self) -> Standing {
-        Standing::new(self.account.account_id, self.basis)
     }
 
     /// The one to ask permissions for (RULES A21).
@@ -336,8 +331,7 @@ impl SignIn {
         Ok(signed_in(account, address))
     }
 
-    /// Who holds this account by the word of the single sign-on, and until when; `None` when the token opened nothing. There is no password
-    /// to change.
+    /// Who holds this account by the word of the single sign-on, and until when; `None` when the token opened nothing.
     pub(crate) fn shown_token(
         &self,
         attempt: &Attempt,
@@ -353,11 +347,8 @@ impl SignIn {
             return Err(Refusal::Disabled(account.state));
         }
         self.0.succeeded(attempt, None, now);
-        Ok(SignedIn {
-            must_change_password: false,
-            basis: Basis::Token(until),
-            ..signed_in(account, address)
-        })
+        let basis = Basis::Token(until);
+        Ok(SignedIn { must_change_password: false, basis, ..signed_in(account, address) })
     }
 
     /// Bytes that look drawn, always the same for an address in this process.

@@ -6,6 +6,7 @@
 use mail::{AccountId, Secret, Timestamp};
 use store::{Account, AccountState};
 
+use crate::sign_in::SignedIn;
 use crate::{Said, Sentence};
 
 /// What a sign-in rests on. Thousands of idle connections hold one each, so it is small, and it holds no secret.
@@ -45,11 +46,14 @@ pub enum Over {
     DoorClosed,
 }
 
-impl Standing {
-    pub(crate) fn new(account_id: AccountId, basis: Basis) -> Self {
-        Self { account_id, basis }
+impl SignedIn {
+    /// What this rests on, for a connection that asks later whether it still holds.
+    pub fn standing(&self) -> Standing {
+        Standing { account_id: self.account_id(), basis: self.basis }
     }
+}
 
+impl Standing {
     /// Who signed in.
     pub fn account_id(&self) -> AccountId {
         self.account_id
@@ -135,8 +139,9 @@ mod tests {
     #[test]
     #[rustfmt::skip]
     fn m20_m25_what_ends_a_connection() {
-        let by_password = Standing::new(account(|_| ()).account_id, Basis::of_hash(account(|_| ()).password_hash.as_ref()));
-        let by_token = Standing::new(account(|_| ()).account_id, Basis::Token(NOW));
+        let on = |basis| Standing { account_id: account(|_| ()).account_id, basis };
+        let by_password = on(Basis::of_hash(account(|_| ()).password_hash.as_ref()));
+        let by_token = on(Basis::Token(NOW));
         let (before, after) = (Timestamp::from_secs(NOW.secs() - 1), NOW);
         let other = |a: &mut Account| a.password_hash = Some(Secret::from("$argon2id$two"));
         let rows = [

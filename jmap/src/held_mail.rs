@@ -37,7 +37,7 @@ fn may_release(held: &HeldMail) -> bool {
     is_incoming(held) && held.releaser == Releaser::Person
 }
 
-fn property(held: &HeldMail, subject: &str, name: &str) -> Value {
+fn property(held: &HeldMail, subject: Option<&str>, name: &str) -> Value {
     match name {
         "id" => json!(held.quarantine_id),
         "direction" => json!(if is_incoming(held) { "incoming" } else { "outgoing" }),
@@ -91,11 +91,12 @@ impl Context<'_> {
         let wanted =
             |name: &str| name == "id" || properties.as_ref().is_none_or(|p| p.iter().any(|n| n == name));
         let mut list = Vec::with_capacity(found.len());
+        let mut may_open = if wanted("subject") { self.api.limits.opened_bytes_max } else { 0 };
         for held in &found {
-            let subject = if wanted("subject") { self.held_subject(held).await? } else { String::new() };
+            let subject = self.held_subject(held, &mut may_open).await?;
             let shown = PROPERTIES.into_iter().filter(|name| wanted(name));
             let object: Map<String, Value> =
-                shown.map(|name| (name.to_owned(), property(held, &subject, name))).collect();
+                shown.map(|name| (name.to_owned(), property(held, subject.as_deref(), name))).collect();
             list.push(Value::Object(object));
         }
         Ok(json!({ "accountId": account_id, "list": list, "notFound": not_found, "hasMore": has_more }))
@@ -180,12 +181,16 @@ impl Context<'_> {
         Ok(read.await?)
     }
 
-    /// What its subject says; the rest of it stays closed.
-    async fn held_subject(&self, held: &HeldMail) -> Result<String, Error> {
+    /// What its subject says; the rest of it stays closed. `None` when enough has been opened.
+    async fn held_subject(&self, held: &HeldMail, may_open: &mut u64) -> Result<Option<String>, Error> {
+        if *may_open == 0 {
+            return Ok(None);
+        }
         let raw = self.api.store.read_blob(held.owner, held.blob_id).await?.unwrap_or_default();
+        *may_open = may_open.saturating_sub(raw.len() as u64);
         let end = raw.windows(4).position(|four| four == b"\r\n\r\n").map_or(raw.len(), |at| at + 4);
         let header = raw.get(..end).unwrap_or_default();
-        Ok(mail::message::read(header, &self.api.limits.message).subject)
+        Ok(Some(mail::message::read(header, &self.api.limits.message).subject))
     }
 }
 
