@@ -39,7 +39,7 @@ const READ_BYTES: usize = 512;
 const READ_BYTES_MUCH: usize = 32 * 1024;
 /// Octets written at a time, each within its own patience.
 const WRITE_BYTES: usize = 64 * 1024;
-/// Messages of more octets are read, packed and sealed apart from what serves the other connections: a quarter of a second for 50 MB.
+/// Messages of more octets are read, packed and sealed apart from what serves the other connections.
 const APART_BYTES: usize = 1024 * 1024;
 /// A handshake that takes longer is nobody we know.
 const HANDSHAKE: Duration = Duration::from_secs(10);
