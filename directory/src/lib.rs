@@ -22,6 +22,7 @@ pub mod policy;
 pub mod register;
 pub mod sasl;
 pub mod sign_in;
+pub mod standing;
 pub mod tokens;
 mod words;
 

@@ -19,6 +19,7 @@ use store::{Account, AccountState, Role, Store};
 use crate::bounded::Bounded;
 use crate::passwords::{self, PasswordHash};
 use crate::policy::Actor;
+use crate::standing::Basis;
 use crate::{Limits, Said, Sentence};
 
 /// Why somebody is not let in.
@@ -95,6 +96,7 @@ pub struct SignedIn {
     account: Account,
     address: EmailAddress,
     must_change_password: bool,
+    pub(crate) basis: Basis,
 }
 
 impl SignedIn {
@@ -329,15 +331,15 @@ impl SignIn {
         Ok(signed_in(account, address))
     }
 
-    /// Who holds this account by the word of the single sign-on; `None` when the token opened nothing. There is no password to change.
+    /// Who holds this account by the word of the single sign-on, and until when; `None` when the token opened nothing.
     pub(crate) fn shown_token(
         &self,
         attempt: &Attempt,
-        account: Option<Account>,
+        account: Option<(Account, Timestamp)>,
         address: EmailAddress,
         now: Timestamp,
     ) -> Result<SignedIn, Refusal> {
-        let Some(account) = account else {
+        let Some((account, until)) = account else {
             self.0.failed(attempt, now);
             return Err(Refusal::Wrong);
         };
@@ -345,7 +347,8 @@ impl SignIn {
             return Err(Refusal::Disabled(account.state));
         }
         self.0.succeeded(attempt, None, now);
-        Ok(SignedIn { must_change_password: false, ..signed_in(account, address) })
+        let basis = Basis::Token(until);
+        Ok(SignedIn { must_change_password: false, basis, ..signed_in(account, address) })
     }
 
     /// Bytes that look drawn, always the same for an address in this process.
@@ -386,8 +389,8 @@ fn opens(account: &Account, hash: Option<&PasswordHash>, now: Timestamp) -> Resu
 }
 
 fn signed_in(mut account: Account, address: EmailAddress) -> SignedIn {
-    account.password_hash = None;
-    SignedIn { must_change_password: account.must_change_password, account, address }
+    let basis = Basis::of_hash(account.password_hash.take().as_ref());
+    SignedIn { must_change_password: account.must_change_password, account, address, basis }
 }
 
 impl Shared {

@@ -47,6 +47,15 @@ pub enum TokenFault {
 #[error("not a set of keys (RFC 7517)")]
 pub struct BadKeys;
 
+/// Whose a token is, and until when it opens anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The address it names.
+    pub address: EmailAddress,
+    /// The end of its time, leeway included.
+    pub until: Timestamp,
+}
+
 /// What a token has to say to count here.
 #[derive(Clone, Debug)]
 pub struct TokenRules {
@@ -125,7 +134,7 @@ impl TokenKeys {
         token: &Secret<String>,
         rules: &TokenRules,
         now: Timestamp,
-    ) -> Result<EmailAddress, TokenFault> {
+    ) -> Result<Held, TokenFault> {
         let token = token.expose_secret();
         if token.len() > TOKEN_MAX {
             return Err(TokenFault::NotToken);
@@ -193,11 +202,7 @@ fn object(part: &str) -> Result<Map<String, Value>, TokenFault> {
 }
 
 /// What a signed token says, held against the rules.
-fn accepted(
-    claims: &Map<String, Value>,
-    rules: &TokenRules,
-    now: Timestamp,
-) -> Result<EmailAddress, TokenFault> {
+fn accepted(claims: &Map<String, Value>, rules: &TokenRules, now: Timestamp) -> Result<Held, TokenFault> {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     let is_for_us = match claims.get("aud") {
         Some(Value::String(one)) => *one == rules.audience,
@@ -210,15 +215,17 @@ fn accepted(
     let moment = |name: &str| claims.get(name).and_then(Value::as_f64).map(|secs| secs as i64);
     // Without an end it would open for ever.
     let ends = moment("exp").ok_or(TokenFault::Expired)?;
+    let ends = ends.saturating_add(LEEWAY_SECS);
     let begins = moment("nbf").unwrap_or(i64::MIN);
-    if ends.saturating_add(LEEWAY_SECS) <= now.secs() || begins.saturating_sub(LEEWAY_SECS) > now.secs() {
+    if ends <= now.secs() || begins.saturating_sub(LEEWAY_SECS) > now.secs() {
         return Err(TokenFault::Expired);
     }
     // An address that the issuer has not verified may be whatever its holder typed in.
     if rules.claim == "email" && claims.get("email_verified") == Some(&Value::Bool(false)) {
         return Err(TokenFault::Nobody);
     }
-    text(&rules.claim).and_then(|address| address.parse().ok()).ok_or(TokenFault::Nobody)
+    let address = text(&rules.claim).and_then(|address| address.parse().ok()).ok_or(TokenFault::Nobody)?;
+    Ok(Held { address, until: Timestamp::from_secs(ends) })
 }
 
 #[cfg(test)]
@@ -294,7 +301,8 @@ mod tests {
         ] {
             let token = issuer.token(header.clone(), &claims());
             let found = issuer.keys().judge(&token, &rules(), NOW).unwrap();
-            assert_eq!(found.to_string(), "an@a.gov.vn", "{header}");
+            assert_eq!(found.address.to_string(), "an@a.gov.vn", "{header}");
+            assert_eq!(found.until.secs(), NOW.secs() + 300 + LEEWAY_SECS);
         }
     }
 

@@ -5,7 +5,7 @@
 use mail::message::{self, Facts};
 
 use crate::codec::command::{Section, SectionText};
-use crate::codec::{Input, Limits, Out, Read, fetch};
+use crate::codec::{Input, Limits, Memory, Out, Read, fetch};
 use crate::order::{Row, Threads, sort, thread};
 
 /// Small sizes, so that short inputs reach them.
@@ -19,6 +19,7 @@ fn limits() -> Limits {
         list_max: 50,
         depth_max: 5,
         pending_bytes_max: 1_000,
+        memory: Memory::new(1 << 20),
     }
 }
 

@@ -13,6 +13,7 @@ pub mod serve;
 pub mod session;
 mod tree;
 
+pub use codec::Memory;
 pub use error::Error;
 pub use limits::Limits;
 pub use session::{Answer, Ask, Session};

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::args::Args;
 use crate::extras::may_filter;
+use crate::held_mail::HELD_MAIL;
 use crate::official_documents::OFFICIAL_DOCUMENTS;
 use crate::references::{self, Answer};
 use crate::request::{self, BLOB, CORE, Call, MAIL, QUOTA, Request, SUBMISSION, VACATION};
@@ -20,6 +21,7 @@ pub const METHODS: &[(&str, &str)] = &[
     ("Blob/copy", CORE),
     ("Blob/upload", BLOB),
     ("Blob/get", BLOB),
+    ("Blob/lookup", BLOB),
     ("Quota/get", QUOTA),
     ("Quota/changes", QUOTA),
     ("Quota/query", QUOTA),
@@ -51,6 +53,8 @@ pub const METHODS: &[(&str, &str)] = &[
     ("VacationResponse/get", VACATION),
     ("VacationResponse/set", VACATION),
     ("OfficialDocument/register", OFFICIAL_DOCUMENTS),
+    ("HeldMail/get", HELD_MAIL),
+    ("HeldMail/set", HELD_MAIL),
 ];
 
 /// What the methods of one request share.
@@ -145,6 +149,7 @@ impl Context<'_> {
             "Blob/copy" => Box::pin(self.blob_copy(args)).await?,
             "Blob/upload" => Box::pin(self.blob_upload(args)).await?,
             "Blob/get" => Box::pin(self.blob_get(args)).await?,
+            "Blob/lookup" => Box::pin(self.blob_lookup(args)).await?,
             "Quota/get" => Box::pin(self.quota_get(args)).await?,
             "Quota/changes" => Box::pin(self.quota_changes(args)).await?,
             "Quota/query" => Box::pin(self.quota_query(args)).await?,
@@ -152,6 +157,8 @@ impl Context<'_> {
             "PushSubscription/get" => Box::pin(self.push_get(args)).await?,
             "PushSubscription/set" => Box::pin(self.push_set(args)).await?,
             "OfficialDocument/register" => Box::pin(self.official_document_register(args)).await?,
+            "HeldMail/get" => Box::pin(self.held_mail_get(args)).await?,
+            "HeldMail/set" => Box::pin(self.held_mail_set(args)).await?,
             "Mailbox/get" => Box::pin(self.mailbox_get(args)).await?,
             "Mailbox/changes" => Box::pin(self.changes(args, store::Changing::Mailbox)).await?,
             "Mailbox/query" => Box::pin(self.mailbox_query(args)).await?,

@@ -42,6 +42,9 @@ pub enum Error {
     /// The client may not have that (RFC 8620 §3.6.2).
     #[error("{0}")]
     Forbidden(&'static str),
+    /// A type of data that is not looked up (RFC 9404 §4.3).
+    #[error("no such type of data here")]
+    UnknownDataType,
     /// Another room says no: its stable word, and why.
     #[error("{1}")]
     Refused(&'static str, String),
@@ -111,6 +114,7 @@ impl Error {
             Self::FromAccountNotFound => "fromAccountNotFound",
             Self::RequestTooLarge(_) => "requestTooLarge",
             Self::Forbidden(_) => "forbidden",
+            Self::UnknownDataType => "unknownDataType",
             Self::Refused(code, _) => code,
             Self::StateMismatch => "stateMismatch",
             Self::CannotCalculateChanges(_) => "cannotCalculateChanges",

@@ -16,7 +16,7 @@ const DEPTH_MAX: usize = 8;
 const SORTS_MAX: usize = 8;
 
 /// Words of `emailQuerySortOptions` (RFC 8621 §1.3.1).
-pub(crate) const SORT_OPTIONS: [&str; 9] = [
+pub(crate) const SORT_OPTIONS: [&str; 10] = [
     "receivedAt",
     "sentAt",
     "size",
@@ -26,6 +26,8 @@ pub(crate) const SORT_OPTIONS: [&str; 9] = [
     "hasKeyword",
     "allInThreadHaveKeyword",
     "someInThreadHaveKeyword",
+    // Not of the standard: docs/JMAP.md.
+    "relevance",
 ];
 
 /// A list of messages that was asked for.
@@ -239,6 +241,7 @@ fn comparator(value: Value) -> Result<SearchSort, Error> {
         "receivedAt" => SearchKey::ReceivedAt,
         "sentAt" => SearchKey::SentAt,
         "size" => SearchKey::Size,
+        "relevance" => SearchKey::Relevance,
         "from" => SearchKey::From,
         "to" => SearchKey::To,
         "subject" => SearchKey::Subject,

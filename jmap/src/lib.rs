@@ -15,6 +15,7 @@
 
 mod args;
 mod blob_get;
+mod blob_lookup;
 mod blob_upload;
 mod blobs;
 mod body;
@@ -33,6 +34,7 @@ mod filter;
 mod fuzz;
 mod hand_in;
 mod headers;
+mod held_mail;
 mod identity;
 mod identity_set;
 pub mod judge;

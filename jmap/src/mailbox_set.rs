@@ -70,7 +70,7 @@ impl Context<'_> {
             role: None,
             sort_order: 0,
             is_subscribed: false,
-            // Seconds since 1970: grows, and is never the number of a mailbox of that name before (RFC 9051 §2.3.1.1).
+            // Seconds since 1970, as RFC 9051 §2.3.1.1 suggests.
             uid_validity: UidValidity(u32::try_from(self.now.secs()).unwrap_or(1).max(1)),
             uid_next: 1,
             total_emails: 0,

@@ -102,6 +102,13 @@ pub fn state_change(account_id: AccountId, changed: &[&'static str], now: ModSeq
     json!({ "@type": "StateChange", "changed": { account_id.to_string(): types } })
 }
 
+/// The last event of a stream whose client may not stay: why, as a stable code and in words. The standard has no such event; a client that does not
+/// know it connects again, and hears the same at the door.
+pub fn over_event(code: &str, words: &str) -> Event {
+    let data = json!({ "type": code, "detail": words });
+    Event { text: format!("event: over\ndata: {data}\n\n"), is_last: true }
+}
+
 /// One client's stream.
 #[derive(Clone, Debug)]
 pub struct EventSource {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use crate::extras::SMIME_VERIFY;
+use crate::held_mail::HELD_MAIL;
 use crate::official_documents::OFFICIAL_DOCUMENTS;
 use crate::subscription::VAPID;
 use crate::websocket::WEBSOCKET;
@@ -24,8 +25,19 @@ pub const BLOB: &str = "urn:ietf:params:jmap:blob";
 pub const QUOTA: &str = "urn:ietf:params:jmap:quota";
 
 /// Everything a request may use.
-pub const CAPABILITIES: [&str; 10] =
-    [CORE, MAIL, SUBMISSION, VACATION, BLOB, QUOTA, WEBSOCKET, VAPID, SMIME_VERIFY, OFFICIAL_DOCUMENTS];
+pub const CAPABILITIES: [&str; 11] = [
+    CORE,
+    MAIL,
+    SUBMISSION,
+    VACATION,
+    BLOB,
+    QUOTA,
+    WEBSOCKET,
+    VAPID,
+    SMIME_VERIFY,
+    OFFICIAL_DOCUMENTS,
+    HELD_MAIL,
+];
 
 /// A request.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::blob_get::DIGESTS;
 use crate::extras::SMIME_VERIFY;
+use crate::held_mail::HELD_MAIL;
 use crate::official_documents::OFFICIAL_DOCUMENTS;
 use crate::request::{BLOB, CAPABILITIES, CORE, MAIL, QUOTA, SUBMISSION, VACATION};
 use crate::subscription::VAPID;
@@ -31,6 +32,7 @@ impl Api {
         let username = addresses.first().map(|first| first.address.to_string()).unwrap_or_default();
         let mut capabilities = self.account_capabilities();
         capabilities[SMIME_VERIFY] = json!({});
+        capabilities[HELD_MAIL] = json!({});
         // The records office keeps the incoming book (RULES R75).
         let may_register = account.role == store::Role::Clerk;
         capabilities[OFFICIAL_DOCUMENTS] = json!({ "mayRegister": may_register });
@@ -102,7 +104,7 @@ impl Api {
             BLOB: {
                 "maxSizeBlobSet": l.size_upload_max,
                 "maxDataSources": l.data_sources_max,
-                "supportedTypeNames": [],
+                "supportedTypeNames": crate::blob_lookup::TYPES,
                 "supportedDigestAlgorithms": DIGESTS,
             },
             QUOTA: {},

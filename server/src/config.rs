@@ -167,8 +167,20 @@ section! {
         connections_per_address_max: usize = 1_000,
         /// Largest message that a program may put into a mailbox, bytes (APPENDLIMIT, RFC 7889).
         append_bytes_max: usize = 50 * 1024 * 1024,
+        /// Bytes of messages on their way into mailboxes that all programs together may have in memory. Whoever comes when it is full is told
+        /// so at once (NO [LIMIT]) and tries again.
+        append_memory_bytes_max: usize = 256 * 1024 * 1024,
         /// Codes of agencies whose people may not use these doors.
         closed_to: Vec<String> = Vec::new(),
+    }
+}
+
+section! {
+    /// Connections that stay open for hours: IDLE and NOTIFY of IMAP, event streams and WebSockets of JMAP.
+    Sessions {
+        /// Seconds after which such a connection is held against the account again: one that was locked or closed, has another password,
+        /// whose token has run out or whose agency has closed the protocol ends by then. From 1 to 3600.
+        look_again_seconds: u64 = 60,
     }
 }
 
@@ -486,6 +498,7 @@ pub(crate) struct Config {
     pub(crate) tls: Tls,
     pub(crate) mail: Mail,
     pub(crate) imap: Imap,
+    pub(crate) sessions: Sessions,
     pub(crate) oauth: Oauth,
     pub(crate) sending: Sending,
     pub(crate) delegation: Delegation,
@@ -745,6 +758,7 @@ impl Config {
         print_section(&mut out, "tls", &self.tls)?;
         print_section(&mut out, "mail", &self.mail)?;
         print_section(&mut out, "imap", &self.imap)?;
+        print_section(&mut out, "sessions", &self.sessions)?;
         print_section(&mut out, "scan", &self.scan)?;
         print_section(&mut out, "search", &self.search)?;
         print_section(&mut out, "dns", &self.dns)?;

@@ -12,10 +12,11 @@ use std::time::Duration;
 use anyhow::Context;
 use directory::Said;
 use directory::sign_in::Refusal;
+use directory::standing::{Over, Standing};
 use futures_util::FutureExt;
 use imap::Limits;
 use imap::serve::Desk;
-use imap::session::{Answer, Ask, Facts, Session, SignIn, SignInCode, Wish};
+use imap::session::{Answer, Ask, Facts, Grant, Session, SignIn, SignInCode, Wish};
 use mail::{AccountId, Timestamp};
 use store::AccountWatch;
 use tokio::net::TcpStream;
@@ -28,6 +29,7 @@ use crate::mail_path::MailPath;
 use crate::proxy::Relays;
 use crate::sasl::{self, SigningIn};
 use crate::serve::Opened;
+use crate::still::Still;
 use crate::tls;
 use crate::wire::Wire;
 
@@ -37,6 +39,8 @@ const READ_BYTES: usize = 512;
 const READ_BYTES_MUCH: usize = 32 * 1024;
 /// Octets written at a time, each within its own patience.
 const WRITE_BYTES: usize = 64 * 1024;
+/// Messages of more octets are read, packed and sealed apart from what serves the other connections.
+const APART_BYTES: usize = 1024 * 1024;
 /// A handshake that takes longer is nobody we know.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
@@ -48,12 +52,15 @@ pub(crate) fn is_door(name: &str) -> bool {
     DOORS.iter().any(|(door, _)| *door == name)
 }
 
-/// The sizes of every conversation, as configured.
+/// The sizes of every conversation, as configured, and the memory that all share: made once.
 fn limits(house: &House) -> Limits {
     let mut limits = Limits::default();
     let input = &mut limits.input;
     input.append_bytes_max = house.config.imap.append_bytes_max;
     input.append_total_bytes_max = input.append_total_bytes_max.max(input.append_bytes_max);
+    // One message of the largest kind has to fit.
+    let memory_bytes_max = house.config.imap.append_memory_bytes_max.max(input.append_total_bytes_max);
+    input.memory = imap::Memory::new(memory_bytes_max);
     limits
 }
 
@@ -63,6 +70,7 @@ pub(crate) fn start(house: &Arc<House>, opened: Vec<Opened>, own: Option<&OwnKey
     let bounds = Bounds::new(config.connections_max, config.connections_per_address_max);
     let relays = Relays::parse("mail.proxy_from", &house.config.mail.proxy_from)?;
     let examiner = MailPath::for_appending(house);
+    let limits = limits(house);
     for door in opened {
         let Some((_, implicit_tls)) = DOORS.into_iter().find(|(name, _)| *name == door.name) else {
             continue;
@@ -71,11 +79,11 @@ pub(crate) fn start(house: &Arc<House>, opened: Vec<Opened>, own: Option<&OwnKey
             continue;
         }
         let own = own.context("imap needs tls.certificate and tls.key (thiếu chứng thư TLS)")?;
-        let desk = Desk::new(house.store.clone(), limits(house), house.chance.clone(), examiner.clone());
+        let desk = Desk::new(house.store.clone(), limits.clone(), house.chance.clone(), examiner.clone());
         let server = Arc::new(Server {
             house: house.clone(),
             desk,
-            limits: limits(house),
+            limits: limits.clone(),
             tls: TlsAcceptor::from(tls::server(own, &[])?),
             end_point: tls::end_point(own),
             implicit_tls,
@@ -176,7 +184,7 @@ struct Visit {
     told_of_stop: bool,
     signing_in: Option<Box<SigningIn>>,
     /// Who signed in, and news of them.
-    account: Option<(AccountId, AccountWatch)>,
+    account: Option<(Still, AccountWatch)>,
 }
 
 impl Visit {
@@ -187,7 +195,7 @@ impl Visit {
                     return self.wire.close().await;
                 }
             }
-            if !self.listen().await {
+            if self.may_stay().await && !self.listen().await {
                 return;
             }
         }
@@ -237,11 +245,16 @@ impl Visit {
     }
 
     async fn grant(&mut self, wish: Wish) -> Answer {
-        let Some((account_id, _)) = &self.account else {
+        let Some((still, _)) = &self.account else {
             return Answer::Failed(imap::Error::NoMailbox);
         };
+        let (account_id, now) = (still.account_id(), self.now());
         // A grant is after its commit: what the client hears of it holds.
-        match self.server.desk.grant(*account_id, wish, self.now()).await {
+        let granted = match wish.message_octets() > APART_BYTES {
+            false => self.server.desk.grant(account_id, wish, now).await,
+            true => self.grant_apart(account_id, wish, now).await,
+        };
+        match granted {
             Ok(grant) => Answer::Granted(Box::new(grant)),
             Err(error) => {
                 if let Some(trouble) = error.trouble() {
@@ -249,6 +262,23 @@ impl Visit {
                 }
                 Answer::Failed(error)
             }
+        }
+    }
+
+    /// Grants what takes a processor for long where that holds up nobody else.
+    async fn grant_apart(
+        &self,
+        account_id: AccountId,
+        wish: Wish,
+        now: Timestamp,
+    ) -> Result<Grant, imap::Error> {
+        let desk = self.server.desk.clone();
+        let runtime = tokio::runtime::Handle::current();
+        let apart = move || runtime.block_on(desk.grant(account_id, wish, now));
+        match tokio::task::spawn_blocking(apart).await {
+            Ok(granted) => granted,
+            // It can only have panicked; what was not committed was not done.
+            Err(_) => Err(store::Error::Busy.into()),
         }
     }
 
@@ -275,7 +305,7 @@ impl Visit {
         }
         match outcome {
             sasl::Outcome::Challenge(challenge) => Answer::Challenge(challenge),
-            sasl::Outcome::SignedIn(account_id) => self.let_in(account_id).await,
+            sasl::Outcome::SignedIn(standing) => self.let_in(standing).await,
             sasl::Outcome::NotUnderstood => {
                 refused(SignInCode::Failed, "Không hiểu yêu cầu đăng nhập", "The sign-in was not understood")
             }
@@ -289,11 +319,13 @@ impl Visit {
     }
 
     /// Somebody has proven who they are; their agency may keep this door closed.
-    async fn let_in(&mut self, account_id: AccountId) -> Answer {
+    async fn let_in(&mut self, standing: Standing) -> Answer {
+        let account_id = standing.account_id();
         match self.server.is_closed_to(account_id).await {
             Ok(false) => {
                 // Listening begins before anything is read, so nothing falls between.
-                self.account = Some((account_id, self.server.house.store.watch(account_id)));
+                let house = &self.server.house;
+                self.account = Some((Still::new(house, standing), house.store.watch(account_id)));
                 Answer::SignedIn(account_id)
             }
             Ok(true) => refused(
@@ -303,6 +335,26 @@ impl Visit {
             ),
             Err(error) => not_signed_in(&Refusal::Store(error)),
         }
+    }
+
+    /// Asks, when it is time to, whether whoever signed in may still be here; if not, the session says so and ends.
+    async fn may_stay(&mut self) -> bool {
+        let Some((still, _)) = self.account.as_mut().filter(|(still, _)| still.is_due()) else { return true };
+        let (house, account_id) = (&self.server.house, still.account_id());
+        let mut over = Box::pin(still.ask(house)).await.err();
+        if over.is_none()
+            && Box::pin(self.server.is_closed_to(account_id)).await.is_ok_and(|is_closed| is_closed)
+        {
+            over = Some(Over::DoorClosed);
+        }
+        let Some(over) = over else { return true };
+        let code = match over {
+            Over::Disabled | Over::DoorClosed => SignInCode::ContactAdmin,
+            Over::PasswordChanged | Over::TokenExpired => SignInCode::Expired,
+        };
+        let said = over.said();
+        self.session.sign_in_is_over(house.now(), code, &format!("{} / {}", said.vi, said.en));
+        false
     }
 
     /// Waits for bytes, news, time or the end of the house; false when the client has gone.
@@ -319,7 +371,16 @@ impl Visit {
             }
         };
         let listens = self.session.listens();
-        let watch = self.account.as_mut().map(|(_, watch)| watch).filter(|_| listens);
+        let (still, watch) = match &mut self.account {
+            Some((still, watch)) => (Some(*still), Some(watch).filter(|_| listens)),
+            None => (None, None),
+        };
+        let look_again = async {
+            match still {
+                Some(still) => still.due().await,
+                None => std::future::pending().await,
+            }
+        };
         let news = async {
             match watch {
                 Some(watch) => watch.changed().await,
@@ -333,6 +394,7 @@ impl Visit {
                 _ => return false,
             },
             () = news => self.session.news_arrived(house.now()),
+            () = look_again => {}
             () = sleep => {
                 let now = house.now();
                 // Clocks differ by a little: who wakes too early sleeps again.

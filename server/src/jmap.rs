@@ -16,6 +16,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
+use directory::Said;
 use futures_util::stream;
 use jmap::{Api, Caller};
 use store::AccountWatch;
@@ -26,6 +27,7 @@ use crate::judging::Judging;
 use crate::listen::Bounds;
 use crate::mail_path::MailPath;
 use crate::push::vapid::Vapid;
+use crate::still::Still;
 use crate::{mail_in, sign_in};
 
 /// What the routes share.
@@ -74,7 +76,11 @@ pub(crate) fn routes(house: Arc<House>, path: Arc<MailPath>, judge: Arc<Judging>
 }
 
 /// Proof that the request comes from somebody who signed in.
-struct SignedIn(Caller);
+struct SignedIn {
+    caller: Caller,
+    /// For what stays open longer than a request.
+    still: Still,
+}
 
 impl FromRequestParts<Doors> for SignedIn {
     type Rejection = Response;
@@ -90,7 +96,10 @@ impl FromRequestParts<Doors> for SignedIn {
                  The first password must be changed before use (/mat-khau).",
             ));
         }
-        Ok(Self(Caller { account_id: signed_in.account_id(), agency_id: signed_in.agency_id() }))
+        Ok(Self {
+            caller: Caller { account_id: signed_in.account_id(), agency_id: signed_in.agency_id() },
+            still: Still::new(&doors.house, signed_in.standing()),
+        })
     }
 }
 
@@ -100,20 +109,20 @@ fn answer(response: jmap::Response) -> Response {
     (status, headers, response.body).into_response()
 }
 
-async fn session(State(doors): State<Doors>, SignedIn(caller): SignedIn) -> Response {
+async fn session(State(doors): State<Doors>, SignedIn { caller, .. }: SignedIn) -> Response {
     match doors.api.session(&caller).await {
         Ok(session) => ([(header::CACHE_CONTROL, "no-store")], axum::Json(session)).into_response(),
         Err(error) => answer(error.to_response()),
     }
 }
 
-async fn call(State(doors): State<Doors>, SignedIn(caller): SignedIn, body: Bytes) -> Response {
+async fn call(State(doors): State<Doors>, SignedIn { caller, .. }: SignedIn, body: Bytes) -> Response {
     answer(doors.api.call(&caller, &body, doors.house.now()).await)
 }
 
 async fn upload(
     State(doors): State<Doors>,
-    SignedIn(caller): SignedIn,
+    SignedIn { caller, .. }: SignedIn,
     Path(account): Path<String>,
     headers: HeaderMap,
     body: Bytes,
@@ -125,7 +134,7 @@ async fn upload(
 
 async fn download(
     State(doors): State<Doors>,
-    SignedIn(caller): SignedIn,
+    SignedIn { caller, .. }: SignedIn,
     Path((account, blob, name)): Path<(String, String, String)>,
     Query(query): Query<HashMap<String, String>>,
 ) -> Response {
@@ -151,6 +160,7 @@ struct Waiting {
     doors: Doors,
     source: jmap::push::EventSource,
     watch: AccountWatch,
+    still: Still,
     /// Nothing has been looked at yet: what a client that came back has missed is told at once.
     is_new: bool,
     is_over: bool,
@@ -158,7 +168,7 @@ struct Waiting {
 
 async fn event_source(
     State(doors): State<Doors>,
-    SignedIn(caller): SignedIn,
+    SignedIn { caller, still }: SignedIn,
     Query(query): Query<HashMap<String, String>>,
     headers: HeaderMap,
 ) -> Response {
@@ -172,7 +182,7 @@ async fn event_source(
         .await;
     match opened {
         Ok(source) => {
-            let waiting = Waiting { doors, source, watch, is_new: true, is_over: false };
+            let waiting = Waiting { doors, source, watch, still, is_new: true, is_over: false };
             let events = stream::unfold(waiting, next_event);
             let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-store")];
             (headers, Body::from_stream(events)).into_response()
@@ -192,7 +202,19 @@ async fn next_event(mut waiting: Waiting) -> Option<(Result<Bytes, Infallible>, 
             tokio::select! {
                 () = waiting.doors.house.stop.cancelled() => return None,
                 () = waiting.watch.changed() => {}
+                () = waiting.still.due() => {}
                 () = pause(ping) => return Some(told(waiting.source.ping_event(), waiting)),
+            }
+        }
+        if waiting.still.is_due() {
+            let doors = waiting.doors.clone();
+            match Box::pin(waiting.still.ask(&doors.house)).await {
+                Ok(()) => {}
+                Err(over) => {
+                    let said = over.said();
+                    let words = format!("{} / {}", said.vi, said.en);
+                    return Some(told(jmap::push::over_event(said.code, &words), waiting));
+                }
             }
         }
         // Apart: a thousand streams wait, and a few look.

@@ -292,7 +292,7 @@ impl Visit<'_> {
         };
         match outcome {
             sasl::Outcome::Challenge(challenge) => Answer::Challenge(challenge),
-            sasl::Outcome::SignedIn(account_id) => Answer::SignedIn(account_id.to_string()),
+            sasl::Outcome::SignedIn(standing) => Answer::SignedIn(standing.account_id().to_string()),
             sasl::Outcome::NotUnderstood => Answer::Refused(table::AUTH_CANCELLED.reply()),
             sasl::Outcome::MustChangePassword => Answer::Refused(table::PASSWORD_MUST_CHANGE.reply()),
             sasl::Outcome::Refused(refusal) => Answer::Refused(not_signed_in(&refusal)),

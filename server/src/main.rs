@@ -4,6 +4,7 @@
 mod api;
 mod authentic;
 mod backup;
+mod beside;
 mod body;
 mod check;
 mod cli;
@@ -41,6 +42,7 @@ mod serve;
 mod sign_in;
 mod single_sign_on;
 mod stamping;
+mod still;
 mod tls;
 mod tls_policy;
 mod trust;

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use directory::sasl::{Channel, Exchange, Failure, Issuer, Means, Mechanism, Step};
 use directory::sign_in::{HashWork, Refusal};
-use mail::{AccountId, Secret};
+use directory::standing::Standing;
+use mail::Secret;
 
 use crate::house::House;
 use crate::wire::Wire;
@@ -20,7 +21,7 @@ pub(crate) enum Outcome {
     /// Say this, and hand in the answer.
     Challenge(Vec<u8>),
     /// Let in.
-    SignedIn(AccountId),
+    SignedIn(Standing),
     /// The client's message is none of the mechanism's.
     NotUnderstood,
     /// Let in nowhere before the password is changed, which a mail door cannot offer (RULES M25).
@@ -73,7 +74,7 @@ impl SigningIn {
         match self.exchange.step(&means, message, blocking).await {
             Ok(Step::Challenge(challenge)) => Outcome::Challenge(challenge),
             Ok(Step::SignedIn(person)) if person.must_change_password() => Outcome::MustChangePassword,
-            Ok(Step::SignedIn(person)) => Outcome::SignedIn(person.account_id()),
+            Ok(Step::SignedIn(person)) => Outcome::SignedIn(person.standing()),
             Err(Failure::NotUnderstood) => Outcome::NotUnderstood,
             Err(Failure::Refused(refusal)) => Outcome::Refused(refusal),
         }

@@ -19,7 +19,7 @@ use crate::listen::{self, Bounds};
 use crate::mail_path::MailPath;
 use crate::proxy::Relays;
 use crate::{
-    backup, deadlines, housekeeping, http, imap, indexer, intake, mail_in, mail_out, push, sequencer,
+    backup, beside, deadlines, housekeeping, http, imap, indexer, intake, mail_in, mail_out, push, sequencer,
     stamping, tls, upstream, vacation,
 };
 
@@ -102,6 +102,7 @@ fn start_work(house: &Arc<House>) -> anyhow::Result<()> {
     house.inside.spawn(deadlines::run(house.clone()));
     house.inside.spawn(indexer::run(house.clone()));
     house.inside.spawn(backup::run(house.clone()));
+    house.inside.spawn(beside::run(house.clone()));
     Ok(())
 }
 

@@ -341,7 +341,7 @@ impl Tx {
         .map(drop)
     }
 
-    /// Sets the password's hash. The SCRAM verifier of the old password goes.
+    /// Sets the password's hash. The SCRAM verifier of the old password goes, and the push subscriptions that were made with it.
     pub async fn set_password_hash(
         &mut self,
         account_id: AccountId,
@@ -356,6 +356,7 @@ impl Tx {
                 values![&account_id, hash.expose_secret().as_str(), must_change, now],
             )
             .await?;
+        self.remove_pushes(account_id, now).await?;
         if touched == 1 { Ok(()) } else { Err(Error::NotFound("the account")) }
     }
 

@@ -9,7 +9,7 @@ use crate::Tx;
 use crate::counters::Weight;
 use crate::emails::{is_unread, keywords_text};
 use crate::error::{Error, Result};
-use crate::sql::{Row, Sql, json_list, over_list, values};
+use crate::sql::{Row, Sql, among, json_list, over_list, values};
 
 /// A message, without what reading it found.
 #[derive(Clone, Debug)]
@@ -148,29 +148,6 @@ pub(crate) struct Act {
     pub(crate) now: Timestamp,
 }
 
-macro_rules! messages {
-    ($id:literal, $end:literal, $list:literal) => {
-        concat!(
-            "SELECT email_id, thread_id, blob_id, size, received_at, keywords, created_modseq, modseq FROM email \
-             WHERE account_id = $1 AND email_id IN (SELECT ",
-            $id, "t.value ->> 0", $end, " FROM ", $list, ")"
-        )
-    };
-}
-macro_rules! places {
-    ($id:literal, $end:literal, $list:literal) => {
-        concat!(
-            "SELECT email_id, mailbox_id, uid, saved_at, is_deleted FROM placement \
-             WHERE account_id = $1 AND email_id IN (SELECT ",
-            $id,
-            "t.value ->> 0",
-            $end,
-            " FROM ",
-            $list,
-            ")"
-        )
-    };
-}
 macro_rules! rewrite {
     ($id:literal, $end:literal, $list:literal) => {
         concat!(
@@ -257,8 +234,15 @@ macro_rules! touch_threads {
     };
 }
 
-pub(crate) const MESSAGES: Sql = over_list!(messages);
-pub(crate) const PLACES: Sql = over_list!(places);
+pub(crate) const MESSAGES: Sql = among!(
+    "SELECT email_id, thread_id, blob_id, size, received_at, keywords, created_modseq, modseq FROM email \
+     WHERE account_id = $1 AND email_id",
+    ""
+);
+pub(crate) const PLACES: Sql = among!(
+    "SELECT email_id, mailbox_id, uid, saved_at, is_deleted FROM placement WHERE account_id = $1 AND email_id",
+    ""
+);
 pub(crate) const REWRITE: Sql = over_list!(rewrite);
 pub(crate) const MARK: Sql = over_list!(mark);
 pub(crate) const DISPLACE: Sql = over_list!(displace);

@@ -7,7 +7,7 @@ use mail::{AccountId, BlobId, ModSeq, ThreadId};
 use crate::Tx;
 use crate::acts::{Act, Message};
 use crate::error::Result;
-use crate::sql::{Sql, json_list, over_list, values};
+use crate::sql::{Sql, among, json_list, over_list, values};
 
 macro_rules! hold {
     ($id:literal, $end:literal, $list:literal) => {
@@ -19,19 +19,6 @@ macro_rules! hold {
             ") j JOIN email e ON e.account_id = $1 AND e.email_id = j.id JOIN account a ON a.account_id = $1 \
              WHERE e.legal_hold = 1 OR a.legal_hold = 1 OR e.retain_until IS NOT NULL GROUP BY e.blob_id) h \
              WHERE blob.owner_id = $1 AND blob.blob_id = h.blob_id"
-        )
-    };
-}
-macro_rules! destroy {
-    ($id:literal, $end:literal, $list:literal) => {
-        concat!(
-            "DELETE FROM email WHERE account_id = $1 AND email_id IN (SELECT ",
-            $id,
-            "t.value ->> 0",
-            $end,
-            " FROM ",
-            $list,
-            ")"
         )
     };
 }
@@ -48,59 +35,6 @@ macro_rules! count_blobs {
         )
     };
 }
-macro_rules! drop_blobs {
-    ($id:literal, $end:literal, $list:literal) => {
-        concat!(
-            "DELETE FROM blob WHERE owner_id = $1 AND blob_id IN (SELECT ",
-            $id,
-            "t.value ->> 0",
-            $end,
-            " FROM ",
-            $list,
-            ") AND refs <= 0 AND (hold_until IS NULL OR hold_until <= $3) RETURNING blob_id"
-        )
-    };
-}
-macro_rules! drop_bytes {
-    ($id:literal, $end:literal, $list:literal) => {
-        concat!(
-            "DELETE FROM blob_bytes WHERE owner_id = $1 AND blob_id IN (SELECT ",
-            $id,
-            "t.value ->> 0",
-            $end,
-            " FROM ",
-            $list,
-            ")"
-        )
-    };
-}
-// What was judged of a message's bytes goes with them.
-macro_rules! drop_smime {
-    ($id:literal, $end:literal, $list:literal) => {
-        concat!(
-            "DELETE FROM email_smime WHERE account_id = $1 AND blob_id IN (SELECT ",
-            $id,
-            "t.value ->> 0",
-            $end,
-            " FROM ",
-            $list,
-            ")"
-        )
-    };
-}
-macro_rules! drop_documents {
-    ($id:literal, $end:literal, $list:literal) => {
-        concat!(
-            "DELETE FROM email_document WHERE account_id = $1 AND blob_id IN (SELECT ",
-            $id,
-            "t.value ->> 0",
-            $end,
-            " FROM ",
-            $list,
-            ")"
-        )
-    };
-}
 macro_rules! bury {
     ($id:literal, $end:literal, $list:literal) => {
         concat!(
@@ -113,26 +47,25 @@ macro_rules! bury {
         )
     };
 }
-macro_rules! end_threads {
-    ($id:literal, $end:literal, $list:literal) => {
-        concat!(
-            "DELETE FROM thread WHERE account_id = $1 AND thread_id IN (SELECT ",
-            $id, "t.value ->> 0", $end, " FROM ", $list,
-            ") AND NOT EXISTS (SELECT 1 FROM email e WHERE e.account_id = $1 AND e.thread_id = thread.thread_id) \
-             RETURNING thread_id, created_modseq"
-        )
-    };
-}
 
 pub(crate) const HOLD: Sql = over_list!(hold);
-pub(crate) const DESTROY: Sql = over_list!(destroy);
+pub(crate) const DESTROY: Sql = among!("DELETE FROM email WHERE account_id = $1 AND email_id", "");
 pub(crate) const COUNT_BLOBS: Sql = over_list!(count_blobs);
-pub(crate) const DROP_BLOBS: Sql = over_list!(drop_blobs);
-pub(crate) const DROP_BYTES: Sql = over_list!(drop_bytes);
-pub(crate) const DROP_SMIME: Sql = over_list!(drop_smime);
-pub(crate) const DROP_DOCUMENTS: Sql = over_list!(drop_documents);
+pub(crate) const DROP_BLOBS: Sql = among!(
+    "DELETE FROM blob WHERE owner_id = $1 AND blob_id",
+    " AND refs <= 0 AND (hold_until IS NULL OR hold_until <= $3) RETURNING blob_id"
+);
+pub(crate) const DROP_BYTES: Sql = among!("DELETE FROM blob_bytes WHERE owner_id = $1 AND blob_id", "");
+// What was judged of a message's bytes goes with them.
+pub(crate) const DROP_SMIME: Sql = among!("DELETE FROM email_smime WHERE account_id = $1 AND blob_id", "");
+pub(crate) const DROP_DOCUMENTS: Sql =
+    among!("DELETE FROM email_document WHERE account_id = $1 AND blob_id", "");
 const BURY: Sql = over_list!(bury);
-pub(crate) const END_THREADS: Sql = over_list!(end_threads);
+pub(crate) const END_THREADS: Sql = among!(
+    "DELETE FROM thread WHERE account_id = $1 AND thread_id",
+    " AND NOT EXISTS (SELECT 1 FROM email e WHERE e.account_id = $1 AND e.thread_id = thread.thread_id) \
+     RETURNING thread_id, created_modseq"
+);
 
 impl Tx {
     /// Ends messages that lie nowhere any more. Their bytes stay while a legal hold or a retention says so, out of everybody's sight.

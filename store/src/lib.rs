@@ -21,7 +21,9 @@ mod agencies;
 mod api_keys;
 mod audit;
 pub mod backup;
+mod beside;
 mod blob_pages;
+mod blob_uses;
 mod blobs;
 mod changes;
 mod closed;
@@ -89,6 +91,7 @@ mod words;
 
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -105,6 +108,7 @@ pub use agencies::{
 };
 pub use api_keys::{ApiKey, NewApiKey};
 pub use audit::{Audit, AuditEntry};
+pub use blob_uses::BlobUse;
 pub use blobs::{Blob, Sealed, Upload};
 pub use changes::{Changes, Changing};
 pub use closed::CLOSED_REPLY;
@@ -251,6 +255,8 @@ pub(crate) struct Shared {
     pub(crate) ledger_archive: OnceLock<PathBuf>,
     signals: broadcast::Sender<Signal>,
     watches: Arc<watch::Watches>,
+    /// What other processes had written when we looked last; 0 before the first look.
+    version_beside: AtomicI64,
     /// To the other nodes on one PostgreSQL.
     wire: Option<nodes::Wire>,
 }
@@ -272,6 +278,7 @@ impl Shared {
             ledger_archive: OnceLock::new(),
             signals: broadcast::Sender::new(limits.signals),
             watches: Arc::default(),
+            version_beside: AtomicI64::new(0),
             limits,
         })
     }

@@ -40,7 +40,7 @@ pub struct NewMailbox {
     pub role: Option<MailboxRole>,
     /// Where it stands among its siblings.
     pub sort_order: i64,
-    /// Changes when its UIDs start anew; never 0.
+    /// Its UIDVALIDITY at least, never 0: it gets the next one that no mailbox of the account ever had (RFC 9051 §2.3.1.1).
     pub uid_validity: UidValidity,
 }
 
@@ -130,6 +130,7 @@ impl Tx {
         if new.parent_id.is_some_and(|parent| existing.iter().all(|m| m.mailbox_id != parent)) {
             return Err(Error::NotFound("the parent mailbox"));
         }
+        let uid_validity = self.next_uid_validity(new.account_id, new.uid_validity).await?;
         self.exec(
             "INSERT INTO mailbox (account_id, mailbox_id, parent_id, name, role, sort_order, is_subscribed, uid_validity, \
              uid_next, total_emails, unread_emails, total_threads, unread_threads, created_modseq, modseq) \
@@ -141,12 +142,25 @@ impl Tx {
                 &new.name,
                 new.role.map(MailboxRole::as_str),
                 new.sort_order,
-                i64::from(new.uid_validity.0),
+                uid_validity,
                 modseq
             ],
         )
         .await?;
         Ok(modseq)
+    }
+
+    /// A UIDVALIDITY that no mailbox of the account ever had: this one, or the next.
+    async fn next_uid_validity(&mut self, account_id: AccountId, least: UidValidity) -> Result<i64> {
+        let row = self
+            .row(
+                "UPDATE account SET uid_validity = CASE WHEN uid_validity >= $2 THEN uid_validity + 1 ELSE $2 END \
+                 WHERE account_id = $1 RETURNING uid_validity",
+                values![&account_id, i64::from(least.0)],
+            )
+            .await?
+            .ok_or(Error::NotFound("the account"))?;
+        row.int(0)
     }
 
     /// All mailboxes of an account, in their order.

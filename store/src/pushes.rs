@@ -270,6 +270,18 @@ impl Tx {
         Ok(gone > 0)
     }
 
+    /// Removes all subscriptions of an account: what they were made with opens nothing any more (RFC 8620 §7.2).
+    pub(crate) async fn remove_pushes(&mut self, account_id: AccountId, now: Timestamp) -> Result<()> {
+        let gone = self
+            .exec(
+                "UPDATE push_subscription SET gone_at = $2, url = '', p256dh = $3, auth = $3, code = '' \
+                 WHERE account_id = $1 AND gone_at IS NULL",
+                values![&account_id, now, NOTHING],
+            )
+            .await?;
+        if gone > 0 { self.count_pushes(account_id).await } else { Ok(()) }
+    }
+
     /// Queues what tells an account's subscriptions of its changes; answers how many rows.
     pub async fn queue_pushes(&mut self, account_id: AccountId, now: Timestamp) -> Result<usize> {
         let modseq = self.hold_account(account_id).await?;

@@ -314,6 +314,17 @@ impl Tx {
         Ok(rows.len())
     }
 
+    /// Mails of one account that wait, newest first, `limit` at most.
+    pub async fn held_mails_of(&mut self, account_id: AccountId, limit: i64) -> Result<Vec<HeldMail>> {
+        let rows = self
+            .rows(
+                select_held!("WHERE account_id = $1 AND state = 'held' ORDER BY quarantine_id DESC LIMIT $2"),
+                values![&account_id, limit],
+            )
+            .await?;
+        rows.iter().map(held).collect()
+    }
+
     /// How many mails wait.
     pub async fn quarantine_depth(&mut self) -> Result<i64> {
         let row = self.row("SELECT COUNT(*) FROM quarantine WHERE state = 'held'", &[]).await?;

@@ -167,6 +167,21 @@ macro_rules! over_list {
 }
 pub(crate) use over_list;
 
+/// The commonest of such statements: about the rows whose column, the last word of the first text, is in the list.
+macro_rules! among {
+    ($before:literal, $after:literal) => {
+        $crate::sql::Sql {
+            sqlite: concat!($before, " IN (SELECT unhex(t.value ->> 0) FROM json_each($2) t)", $after),
+            postgres: concat!(
+                $before,
+                " IN (SELECT decode(t.value ->> 0, 'hex') FROM json_array_elements(CAST($2 AS json)) AS t(value))",
+                $after
+            ),
+        }
+    };
+}
+pub(crate) use among;
+
 /// The list of such a statement.
 pub(crate) fn json_list<R: serde::Serialize>(rows: impl Iterator<Item = R>) -> Result<String> {
     let rows: Vec<R> = rows.collect();

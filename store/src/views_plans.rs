@@ -4,7 +4,7 @@
 use sqlx::{ConnectOptions, Connection as _, Row as _};
 
 use crate::sql::{Conn, Sql};
-use crate::{acts, counters, destroying, imports, moves, views};
+use crate::{acts, blob_uses, counters, destroying, imports, moves, views};
 
 const MESSAGES: i64 = 100_000;
 
@@ -34,6 +34,7 @@ fn statements() -> Vec<Statement> {
         ("facts",       views::FACTS,            "[#]",               ["", ""]),
         ("marked",      moves::MARKED,           "[1,4000000000]",    ["@", "1001"]),
         ("known",       imports::KNOWN,          "[#]",               ["@", ""]),
+        ("blob uses",   blob_uses::USES.into(),  "@",                 ["1000", ""]),
         ("gone since",  views::GONE_SINCE.into(), "@",                ["99999", "100000"]),
         ("changed",     views::CHANGED.into(),    "@",                ["99990", "100"]),
         ("changed at",  views::CHANGED_AT.into(), "@",                ["99990", ""]),
@@ -78,7 +79,7 @@ fn filling(id: &str, series: &str) -> Vec<String> {
         ),
         format!(
             "INSERT INTO email (account_id, email_id, thread_id, blob_id, size, received_at, subject, preview, has_attachment, keywords, facts, \
-            created_modseq, modseq, legal_hold) SELECT {}, {}, {}, {}, 1, n, '', '', 0, '  ', '{{}}', n, n, 0 FROM {series}",
+            created_modseq, modseq, legal_hold) SELECT {}, {}, {}, {}, n, n, '', '', 0, '  ', '{{}}', n, n, 0 FROM {series}",
             of("0"),
             of("n"),
             of("n / 2"),
@@ -110,7 +111,7 @@ fn filling(id: &str, series: &str) -> Vec<String> {
             of("n")
         ),
         format!(
-            "INSERT INTO blob (owner_id, blob_id, key_no, size, stored_size, is_object, refs, created_at) SELECT {}, {}, 0, 1, 1, 0, 1, 0 FROM {series}",
+            "INSERT INTO blob (owner_id, blob_id, key_no, size, stored_size, is_object, refs, created_at) SELECT {}, {}, 0, n, 1, 0, 1, 0 FROM {series}",
             of("0"),
             of("n")
         ),

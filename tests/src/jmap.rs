@@ -73,6 +73,7 @@ impl Jmap {
             .map(|name| format!("urn:ietf:params:jmap:{name}"))
             .to_vec();
         using.push("https://congvan.vn/jmap/official-documents".to_owned());
+        using.push("https://congvan.vn/jmap/held-mail".to_owned());
         let response = self
             .client
             .post(self.session["apiUrl"].as_str().expect("an apiUrl"))

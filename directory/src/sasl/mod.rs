@@ -17,7 +17,7 @@ use mail::{Chance, EmailAddress, Secret, Timestamp};
 use store::{Account, Store};
 
 use crate::sign_in::{Checked, Claim, HashWork, Refusal, SignIn, SignedIn};
-use crate::tokens::TokenFault;
+use crate::tokens::{Held, TokenFault};
 
 pub use bearer::Issuer;
 pub use scram::Verifier;
@@ -231,10 +231,10 @@ impl Exchange {
         let token = shown.token.expose_secret().as_bytes();
         let attempt = means.door.attempt(&shown.address, self.channel.source, token, means.now)?;
         let judged = issuer.keys.judge(&shown.token, issuer.rules, means.now);
-        let is_holder = judged.as_ref().is_ok_and(|holder| holder.folded() == shown.address.folded());
-        let account = match is_holder {
-            true => account_at(means, &shown.address).await?,
-            false => None,
+        let is_holder = |held: &&Held| held.address.folded() == shown.address.folded();
+        let account = match judged.as_ref().ok().filter(is_holder) {
+            Some(held) => account_at(means, &shown.address).await?.map(|account| (account, held.until)),
+            None => None,
         };
         match means.door.shown_token(&attempt, account, shown.address, means.now) {
             Ok(signed_in) => Ok(Step::SignedIn(Box::new(signed_in))),

@@ -6,6 +6,7 @@
 //! Tolerated, because clients do it: a bare LF as the end of a line, empty lines between commands, blanks before the end of a line.
 
 use super::command::Command;
+use super::memory::{Held, Memory};
 use super::parse::{self, Fault, Refusal};
 
 /// Octets in which a literal is announced; with more digits it is no announcement.
@@ -30,6 +31,8 @@ pub struct Limits {
     pub depth_max: usize,
     /// Octets taken before they are read.
     pub pending_bytes_max: usize,
+    /// Octets of messages that all conversations hold together.
+    pub memory: Memory,
 }
 
 impl Limits {
@@ -56,6 +59,7 @@ impl Default for Limits {
             list_max: 10_000,
             depth_max: 50,
             pending_bytes_max: 128 << 10,
+            memory: Memory::new(512 << 20),
         }
     }
 }
@@ -87,6 +91,11 @@ pub enum Read {
         tag: Option<String>,
         /// The client sends it without waiting (RFC 7888 §4): say BYE and close. Nothing is read any more.
         is_fatal: bool,
+    },
+    /// All conversations together hold as many messages as they may: answer NO [LIMIT]. The message was not taken, or forgotten.
+    NoRoom {
+        /// The tag.
+        tag: Option<String>,
     },
     /// The line that [`Input::expect_line`] asked for, without its end.
     Line(Vec<u8>),
@@ -120,8 +129,16 @@ pub struct Input {
     state: State,
     text: Vec<u8>,
     literals: Vec<Vec<u8>>,
+    /// What the literals hold that are messages.
+    held: Held,
+    /// The same of the command that was read last.
+    handed_over: Held,
+    /// The literal that is being read is a message.
+    is_message: bool,
     /// The command is lost; its end is waited for.
     fault: Option<&'static str>,
+    /// It is lost because there was no room for its message.
+    lacks_room: bool,
 }
 
 /// An announcement at the end of a line.
@@ -143,7 +160,11 @@ impl Input {
             state: State::Line,
             text: Vec::new(),
             literals: Vec::new(),
+            held: Held::default(),
+            handed_over: Held::default(),
+            is_message: false,
             fault: None,
+            lacks_room: false,
         }
     }
 
@@ -165,9 +186,9 @@ impl Input {
         if self.start == self.pending.len() {
             self.drop_pending();
             // A message goes straight to where it stays.
-            if let (State::Literal(left), Some(literal)) = (self.state, self.literals.last_mut()) {
+            if let State::Literal(left) = self.state {
                 let (now, rest) = bytes.split_at(left.min(bytes.len()));
-                literal.extend_from_slice(now);
+                self.keep(now);
                 self.literal_came(left, now.len());
                 self.pending.extend_from_slice(rest);
                 return;
@@ -178,6 +199,31 @@ impl Input {
             self.start = 0;
         }
         self.pending.extend_from_slice(bytes);
+    }
+
+    /// Adds to the literal that is being read. A message is forgotten, and the rest of it read over, when all conversations together have no room
+    /// for more of it.
+    fn keep(&mut self, octets: &[u8]) {
+        if self.is_message && !self.held.grow(&self.limits.memory, octets.len()) {
+            self.lose_message();
+            if let State::Literal(left) = self.state {
+                self.state = State::Discard(left);
+            }
+        } else if let Some(literal) = self.literals.last_mut() {
+            literal.extend_from_slice(octets);
+        }
+    }
+
+    fn lose_message(&mut self) {
+        self.literals = Vec::new();
+        self.held = Held::default();
+        self.lacks_room = true;
+        self.fault.get_or_insert("No room");
+    }
+
+    /// What the messages of the command that was read last hold: to be kept as long as they are.
+    pub fn take_held(&mut self) -> Held {
+        std::mem::take(&mut self.handed_over)
     }
 
     /// From now on names and texts are UTF-8 (RFC 6855 §3, RFC 9051 §5.1); before, names are modified UTF-7.
@@ -225,7 +271,9 @@ impl Input {
     fn begin(&mut self) {
         self.text = Vec::new();
         self.literals = Vec::new();
+        self.held = Held::default();
         self.fault = None;
+        self.lacks_room = false;
     }
 
     /// The next thing the client said; `None` until more has arrived.
@@ -235,15 +283,15 @@ impl Input {
             match self.state {
                 State::Dead => return None,
                 State::Literal(left) | State::Discard(left) => {
-                    let rest = self.pending.get(self.start..).unwrap_or_default();
-                    let now = rest.get(..left.min(rest.len())).unwrap_or_default();
-                    if now.is_empty() && left > 0 {
+                    let count = left.min(self.pending.len() - self.start);
+                    if count == 0 && left > 0 {
                         return None;
                     }
-                    if let (State::Literal(_), Some(literal)) = (self.state, self.literals.last_mut()) {
-                        literal.extend_from_slice(now);
+                    if let State::Literal(_) = self.state {
+                        let pending = std::mem::take(&mut self.pending);
+                        self.keep(pending.get(self.start..self.start + count).unwrap_or_default());
+                        self.pending = pending;
                     }
-                    let count = now.len();
                     self.start += count;
                     self.scanned = self.start;
                     self.literal_came(left, count);
@@ -332,7 +380,9 @@ impl Input {
     }
 
     fn literal_begins(&mut self, announced: &Announced) -> Option<Read> {
-        let is_message = self.messages && parse::is_message_next(&self.text, self.literals.len());
+        // What follows a message that was lost is a message again, or is refused with it.
+        let is_message =
+            self.messages && (self.lacks_room || parse::is_message_next(&self.text, self.literals.len()));
         let already: usize = self.literals.iter().map(Vec::len).sum();
         let most = match is_message {
             true => {
@@ -350,6 +400,14 @@ impl Input {
             }
             return Some(Read::TooBig { tag, is_fatal: !announced.waits });
         }
+        if is_message && !self.limits.memory.fits(bytes) {
+            if announced.waits {
+                let tag = parse::tag(&self.text);
+                self.begin();
+                return Some(Read::NoRoom { tag });
+            }
+            self.lose_message();
+        }
         if self.literals.len() >= self.limits.literals_max {
             self.fault = self.fault.or(Some("Too many literals"));
         }
@@ -359,6 +417,7 @@ impl Input {
             (false, _) => {
                 self.literals.push(Vec::with_capacity(bytes.min(self.limits.pending_bytes_max)));
                 self.state = State::Literal(bytes);
+                self.is_message = is_message;
             }
         }
         announced.waits.then_some(Read::Continue)
@@ -367,13 +426,18 @@ impl Input {
     fn bad(&mut self) -> Read {
         let tag = parse::tag(&self.text);
         let words = self.fault.unwrap_or("Syntax error");
+        let lacks_room = self.lacks_room;
         self.begin();
-        Read::Bad { tag, words }
+        match lacks_room {
+            true => Read::NoRoom { tag },
+            false => Read::Bad { tag, words },
+        }
     }
 
     fn parse(&mut self) -> Read {
         let text = std::mem::take(&mut self.text);
         let literals = std::mem::take(&mut self.literals);
+        self.handed_over = std::mem::take(&mut self.held);
         self.begin();
         let tag = parse::tag(&text);
         match parse::command(&text, literals, self.utf8, &self.limits) {

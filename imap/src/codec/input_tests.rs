@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::command_tests::read_all;
 use super::*;
+use crate::codec::memory::Memory;
 
 fn small() -> Limits {
     Limits {
@@ -15,6 +16,7 @@ fn small() -> Limits {
         list_max: 9,
         depth_max: 3,
         pending_bytes_max: 1_000,
+        memory: Memory::new(100),
     }
 }
 
@@ -30,6 +32,7 @@ fn told(wire: &str) -> Vec<String> {
         Read::TooBig { tag, is_fatal } => {
             format!("{} {}", tag.as_deref().unwrap_or("*"), if is_fatal { "BYE" } else { "TOOBIG" })
         }
+        Read::NoRoom { tag } => format!("{} NO ROOM", tag.as_deref().unwrap_or("*")),
         Read::Line(line) => format!("{:?}", String::from_utf8_lossy(&line)),
     };
     reads.into_iter().map(in_short).collect()
@@ -175,4 +178,48 @@ proptest! {
             prop_assert_eq!(read_all(format!("a GETQUOTA \"{quoted}\"\r\n").as_bytes(), 9, &Limits::default(), false), read);
         }
     }
+}
+
+/// RFC 7888 §4, RFC 9051 §6.3.12: when all conversations together hold as much as they may, a message is refused before it is taken, or read over.
+#[test]
+fn rfc_7888_no_room_for_a_message() {
+    let limits = Limits { memory: Memory::new(60), ..small() };
+    let ten = "0123456789";
+    let reads = |input: &mut Input, wire: &str| {
+        input.push(wire.as_bytes());
+        std::iter::from_fn(|| input.next()).collect::<Vec<_>>()
+    };
+    let signed_in = || {
+        let mut input = Input::new(limits.clone());
+        input.allow_messages(true);
+        input
+    };
+    let (mut one, mut other) = (signed_in(), signed_in());
+    // Announced is not held: only what has come.
+    assert_eq!(reads(&mut one, "a APPEND x {40}\r\n"), [Read::Continue]);
+    assert_eq!(limits.memory.held(), 0);
+    assert!(reads(&mut one, &ten.repeat(4)).is_empty());
+    assert_eq!(limits.memory.held(), 40);
+    let no_room = |tag: &str| Read::NoRoom { tag: Some(tag.to_owned()) };
+    assert_eq!(reads(&mut other, "b APPEND x {21}\r\n"), [no_room("b")]);
+    // Who does not wait is read over, the messages that follow too, and the next command is read.
+    let many = format!("c APPEND x {{30+}}\r\n{} {{40+}}\r\n{}\r\nd NOOP\r\n", ten.repeat(3), ten.repeat(4));
+    let read = reads(&mut other, &many);
+    assert!(
+        matches!(&read[..], [lost, Read::Command(noop)] if *lost == no_room("c") && noop.tag == "d"),
+        "{read:?}"
+    );
+    // What fitted when it was announced, and does not any more.
+    assert_eq!(reads(&mut other, "e APPEND x {20}\r\n"), [Read::Continue]);
+    let mut third = signed_in();
+    assert_eq!(reads(&mut third, &format!("f APPEND x {{20}}\r\n{ten}")), [Read::Continue]);
+    assert_eq!(reads(&mut other, &format!("{}\r\n", ten.repeat(2))), [no_room("e")]);
+    assert_eq!(limits.memory.held(), 50);
+    // The command has it until it is let go.
+    assert!(matches!(&reads(&mut one, "\r\n")[..], [Read::Command(_)]));
+    let held = one.take_held();
+    assert_eq!(limits.memory.held(), 50);
+    drop(held);
+    third.forget();
+    assert_eq!(limits.memory.held(), 0);
 }

@@ -9,6 +9,7 @@ mod fetch_tests;
 mod input;
 #[cfg(test)]
 mod input_tests;
+mod memory;
 mod name;
 #[cfg(test)]
 mod oracle_tests;
@@ -21,6 +22,7 @@ pub mod utf7;
 
 pub use command::{Body, Command};
 pub use input::{Input, Limits, Read};
+pub use memory::{Held, Memory};
 pub use name::{DELIMITER, MailboxName};
 pub use parse::Refusal;
 pub use response::Out;

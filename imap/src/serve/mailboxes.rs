@@ -235,7 +235,7 @@ fn role_for(special_use: SpecialUse) -> Option<MailboxRole> {
 async fn make(tx: &mut Tx, tree: &Tree, to_make: &ToMake) -> Result<MailboxId, Error> {
     let (parent_id, name) = make_above(tx, tree, to_make).await?;
     let mailbox_id = to_make.levels.last().ok_or(Error::BadName)?.1;
-    add(tx, tree, to_make, (mailbox_id, parent_id, name), to_make.role).await?;
+    add(tx, to_make, (mailbox_id, parent_id, name), to_make.role).await?;
     Ok(mailbox_id)
 }
 
@@ -251,7 +251,7 @@ async fn make_above(
         parent_id = match tree.find(&to_make.name_to(index + 1)) {
             Some(node) => Some(node.mailbox.mailbox_id),
             None => {
-                add(tx, tree, to_make, (*mailbox_id, parent_id, level.clone()), None).await?;
+                add(tx, to_make, (*mailbox_id, parent_id, level.clone()), None).await?;
                 Some(*mailbox_id)
             }
         };
@@ -261,15 +261,10 @@ async fn make_above(
 
 async fn add(
     tx: &mut Tx,
-    tree: &Tree,
     to_make: &ToMake,
     (mailbox_id, parent_id, name): (MailboxId, Option<MailboxId>, String),
     role: Option<MailboxRole>,
 ) -> Result<(), Error> {
-    // Seconds since 1970, and more than any there is: a name that was renamed away gets another number (RFC 9051 §2.3.1.1).
-    let largest = tree.nodes().iter().map(|node| node.mailbox.uid_validity.0).max().unwrap_or(0);
-    let seconds = u32::try_from(to_make.now.secs()).unwrap_or(1);
-    let uid_validity = UidValidity(seconds.max(largest.saturating_add(1)));
     let new = NewMailbox {
         account_id: to_make.account_id,
         mailbox_id,
@@ -277,7 +272,8 @@ async fn add(
         name,
         role,
         sort_order: SORT_ORDER,
-        uid_validity,
+        // Seconds since 1970, as RFC 9051 §2.3.1.1 suggests.
+        uid_validity: UidValidity(u32::try_from(to_make.now.secs()).unwrap_or(1).max(1)),
     };
     tx.add_mailbox(&new).await?;
     Ok(())

@@ -41,7 +41,7 @@ use mail::{AccountId, Secret, Timestamp};
 
 use crate::Limits;
 use crate::codec::response::{Code, Condition, Out};
-use crate::codec::{Input, Read};
+use crate::codec::{Held, Input, Read};
 use job::Job;
 use view::View;
 
@@ -140,6 +140,8 @@ pub struct Session {
     view: Option<Box<View>>,
     enabled: Enabled,
     job: Job,
+    /// What the messages of the command under way hold of the memory of all.
+    held: Held,
     /// A question not yet handed out.
     wish: Option<Ask>,
     /// Whether the answer to a question is due. Invariant: while it is, no command is read.
@@ -183,6 +185,7 @@ impl Session {
             view: None,
             enabled: Enabled::default(),
             job: Job::Nothing,
+            held: Held::default(),
             wish: None,
             is_awaiting: false,
             has_news: false,
@@ -249,6 +252,8 @@ impl Session {
             Answer::Granted(grant) => self.granted(*grant),
             Answer::Failed(failure) => self.failed(&failure),
         }
+        // A message that was handed on is kept by now, or gone.
+        self.held = Held::default();
         self.be_patient();
     }
 
@@ -270,6 +275,15 @@ impl Session {
         self.now = now;
         if !self.closing && self.deadline.is_some_and(|deadline| deadline <= now) {
             self.say_bye("Autologout; idle for too long");
+        }
+    }
+
+    /// Whoever signed in may not stay: the conversation ends, and says why (RFC 9051 §7.1.5, RFC 5530).
+    pub fn sign_in_is_over(&mut self, now: Timestamp, code: SignInCode, words: &str) {
+        self.now = now;
+        if !self.closing {
+            self.out.untagged(Condition::Bye, Some(code.into()), words);
+            self.close();
         }
     }
 
@@ -352,7 +366,10 @@ impl Session {
 
     fn read(&mut self, read: Read) {
         match read {
-            Read::Command(command) => self.command(command),
+            Read::Command(command) => {
+                self.held = self.input.take_held();
+                self.command(command);
+            }
             Read::Continue => self.out.go_on("OK"),
             Read::Line(line) => self.line(line),
             Read::Bad { tag, words } => {
@@ -363,6 +380,13 @@ impl Session {
                 self.refused_input();
             }
             Read::No { tag, why } => self.not_understood(&tag, why),
+            Read::NoRoom { tag } => {
+                let words = "Too many messages are being put away at this moment; try again";
+                match tag {
+                    Some(tag) => self.no(&tag, Some(Code::Limit), words),
+                    None => self.out.untagged(Condition::No, Some(Code::Limit), words),
+                }
+            }
             Read::TooBig { tag, is_fatal } => {
                 let words = "Larger than may be";
                 match tag {

@@ -86,13 +86,7 @@ impl Session {
 
     pub(super) fn not_signed_in(&mut self, code: SignInCode, words: &str) {
         if let Job::SignIn(tag) = std::mem::take(&mut self.job) {
-            let code = match code {
-                SignInCode::Failed => Code::AuthenticationFailed,
-                SignInCode::Expired => Code::Expired,
-                SignInCode::Unavailable => Code::Unavailable,
-                SignInCode::ContactAdmin => Code::ContactAdmin,
-            };
-            self.no(&tag, Some(code), words);
+            self.no(&tag, Some(code.into()), words);
         }
         self.refused_sign_in();
     }
@@ -134,6 +128,17 @@ impl Session {
         let names = self.capabilities();
         self.out.tagged(tag, Condition::Ok, Some(Code::Capability(&borrowed(&names))), "Signed out");
         self.wish = Some(Ask::SignOut);
+    }
+}
+
+impl From<SignInCode> for Code<'_> {
+    fn from(code: SignInCode) -> Self {
+        match code {
+            SignInCode::Failed => Self::AuthenticationFailed,
+            SignInCode::Expired => Self::Expired,
+            SignInCode::Unavailable => Self::Unavailable,
+            SignInCode::ContactAdmin => Self::ContactAdmin,
+        }
     }
 }
 

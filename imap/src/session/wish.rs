@@ -107,6 +107,16 @@ pub enum Wish {
     Quota,
 }
 
+impl Wish {
+    /// Octets of the messages it brings.
+    pub fn message_octets(&self) -> usize {
+        match self {
+            Self::Append { messages, .. } => messages.iter().map(|appended| appended.message.len()).sum(),
+            _ => 0,
+        }
+    }
+}
+
 /// A message of a mailbox.
 #[derive(Clone, Debug)]
 pub struct Message {

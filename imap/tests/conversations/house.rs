@@ -169,6 +169,7 @@ impl House {
             is_over: false,
             count: 0,
             wake: None,
+            written_max: 0,
         };
         talk.settle().await;
         talk
@@ -192,6 +193,8 @@ pub(crate) struct Talk<'h> {
     pub(crate) is_over: bool,
     count: usize,
     pub(crate) wake: Option<Timestamp>,
+    /// Octets that were written at once, at most.
+    pub(crate) written_max: usize,
 }
 
 /// What a command was answered with: all lines, the tagged one last, without its tag.
@@ -204,6 +207,7 @@ impl Talk<'_> {
         while let Some(ask) = self.session.next() {
             let answer = match ask {
                 Ask::Write(bytes) => {
+                    self.written_max = self.written_max.max(bytes.len());
                     self.heard.push_str(&String::from_utf8_lossy(&bytes));
                     continue;
                 }

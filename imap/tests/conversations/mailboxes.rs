@@ -97,6 +97,24 @@ stories! {
         assert_ne!(talk.say("status a (uidvalidity mailboxid)").await.ok(), first);
     }
 
+    /// RFC 9051 §2.3.1.1: a name whose mailbox was deleted a moment ago does not repeat its UIDVALIDITY, nor does one that takes the name of another.
+    async fn rfc_9051_2_3_1_1_uid_validity_never_repeats(house: House) {
+        let mut talk = house.talk_as(1).await;
+        let mut seen = std::collections::BTreeSet::new();
+        for _ in 0..3 {
+            talk.say("create a").await.ok();
+            assert!(seen.insert(talk.say("status a (uidvalidity)").await.ok().to_owned()), "{seen:?}");
+            talk.say("delete a").await.ok();
+        }
+        talk.say("create b").await.ok();
+        talk.say("rename b a").await.ok();
+        assert!(seen.insert(talk.say("status a (uidvalidity)").await.ok().to_owned()), "{seen:?}");
+        // A neighbour's numbers are their own.
+        let mut other = house.talk_as(2).await;
+        other.say("create a").await.ok();
+        assert!(!seen.insert(other.say("status a (uidvalidity)").await.ok().to_owned()), "{seen:?}");
+    }
+
     /// RFC 9051 §6.3.7, RFC 5258: LSUB, and LIST by subscription.
     async fn rfc_5258_subscriptions(house: House) {
         let mut talk = house.talk_as(1).await;
@@ -157,6 +175,14 @@ stories! {
         assert_eq!(binh.say(&format!("uid search emailid {email_id}")).await.ok(), "* SEARCH\r\n");
         assert_eq!(binh.say("uid fetch 1:* (body[])").await.ok(), "");
         assert_eq!(binh.say("uid store 1 +flags (\\Deleted)").await.ok(), "");
-        assert_eq!(an.say("fetch 1 (flags)").await.ok(), "* 1 FETCH (FLAGS ())\r\n");
+        // Nothing goes there either, and nobody listens there.
+        binh.append("inbox", "", LETTER).await.ok();
+        for command in ["uid copy 1 secret", "uid move 1 secret"] {
+            assert!(binh.say(command).await.no().contains("[TRYCREATE]"), "{command}");
+        }
+        binh.say("notify set (mailboxes secret (messagenew messageexpunge))").await.ok();
+        an.append("secret", "", LETTER).await.ok();
+        assert_eq!(binh.news().await, "");
+        assert_eq!(an.say("fetch 1 (flags)").await.0.matches("FETCH (FLAGS ())").count(), 1);
     }
 }

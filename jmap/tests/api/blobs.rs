@@ -81,6 +81,40 @@ stories! {
         assert_eq!(big["notCreated"]["a"]["type"], "overQuota", "{big}");
     }
 
+    /// RFC 9404 §4.3: what a blob is part of, by type.
+    async fn rfc_9404_4_3_lookup(house: House) {
+        let raw = letter("1@x", "Thư", "");
+        let (one, other) = (house.deliver(1, &raw, 1).await, house.deliver(1, &raw, 2).await);
+        let (inbox, trash) = (mailbox_id(1, 1).to_string(), mailbox_id(1, 4).to_string());
+        house.one("Email/set", json!({ "update": { &other: { "mailboxIds": { &inbox: true, &trash: true } } } })).await;
+        let got = house.one("Email/get", json!({ "ids": [one, other], "properties": ["blobId", "threadId"] })).await["list"].clone();
+        let blob = got[0]["blobId"].as_str().unwrap().to_owned();
+        assert_eq!(got[1]["blobId"], blob, "the same bytes are the same blob");
+        let sorted = |ids: &[&Value]| { let mut ids: Vec<_> = ids.iter().map(|id| id.as_str().unwrap().to_owned()).collect(); ids.sort(); ids.dedup(); json!(ids) };
+        let loose = upload(&house, json!([{ "data:asText": "x" }])).await["created"]["a"]["id"].clone();
+        let answer = house.one("Blob/lookup", json!({ "typeNames": ["Mailbox", "Thread", "Email"], "ids": [blob, loose, "x", blob] })).await;
+        assert_eq!(answer["notFound"], json!(["x"]), "{answer}");
+        let list = answer["list"].as_array().unwrap();
+        let of = |id: &Value| list.iter().find(|one| one["id"] == *id).unwrap()["matchedIds"].clone();
+        assert_eq!((list.len(), of(&json!(blob))), (2, json!({
+            "Email": sorted(&[&json!(one), &json!(other)]), "Mailbox": sorted(&[&json!(inbox), &json!(trash)]),
+            "Thread": sorted(&[&got[0]["threadId"], &got[1]["threadId"]]),
+        })));
+        assert_eq!(of(&loose), json!({ "Email": [], "Mailbox": [], "Thread": [] }));
+        let part = house.one("Blob/lookup", json!({ "typeNames": ["Thread"], "ids": [format!("{blob}-0")] })).await;
+        assert_eq!(part["list"][0]["matchedIds"]["Thread"], sorted(&[&got[0]["threadId"], &got[1]["threadId"]]), "{part}");
+        // Whoever does not have it learns nothing.
+        assert_eq!(house.one_of(2, "Blob/lookup", json!({ "typeNames": ["Email"], "ids": [blob] })).await["notFound"], json!([blob]));
+        for (arguments, kind) in [
+            (json!({ "typeNames": ["Email", "Colour"], "ids": [blob] }), "unknownDataType"),
+            (json!({ "ids": [blob] }), "invalidArguments"),
+            (json!({ "typeNames": ["Email"] }), "invalidArguments"),
+            (json!({ "typeNames": ["Email"], "ids": vec!["x"; 51] }), "requestTooLarge"),
+        ] {
+            assert_eq!(house.one("Blob/lookup", arguments.clone()).await["type"], kind, "{arguments}");
+        }
+    }
+
     async fn rfc_8621_4_9_a_letter_in_a_letter_is_read(house: House) {
         let id = house.deliver(1, FORWARDED.as_bytes(), 1).await;
         let got = house.one("Email/get", json!({ "ids": [id], "properties": ["attachments", "blobId"] })).await["list"][0].clone();

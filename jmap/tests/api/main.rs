@@ -9,6 +9,8 @@ mod doors;
 mod emails;
 mod extras;
 mod faults;
+mod held;
+mod hostile;
 mod identities;
 mod mailboxes;
 mod pushes;

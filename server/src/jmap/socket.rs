@@ -7,6 +7,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use axum::{Extension, extract::ws::rejection::WebSocketUpgradeRejection};
+use directory::Said;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -18,6 +19,7 @@ use tokio::time::{Instant, timeout};
 use super::{Doors, SignedIn};
 use crate::http::{Peer, problem};
 use crate::listen::Entered;
+use crate::still::Still;
 
 /// How often a silent client is pinged: proxies forget idle connections after some minutes.
 const PING_EVERY: Duration = Duration::from_secs(240);
@@ -33,7 +35,7 @@ const WRITE_MAX: usize = 64 * 1024 * 1024;
 /// Becomes a WebSocket, for somebody who signed in and comes from our own pages or from no page at all.
 pub(super) async fn open(
     State(doors): State<Doors>,
-    SignedIn(caller): SignedIn,
+    SignedIn { caller, still }: SignedIn,
     Extension(Peer(peer)): Extension<Peer>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -75,7 +77,7 @@ pub(super) async fn open(
         .max_write_buffer_size(WRITE_MAX);
     let inside = doors.house.inside.token();
     upgrade.on_upgrade(move |stream| async move {
-        let talk = Talk::new(doors, caller, stream, place);
+        let talk = Talk::new(doors, (caller, still), stream, place);
         talk.run().await;
         drop(inside);
     })
@@ -87,12 +89,15 @@ enum End {
     Gone,
     /// We say so, and why (RFC 6455 §7.4.1).
     Said(u16),
+    /// Whoever signed in may not stay: our code for why.
+    Over(&'static str),
 }
 
 /// One conversation.
 struct Talk {
     doors: Doors,
     caller: Caller,
+    still: Still,
     stream: WebSocket,
     socket: Socket,
     /// Only while news are wanted.
@@ -104,11 +109,12 @@ struct Talk {
 }
 
 impl Talk {
-    fn new(doors: Doors, caller: Caller, stream: WebSocket, place: Entered) -> Self {
+    fn new(doors: Doors, (caller, still): (Caller, Still), stream: WebSocket, place: Entered) -> Self {
         let socket = doors.api.socket(&caller);
         Self {
             doors,
             caller,
+            still,
             stream,
             socket,
             watch: None,
@@ -124,14 +130,22 @@ impl Talk {
                 break end;
             }
         };
-        if let End::Said(code) = end {
-            let frame = CloseFrame { code, reason: Default::default() };
+        let frame = match end {
+            End::Gone => None,
+            End::Said(code) => Some(CloseFrame { code, reason: Default::default() }),
+            End::Over(why) => Some(CloseFrame { code: close_code::POLICY, reason: why.into() }),
+        };
+        if let Some(frame) = frame {
             let _ = timeout(TAKE_MAX, self.stream.send(Message::Close(Some(frame)))).await;
         }
     }
 
     /// Does the next thing that is to be done.
     async fn step(&mut self) -> Result<(), End> {
+        if self.still.is_due() {
+            let house = self.doors.house.clone();
+            Box::pin(self.still.ask(&house)).await.map_err(|over| End::Over(over.said().code))?;
+        }
         let may_ask = self.running.len() < self.doors.api.limits.concurrent_requests_max;
         tokio::select! {
             () = self.doors.house.stop.cancelled() => Err(End::Said(close_code::AWAY)),
@@ -142,6 +156,7 @@ impl Talk {
                 // What breaks the rules of the protocol, or is larger than any request may be, ends it.
                 Some(Err(_)) => Err(End::Said(close_code::POLICY)),
             },
+            () = self.still.due() => Ok(()),
             () = changed(&mut self.watch) => Box::pin(self.tell()).await,
             () = tokio::time::sleep(PING_EVERY) => self.ping().await,
         }

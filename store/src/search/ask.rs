@@ -31,6 +31,17 @@ impl Question {
         self.0.is_empty()
     }
 
+    /// The same phrases, each of whole words.
+    pub(super) fn whole(&self) -> Self {
+        Self(self.0.iter().map(|phrase| Phrase { is_begun: false, ..phrase.clone() }).collect())
+    }
+
+    /// All its words beside one another, in their order and whole.
+    pub(super) fn beside(&self) -> Self {
+        let words = self.0.iter().flat_map(|phrase| phrase.words.iter().cloned()).collect();
+        Self(vec![Phrase { words, is_begun: false }])
+    }
+
     /// Adds the words of a text as one phrase; says how many those are.
     fn add(&mut self, text: &str, is_begun: bool, words_max: usize) -> usize {
         let words: Vec<_> = words(text).take(words_max).map(|word| (word.folded, word.spelled)).collect();

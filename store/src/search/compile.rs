@@ -1,4 +1,7 @@
-//! A term as the condition of a statement. Every value is a parameter; the text is made of the literals of this file.
+//! A term as the condition of a statement. Every value is a parameter; the text is made of the literals of these files.
+
+mod few;
+mod relevance;
 
 use mail::{AccountId, EmailId, MailboxId, Timestamp, UidSet};
 
@@ -7,7 +10,7 @@ use super::field::{Field, fields};
 use super::{SearchKey, SearchSort};
 use crate::error::{Error, Result};
 use crate::sql::Value;
-use crate::{SearchTerm, SmimeIs, SmimeStatus};
+use crate::{SearchField, SearchTerm, SmimeIs, SmimeStatus};
 
 /// Terms of one search, at most.
 const TERMS_MAX: usize = 256;
@@ -60,6 +63,8 @@ pub(super) struct Statement {
     /// Whether words or names lead to few messages, of which all else is asked.
     is_narrow: bool,
     terms: usize,
+    /// What was asked in words, for the order by relevance.
+    asked: Vec<(SearchField, Question)>,
 }
 
 fn is_seen(term: &SearchTerm) -> bool {
@@ -100,6 +105,7 @@ impl Statement {
             needs_keys: false,
             is_narrow: false,
             terms: 0,
+            asked: Vec::new(),
         }
     }
 
@@ -144,7 +150,12 @@ impl Statement {
             SearchTerm::Any(terms) => self.joined(terms, " OR ", "1 = 0", depth)?,
             SearchTerm::Not(term) if is_seen(term) => self.unseen(),
             SearchTerm::Not(term) => format!("NOT ({})", self.term(term, depth + 1)?),
-            SearchTerm::Words(field, words) => self.words(&fields(*field), &ask::question(words)),
+            SearchTerm::Words(field, words) => {
+                let question = ask::question(words);
+                let condition = self.words(&fields(*field), &question);
+                self.asked.push((*field, question));
+                condition
+            }
             SearchTerm::Header(name, value) => self.header(name, value.as_deref()),
             SearchTerm::Uids(uids) => self.uids_among(uids)?,
             SearchTerm::Deleted => match self.scope {
@@ -157,6 +168,8 @@ impl Statement {
             SearchTerm::InMailboxOtherThan(list) => self.in_mailbox_other_than(list),
             SearchTerm::Keyword(_) if is_seen(term) => format!("NOT ({})", self.unseen()),
             SearchTerm::Keyword(keyword) => self.with_keyword(keyword),
+            SearchTerm::SizeBelow(bytes) => self.shorter_than(*bytes),
+            SearchTerm::HasAttachment => self.with_attachment(),
             SearchTerm::Smime(what) => self.smime(*what),
             SearchTerm::AllInThreadHaveKeyword(keyword) => self.thread_keyword(keyword, true),
             SearchTerm::SomeInThreadHaveKeyword(keyword) => self.thread_keyword(keyword, false),
@@ -175,16 +188,16 @@ impl Statement {
     /// Terms that compare one column.
     fn column(&mut self, term: &SearchTerm) -> String {
         let moment = |at: &Timestamp| Parameter::Int(at.millis());
-        let size = |size: &u64| Parameter::Int(i64::try_from(*size).unwrap_or(i64::MAX));
         let bytes = |bytes: &[u8]| Parameter::Bytes(bytes.to_vec());
         let (column, sign, value) = match term {
             SearchTerm::ReceivedFrom(at) => (self.shared("received_at"), ">=", moment(at)),
             SearchTerm::ReceivedBefore(at) => (self.shared("received_at"), "<", moment(at)),
             SearchTerm::SentFrom(at) => (self.own("sent_at"), ">=", moment(at)),
             SearchTerm::SentBefore(at) => (self.own("sent_at"), "<", moment(at)),
-            SearchTerm::SizeFrom(bytes) => (self.own("size"), ">=", size(bytes)),
-            SearchTerm::SizeBelow(bytes) => (self.own("size"), "<", size(bytes)),
-            SearchTerm::HasAttachment => (self.own("has_attachment"), "=", Parameter::Int(1)),
+            SearchTerm::SizeFrom(bytes) => {
+                let bytes = i64::try_from(*bytes).unwrap_or(i64::MAX);
+                (self.own("size"), ">=", Parameter::Int(bytes))
+            }
             SearchTerm::ModseqFrom(modseq) => (self.own("modseq"), ">=", Parameter::Int(modseq.0)),
             SearchTerm::Email(id) => (self.shared("email_id"), "=", bytes(id.as_bytes())),
             SearchTerm::Thread(id) => (self.shared("thread_id"), "=", bytes(id.as_bytes())),
@@ -270,31 +283,6 @@ impl Statement {
         })
     }
 
-    /// The few that are not seen have an index; where few messages are looked at anyway, those are asked.
-    fn unseen(&mut self) -> String {
-        if self.is_narrow {
-            return format!("{} NOT LIKE '% $seen %'", self.own("keywords"));
-        }
-        // The condition is the index's own, to the letter.
-        format!(
-            "{} IN (SELECT u.email_id FROM email u WHERE u.account_id = {ACCOUNT} AND u.keywords NOT LIKE '% $seen %')",
-            self.shared("email_id")
-        )
-    }
-
-    fn with_keyword(&mut self, keyword: &str) -> String {
-        if self.is_narrow {
-            let column = self.own("keywords");
-            return self.keyword(&column, keyword);
-        }
-        let has = self.keyword("u.keywords", keyword);
-        format!(
-            "{} IN (SELECT u.email_id FROM email u WHERE u.account_id = {ACCOUNT} \
-             AND u.keywords NOT IN ('  ', ' $seen ') AND {has})",
-            self.shared("email_id")
-        )
-    }
-
     fn keyword(&mut self, column: &str, keyword: &str) -> String {
         let keyword =
             keyword.to_ascii_lowercase().replace('\\', "\\\\").replace('_', "\\_").replace('%', "\\%");
@@ -358,6 +346,11 @@ impl Statement {
                     format!("COALESCE({sent_at}, {received_at})")
                 }
                 SearchKey::Size => self.own("size"),
+                SearchKey::Relevance => match self.relevance() {
+                    Some(score) => score,
+                    // Nothing was asked in words: all answer alike.
+                    None => continue,
+                },
                 SearchKey::From => self.sort_key("from_key"),
                 SearchKey::To => self.sort_key("to_key"),
                 SearchKey::Subject => self.sort_key("subject_key"),

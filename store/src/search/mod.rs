@@ -10,6 +10,8 @@ mod field;
 mod files;
 mod index;
 mod marks;
+#[cfg(test)]
+mod plans;
 
 use mail::{AccountId, EmailId, MailboxId, UidSet};
 
@@ -50,6 +52,8 @@ pub enum SearchKey {
     SentAt,
     /// Its length.
     Size,
+    /// How well it answers what was asked in words; the best is the largest.
+    Relevance,
     /// The name or address of its first sender, folded.
     From,
     /// The name or address of its first recipient, folded.

@@ -54,6 +54,22 @@ async fn change(house: &crate::house::House, n: u8) -> ModSeq {
 }
 
 stories! {
+    async fn rfc_8620_7_2_another_password_ends_what_was_made_with_the_old_one(house: House) {
+        with_account(&house, 1).await;
+        with_account(&house, 2).await;
+        let id = subscribed(&house).await;
+        let other = write!(house, |tx| tx.add_push(&new_push(2), NOW).await?).unwrap();
+        let hash = mail::Secret::from("$argon2id$two");
+        write!(house, hash, |tx| tx.set_password_hash(account_id(1), hash, false, NOW).await?).unwrap();
+        assert!(read!(house, |tx| tx.push(account_id(1), id, NOW).await?).is_none());
+        assert!(read!(house, |tx| tx.push(account_id(2), other, NOW).await?).is_some(), "another's stays");
+        let mut signals = house.store.signals();
+        change(&house, 1).await;
+        while let Ok(signal) = signals.try_recv() {
+            assert!(!matches!(signal, Signal::Push(_)), "nobody is told any more");
+        }
+    }
+
     async fn rfc_8620_7_2_each_change_is_told_once(house: House) {
         with_account(&house, 1).await;
         let mut signals = house.store.signals();

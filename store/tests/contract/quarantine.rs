@@ -92,6 +92,8 @@ stories! {
             let filter = QuarantineFilter { account_id: Some(account_id(account)), ..QuarantineFilter::default() };
             let found = write!(house, filter, |tx| tx.held_mails(filter, 9).await?).unwrap();
             assert_eq!(found.iter().map(|mail| mail.quarantine_id).collect::<Vec<_>>(), sees);
+            let waiting = write!(house, |tx| tx.held_mails_of(account_id(account), 9).await?).unwrap();
+            assert_eq!(waiting.iter().map(|mail| mail.quarantine_id).collect::<Vec<_>>(), sees);
         }
         for (filter, count) in [
             (QuarantineFilter { reason: Some("encrypted_archive".to_owned()), ..QuarantineFilter::default() }, 2),

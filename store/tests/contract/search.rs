@@ -258,6 +258,33 @@ stories! {
         }
     }
 
+    async fn exact_matches_come_first(house: House) {
+        // Beside one another before scattered, the subject before the text, whole before begun.
+        with_account(&house, 1).await;
+        let many = [
+            ("Khac", "xin gui giay moi hop nhe"), ("Giấy mời họp", "x"), ("Moi hop, co giay", "x"), ("Khac", "hop roi moi viet giay"),
+            ("Giay moi hopxyz", "x"), ("Khac", "khong co gi"),
+        ];
+        let mut ids = Vec::new();
+        for (n, (subject, body)) in (1..).zip(many) {
+            let raw = mail(&format!("From: a@b.vn\r\nSubject: {subject}\r\nMessage-ID: <{n}@b>"), body);
+            ids.push(deliver(&house, 1, &raw, n).await.unwrap().email_id);
+        }
+        let relevance = |ascending| vec![SearchSort { key: SearchKey::Relevance, ascending }];
+        let named = |order: &[usize]| order.iter().map(|n| ids[n - 1]).collect::<Vec<_>>();
+        let asked = || SearchTerm::Words(SearchField::Text, SearchWords::Every("giay moi hop".to_owned()));
+        for term in [asked(), SearchTerm::All(vec![SearchTerm::InMailbox(mailbox_id(1)), asked()])] {
+            let best = EmailSearch { sort: relevance(false), ..search(term.clone()) };
+            assert_eq!(emails(&house, &best).await, (named(&[2, 3, 1, 4, 5]), 5), "{term:?}");
+            assert_eq!(place(&house, &best, ids[0]).await, Some(2));
+            let worst = EmailSearch { sort: relevance(true), ..search(term) };
+            assert_eq!(emails(&house, &worst).await.0, named(&[5, 4, 1, 3, 2]));
+        }
+        // Where nothing is asked in words, all answer alike: the newest first.
+        let all = EmailSearch { sort: relevance(false), ..search(SearchTerm::SizeFrom(1)) };
+        assert_eq!(emails(&house, &all).await, (named(&[6, 5, 4, 3, 2, 1]), 6));
+    }
+
     async fn rfc_9051_6_4_4_what_is_of_a_message_in_this_mailbox(house: House) {
         letters(&house).await;
         let marked: UidSet = [(2, 3)].into_iter().collect();

@@ -21,6 +21,7 @@ mod keys;
 mod ledger;
 mod lifecycle;
 mod lists;
+mod long_connections;
 mod mail;
 mod mail_auth;
 mod mail_clients;

@@ -6,13 +6,14 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tests::{Account, Engine, Jmap, Program};
+use tests::{Account, Engine, Imap, Jmap, Program};
 
 use crate::on_both_engines;
 
 on_both_engines! {
     mail_moves_in_and_out => moves,
     an_import_that_was_killed_goes_on => killed,
+    an_import_wakes_who_waits => wakes,
 }
 
 fn python(arguments: &[&str]) -> String {
@@ -175,6 +176,22 @@ async fn killed(engine: Engine) {
     assert_eq!((added + already, code), (COUNT as u64, 0), "{report}");
     assert_eq!(total(&jmap).await, before + COUNT as i64);
     program.doctor().await;
+}
+
+/// Whoever listens hears of what another process brings, on both engines.
+async fn wakes(engine: Engine) {
+    let program = Program::demo(engine).await;
+    let an = clerk(&program, 0);
+    let here = program.data.join("moving");
+    std::fs::create_dir(&here).unwrap();
+    std::fs::write(here.join("1.eml"), "Subject: chuyển vào\n\nxin chào\n").unwrap();
+    let mut imap = Imap::login(program.ports.imaps, &an.address, &an.password).await;
+    imap.run("SELECT INBOX").await;
+    imap.idle().await;
+    let (report, code) = import(&program, &an, "eml", &here, None).await;
+    assert_eq!((&report["added"], code), (&json!(1), 0), "{report}");
+    tokio::time::timeout(Duration::from_secs(60), imap.wait_for_exists()).await.expect("news of the import");
+    imap.done().await;
 }
 
 /// Messages in the inbox.

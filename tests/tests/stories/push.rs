@@ -26,14 +26,14 @@ fn clerk(program: &Program) -> Account {
 }
 
 /// A Python program that says lines.
-struct Script {
+pub(crate) struct Script {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
     input: ChildStdin,
 }
 
 impl Script {
-    fn start(name: &str, arguments: &[&str]) -> Self {
+    pub(crate) fn start(name: &str, arguments: &[&str]) -> Self {
         let bin = std::env::var("CONGVAN_PYHANKO")
             .expect("CONGVAN_PYHANKO is not set: scripts/test-tools (make test does)");
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stories").join(name);
@@ -50,7 +50,7 @@ impl Script {
         Self { child, lines, input }
     }
 
-    async fn line(&mut self) -> String {
+    pub(crate) async fn line(&mut self) -> String {
         let line = timeout(PATIENCE, self.lines.next_line()).await.expect("a line in time");
         line.expect("readable lines")
             .unwrap_or_else(|| panic!("the script ended: {:?}", self.child.try_wait()))

@@ -11,6 +11,7 @@ on_both_engines! {
     m33_malware_is_refused_and_a_dead_scanner_loses_nothing => malware,
     m33_archives_wait_for_the_records_office => quarantine,
     m33_spam_is_refused_by_rspamd => spam,
+    m33_whom_it_came_to_lets_it_go => let_go,
 }
 
 /// The harmless file that every scanner takes for malware, made of two halves so that this file is none.
@@ -178,4 +179,38 @@ async fn spam(engine: Engine) {
     let (is_taken, talk) = swaks(&program, &clerk.address, "Thu sach", &["--body", "xin chao"]);
     assert!(is_taken, "{talk}\n{}", program.log());
     Jmap::sign_in(&program, &clerk).await.wait_for("Thu sach").await;
+}
+
+/// Whom a document with macros came to lets it go from their own mail program; an archive that nobody looked into waits for an administrator.
+async fn let_go(engine: Engine) {
+    let program = Program::demo(engine).await;
+    let (first, second) = program.systems();
+    let [an, binh] = [&first.agency, &second.agency].map(|agency| program.account(agency, "clerk").clone());
+    let macros = zipped("word/vbaProject.bin", b"x");
+    assert!(attached(&program, &an.address, "Thu co macro", "a.docm", &macros).0, "{}", program.log());
+    assert!(attached(&program, &an.address, "Thu nen", "a.rar", b"Rar!\x1A\x07\x00").0, "{}", program.log());
+    let jmap = Jmap::sign_in(&program, &an).await;
+    let held = jmap.call("HeldMail/get", json!({ "ids": null })).await;
+    let of = |reason: &str| {
+        let found = held["list"].as_array().expect("a list").iter().find(|mail| mail["reason"] == reason);
+        found.unwrap_or_else(|| panic!("{reason}: {held}")).clone()
+    };
+    let (open, closed) = (of("macros"), of("opaque_archive"));
+    assert_eq!((&open["subject"], &open["mayRelease"]), (&json!("Thu co macro"), &json!(true)), "{held}");
+    assert_eq!(closed["mayRelease"], false);
+    let id = |mail: &Value| mail["id"].as_str().expect("an id").to_owned();
+    let release = |mail: &Value| json!({ "update": { id(mail): { "isReleased": true } } });
+    let other = Jmap::sign_in(&program, &binh).await;
+    assert_eq!(other.call("HeldMail/get", json!({ "ids": null })).await["list"], json!([]));
+    let refused = other.call("HeldMail/set", release(&open)).await;
+    assert_eq!(refused["notUpdated"][id(&open)]["type"], "notFound", "{refused}");
+    let refused = jmap.call("HeldMail/set", release(&closed)).await;
+    assert_eq!(refused["notUpdated"][id(&closed)]["type"], "forbidden", "{refused}");
+    let done = jmap.call("HeldMail/set", release(&open)).await;
+    assert_eq!(done["updated"], json!({ id(&open): null }), "{done}");
+    jmap.wait_for("Thu co macro").await;
+    assert_eq!(jmap.all_subjects("inbox").await, ["Thu co macro"]);
+    let left = jmap.call("HeldMail/get", json!({ "ids": null, "properties": ["id"] })).await;
+    assert_eq!(left["list"], json!([{ "id": id(&closed) }]));
+    program.doctor().await;
 }

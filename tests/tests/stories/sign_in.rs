@@ -56,13 +56,13 @@ async fn msmtp_signs_in(engine: Engine) {
 }
 
 /// An issuer of tokens: a key made by OpenSSL, and what it signs.
-struct Issuer {
+pub(crate) struct Issuer {
     key: std::path::PathBuf,
 }
 
 impl Issuer {
     /// Makes the key and writes its public half as a JWK set.
-    fn new(folder: &std::path::Path) -> Self {
+    pub(crate) fn new(folder: &std::path::Path) -> Self {
         let key = folder.join("sso.pem");
         let path = key.to_str().expect("a plain path");
         openssl(&["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", path], b"");
@@ -78,7 +78,7 @@ impl Issuer {
         Self { key }
     }
 
-    fn token(&self, address: &str, lasts: i64) -> String {
+    pub(crate) fn token(&self, address: &str, lasts: i64) -> String {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock");
         let claims = serde_json::json!({
             "iss": "https://sso.mau.test", "aud": "congvan", "exp": now.as_secs() as i64 + lasts, "email": address,
