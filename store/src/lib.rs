@@ -67,9 +67,11 @@ mod repeats;
 mod routing;
 mod search;
 mod search_term;
+mod segments;
 mod sending;
 mod settings;
 mod smime;
+mod spool;
 mod sql;
 mod statuses;
 mod submission_query;
@@ -142,8 +144,10 @@ pub use repeats::Repeat;
 pub use routing::Resolved;
 pub use search::{EmailSearch, SearchCounts, SearchKey, SearchMarks, SearchSort, UnreadFiles};
 pub use search_term::{SearchField, SearchTerm, SearchWords, SmimeIs};
+pub use segments::BlobPieces;
 pub use sending::{OwnLimit, SendingLimit, Sent};
 pub use smime::{Smime, SmimeDue, SmimeJudged, SmimeStatus};
+pub use spool::{Spool, Spooling, WINDOW};
 pub use statuses::{NewStatus, StatusEntry, UnlinkedStatus};
 pub use submission_query::{SubmissionQuery, SubmissionSort};
 pub use submissions::{NewSubmission, Submission, UndoStatus};
@@ -243,6 +247,8 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) keyring: Keyring,
     pub(crate) objects: Arc<dyn ObjectStore>,
+    /// Where what is on its way in lies until it is kept or refused.
+    pub(crate) spools: PathBuf,
     /// Where exported years of the ledger are.
     pub(crate) ledger_archive: OnceLock<PathBuf>,
     signals: broadcast::Sender<Signal>,
@@ -308,6 +314,7 @@ impl Store {
             chance,
             keyring: Keyring::new(&config.master_key, limits.keys_cached),
             objects: Arc::new(objects),
+            spools: config.blobs,
             ledger_archive: OnceLock::new(),
             signals: broadcast::Sender::new(limits.signals),
             watches: Arc::default(),
