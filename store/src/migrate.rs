@@ -34,7 +34,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (23, "jmap", include_str!("../migrations/0023_jmap.sql")),
     (24, "push", include_str!("../migrations/0024_push.sql")),
     (25, "imports", include_str!("../migrations/0025_imports.sql")),
-    (28, "segments", include_str!("../migrations/0028_segments.sql")),
+    (28, "packages", include_str!("../migrations/0028_packages.sql")),
 ];
 
 /// The engine's words for what the migration files leave open.

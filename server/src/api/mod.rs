@@ -177,7 +177,12 @@ impl Api {
 
 /// Takes a body to its end, or to `max` bytes.
 async fn take(body: Body, max: usize) -> Result<Vec<u8>, Problem> {
-    body::take(body, max).await.map_err(|error| match error {
+    body::take(body, max).await.map_err(cut)
+}
+
+/// In the words of HTTP.
+fn cut(error: Error) -> Problem {
+    match error {
         Error::DamagedBody => Problem::new(
             StatusCode::BAD_REQUEST,
             "body-cut",
@@ -185,7 +190,7 @@ async fn take(body: Body, max: usize) -> Result<Vec<u8>, Problem> {
             "The content was cut off or came too slowly",
         ),
         other => other.into(),
-    })
+    }
 }
 
 macro_rules! callers {
