@@ -1,7 +1,7 @@
 //! Documents exchanged between agencies, and the evidence of it.
 //!
 //! Nothing here opens a socket, asks for the time or draws randomness: they are handed in. Only [`accept`],
-//! [`agency_lists`], [`exchange`], [`deadlines`], [`numbering`] and [`registers`] know the store; the rest are pure functions over bytes and plain data.
+//! [`agency_lists`], [`exchange`], [`deadlines`], [`numbering`], [`refusals`] and [`registers`] know the store; the rest are pure functions over bytes and plain data.
 //!
 //! | module | what |
 //! | --- | --- |
@@ -26,6 +26,7 @@
 //! | [`reasons`] | reasons that have a code: of refusals, of paper (RULES R15, R30) |
 //! | [`recognise`] | official documents outside the exchange: what a file in a mail is (RULES R3–R5) |
 //! | [`receipt`] | what a sender gets in its hand: an act, the log's promise and its proof |
+//! | [`refusals`] | what was refused and why (RULES R12) |
 //! | [`tombstone`] | what remains of a cancelled document (RULES R39) |
 //! | [`two_persons`] | what takes two persons: releases and reversals (RULES R13, R43) |
 //! | [`view`] | a document as it is shown to its sender and its receivers: the sixteen items (RULES R31) |
@@ -66,6 +67,7 @@ pub mod package;
 pub mod reasons;
 pub mod receipt;
 pub mod recognise;
+pub mod refusals;
 pub mod registers;
 pub mod secrecy;
 pub mod status;

@@ -25,6 +25,7 @@ mod model;
 mod numbers;
 mod openapi;
 mod problem;
+mod refusals;
 mod registers;
 mod repeat;
 mod send;
@@ -96,6 +97,7 @@ pub(crate) fn routes(house: Arc<House>, intake: Arc<Intake>) -> Router {
         .route("/api/v1/documents/{id}/recall", post(send::recall))
         .route("/api/v1/documents/{id}/update", post(send::update))
         .route("/api/v1/documents/{id}/replacement", post(send::replacement))
+        .route("/api/v1/refusals", get(refusals::list))
         .route("/api/v1/events", get(events::feed))
         .route("/api/v1/agencies", get(agencies::list))
         .route("/api/v1/agencies/{code}", get(agencies::one))
