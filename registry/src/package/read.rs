@@ -10,7 +10,7 @@ use super::attachment::{self, Attachment, Decoded, Naming};
 use super::encoded::NoFile;
 use super::model::*;
 use super::refusal::{Reason, Refusal};
-use super::skim::{Cut, skim};
+use super::skim::{Cut, Skimmed, skim};
 use super::source::{Along, Room, Source};
 use super::text::trimmed;
 use super::trace::{self, Trace};
@@ -60,11 +60,22 @@ pub fn open(source: &dyn Source, limits: &Limits, along: &mut dyn Along) -> Resu
         Some(bytes) => (bytes, &[][..]),
         None => {
             skimmed = skim(source, limits)?;
+            if skimmed.is_beginning {
+                return Err(too_much(&skimmed, limits).into());
+            }
             (skimmed.text.as_slice(), skimmed.cuts.as_slice())
         }
     };
     let package = read_from(source, text, cuts, limits, along)?;
     Ok(Opened { package, trace: trace::read(text).unwrap_or_default() })
+}
+
+/// What is wrong with a package of which only the beginning was read: what is wrong with that, or that there is more.
+fn too_much(skimmed: &Skimmed, limits: &Limits) -> Refusal {
+    match Tree::read(&skimmed.text, &skimmed.cuts, limits) {
+        Err(refusal) if refusal.reason() != Reason::NotWellFormed => refusal,
+        _ => Refusal::new(Reason::TooLarge, ""),
+    }
 }
 
 fn read_from(

@@ -7,7 +7,6 @@
 
 use std::ops::Range;
 
-use super::refusal::{Reason, Refusal};
 use super::source::Source;
 use crate::{Error, Limits};
 
@@ -35,6 +34,8 @@ pub(super) struct Cut {
 pub(super) struct Skimmed {
     pub(super) text: Vec<u8>,
     pub(super) cuts: Vec<Cut>,
+    /// There is more text than is kept, and it was given up.
+    pub(super) is_beginning: bool,
 }
 
 /// Reads a source through.
@@ -48,7 +49,7 @@ pub(super) fn skim(source: &dyn Source, limits: &Limits) -> Result<Skimmed, Erro
         };
         skimmer.take(bytes);
         if skimmer.skimmed.text.len() > limits.markup_bytes_max {
-            return Err(Refusal::new(Reason::TooLarge, "").into());
+            return Ok(skimmer.beginning());
         }
     }
     Ok(skimmer.finish())
@@ -152,6 +153,14 @@ impl Skimmer {
         if let Some(begins) = self.cut.take() {
             self.skimmed.cuts.push(Cut { at: self.skimmed.text.len(), source: begins..self.at });
         }
+    }
+
+    /// What is there of too much: up to the end of a tag, so that no letter is cut in two.
+    fn beginning(mut self) -> Skimmed {
+        let end = memchr::memrchr(b'>', &self.skimmed.text).map_or(0, |at| at + 1);
+        self.skimmed.text.truncate(end);
+        self.skimmed.is_beginning = true;
+        self.skimmed
     }
 
     fn finish(mut self) -> Skimmed {
