@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use mail::AgencyCode;
 use registry::refusals::Refused;
 use serde_json::{Value, json};
@@ -17,13 +17,13 @@ use crate::house::House;
 const LIST_MAX: i64 = 1_000;
 
 #[derive(Args)]
-#[group(id = "whose", required = true, multiple = false)]
+#[command(group(ArgGroup::new("whose").required(true).args(["agency", "peer"])))]
 pub(super) struct Packages {
     /// What the systems of this agency were refused. Of its content nothing is kept.
-    #[arg(long, group = "whose")]
+    #[arg(long)]
     agency: Option<AgencyCode>,
     /// What came from this peer and could not be taken in; its bytes are kept apart, sealed, for a while.
-    #[arg(long, group = "whose")]
+    #[arg(long)]
     peer: Option<String>,
     /// Rows at most, newest first.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(i64).range(1..=LIST_MAX))]
