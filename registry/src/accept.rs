@@ -27,13 +27,14 @@ use std::time::Duration;
 
 use mail::{AgencyCode, Chance, DocumentId, Timestamp};
 use signer::Judged;
-use store::{Audit, ExchangeSystem, SignerCertificate, Store, Tx};
+use store::{Audit, ExchangeSystem, SignerCertificate, Spool, Store, Tx};
 
 pub use fault::SignatureFault;
 pub(crate) use route::speaks_for;
 pub use worth::{INFORMATION, ORIGINAL};
 
-use crate::package::{FileKind, Package, Warning};
+use crate::package::trace::Trace;
+use crate::package::{Along, Attachment, FileKind, Package, Room, Source, Warning};
 use crate::vxp::call::{DeclaredPaper, SendParameters};
 use crate::vxp::hash::full_hex;
 use crate::{Error, Limits, Whose, secrecy, two_persons};
@@ -101,11 +102,13 @@ impl Lifecycle {
 #[derive(Debug)]
 pub struct Arrived {
     /// The bytes as they came: what is kept and handed on.
-    pub bytes: Arc<[u8]>,
+    pub bytes: Spool,
     /// Their SHA-256.
     pub sha256: [u8; 32],
     /// What they say.
     pub package: Package,
+    /// Through whose hands they went.
+    pub trace: Trace,
     /// What the call said beside them.
     pub parameters: SendParameters,
     /// Who called.
@@ -139,18 +142,24 @@ pub struct Pending {
     routed: Routed,
     clerks: Vec<notice::Clerks>,
     signers: Vec<SignerCertificate>,
-    files: Vec<Arc<[u8]>>,
+    files: Vec<Attachment>,
 }
 
 impl Pending {
-    /// The files to be judged, the main document first (RULES E16), then every other PDF (RULES D33).
-    pub fn files(&self) -> &[Arc<[u8]>] {
+    /// The files to be judged, the main document first (RULES E16), then every other PDF (RULES D33). Large ones are away
+    /// ([`Attachment::content_from`]).
+    pub fn files(&self) -> &[Attachment] {
         &self.files
+    }
+
+    /// The package they came in.
+    pub fn bytes(&self) -> &Spool {
+        &self.arrived.bytes
     }
 
     /// The package itself, when it carries a signature (RULES E30): judge it as XML. What comes of it is recorded and
     /// stops nothing; legal value rests on the signatures of the files.
-    pub fn signed_package(&self) -> Option<&Arc<[u8]>> {
+    pub fn signed_package(&self) -> Option<&Spool> {
         self.arrived.package.is_signed().then_some(&self.arrived.bytes)
     }
 
@@ -196,26 +205,67 @@ pub struct Opened {
     pub package: Result<Package, Error>,
     /// Between whom; empty when that could not be read.
     pub parties: Parties,
+    /// Through whose hands it went.
+    pub trace: Trace,
     /// What is refused as a state secret: only [`Desk::admit`] lets it out, when two persons have released it.
     pub(crate) held: Option<Box<Package>>,
 }
 
-/// Reads a package and looks for marks of secrecy. Takes as long as the package is large: not for an async thread.
+/// Reads a package that is in memory and looks for marks of secrecy.
 pub fn open(bytes: &[u8], limits: &Limits) -> Opened {
-    let package = match crate::package::read(bytes, limits) {
-        Ok(package) => package,
-        Err(refusal) => {
+    struct Roomy;
+    impl Memory for Roomy {
+        fn room(&self, _: usize) -> Result<Room, Error> {
+            Ok(Box::new(()))
+        }
+    }
+    open_from(&bytes, limits, &Roomy)
+}
+
+/// Memory for the files of packages.
+pub trait Memory {
+    /// A place for so many bytes, given back when it is dropped. It may wait for it.
+    ///
+    /// # Errors
+    /// [`Error::SlowDown`] when there will be none in time.
+    fn room(&self, bytes: usize) -> Result<Room, Error>;
+}
+
+/// Whoever looks for stamps in the files of a package while it is read.
+struct Stamps<'m> {
+    memory: &'m dyn Memory,
+    found: Option<secrecy::Hit>,
+}
+
+impl Along for Stamps<'_> {
+    fn room(&self, bytes: usize) -> Result<Room, Error> {
+        self.memory.room(bytes)
+    }
+
+    fn file(&mut self, file: &Attachment) {
+        self.found = self.found.or_else(|| secrecy::in_file(file));
+    }
+}
+
+/// Reads a package wherever it lies and looks for marks of secrecy. Takes as long as the package is large: not for an async thread.
+pub fn open_from(source: &dyn Source, limits: &Limits, memory: &dyn Memory) -> Opened {
+    let mut stamps = Stamps { memory, found: None };
+    let (package, trace) = match crate::package::open(source, limits, &mut stamps) {
+        Ok(opened) => (opened.package, opened.trace),
+        Err(error) => {
             let parties = Parties::default();
-            return Opened { package: Err(refusal.into()), parties, held: None };
+            return Opened { package: Err(error), parties, trace: Trace::default(), held: None };
         }
     };
     let parties = Parties {
         from: Some(package.sender().organ_id.clone()),
         to: package.receivers().into_iter().cloned().collect(),
     };
-    match secrecy::in_package(&package, limits) {
-        Some(hit) => Opened { package: Err(Error::Secret(hit)), parties, held: Some(Box::new(package)) },
-        None => Opened { package: Ok(package), parties, held: None },
+    match secrecy::in_package(&package, limits).or(stamps.found) {
+        Some(hit) => {
+            Opened { package: Err(Error::Secret(hit)), parties, trace, held: Some(Box::new(package)) }
+        }
+        None => Opened { package: Ok(package), parties, trace, held: None },
     }
 }
 
@@ -282,6 +332,8 @@ impl Desk {
         let to: Vec<&AgencyCode> = parties.to.iter().take(RECORDED_RECEIVERS_MAX).collect();
         let mut detail = serde_json::json!({
             "code": error.code(),
+            "vi": error.vi(),
+            "en": error.en(),
             "package": full_hex(sha256),
             "from": parties.from,
             "to": to,
@@ -353,10 +405,10 @@ fn repeated(before: store::Document, warnings: Vec<Warning>) -> Accepted {
 }
 
 /// The main document, whatever it is, and the other PDFs.
-fn files_to_judge(package: &Package) -> Vec<Arc<[u8]>> {
+fn files_to_judge(package: &Package) -> Vec<Attachment> {
     let Package::Document(document) = package else { return Vec::new() };
     let Some(main) = document.main_attachment() else { return Vec::new() };
     let others = document.attachments.iter().filter(|file| !std::ptr::eq(*file, main));
     let others = others.filter(|file| file.kind == FileKind::Pdf);
-    std::iter::once(main).chain(others).map(|file| file.content.clone()).collect()
+    std::iter::once(main).chain(others).cloned().collect()
 }

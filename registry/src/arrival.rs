@@ -11,6 +11,7 @@ use store::{Delivery, DeliveryState, Document, DocumentKind, ExchangeSystem};
 
 use crate::accept::{Arrived, Desk, Screened};
 use crate::document_id::DocumentIdentifier;
+use crate::package::trace::Trace;
 use crate::package::{self, NewParty, NewStatus, Staff, StatusAddress, write_status};
 use crate::status::StatusCode;
 use crate::vxp::call::{Declared, SendParameters};
@@ -76,7 +77,8 @@ impl Desk {
             declared: Declared::default(),
         };
         let system = Arc::new(system.clone());
-        let arrived = Arrived { bytes: bytes.into(), sha256, package, parameters, system };
+        let (bytes, trace) = (bytes.into(), Trace::default());
+        let arrived = Arrived { bytes, sha256, package, trace, parameters, system };
         match self.screen(arrived, now).await? {
             Screened::Repeated(_) => Ok(()),
             Screened::Pending(pending) => self.keep(*pending, &[], None, now).await.map(drop),

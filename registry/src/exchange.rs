@@ -4,13 +4,13 @@
 //! were not there (VXP 3.10).
 
 use mail::{AgencyId, DeliveryId, DocumentId, Timestamp};
-use store::{Audit, Delivery, DeliveryFilter, DocumentKind, ExchangeSystem, SentRow, Tx};
+use store::{Audit, BlobPieces, Delivery, DeliveryFilter, DocumentKind, ExchangeSystem, SentRow, Tx};
 
 use crate::Error;
 use crate::accept::{Desk, speaks_for};
+use crate::agency_lists::List;
 use crate::events::{Happened, tell};
 use crate::receipt::{Act, draw_salt, moment, salted};
-use crate::register::List;
 use crate::tombstone::Tombstone;
 use crate::vxp::answer::{self, Answer, DeliveryState};
 use crate::vxp::call::{Acknowledgement, Call, DocId, Kind, ReceivedQuery};
@@ -32,19 +32,66 @@ fn state_of(state: store::DeliveryState) -> DeliveryState {
     }
 }
 
+/// What a call comes to.
+#[derive(Debug)]
+pub enum Answered {
+    /// Words.
+    Words(Answer),
+    /// A package, which is handed over piece by piece.
+    Package {
+        /// Its bytes.
+        pieces: BlobPieces,
+        /// In base64 within the answer of `getEdoc`, or as it is (`downloadEdoc`).
+        is_json: bool,
+    },
+}
+
+impl Answered {
+    /// The answer as a whole, for whoever has the memory.
+    ///
+    /// # Errors
+    /// The store's trouble.
+    pub async fn whole(self) -> Result<Answer, Error> {
+        match self {
+            Self::Words(answer) => Ok(answer),
+            Self::Package { pieces, is_json: true } => {
+                Ok(answer::package_as_json(&pieces.whole_of_it().await?))
+            }
+            Self::Package { pieces, is_json: false } => {
+                Ok(answer::package_as_file(pieces.whole_of_it().await?))
+            }
+        }
+    }
+}
+
 impl Desk {
     /// Does what a call asks and answers it.
     ///
     /// # Errors
     /// [`Error::NoSuchDocument`] for what is not the caller's, [`Error::Forbidden`], or the store's trouble.
-    pub async fn answer(&self, system: &ExchangeSystem, call: Call, now: Timestamp) -> Result<Answer, Error> {
+    pub async fn answer(
+        &self,
+        system: &ExchangeSystem,
+        call: Call,
+        now: Timestamp,
+    ) -> Result<Answered, Error> {
+        let package = |pieces, is_json| Answered::Package { pieces, is_json };
+        match call {
+            Call::Get(id) => self.package(system, &id, now).await.map(|pieces| package(pieces, true)),
+            Call::Download(id) => self.package(system, &id, now).await.map(|pieces| package(pieces, false)),
+            words => self.answer_in_words(system, words, now).await.map(Answered::Words),
+        }
+    }
+
+    async fn answer_in_words(
+        &self,
+        system: &ExchangeSystem,
+        call: Call,
+        now: Timestamp,
+    ) -> Result<Answer, Error> {
         match call {
             Call::ReceivedList(query) => self.received(system, &query, now).await,
             Call::SentList { doc_id, kind } => self.sent(system, doc_id.as_ref(), kind).await,
-            Call::Get(id) => {
-                self.package(system, &id, now).await.map(|package| answer::package_as_json(&package))
-            }
-            Call::Download(id) => self.package(system, &id, now).await.map(answer::package_as_file),
             Call::UpdateStatus { doc_id, acknowledgement, .. } => {
                 self.acknowledge(system, &doc_id, acknowledgement, now).await
             }
@@ -57,8 +104,8 @@ impl Desk {
             Call::SynchronizeUnit => self.plain_list(List::Units, now).await,
             Call::RegisterAgency(new) => self.register_unit(system, &new, now).await,
             Call::DeleteAgency(code) => self.withdraw_unit(system, &code, now).await,
-            // Its body is taken by `accept`.
-            Call::Send(_) => Err(Error::Internal),
+            // The body of the one is taken by `accept`, the others are handed over.
+            Call::Send(_) | Call::Get(_) | Call::Download(_) => Err(Error::Internal),
         }
     }
 
@@ -162,7 +209,12 @@ impl Desk {
     }
 
     /// The package of a delivery to the caller, or of something it sent itself.
-    async fn package(&self, system: &ExchangeSystem, id: &DocId, now: Timestamp) -> Result<Vec<u8>, Error> {
+    async fn package(
+        &self,
+        system: &ExchangeSystem,
+        id: &DocId,
+        now: Timestamp,
+    ) -> Result<BlobPieces, Error> {
         if let Ok(delivery_id) = id.as_str().parse::<DeliveryId>()
             && let Some(delivery) = self.delivery(system, delivery_id).await?
         {
@@ -178,7 +230,8 @@ impl Desk {
             // A system that no longer speaks for the sender has nothing of it to read.
             .filter(|document| speaks_for(system, document.agency_id))
             .ok_or(Error::NoSuchDocument)?;
-        self.store.read_blob(document.agency_id, document.blob_id).await?.ok_or(Error::NoSuchDocument)
+        let pieces = self.store.read_blob_in_pieces(document.agency_id, document.blob_id).await?;
+        pieces.ok_or(Error::NoSuchDocument)
     }
 
     /// RULES R39: what a cancelled document is answered with.
@@ -199,11 +252,11 @@ impl Desk {
         system: &ExchangeSystem,
         delivery: &Delivery,
         now: Timestamp,
-    ) -> Result<Vec<u8>, Error> {
+    ) -> Result<BlobPieces, Error> {
         if delivery.withdrawn_at.is_some() {
             return Err(self.withdrawn(delivery.clone()).await?);
         }
-        let package = self.store.read_delivery(delivery).await?.ok_or(Error::NoSuchDocument)?;
+        let package = self.store.read_delivery_in_pieces(delivery).await?.ok_or(Error::NoSuchDocument)?;
         self.note(system, delivery, Audit::DocumentDelivered, String::new(), now).await?;
         Ok(package)
     }

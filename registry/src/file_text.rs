@@ -59,7 +59,7 @@ fn of_archive(
     go_on: &dyn Fn() -> bool,
     is_text: fn(&[u8]) -> bool,
 ) -> Option<String> {
-    let entries = archive::entries(file, limits).ok()?;
+    let entries = archive::entries(file.into(), limits).ok()?;
     let (mut text, mut room) = (String::new(), XML_BYTES_MAX);
     for entry in entries.iter().filter(|entry| is_text(entry.name)) {
         if !go_on() || text.len() >= TEXT_BYTES_MAX {

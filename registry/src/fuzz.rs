@@ -2,12 +2,12 @@
 
 use store::ledger::walk::{read_bundle, write_bundle};
 
-use crate::Limits;
-use crate::package::{Package, read, trace};
+use crate::package::{self, Along, Attachment, Package, Room, Source, read, trace};
 use crate::receipt::{self, NoteTrouble, NoteVerifier, Receipt, TlogProof};
 use crate::transport::{Credentials, Errand, Heard, Transport};
 use crate::vxp::call::Kind;
 use crate::vxp::client::Vxp;
+use crate::{Error, Limits};
 
 /// Reads bytes as an edXML package and walks over what came out.
 pub fn edxml(bytes: &[u8]) {
@@ -32,6 +32,41 @@ pub fn edxml(bytes: &[u8]) {
         Err(refusal) => assert!(!refusal.code().is_empty()),
     }
     forwarded(bytes, read(bytes, &limits).is_ok());
+    elsewhere(bytes, &limits);
+}
+
+/// Bytes of which only windows are in memory.
+struct Elsewhere<'b>(&'b [u8]);
+
+impl Source for Elsewhere<'_> {
+    fn len(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn held(&self) -> Option<&[u8]> {
+        None
+    }
+
+    fn read_at(&self, at: u64, into: &mut [u8]) -> std::io::Result<usize> {
+        self.0.read_at(at, into)
+    }
+}
+
+/// A package says the same wherever it lies; only the place in it where somebody stumbles first may be another.
+fn elsewhere(bytes: &[u8], limits: &Limits) {
+    struct Anybody;
+    impl Along for Anybody {
+        fn room(&self, _: usize) -> Result<Room, Error> {
+            Ok(Box::new(()))
+        }
+        fn file(&mut self, _: &Attachment) {}
+    }
+    let limits = Limits { held_bytes_max: usize::MAX, ..limits.clone() };
+    match (read(bytes, &limits), package::open(&Elsewhere(bytes), &limits, &mut Anybody)) {
+        (Ok(here), Ok(there)) => assert!(here == there.package, "two readers saw two packages"),
+        (Err(_), Err(Error::Package(_))) => {}
+        (here, there) => panic!("{:?} {:?}", here.is_ok(), there.map(|_| ()).map_err(|error| error.code())),
+    }
 }
 
 /// Whoever forwards a package adds one line to it, and only that (RULES R66).

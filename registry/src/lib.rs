@@ -1,7 +1,7 @@
 //! Documents exchanged between agencies, and the evidence of it.
 //!
 //! Nothing here opens a socket, asks for the time or draws randomness: they are handed in. Only [`accept`],
-//! [`exchange`], [`deadlines`], [`numbering`] and [`registers`] know the store; the rest are pure functions over bytes and plain data.
+//! [`agency_lists`], [`exchange`], [`deadlines`], [`numbering`], [`refusals`] and [`registers`] know the store; the rest are pure functions over bytes and plain data.
 //!
 //! | module | what |
 //! | --- | --- |
@@ -11,6 +11,7 @@
 //! | [`file_text()`] | the text of a file, for searches |
 //! | [`secrecy`] | detectors of state secrets, which never travel here (RULES R7–R13) |
 //! | [`accept`] | what it takes for a package to be accepted, and the one transaction that does (RULES R14, R23–R36) |
+//! | [`agency_lists`] | the directory as the exchange hands it out (VXP 3.2–3.4) |
 //! | [`browse`] | documents as their agencies look through them: lists, one, its history |
 //! | [`compose`] | packages from what a caller says plainly: names looked up, what is missing filled in |
 //! | [`events`] | the words of the feed: what systems are told of as it happens |
@@ -25,6 +26,7 @@
 //! | [`reasons`] | reasons that have a code: of refusals, of paper (RULES R15, R30) |
 //! | [`recognise`] | official documents outside the exchange: what a file in a mail is (RULES R3–R5) |
 //! | [`receipt`] | what a sender gets in its hand: an act, the log's promise and its proof |
+//! | [`refusals`] | what was refused and why (RULES R12) |
 //! | [`tombstone`] | what remains of a cancelled document (RULES R39) |
 //! | [`two_persons`] | what takes two persons: releases and reversals (RULES R13, R43) |
 //! | [`view`] | a document as it is shown to its sender and its receivers: the sixteen items (RULES R31) |
@@ -38,12 +40,13 @@
 //! ```text
 //! headers ─ vxp::auth::presented ─ secret of the system ─ vxp::auth::verify ─▶ Signed
 //! path    ─ vxp::call::Name::route ─ vxp::call::read(name, &Signed, body) ─▶ Call
-//! sendEdoc: body ─ vxp::send::package_in ─▶ bytes + SHA-256 ─ package::read ─ secrecy::in_package ─▶ Package
+//! sendEdoc: body in a spool ─ vxp::send::package_in ─▶ its part + SHA-256 ─ accept::open_from ─▶ Package
 //! handlers over `store` verbs ─▶ rows ─ vxp::answer ─▶ status, headers, body
 //! any Error ─ vxp::answer::refused(name, &Error) ─▶ status, headers, body
 //! ```
 
 pub mod accept;
+pub mod agency_lists;
 mod arrival;
 pub mod browse;
 pub mod calendar;
@@ -64,7 +67,7 @@ pub mod package;
 pub mod reasons;
 pub mod receipt;
 pub mod recognise;
-pub mod register;
+pub mod refusals;
 pub mod registers;
 pub mod secrecy;
 pub mod status;

@@ -6,6 +6,12 @@
 pub struct Limits {
     /// Bytes of one edXML package. VXP 4.2: 200 MB, four times what a known gateway assumes.
     pub package_bytes_max: usize,
+    /// Bytes of one edXML package that are not attachments: the text that is held in memory. Ours: 1,000 receivers with all their
+    /// fields are some 2 MB.
+    pub markup_bytes_max: usize,
+    /// Bytes of files of one package that stay in memory once they were read, all together; what is more is unpacked again when
+    /// it is wanted. Ours: most documents with their annexes.
+    pub held_bytes_max: usize,
     /// Elements below one another. VXP 4.2: 64 (RULES E4 says 40; the wider one was tried on the real reader).
     pub depth_max: usize,
     /// Elements in a package. RULES E4 says 10,000, but 1,000 receivers with nine fields each already need 9,000.
@@ -54,6 +60,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             package_bytes_max: 200 * 1024 * 1024,
+            markup_bytes_max: 16 * 1024 * 1024,
+            held_bytes_max: 4 * 1024 * 1024,
             depth_max: 64,
             elements_max: 50_000,
             attributes_max: 64,

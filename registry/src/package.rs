@@ -20,10 +20,13 @@
 pub(crate) mod archive;
 pub(crate) mod attachment;
 mod completeness;
+mod encoded;
 mod model;
 mod read;
 mod refusal;
+mod skim;
 mod sniff;
+mod source;
 mod text;
 pub mod trace;
 mod warning;
@@ -40,9 +43,10 @@ pub use model::{
     PromulgationInfo, ReceiverChange, Reference, Replacement, SignerInfo, Staff, Status, StatusAddress,
     TraceHeader, Update,
 };
-pub use read::read;
+pub use read::{Opened, open, read};
 pub use refusal::{Class, Reason, Refusal};
 pub use sniff::{FileKind, sniff};
+pub use source::{Along, Room, Source};
 pub(crate) use text::numbers as text_numbers;
 pub use warning::{Oddity, Warning};
 pub use write::{

@@ -18,7 +18,7 @@ use unicode_normalization::char::is_combining_mark;
 pub use office::in_office;
 
 use crate::Limits;
-use crate::package::{FileKind, Package};
+use crate::package::{Attachment, FileKind, Package};
 
 /// The degree of secrecy a mark names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -95,7 +95,7 @@ pub fn check(item: &Item<'_>, limits: &Limits) -> Option<Hit> {
         .or_else(|| hit(Detector::FileName, item.file_names.iter().find_map(|name| file_name::degree(name))))
 }
 
-/// Looks at what an edXML package says about itself, and at the first page of each PDF in it.
+/// Looks at what an edXML package says about itself; at its files whoever reads it looks, one by one ([`in_file`]).
 pub fn in_package(package: &Package, limits: &Limits) -> Option<Hit> {
     match package {
         Package::Document(document) => {
@@ -118,8 +118,7 @@ pub fn in_package(package: &Package, limits: &Limits) -> Option<Hit> {
                 file_names: &names,
                 texts: &texts,
             };
-            let pdfs = document.attachments.iter().filter(|attachment| attachment.kind == FileKind::Pdf);
-            check(&item, limits).or_else(|| pdfs.map(|pdf| &pdf.content).find_map(|pdf| in_pdf(pdf)))
+            check(&item, limits)
         }
         Package::Status(status) => {
             let texts = [status.description.as_str()];
@@ -129,6 +128,11 @@ pub fn in_package(package: &Package, limits: &Limits) -> Option<Hit> {
             )
         }
     }
+}
+
+/// Looks at the first page of a file in a package, when it is a PDF.
+pub fn in_file(file: &Attachment) -> Option<Hit> {
+    if file.kind == FileKind::Pdf { in_pdf(&file.content) } else { None }
 }
 
 /// How far from the left and from the top of its page a stamp of secrecy begins, as a share of the page: it belongs below number and

@@ -165,7 +165,7 @@ impl Desk {
         system: &ExchangeSystem,
         now: Timestamp,
     ) -> Result<Package, Error> {
-        let Opened { package, parties, held } = opened;
+        let Opened { package, parties, held, .. } = opened;
         let (hit, held) = match (package, held) {
             (Err(Error::Secret(hit)), Some(held)) => (hit, held),
             (package, _) => return package,

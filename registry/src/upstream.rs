@@ -26,7 +26,7 @@ pub use silence::Silent;
 
 use crate::Error;
 use crate::accept::Arrived;
-use crate::package::trace;
+use crate::package::trace::Trace;
 
 /// What this house is as an intermediary.
 #[derive(Clone, Debug)]
@@ -44,8 +44,7 @@ impl Forwarding {
     ///
     /// # Errors
     /// [`Error::Loop`].
-    pub fn check(&self, bytes: &[u8]) -> Result<(), Error> {
-        let Ok(trace) = trace::read(bytes) else { return Ok(()) };
+    pub fn check(&self, trace: &Trace) -> Result<(), Error> {
         match trace.has(&self.organ_id) || trace.hops.len() > self.hops_max {
             true => Err(Error::Loop),
             false => Ok(()),
@@ -64,8 +63,7 @@ pub(crate) fn not_back<R>(
 ) -> Result<Vec<R>, Error> {
     let brought_by = arrived.system.system_folded.as_str();
     let sender = arrived.package.sender().organ_id.as_str();
-    let came_over = peer_of_way(brought_by).is_some()
-        || trace::read(&arrived.bytes).is_ok_and(|trace| trace.was_forwarded(sender));
+    let came_over = peer_of_way(brought_by).is_some() || arrived.trace.was_forwarded(sender);
     if !came_over {
         return Ok(receivers);
     }

@@ -6,13 +6,18 @@ use axum::body::{Body, HttpBody};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use registry::Error;
+use store::{Spool, Spooling};
 use tokio::time::Instant;
+
+use crate::intake::blocking;
 
 /// A body that does not move for so long is given up. Clients have no timeout of their own (VXP 1), so we need one; it
 /// counts from the last piece, because a large package on a thin line takes its time.
 const BODY_STILL: Duration = Duration::from_secs(60);
 /// How slowly a body may come after that, bytes a second: whoever keeps a place in memory fills it. Ours: 512 kbit/s.
 const SLOWEST: usize = 64 * 1024;
+/// Bytes of a body that go to a disk together.
+const BATCH: usize = 512 * 1024;
 /// For reading away what is refused anyway, in all: a package of the largest size over a line of 6 Mbit/s. Whoever is
 /// slower than that may be nobody we know, holding a connection.
 const DRAIN: Duration = Duration::from_secs(300);
@@ -55,6 +60,46 @@ async fn take_within(mut body: Body, max: usize, still: Duration) -> Result<Vec<
         }
         taken.extend_from_slice(&piece);
     }
+}
+
+/// Takes a body to its end, or to `max` bytes, into a spool: what is large is not in memory.
+pub(crate) async fn spool(mut body: Body, max: usize, mut spooling: Spooling) -> Result<Spool, Error> {
+    let (mut batch, mut taken) = (Vec::new(), 0usize);
+    let begun = Instant::now();
+    loop {
+        let earned = Duration::from_secs((taken / SLOWEST) as u64);
+        let came = tokio::time::timeout_at(begun + BODY_STILL + earned, piece(&mut body)).await;
+        let piece = came.unwrap_or(Err(Error::DamagedBody))?;
+        let is_last = piece.is_none();
+        let piece = piece.unwrap_or_default();
+        taken = taken.saturating_add(piece.len());
+        if taken > max {
+            drop((spooling, batch));
+            drain(body, max).await;
+            return Err(Error::TooLarge { max });
+        }
+        batch.extend_from_slice(&piece);
+        if batch.len() >= BATCH || is_last {
+            let full = std::mem::take(&mut batch);
+            // A small one stays in memory, and a large one goes to a disk.
+            spooling = match taken <= BATCH {
+                true => pushed(spooling, &full)?,
+                false => blocking(move || pushed(spooling, &full)).await??,
+            };
+        }
+        if is_last {
+            return match taken <= BATCH {
+                true => spooling.finish(),
+                false => blocking(move || spooling.finish()).await?,
+            }
+            .map_err(Error::from);
+        }
+    }
+}
+
+fn pushed(mut spooling: Spooling, bytes: &[u8]) -> Result<Spooling, Error> {
+    spooling.push(bytes)?;
+    Ok(spooling)
 }
 
 /// Reads a body away, `max` bytes at most: whoever sends more, or takes too long, is cut off.

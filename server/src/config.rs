@@ -336,7 +336,8 @@ section! {
     Exchange {
         /// Largest package taken, bytes (VXP 4.2; RULES E17).
         package_bytes_max: usize = 200 * 1024 * 1024,
-        /// Bytes of memory for packages on their way in; each counts three times its size, and whoever comes when it is taken waits.
+        /// Bytes of memory for packages on their way in: half for the files of large ones while they are looked at, a quarter for packages
+        /// of up to 1 MiB. Whoever comes when it is taken waits, and is told after request_seconds to come later.
         packages_memory_bytes_max: usize = 1024 * 1024 * 1024,
         /// Whether a document needs valid signatures of leader and agency to be accepted (RULES R14): "required" refuses without
         /// them, "recorded" accepts and records that it is for information only.

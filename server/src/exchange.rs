@@ -1,6 +1,7 @@
 //! The exchange's door: `/vxp/<call>` (VXP). Takes requests in, has packages judged, and answers in the protocol's own
 //! words; what is accepted and why is `registry`'s business.
 
+pub(crate) mod handing;
 mod lists;
 
 use std::sync::Arc;
@@ -15,14 +16,14 @@ use axum::response::Response;
 use axum::routing::any;
 use registry::Error;
 use registry::accept::Desk;
-use registry::register::List;
+use registry::agency_lists::List;
 use registry::vxp::call::{Call, Name, SendParameters};
 use registry::vxp::{Answer, answer, auth, call, send};
-use store::ExchangeSystem;
-use tokio::sync::SemaphorePermit;
+use store::{ExchangeSystem, Spool};
+use tokio::sync::OwnedSemaphorePermit;
 
 use self::lists::Lists;
-use crate::body::{drain, take};
+use crate::body::{drain, spool, take};
 use crate::house::House;
 use crate::intake::{Intake, blocking};
 use crate::upstream::Polls;
@@ -32,18 +33,18 @@ const BASE: &str = "/vxp";
 /// Characters of a system's id that are worth looking up. Ours: those known have fewer than 30.
 const SYSTEM_ID_MAX: usize = 128;
 
-/// An answer to a call: words, or a list of the register that is kept ready.
+/// An answer to a call: words; or what is not held as a whole, a list of the register or a package.
 enum Answered {
     Text(Answer),
-    List(Response),
+    Ready(Response),
 }
 
 /// A package that came whole, and its place in memory.
-struct Package<'r> {
-    bytes: Arc<[u8]>,
+struct Package {
+    bytes: Spool,
     sha256: [u8; 32],
     parameters: SendParameters,
-    _room: SemaphorePermit<'r>,
+    _room: OwnedSemaphorePermit,
 }
 
 /// The exchange and what it works with.
@@ -88,7 +89,7 @@ impl Exchange {
             }
             Ok((Name::Send, (signed, system))) => self.send(&parts, &signed, system, body).await,
             Ok((name, (signed, system))) => match self.call(name, &signed, &system, &parts, body).await {
-                Ok(Answered::List(response)) => return response,
+                Ok(Answered::Ready(response)) => return response,
                 Ok(Answered::Text(answer)) => Ok(answer),
                 Err(error) => Err(error),
             },
@@ -147,9 +148,14 @@ impl Exchange {
                 Some(list) => {
                     let lists = &self.lists;
                     let answer = lists.answer(self.desk(), list, now, &parts.headers, parts.version).await?;
-                    Answered::List(answer)
+                    Answered::Ready(answer)
                 }
-                None => Answered::Text(self.desk().answer(system, call, now).await?),
+                None => match self.desk().answer(system, call, now).await? {
+                    registry::exchange::Answered::Words(answer) => Answered::Text(answer),
+                    registry::exchange::Answered::Package { pieces, is_json } => {
+                        Answered::Ready(handing::answer(pieces, is_json, parts.version))
+                    }
+                },
             })
         };
         tokio::time::timeout(patience, work).await.unwrap_or(Err(Error::Unavailable))
@@ -177,7 +183,7 @@ impl Exchange {
     }
 
     /// Takes a package out of a request, when there is room for it.
-    async fn package(&self, parts: &Parts, signed: &auth::Signed, body: Body) -> Result<Package<'_>, Error> {
+    async fn package(&self, parts: &Parts, signed: &auth::Signed, body: Body) -> Result<Package, Error> {
         let max = self.desk().limits.package_bytes_max;
         let parameters = match call::read(Name::Send, signed, &[], &self.desk().limits) {
             Ok(Call::Send(parameters)) => parameters,
@@ -195,12 +201,12 @@ impl Exchange {
             }
         };
         // Two bytes CRLF follow the package, and a form has its frame (VXP 3.8).
-        let body = take(body, max.saturating_add(64 * 1024)).await?;
+        let body = spool(body, max.saturating_add(64 * 1024), self.house.store.spool()).await?;
         let content_type = parts.headers.get(header::CONTENT_TYPE).map(|value| value.as_bytes().to_vec());
         let hash_file = parameters.hash_file.clone();
         let package = blocking(move || {
             let (range, sha256) = send::package_in(content_type.as_deref(), &body, hash_file.as_deref())?;
-            Ok::<_, Error>((Arc::<[u8]>::from(body.get(range).unwrap_or_default()), sha256))
+            Ok::<_, Error>((body.part(range.start, range.end - range.start), sha256))
         });
         let (bytes, sha256) = package.await??;
         Ok(Package { bytes, sha256, parameters, _room: room })

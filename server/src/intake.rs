@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use certs::note::{Note, NoteSigner};
 use registry::accept::{self, Accepted, Arrived, Desk, Examined, Lifecycle, Pending, Screened};
-use registry::package::Warning;
+use registry::package::{self, Attachment, Warning};
 use registry::upstream::Forwarding;
 use registry::vxp::call::SendParameters;
 use registry::{Error, Limits, Whose};
 use signer::{Judged, Policy, Role};
-use store::{ExchangeSystem, SignerRole};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use store::{ExchangeSystem, SignerRole, Spool};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::evidence;
 use crate::house::House;
@@ -29,28 +29,56 @@ pub(crate) struct Intake {
     room: Room,
     /// Memory for small ones alone: large ones that come slowly keep nobody else waiting.
     small: Room,
+    /// Memory for the files of large packages, each as long as it is looked at. Whoever has a place here waits for no other place.
+    files: Arc<Room>,
 }
 
 /// Memory for packages, in KiB.
 struct Room {
-    free: Semaphore,
+    free: Arc<Semaphore>,
     all: u32,
 }
 
 impl Room {
     fn new(kib: u32) -> anyhow::Result<Self> {
         let all = kib.max(1);
-        Ok(Self { free: Semaphore::new(usize::try_from(all)?), all })
+        Ok(Self { free: Arc::new(Semaphore::new(usize::try_from(all)?)), all })
+    }
+
+    /// What is larger than all the room has it to itself. Who came first enters first.
+    async fn take(&self, bytes: usize, patience: Duration) -> Result<OwnedSemaphorePermit, Error> {
+        let share = kib(bytes).clamp(1, self.all);
+        match tokio::time::timeout(patience, self.free.clone().acquire_many_owned(share)).await {
+            Ok(Ok(place)) => Ok(place),
+            _ => Err(Error::SlowDown),
+        }
     }
 }
 
-/// Up to this size a package is a small one. Ours: most documents without annexes are.
+/// Memory for files, asked for from a thread that may wait.
+struct Files {
+    room: Arc<Room>,
+    patience: Duration,
+    runtime: tokio::runtime::Handle,
+}
+
+impl accept::Memory for Files {
+    fn room(&self, bytes: usize) -> Result<package::Room, Error> {
+        Ok(Box::new(self.runtime.block_on(self.room.take(bytes, self.patience))?))
+    }
+}
+
+/// Up to this size a package is a small one, and stays in memory. Ours: most documents without annexes are.
 const SMALL_BYTES_MAX: usize = 1024 * 1024;
 /// One part in so many is for small ones alone.
 const SMALL_PART: u32 = 4;
+/// One part in so many is for files of large ones.
+const FILES_PART: u32 = 2;
 
-/// A package is held as it came and as files; a third time while it is packed and sealed.
+/// What is held whole is held as it came and as files, and a third time while it is built or packed.
 const TIMES_IN_MEMORY: usize = 3;
+/// A large package lies in a spool. Ours: windows, its markup and the small ones of its files are rarely more.
+const SPOOLED_BYTES: usize = 8 * 1024 * 1024;
 
 fn kib(bytes: usize) -> u32 {
     u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX >> 3)
@@ -67,9 +95,10 @@ impl Intake {
     pub(crate) fn new(house: Arc<House>) -> anyhow::Result<Arc<Self>> {
         let all = kib(house.config.exchange.packages_memory_bytes_max);
         let small = Room::new(all / SMALL_PART)?;
-        let room = Room::new(all.saturating_sub(small.all))?;
+        let files = Arc::new(Room::new(all / FILES_PART)?);
+        let room = Room::new(all.saturating_sub(small.all).saturating_sub(files.all))?;
         let forwarding = house.config.forwarding();
-        Ok(Arc::new(Self { desk: desk(&house)?, forwarding, room, small, house }))
+        Ok(Arc::new(Self { desk: desk(&house)?, forwarding, room, small, files, house }))
     }
 
     /// What we are as an intermediary.
@@ -82,28 +111,57 @@ impl Intake {
         &self.desk
     }
 
-    /// Waits until there is room in memory for another package, of `bytes` if that was announced, for as long as a request
-    /// may take. Who came first enters first.
+    /// Waits until there is room for another package that is spooled as it comes, of `bytes` if that was announced, for as long as a
+    /// request may take.
     ///
     /// Errors: [`Error::SlowDown`].
-    pub(crate) async fn enter(&self, bytes: Option<u64>) -> Result<SemaphorePermit<'_>, Error> {
-        let patience = Duration::from_secs(self.house.config.http.request_seconds);
-        let max = self.desk.limits.package_bytes_max;
-        let bytes = bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(max).min(max);
-        let room = if bytes <= SMALL_BYTES_MAX { &self.small } else { &self.room };
-        // A package larger than all the room has it to itself.
-        let share = kib(bytes.saturating_mul(TIMES_IN_MEMORY)).clamp(1, room.all);
-        match tokio::time::timeout(patience, room.free.acquire_many(share)).await {
-            Ok(Ok(room)) => Ok(room),
-            _ => Err(Error::SlowDown),
+    pub(crate) async fn enter(&self, bytes: Option<u64>) -> Result<OwnedSemaphorePermit, Error> {
+        match self.announced(bytes) {
+            small if small <= SMALL_BYTES_MAX => {
+                self.small.take(small.saturating_mul(TIMES_IN_MEMORY), self.patience()).await
+            }
+            _ => self.room.take(SPOOLED_BYTES, self.patience()).await,
         }
+    }
+
+    /// The same for one that is in memory as a whole.
+    ///
+    /// Errors: [`Error::SlowDown`].
+    pub(crate) async fn enter_whole(&self, bytes: Option<u64>) -> Result<OwnedSemaphorePermit, Error> {
+        let bytes = self.announced(bytes);
+        let room = if bytes <= SMALL_BYTES_MAX { &self.small } else { &self.room };
+        room.take(bytes.saturating_mul(TIMES_IN_MEMORY), self.patience()).await
+    }
+
+    /// How long a package may be of which so much is known.
+    fn announced(&self, bytes: Option<u64>) -> usize {
+        let max = self.desk.limits.package_bytes_max;
+        bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(max).min(max)
+    }
+
+    fn patience(&self) -> Duration {
+        Duration::from_secs(self.house.config.http.request_seconds)
+    }
+
+    /// Puts bytes that are in memory where they need none.
+    pub(crate) async fn spool(&self, bytes: Vec<u8>) -> Result<Spool, Error> {
+        if bytes.len() <= SMALL_BYTES_MAX {
+            return Ok(bytes.into());
+        }
+        let mut spooling = self.house.store.spool();
+        blocking(move || {
+            spooling.push(&bytes)?;
+            spooling.finish()
+        })
+        .await?
+        .map_err(Error::from)
     }
 
     /// Accepts a package that a system brings, or keeps the record of its refusal. When this returns `Ok`, the package
     /// survives a power cut.
     pub(crate) async fn take_in(
         &self,
-        bytes: Arc<[u8]>,
+        bytes: Spool,
         sha256: [u8; 32],
         parameters: SendParameters,
         system: Arc<ExchangeSystem>,
@@ -117,16 +175,18 @@ impl Intake {
     }
 
     /// Looks at a package without taking it in yet.
-    pub(crate) async fn open(&self, bytes: Arc<[u8]>) -> Result<accept::Opened, Error> {
+    pub(crate) async fn open(&self, bytes: Spool) -> Result<accept::Opened, Error> {
         let limits = self.desk.limits.clone();
-        blocking(move || accept::open(&bytes, &limits)).await
+        let runtime = tokio::runtime::Handle::current();
+        let files = Files { room: self.files.clone(), patience: self.patience(), runtime };
+        blocking(move || accept::open_from(&bytes, &limits, &files)).await
     }
 
     /// The same as [`Intake::take_in`] for a package that was looked at before.
     pub(crate) async fn take_opened(
         &self,
         opened: accept::Opened,
-        bytes: Arc<[u8]>,
+        bytes: Spool,
         sha256: [u8; 32],
         parameters: SendParameters,
         system: Arc<ExchangeSystem>,
@@ -164,17 +224,17 @@ impl Intake {
     async fn accept(
         &self,
         opened: accept::Opened,
-        bytes: Arc<[u8]>,
+        bytes: Spool,
         sha256: [u8; 32],
         parameters: SendParameters,
         system: Arc<ExchangeSystem>,
     ) -> Result<TakenIn, Error> {
-        let parties = opened.parties.clone();
+        let (parties, trace) = (opened.parties.clone(), opened.trace.clone());
         let outcome = async {
             let package = self.desk.admit(opened, sha256, &system, self.house.now()).await?;
-            self.forwarding.check(&bytes)?;
+            self.forwarding.check(&trace)?;
             let mut warnings = package.warnings().to_vec();
-            let arrived = Arrived { bytes, sha256, package, parameters, system: system.clone() };
+            let arrived = Arrived { bytes, sha256, package, trace, parameters, system: system.clone() };
             let accepted = match self.desk.screen(arrived, self.house.now()).await? {
                 Screened::Repeated(accepted) => accepted,
                 Screened::Pending(pending) => {
@@ -202,14 +262,41 @@ impl Intake {
         let policy = Arc::new(self.policy(pending));
         let mut examined = Vec::with_capacity(pending.files().len());
         for file in pending.files() {
-            let (judged, bundle) = evidence::judge(&self.house, file.clone(), policy.clone()).await;
-            examined.push(Examined { judged, bundle });
+            // One large file at a time is in memory, however many there are.
+            let (content, _place) = self.content(pending.bytes(), file).await?;
+            let (judged, bundle) = evidence::judge(&self.house, content, policy.clone()).await;
+            examined.push(Examined { judged: judged.without_file(), bundle });
         }
         let package = match pending.signed_package() {
-            Some(package) => Some(evidence::judge(&self.house, package.clone(), policy).await.0),
+            Some(package) => {
+                let _place = self.place(package.held().is_none(), package.len()).await?;
+                let package = package.clone();
+                let bytes = blocking(move || package.whole()).await??;
+                Some(evidence::judge(&self.house, bytes, policy).await.0.without_file())
+            }
             None => None,
         };
         Ok((examined, package))
+    }
+
+    /// A file of a package, and its place in memory.
+    async fn content(
+        &self,
+        package: &Spool,
+        file: &Attachment,
+    ) -> Result<(Arc<[u8]>, Option<OwnedSemaphorePermit>), Error> {
+        let place = self.place(file.is_away(), file.size as u64).await?;
+        let (package, file, limits) = (package.clone(), file.clone(), self.desk.limits.clone());
+        let content = blocking(move || file.content_from(&package, &limits)).await??;
+        Ok((content, place))
+    }
+
+    async fn place(&self, is_wanted: bool, bytes: u64) -> Result<Option<OwnedSemaphorePermit>, Error> {
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        match is_wanted {
+            true => self.files.take(bytes, self.patience()).await.map(Some),
+            false => Ok(None),
+        }
     }
 
     /// Trusts whom this installation trusts, and places certificates as the sending agency has registered them.

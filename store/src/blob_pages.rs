@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use mail::{BlobId, OwnerId};
 
 use crate::Store;
-use crate::blobs::Blob;
+use crate::blobs::{Blob, segments_in};
 use crate::error::{Error, Result};
 use crate::keyring::KeyName;
 use crate::sql::{Sql, values};
@@ -13,7 +13,7 @@ use crate::sql::{Sql, values};
 macro_rules! select_blobs {
     ($list:literal) => {
         concat!(
-            "SELECT b.blob_id, b.size, b.key_no, b.is_object, y.sealed FROM blob b LEFT JOIN blob_bytes y \
+            "SELECT b.blob_id, b.size, b.key_no, b.is_object, b.segments, y.sealed FROM blob b LEFT JOIN blob_bytes y \
              ON y.owner_id = b.owner_id AND y.blob_id = b.blob_id WHERE b.owner_id = $1 AND b.blob_id IN (",
             $list,
             ")"
@@ -51,8 +51,10 @@ impl Store {
                         let blob_id = BlobId::try_from(row.bytes(0)?.as_slice())
                             .map_err(|_| Error::Damaged("a blob's id"))?;
                         let size = row.int(1)?.unsigned_abs();
-                        let blob = Blob { owner, blob_id, size, key_no: row.int(2)?, is_object: row.flag(3)? };
-                        let sealed = if blob.is_object { None } else { row.opt_bytes(4)? };
+                        let (key_no, is_object) = (row.int(2)?, row.flag(3)?);
+                        let segments = segments_in(row.int(4)?)?;
+                        let blob = Blob { owner, blob_id, size, key_no, is_object, segments };
+                        let sealed = if blob.is_object { None } else { row.opt_bytes(5)? };
                         if sealed.is_none() && !blob.is_object {
                             return Err(Error::Damaged("a blob has no bytes"));
                         }

@@ -9,15 +9,17 @@ use object_store::{ObjectStoreExt, path::Path};
 
 use crate::error::{Error, Result};
 use crate::keyring::{DataKey, KeyName, NONCE_LEN, TAG_LEN};
+use crate::segments::{self, BlobPieces, Sealing};
+use crate::spool::{Spool, WINDOW};
 use crate::sql::values;
 use crate::{Store, Tx};
 
 /// Level 3 is zstd's own balance; higher levels gain a few percent on mail for several times the work.
-const ZSTD_LEVEL: i32 = 3;
+pub(crate) const ZSTD_LEVEL: i32 = 3;
 /// First byte of what is sealed: the bytes as they were.
-const PLAIN: u8 = 0;
+pub(crate) const PLAIN: u8 = 0;
 /// First byte of what is sealed: a zstd frame.
-const ZSTD: u8 = 1;
+pub(crate) const ZSTD: u8 = 1;
 
 /// The number of an owner's own key.
 pub(crate) const OWN_KEY: i64 = 0;
@@ -34,6 +36,8 @@ pub struct Sealed {
     stored_size: i64,
     /// The sealed bytes, unless they lie in a file already.
     inline: Option<Vec<u8>>,
+    /// Segments it was sealed in; 0: in one piece.
+    segments: u32,
 }
 
 impl Sealed {
@@ -69,6 +73,8 @@ pub struct Blob {
     pub size: u64,
     pub(crate) key_no: i64,
     pub(crate) is_object: bool,
+    /// Segments it was sealed in; 0: in one piece.
+    pub(crate) segments: u32,
 }
 
 /// A blob that a client uploaded and has not used yet (RFC 8620 §6.1).
@@ -84,11 +90,16 @@ pub struct Upload {
     pub expires_at: Timestamp,
 }
 
-fn context(owner: OwnerId, blob_id: BlobId) -> [u8; 48] {
+pub(crate) fn context(owner: OwnerId, blob_id: BlobId) -> [u8; 48] {
     let mut context = [0; 48];
     context[..16].copy_from_slice(owner.as_bytes());
     context[16..].copy_from_slice(blob_id.as_bytes());
     context
+}
+
+/// The column as it is read.
+pub(crate) fn segments_in(column: i64) -> Result<u32> {
+    u32::try_from(column).map_err(|_| Error::Damaged("a blob's segments"))
 }
 
 fn key_context(name: KeyName) -> [u8; 24] {
@@ -138,6 +149,14 @@ fn decompress(mut plain: Vec<u8>, size: u64) -> Result<Vec<u8>> {
     }
 }
 
+/// Why a blob's file could not be read.
+pub(crate) fn unread(error: object_store::Error) -> Error {
+    match error {
+        object_store::Error::NotFound { .. } => Error::Damaged("a blob's file is missing"),
+        other => Error::Unavailable(other.to_string()),
+    }
+}
+
 impl Store {
     /// Makes bytes ready for keeping under the owner's own key.
     ///
@@ -155,15 +174,59 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`] when the disk does not answer.
     pub async fn seal_apart(&self, owner: impl Into<OwnerId>, bytes: &[u8]) -> Result<Sealed> {
+        let (name, key, wrapped) = self.draw_apart(owner.into());
+        self.seal_under(name, &key, Some(wrapped), bytes).await
+    }
+
+    /// The same for bytes that lie in a spool: however many they are, a segment of them is in memory.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the disk does not answer.
+    pub async fn seal_spool_apart(&self, owner: impl Into<OwnerId>, spool: &Spool) -> Result<Sealed> {
+        if let Some(bytes) = spool.held() {
+            return self.seal_apart(owner, bytes).await;
+        }
+        let (name, key, wrapped) = self.draw_apart(owner.into());
+        let blob_id = self.name_spool(name.owner, spool)?;
+        let path = object_path(name.owner, blob_id, name.number);
+        let sealing = Sealing { key: &key, context: &context(name.owner, blob_id) };
+        let (segments, stored) = segments::write(&*self.shared.objects, &path, spool, &sealing).await?;
+        let length = |n: u64| i64::try_from(n).map_err(|_| Error::Refused("too large"));
+        Ok(Sealed {
+            owner: name.owner,
+            blob_id,
+            key_no: name.number,
+            new_key: Some(wrapped),
+            size: length(spool.len())?,
+            stored_size: length(stored)?,
+            inline: None,
+            segments,
+        })
+    }
+
+    fn name_spool(&self, owner: OwnerId, spool: &Spool) -> Result<BlobId> {
+        let mut naming = self.shared.keyring.naming(owner);
+        let mut window = vec![0; WINDOW];
+        let mut at = 0;
+        while at < spool.len() {
+            let read = spool.read_at(at, &mut window)?;
+            naming.update(window.get(..read).unwrap_or_default());
+            at += read as u64;
+        }
+        Ok(BlobId::from_bytes(naming.finalize().into()))
+    }
+
+    /// A key for one blob alone, and what it is kept as.
+    fn draw_apart(&self, owner: OwnerId) -> (KeyName, DataKey, Vec<u8>) {
         let chance = &*self.shared.chance;
         let mut number = [0; 8];
         chance.fill(&mut number);
         // 62 random bits, never the number of the owner's own key.
         let number = (i64::from_be_bytes(number) & (i64::MAX >> 1)) | 1;
-        let name = KeyName { owner: owner.into(), number };
+        let name = KeyName { owner, number };
         let key = DataKey::draw(chance);
         let wrapped = self.shared.keyring.wrap(&key, &key_context(name), chance);
-        self.seal_under(name, &key, Some(wrapped), bytes).await
+        (name, key, wrapped)
     }
 
     async fn seal_under(
@@ -188,7 +251,16 @@ impl Store {
                 .map_err(|e| Error::Unavailable(e.to_string()))?;
             None
         };
-        Ok(Sealed { owner: name.owner, blob_id, key_no: name.number, new_key, size, stored_size, inline })
+        Ok(Sealed {
+            owner: name.owner,
+            blob_id,
+            key_no: name.number,
+            new_key,
+            size,
+            stored_size,
+            inline,
+            segments: 0,
+        })
     }
 
     /// The owner's own key, made at first use.
@@ -222,22 +294,58 @@ impl Store {
     /// # Errors
     /// [`Error::Damaged`] when what lies there is not what was written.
     pub async fn read_blob(&self, owner: impl Into<OwnerId>, blob_id: BlobId) -> Result<Option<Vec<u8>>> {
-        let owner = owner.into();
-        let found = self
-            .read((owner, blob_id), |tx, (owner, blob_id)| {
-                Box::pin(async move {
-                    let Some(blob) = tx.blob(*owner, *blob_id).await? else { return Ok(None) };
-                    let name = KeyName { owner: *owner, number: blob.key_no };
-                    let Some(key) = tx.data_key(name).await? else { return Ok(None) };
-                    let sealed = tx.sealed_bytes(&blob).await?;
-                    Ok::<_, Error>(Some((blob, key, sealed)))
-                })
-            })
-            .await?;
-        match found {
+        match self.find_blob(owner.into(), blob_id).await? {
             None => Ok(None),
             Some((blob, key, sealed)) => self.open_blob(&blob, &key, sealed).await.map(Some),
         }
+    }
+
+    /// The same piece by piece: of a blob in segments one is in memory at a time.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when what lies there is not what was written.
+    pub async fn read_blob_in_pieces(
+        &self,
+        owner: impl Into<OwnerId>,
+        blob_id: BlobId,
+    ) -> Result<Option<BlobPieces>> {
+        match self.find_blob(owner.into(), blob_id).await? {
+            None => Ok(None),
+            Some((blob, key, sealed)) => self.open_pieces(&blob, &key, sealed).await.map(Some),
+        }
+    }
+
+    async fn find_blob(
+        &self,
+        owner: OwnerId,
+        blob_id: BlobId,
+    ) -> Result<Option<(Blob, DataKey, Option<Vec<u8>>)>> {
+        self.read((owner, blob_id), |tx, (owner, blob_id)| {
+            Box::pin(async move {
+                let Some(blob) = tx.blob(*owner, *blob_id).await? else { return Ok(None) };
+                let name = KeyName { owner: *owner, number: blob.key_no };
+                let Some(key) = tx.data_key(name).await? else { return Ok(None) };
+                let sealed = tx.sealed_bytes(&blob).await?;
+                Ok(Some((blob, key, sealed)))
+            })
+        })
+        .await
+    }
+
+    /// Opens a blob whose row, key and (unless it lies in a file) sealed bytes are at hand, piece by piece.
+    pub(crate) async fn open_pieces(
+        &self,
+        blob: &Blob,
+        key: &DataKey,
+        sealed: Option<Vec<u8>>,
+    ) -> Result<BlobPieces> {
+        if blob.segments == 0 {
+            return Ok(BlobPieces::whole(self.open_one_piece(blob, key, sealed).await?, blob.size));
+        }
+        let path = object_path(blob.owner, blob.blob_id, blob.key_no);
+        let file = self.shared.objects.get(&path).await.map_err(unread)?;
+        let naming = self.shared.keyring.naming(blob.owner);
+        Ok(BlobPieces::segments(blob.clone(), key.clone(), naming, file.into_stream()))
     }
 
     /// Opens a blob whose row, key and (unless it lies in a file) sealed bytes are at hand.
@@ -247,16 +355,16 @@ impl Store {
         key: &DataKey,
         sealed: Option<Vec<u8>>,
     ) -> Result<Vec<u8>> {
+        self.open_pieces(blob, key, sealed).await?.whole_of_it().await
+    }
+
+    async fn open_one_piece(&self, blob: &Blob, key: &DataKey, sealed: Option<Vec<u8>>) -> Result<Vec<u8>> {
         let sealed = match sealed {
             Some(bytes) => bytes,
             None => {
                 let path = object_path(blob.owner, blob.blob_id, blob.key_no);
-                let unavailable = |e: object_store::Error| match e {
-                    object_store::Error::NotFound { .. } => Error::Damaged("a blob's file is missing"),
-                    other => Error::Unavailable(other.to_string()),
-                };
-                let file = self.shared.objects.get(&path).await.map_err(unavailable)?;
-                file.bytes().await.map_err(unavailable)?.to_vec()
+                let file = self.shared.objects.get(&path).await.map_err(unread)?;
+                file.bytes().await.map_err(unread)?.to_vec()
             }
         };
         let plain = decompress(key.open(sealed, &context(blob.owner, blob.blob_id))?, blob.size)?;
@@ -279,8 +387,8 @@ impl Tx {
         let Sealed { owner, blob_id, key_no, .. } = sealed;
         let row = self
             .row(
-                "INSERT INTO blob (owner_id, blob_id, key_no, size, stored_size, is_object, refs, created_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6, 1, $7) \
+                "INSERT INTO blob (owner_id, blob_id, key_no, size, stored_size, is_object, segments, refs, created_at) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8) \
                  ON CONFLICT (owner_id, blob_id) DO UPDATE SET refs = blob.refs + 1 RETURNING refs, key_no",
                 values![
                     owner,
@@ -289,6 +397,7 @@ impl Tx {
                     sealed.size,
                     sealed.stored_size,
                     sealed.inline.is_none(),
+                    i64::from(sealed.segments),
                     now
                 ],
             )
@@ -386,7 +495,7 @@ impl Tx {
         let owner = owner.into();
         let row = self
             .row(
-                "SELECT size, key_no, is_object FROM blob WHERE owner_id = $1 AND blob_id = $2",
+                "SELECT size, key_no, is_object, segments FROM blob WHERE owner_id = $1 AND blob_id = $2",
                 values![&owner, &blob_id],
             )
             .await?;
@@ -397,6 +506,7 @@ impl Tx {
                 size: row.int(0)?.unsigned_abs(),
                 key_no: row.int(1)?,
                 is_object: row.flag(2)?,
+                segments: segments_in(row.int(3)?)?,
             })
         })
         .transpose()

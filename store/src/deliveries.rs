@@ -5,6 +5,7 @@ use mail::{AgencyCode, AgencyId, BlobId, DeliveryId, DocumentId, Timestamp};
 use crate::accounts::words;
 use crate::documents::{DocumentKind, code};
 use crate::error::{Error, Result};
+use crate::segments::BlobPieces;
 use crate::sql::{Row, Sql, values};
 use crate::{Store, Tx};
 
@@ -362,6 +363,17 @@ impl Store {
     /// # Errors
     /// [`Error::Damaged`] when what lies there is not what was written.
     pub async fn read_delivery(&self, found: &Delivery) -> Result<Option<Vec<u8>>> {
+        match self.read_delivery_in_pieces(found).await? {
+            None => Ok(None),
+            Some(pieces) => pieces.whole_of_it().await.map(Some),
+        }
+    }
+
+    /// The same piece by piece: of a large package one segment is in memory at a time.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when what lies there is not what was written.
+    pub async fn read_delivery_in_pieces(&self, found: &Delivery) -> Result<Option<BlobPieces>> {
         let opened = self
             .read(found.clone(), |tx, found| {
                 Box::pin(async move {
@@ -386,7 +398,7 @@ impl Store {
             .await?;
         match opened {
             None => Ok(None),
-            Some((blob, key, sealed)) => self.open_blob(&blob, &key, sealed).await.map(Some),
+            Some((blob, key, sealed)) => self.open_pieces(&blob, &key, sealed).await.map(Some),
         }
     }
 }

@@ -76,10 +76,14 @@ impl Keyring {
 
     /// The name of a blob of `owner`'s: the same bytes of two owners have two names.
     pub(crate) fn name_blob(&self, owner: OwnerId, bytes: &[u8]) -> BlobId {
+        BlobId::from_bytes(self.naming(owner).update(bytes).finalize().into())
+    }
+
+    /// What comes to the name of a blob of `owner`'s when its bytes were put into it.
+    pub(crate) fn naming(&self, owner: OwnerId) -> blake3::Hasher {
         let mut naming = blake3::Hasher::new_keyed(self.naming.expose_secret());
         naming.update(owner.as_bytes());
-        let owner_key: [u8; 32] = naming.finalize().into();
-        BlobId::from_bytes(blake3::keyed_hash(&owner_key, bytes).into())
+        blake3::Hasher::new_keyed(&naming.finalize().into())
     }
 
     /// Wraps a data key for keeping. `context` ties it to its place: a wrapped key moved elsewhere does not open.
@@ -162,11 +166,38 @@ impl DataKey {
         buffer
     }
 
+    /// Seals a piece of what this key seals and nothing else does: `number` is its nonce, so it comes once.
+    pub(crate) fn seal_numbered(&self, number: u32, mut plain: Vec<u8>, context: &[u8]) -> Vec<u8> {
+        let key = gcm(self.0.expose_secret());
+        match key.seal_in_place_append_tag(numbered(number), Aad::from(context), &mut plain) {
+            Ok(()) => plain,
+            Err(_) => unreachable!("pieces are bounded far below 64 GiB"),
+        }
+    }
+
+    /// Opens what [`DataKey::seal_numbered`] sealed, where it lies.
+    pub(crate) fn open_numbered<'b>(
+        &self,
+        number: u32,
+        sealed: &'b mut [u8],
+        context: &[u8],
+    ) -> Result<&'b mut [u8]> {
+        let key = gcm(self.0.expose_secret());
+        key.open_in_place(numbered(number), Aad::from(context), sealed)
+            .map_err(|_| Error::Damaged("a sealed piece does not open"))
+    }
+
     /// Opens what [`DataKey::seal`] and [`DataKey::seal_in_place`] sealed.
     pub(crate) fn open(&self, sealed: Vec<u8>, context: &[u8]) -> Result<Vec<u8>> {
         open_with(&gcm(self.0.expose_secret()), sealed, context)
             .ok_or(Error::Damaged("a sealed blob does not open"))
     }
+}
+
+fn numbered(number: u32) -> Nonce {
+    let mut nonce = [0u8; NONCE_LEN];
+    nonce[NONCE_LEN - 4..].copy_from_slice(&number.to_be_bytes());
+    Nonce::assume_unique_for_key(nonce)
 }
 
 /// `nonce || ciphertext || tag`. A nonce is drawn at random; one key seals far fewer than the 2^32 messages at which

@@ -66,13 +66,16 @@ mod quarantine;
 mod query_changes;
 mod queue;
 mod receivers;
+mod refusals;
 mod repeats;
 mod routing;
 mod search;
 mod search_term;
+mod segments;
 mod sending;
 mod settings;
 mod smime;
+mod spool;
 mod sql;
 mod sqlite;
 mod statistics;
@@ -144,12 +147,15 @@ pub use quarantine::{HeldMail, HeldState, Judgement, NewHeld, QuarantineFilter};
 pub use query_changes::ListChanges;
 pub use queue::{QueueAct, QueueCount, QueueFilter, Queued};
 pub use receivers::{NewProgress, NewReceiver, Receiver};
+pub use refusals::Refusal;
 pub use repeats::Repeat;
 pub use routing::Resolved;
 pub use search::{EmailSearch, SearchCounts, SearchKey, SearchMarks, SearchSort, UnreadFiles};
 pub use search_term::{SearchField, SearchTerm, SearchWords, SmimeIs};
+pub use segments::BlobPieces;
 pub use sending::{OwnLimit, SendingLimit, Sent};
 pub use smime::{Smime, SmimeDue, SmimeJudged, SmimeStatus};
+pub use spool::{Spool, Spooling, WINDOW};
 pub use statuses::{NewStatus, StatusEntry, UnlinkedStatus};
 pub use submission_query::{SubmissionQuery, SubmissionSort};
 pub use submissions::{NewSubmission, Submission, UndoStatus};
@@ -251,6 +257,8 @@ pub(crate) struct Shared {
     pub(crate) objects: Arc<dyn ObjectStore>,
     /// The first state that means anything; see [`Store::first_state`].
     pub(crate) first_state: OnceLock<mail::ModSeq>,
+    /// Where what is on its way in lies until it is kept or refused.
+    pub(crate) spools: PathBuf,
     /// Where exported years of the ledger are.
     pub(crate) ledger_archive: OnceLock<PathBuf>,
     signals: broadcast::Sender<Signal>,
@@ -274,6 +282,7 @@ impl Shared {
             chance,
             keyring: Keyring::new(&config.master_key, limits.keys_cached),
             objects: Arc::new(objects),
+            spools: config.blobs.clone(),
             first_state: OnceLock::new(),
             ledger_archive: OnceLock::new(),
             signals: broadcast::Sender::new(limits.signals),

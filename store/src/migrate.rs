@@ -35,6 +35,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (24, "push", include_str!("../migrations/0024_push.sql")),
     (25, "imports", include_str!("../migrations/0025_imports.sql")),
     (27, "mailboxes", include_str!("../migrations/0027_mailboxes.sql")),
+    (28, "packages", include_str!("../migrations/0028_packages.sql")),
 ];
 
 /// The engine's words for what the migration files leave open.

@@ -6,6 +6,7 @@
 mod api;
 mod axis;
 mod browser;
+mod cluster;
 mod engine;
 mod exchange;
 mod imap;
@@ -21,6 +22,7 @@ mod tls;
 pub use api::{ALL_SCOPES, ApiClient, said};
 pub use axis::{Axis, Turn};
 pub use browser::{Browser, artefacts};
+pub use cluster::Cluster;
 pub use engine::Engine;
 pub use exchange::{Answer, Exchange, thin_hex};
 pub use imap::{Heard, Imap};

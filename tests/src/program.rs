@@ -115,13 +115,17 @@ impl Program {
 
     /// The same of a province of its own, with lines of its configuration changed: what stands there, what it becomes.
     pub async fn demo_of(engine: Engine, province: &str, changes: &[(&str, &str)]) -> Self {
+        Self::demo_in(&engine.database(), province, changes).await
+    }
+
+    /// The same in a database of whoever's own.
+    pub async fn demo_in(database: &str, province: &str, changes: &[(&str, &str)]) -> Self {
         let directory =
             tempfile::Builder::new().prefix("congvan-story.").tempdir().expect("a temporary directory");
         let data = directory.path().join("data");
-        let database = engine.database();
         let data_text = data.to_str().expect("a plain path");
         let wanted =
-            ["demo", "--data", data_text, "--free-ports", "--database", &database, "--province", province];
+            ["demo", "--data", data_text, "--free-ports", "--database", database, "--province", province];
         let made = run(&wanted).await;
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let config = data.join("congvan.toml");

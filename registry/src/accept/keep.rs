@@ -130,7 +130,7 @@ impl Desk {
             return Ok(Worth::nothing(false));
         }
         let same = judged.len() == pending.files.len()
-            && judged.iter().zip(&pending.files).all(|(judged, file)| judged.bytes()[..] == file[..]);
+            && judged.iter().zip(&pending.files).all(|(judged, file)| *judged.sha256() == file.sha256);
         if !same {
             return Err(Error::Signature(SignatureFault::NoDocument));
         }
@@ -163,12 +163,12 @@ impl Desk {
         now: Timestamp,
     ) -> Result<Intake, Error> {
         let Pending { mut arrived, routed, clerks, signers, files } = pending;
-        // Judged and weighed: from here on only the package as it came is wanted, and sealing takes its size once more.
+        // Judged and weighed: from here on only the package as it came is wanted.
         drop(files);
         arrived.package.forget_contents();
         let document_id = DocumentId::new(now, &*self.chance);
         let sender = &routed.sender;
-        let blob = self.store.seal_apart(sender.agency_id, &arrived.bytes).await?;
+        let blob = self.store.seal_spool_apart(sender.agency_id, &arrived.bytes).await?;
         let act = act(&self.log, &arrived, &routed, document_id, worth, now);
         let promised = promise(act, &*self.chance, &*self.sign).ok_or(Error::Internal)?;
         let notices = self.notices(&arrived, &routed, &clerks, document_id, worth, now).await?;

@@ -7,7 +7,8 @@
 //! The archive is read here and not with the `zip` crate, because that crate believes the directory alone, folds
 //! entries of the same name into one, and reserves memory for as many entries as a ZIP64 trailer claims.
 
-use std::io::Read;
+use std::io::{self, Read};
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::attachment::zeroed;
@@ -34,7 +35,7 @@ pub(crate) struct Entry<'a> {
     flags: u16,
     crc: u32,
     packed: usize,
-    size: usize,
+    pub(crate) size: usize,
     offset: usize,
 }
 
@@ -57,33 +58,60 @@ impl Entry<'_> {
     }
 }
 
-fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+/// The bytes of an archive, or as much of its two ends as is at hand: what lies between is not there to be looked at.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'a> {
+    head: &'a [u8],
+    tail: &'a [u8],
+    len: usize,
+}
+
+impl<'a> From<&'a [u8]> for View<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self { head: bytes, tail: &[], len: bytes.len() }
+    }
+}
+
+impl<'a> View<'a> {
+    /// `head` begins where the archive begins, `tail` ends where it ends, and it is `len` bytes long.
+    pub(crate) fn of_ends(head: &'a [u8], tail: &'a [u8], len: usize) -> Self {
+        Self { head, tail, len }
+    }
+
+    fn get(self, range: Range<usize>) -> Option<&'a [u8]> {
+        let tail_begins = self.len.checked_sub(self.tail.len())?;
+        let of_tail = |at: usize| at.checked_sub(tail_begins);
+        self.head.get(range.clone()).or_else(|| self.tail.get(of_tail(range.start)?..of_tail(range.end)?))
+    }
+}
+
+fn u16_at(bytes: View<'_>, at: usize) -> Option<u16> {
     let found = bytes.get(at..at.checked_add(2)?)?;
     Some(u16::from_le_bytes(found.try_into().ok()?))
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+fn u32_at(bytes: View<'_>, at: usize) -> Option<u32> {
     let found = bytes.get(at..at.checked_add(4)?)?;
     Some(u32::from_le_bytes(found.try_into().ok()?))
 }
 
-fn size_at(bytes: &[u8], at: usize) -> Option<usize> {
+fn size_at(bytes: View<'_>, at: usize) -> Option<usize> {
     // All ones means ZIP64, which nothing below 4 GB needs.
     u32_at(bytes, at).filter(|&n| n != u32::MAX).and_then(|n| usize::try_from(n).ok())
 }
 
 /// The end of central directory record: 22 bytes and a comment of at most 65,535 (APPNOTE 4.3.16).
-fn end_record(bytes: &[u8]) -> Option<usize> {
-    let last = bytes.len().checked_sub(22)?;
+fn end_record(bytes: View<'_>) -> Option<usize> {
+    let last = bytes.len.checked_sub(22)?;
     let first = last.saturating_sub(usize::from(u16::MAX));
     (first..=last).rev().find(|&at| {
         let comment = u16_at(bytes, at + 20).map(usize::from);
-        bytes.get(at..at + 4) == Some(b"PK\x05\x06") && comment.is_some_and(|c| at + 22 + c == bytes.len())
+        bytes.get(at..at + 4) == Some(b"PK\x05\x06") && comment.is_some_and(|c| at + 22 + c == bytes.len)
     })
 }
 
 /// All entries of an archive, in the order of their data, each checked against the header before its data.
-pub(crate) fn entries<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Vec<Entry<'a>>, BadArchive> {
+pub(crate) fn entries<'a>(bytes: View<'a>, limits: &Limits) -> Result<Vec<Entry<'a>>, BadArchive> {
     let end = end_record(bytes).ok_or(BadArchive::Broken)?;
     let count = u16_at(bytes, end + 10).map(usize::from).ok_or(BadArchive::Broken)?;
     let mut at = size_at(bytes, end + 16).ok_or(BadArchive::Broken)?;
@@ -111,7 +139,7 @@ pub(crate) fn entries<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Vec<Entry<
 }
 
 /// One record of the directory (APPNOTE 4.3.12), and where the next one begins.
-fn directory_entry(bytes: &[u8], at: usize) -> Option<(Entry<'_>, usize)> {
+fn directory_entry(bytes: View<'_>, at: usize) -> Option<(Entry<'_>, usize)> {
     if bytes.get(at..at.checked_add(4)?)? != b"PK\x01\x02" {
         return None;
     }
@@ -132,7 +160,7 @@ fn directory_entry(bytes: &[u8], at: usize) -> Option<(Entry<'_>, usize)> {
 }
 
 /// Whether the header before the data (APPNOTE 4.3.7) tells the same as the directory.
-fn agrees_with_header(bytes: &[u8], entry: &Entry<'_>) -> bool {
+fn agrees_with_header(bytes: View<'_>, entry: &Entry<'_>) -> bool {
     let at = entry.offset;
     let same_name = || {
         let len = usize::from(u16_at(bytes, at + 26)?);
@@ -153,41 +181,67 @@ fn agrees_with_header(bytes: &[u8], entry: &Entry<'_>) -> bool {
         && same_sizes().is_some()
 }
 
+/// Where the data of an entry begins: behind the header before it.
+pub(crate) fn data_begins(bytes: View<'_>, entry: &Entry<'_>) -> Option<usize> {
+    let name_len = usize::from(u16_at(bytes, entry.offset + 26)?);
+    let extra_len = usize::from(u16_at(bytes, entry.offset + 28)?);
+    entry.offset.checked_add(30 + name_len + extra_len)
+}
+
+/// Why an entry was not unpacked.
+#[derive(Debug)]
+pub(crate) enum Unpacking {
+    /// It is at fault.
+    Bad(BadArchive),
+    /// Its bytes cannot be read.
+    Read(io::Error),
+}
+
 /// The content of an entry, of at most `budget` bytes.
 pub(crate) fn unpack(bytes: &[u8], entry: &Entry<'_>, budget: usize) -> Result<Arc<[u8]>, BadArchive> {
     let data = || {
-        let name_len = usize::from(u16_at(bytes, entry.offset + 26)?);
-        let extra_len = usize::from(u16_at(bytes, entry.offset + 28)?);
-        let start = entry.offset.checked_add(30 + name_len + extra_len)?;
+        let start = data_begins(bytes.into(), entry)?;
         bytes.get(start..start.checked_add(entry.packed)?)
     };
-    let data = data().ok_or(BadArchive::Broken)?;
-    let encrypted = entry.flags & 0x01 != 0;
-    if entry.size > budget {
-        return Err(BadArchive::Bomb);
-    }
-    let content = match entry.method {
-        0 if !encrypted => Arc::from(data),
-        8 if !encrypted => inflate(data, entry.size)?,
-        _ => return Err(BadArchive::Broken),
-    };
-    let mut crc = flate2::Crc::new();
-    crc.update(&content);
-    match content.len() == entry.size && crc.sum() == entry.crc {
-        true => Ok(content),
-        false => Err(BadArchive::Broken),
+    match unpack_from(data().ok_or(BadArchive::Broken)?, entry, budget) {
+        Ok(content) => Ok(content),
+        Err(Unpacking::Bad(bad)) => Err(bad),
+        Err(Unpacking::Read(_)) => Err(BadArchive::Broken),
     }
 }
 
-/// Inflates into the place where the content stays: a long file is never held twice.
-fn inflate(data: &[u8], size: usize) -> Result<Arc<[u8]>, BadArchive> {
+/// The same from where its data begins, read as it is unpacked into the place where it stays: a long file is never held twice.
+pub(crate) fn unpack_from(data: impl Read, entry: &Entry<'_>, budget: usize) -> Result<Arc<[u8]>, Unpacking> {
+    if entry.size > budget {
+        return Err(Unpacking::Bad(BadArchive::Bomb));
+    }
+    let broken = || Unpacking::Bad(BadArchive::Broken);
+    if entry.flags & 0x01 != 0 {
+        return Err(broken());
+    }
+    let data = data.take(entry.packed as u64);
+    let content = match entry.method {
+        0 if entry.packed == entry.size => fill(data, entry.size)?,
+        8 => fill(flate2::read::DeflateDecoder::new(data), entry.size)?,
+        _ => return Err(broken()),
+    };
+    let mut crc = flate2::Crc::new();
+    crc.update(&content);
+    if crc.sum() == entry.crc { Ok(content) } else { Err(broken()) }
+}
+
+/// Exactly so many bytes, and nothing behind them.
+fn fill(mut from: impl Read, size: usize) -> Result<Arc<[u8]>, Unpacking> {
+    let read = |error: io::Error| match error.kind() {
+        io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
+            Unpacking::Bad(BadArchive::Broken)
+        }
+        _ => Unpacking::Read(error),
+    };
     let mut content = zeroed(size);
-    let room = Arc::get_mut(&mut content).unwrap_or_default();
-    let mut decoder = flate2::read::DeflateDecoder::new(data);
-    decoder.read_exact(room).map_err(|_| BadArchive::Broken)?;
-    // Nothing may follow.
-    match decoder.read(&mut [0]) {
-        Ok(0) => Ok(content),
-        _ => Err(BadArchive::Broken),
+    from.read_exact(Arc::get_mut(&mut content).unwrap_or_default()).map_err(read)?;
+    match from.read(&mut [0]).map_err(read)? {
+        0 => Ok(content),
+        _ => Err(Unpacking::Bad(BadArchive::Broken)),
     }
 }

@@ -13,10 +13,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::archive::{self, BadArchive, Entry};
+use super::encoded::{Encoded, NoFile};
 use super::refusal::Reason;
 use super::sniff::{FileKind, sniff};
+use super::source::{Room, Source};
 use super::text::is_xml_space;
-use crate::Limits;
+use crate::{Error, Limits};
 
 /// How a file travelled inside its package.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +54,8 @@ pub struct Attachment {
     pub sha256: [u8; 32],
     /// Its length, bytes; stays when the content is let go.
     pub size: usize,
+    /// Where it can be unpacked again when the content was let go.
+    pub(super) encoded: Option<Arc<Encoded>>,
 }
 
 impl Attachment {
@@ -60,6 +64,35 @@ impl Attachment {
     pub fn display_name(&self) -> String {
         display_name(&self.name)
     }
+
+    /// Whether the content was let go: [`Attachment::content_from`] unpacks it again.
+    pub fn is_away(&self) -> bool {
+        self.content.len() != self.size
+    }
+
+    /// The file, from the package it came in when it was let go.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the package cannot be read; [`Error::Internal`] when it is another one.
+    pub fn content_from(&self, package: &dyn Source, limits: &Limits) -> Result<Arc<[u8]>, Error> {
+        if !self.is_away() {
+            return Ok(self.content.clone());
+        }
+        let encoded = self.encoded.as_ref().ok_or(Error::Internal)?;
+        let naming = Naming { name: &self.name, format: &self.format, content_type: &self.content_type };
+        // Its place in memory is the caller's.
+        let room = |_| Ok(Box::new(()) as Room);
+        match encoded.file(package, &naming, limits.unpacked_bytes_max, limits, &room) {
+            Ok((decoded, _)) if sha256(&decoded.content) == self.sha256 => Ok(decoded.content),
+            Err(NoFile::Trouble(error)) => Err(error),
+            Ok(_) | Err(NoFile::Refused(_)) => Err(Error::Internal),
+        }
+    }
+}
+
+pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
+    digest.as_ref().try_into().unwrap_or_default()
 }
 
 /// RULES E15; 500 is a limit seen in a gateway of the field.
@@ -143,47 +176,62 @@ pub(super) fn zeroed(len: usize) -> Arc<[u8]> {
     std::iter::repeat_n(0, len).collect()
 }
 
+/// What is said of a file beside its bytes.
+pub(crate) struct Naming<'n> {
+    pub(crate) name: &'n str,
+    pub(crate) format: &'n str,
+    pub(crate) content_type: &'n str,
+}
+
+impl Naming<'_> {
+    /// What the vendor's reader unwraps: by the declared type, unless the extension is exactly `zip` (VXP 4.5).
+    pub(crate) fn is_declared(&self) -> bool {
+        let extension = if self.format.is_empty() { extension_of(self.name) } else { self.format };
+        self.content_type.eq_ignore_ascii_case("application/zip") && extension != "zip"
+    }
+
+    /// Declared so, or looking so by its first bytes.
+    pub(crate) fn may_be_wrapped(&self, head: &[u8]) -> bool {
+        self.is_declared() || (head.starts_with(b"PK\x03\x04") && !is_archive_name(self.name))
+    }
+}
+
+/// What a packed file of `len` bytes may become, of what all attachments together may still become.
+pub(crate) fn unpacked_max(len: usize, budget: usize, limits: &Limits) -> usize {
+    budget.min(len.saturating_mul(limits.unpack_ratio_max).max(limits.unpack_ratio_free_bytes))
+}
+
 /// Undoes the wrapping. `budget` is what all attachments together may still become.
 pub(crate) fn unwrap(
     bytes: Arc<[u8]>,
-    name: &str,
-    format: &str,
-    content_type: &str,
+    naming: &Naming<'_>,
     budget: usize,
     limits: &Limits,
 ) -> Result<Decoded, Reason> {
-    let extension = if format.is_empty() { extension_of(name) } else { format };
-    // What the vendor's reader does: by the declared type, unless the extension is exactly `zip` (VXP 4.5).
-    let declared = content_type.eq_ignore_ascii_case("application/zip") && extension != "zip";
-    let looks = bytes.starts_with(b"PK\x03\x04") && !is_archive_name(name);
-    if !declared && !looks {
+    let declared = naming.is_declared();
+    if !naming.may_be_wrapped(&bytes) {
         return Ok(Decoded { content: bytes, wrapping: Wrapping::Bare, several_files: false });
     }
-    let entries = match archive::entries(&bytes, limits) {
+    let entries = match archive::entries(bytes[..].into(), limits) {
         Ok(entries) => entries,
         Err(bad) if declared => return Err(reason_of(bad)),
         // Nobody was promised an archive; then it is just a file.
         Err(_) => return Ok(Decoded { content: bytes, wrapping: Wrapping::Bare, several_files: false }),
     };
-    if declared && has_hostile_name(&entries, name) {
+    if declared && has_hostile_name(&entries, naming.name) {
         return Err(Reason::ZipEntryName);
     }
     match entries.as_slice() {
-        [only] => {
-            let free = limits.unpack_ratio_free_bytes;
-            let budget = budget.min(bytes.len().saturating_mul(limits.unpack_ratio_max).max(free));
-            let content = archive::unpack(&bytes, only, budget);
-            match content {
-                Ok(content) => Ok(Decoded { content, wrapping: Wrapping::Zipped, several_files: false }),
-                Err(bad) if declared || bad == BadArchive::Bomb => Err(reason_of(bad)),
-                Err(_) => Ok(Decoded { content: bytes, wrapping: Wrapping::Bare, several_files: false }),
-            }
-        }
+        [only] => match archive::unpack(&bytes, only, unpacked_max(bytes.len(), budget, limits)) {
+            Ok(content) => Ok(Decoded { content, wrapping: Wrapping::Zipped, several_files: false }),
+            Err(bad) if declared || bad == BadArchive::Bomb => Err(reason_of(bad)),
+            Err(_) => Ok(Decoded { content: bytes, wrapping: Wrapping::Bare, several_files: false }),
+        },
         _ => Ok(Decoded { content: bytes, wrapping: Wrapping::Bare, several_files: declared }),
     }
 }
 
-fn reason_of(bad: BadArchive) -> Reason {
+pub(crate) fn reason_of(bad: BadArchive) -> Reason {
     match bad {
         BadArchive::Broken => Reason::BrokenZip,
         BadArchive::Empty => Reason::EmptyZip,
@@ -193,7 +241,7 @@ fn reason_of(bad: BadArchive) -> Reason {
 
 /// The receiver's reader writes the first entry under its own name, others may write all of them. Folders inside are
 /// natural in an Office file that somebody declared as a ZIP, as long as the first entry has none.
-fn has_hostile_name(entries: &[Entry<'_>], name: &str) -> bool {
+pub(crate) fn has_hostile_name(entries: &[Entry<'_>], name: &str) -> bool {
     let office = is_archive_name(name) && entries.len() > 1;
     entries.iter().enumerate().any(|(i, entry)| match office && i > 0 {
         true => entry.leaves_folder(),
@@ -241,7 +289,8 @@ pub(crate) mod tests {
     }
 
     fn run(bytes: &[u8], name: &str, content_type: &str) -> Result<Decoded, Reason> {
-        unwrap(bytes.into(), name, "", content_type, usize::MAX, &Limits::default())
+        let naming = Naming { name, format: "", content_type };
+        unwrap(bytes.into(), &naming, usize::MAX, &Limits::default())
     }
 
     #[test]

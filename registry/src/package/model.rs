@@ -48,6 +48,7 @@ impl Package {
         if let Self::Document(document) = self {
             for attachment in &mut document.attachments {
                 attachment.content = std::sync::Arc::default();
+                attachment.encoded = None;
             }
         }
     }

@@ -2,17 +2,32 @@
 
 mod leaf;
 
+use std::sync::Arc;
+
 use mail::AgencyCode;
 
-use super::attachment::{self, Attachment};
+use super::attachment::{self, Attachment, Decoded, Naming};
+use super::encoded::NoFile;
 use super::model::*;
 use super::refusal::{Reason, Refusal};
+use super::skim::{Cut, Skimmed, skim};
+use super::source::{Along, Room, Source};
 use super::text::trimmed;
+use super::trace::{self, Trace};
 use super::warning::{Oddity, Warnings};
 use super::xml::{Element, Tree};
-use crate::Limits;
 use crate::document_id::{BadDocumentIdentifier, DocumentIdentifier};
 use crate::status::StatusCode;
+use crate::{Error, Limits};
+
+/// A package that was read, and what was read on the way.
+#[derive(Debug)]
+pub struct Opened {
+    /// What it says.
+    pub package: Package,
+    /// Through whose hands it went.
+    pub trace: Trace,
+}
 
 /// Reads a package from its bytes, which stay as they are.
 ///
@@ -22,12 +37,63 @@ use crate::status::StatusCode;
 /// # Errors
 /// A [`Refusal`] with the reason and the element, when the package is of a kind that receivers fail on (VXP 4.2).
 pub fn read(bytes: &[u8], limits: &Limits) -> Result<Package, Refusal> {
-    let tree = Tree::read(bytes, limits)?;
+    let everything = Limits { held_bytes_max: usize::MAX, ..limits.clone() };
+    match read_from(&bytes, bytes, &[], &everything, &mut Alone) {
+        Ok(package) => Ok(package),
+        Err(Error::Package(refusal)) => Err(refusal),
+        // What is in memory can be read, and whoever reads alone has room.
+        Err(_) => Err(Refusal::new(Reason::TooLarge, "")),
+    }
+}
+
+/// The same of a package wherever its bytes lie: its markup is in memory, and of its files one at a time, as long as `along`
+/// looks at it; those that are together larger than [`Limits::held_bytes_max`] are let go then.
+///
+/// # Errors
+/// [`Error::Package`]; [`Error::Unavailable`] when the bytes cannot be read; what [`Along::room`] says.
+pub fn open(source: &dyn Source, limits: &Limits, along: &mut dyn Along) -> Result<Opened, Error> {
+    if source.len() > limits.package_bytes_max as u64 {
+        return Err(Refusal::new(Reason::TooLarge, "").into());
+    }
+    let skimmed;
+    let (text, cuts) = match source.held() {
+        Some(bytes) => (bytes, &[][..]),
+        None => {
+            skimmed = skim(source, limits)?;
+            if skimmed.is_beginning {
+                return Err(too_much(&skimmed, limits).into());
+            }
+            (skimmed.text.as_slice(), skimmed.cuts.as_slice())
+        }
+    };
+    let package = read_from(source, text, cuts, limits, along)?;
+    Ok(Opened { package, trace: trace::read(text).unwrap_or_default() })
+}
+
+/// What is wrong with a package of which only the beginning was read: what is wrong with that, or that there is more.
+fn too_much(skimmed: &Skimmed, limits: &Limits) -> Refusal {
+    match Tree::read(&skimmed.text, &skimmed.cuts, limits) {
+        Err(refusal) if refusal.reason() != Reason::NotWellFormed => refusal,
+        _ => Refusal::new(Reason::TooLarge, ""),
+    }
+}
+
+fn read_from(
+    source: &dyn Source,
+    text: &[u8],
+    cuts: &[Cut],
+    limits: &Limits,
+    along: &mut dyn Along,
+) -> Result<Package, Error> {
+    if source.len() > limits.package_bytes_max as u64 {
+        return Err(Refusal::new(Reason::TooLarge, "").into());
+    }
+    let tree = Tree::read(text, cuts, limits)?;
     let root = tree.root();
     let envelope = required(root, "edXMLEnvelope")?;
     let header = required(envelope, "edXMLHeader")?;
     let message = required(header, "MessageHeader")?;
-    let mut reader = Reader { limits, warnings: Warnings::new(limits.warnings_max) };
+    let mut reader = Reader { limits, warnings: Warnings::new(limits.warnings_max), source, along, held: 0 };
     let code = message.one("StatusCode")?;
     // VXP 5: a status has a StatusCode and no To.
     match code {
@@ -47,6 +113,17 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<Package, Refusal> {
     }
 }
 
+/// Whoever reads a package for himself.
+struct Alone;
+
+impl Along for Alone {
+    fn room(&self, _: usize) -> Result<Room, Error> {
+        Ok(Box::new(()))
+    }
+
+    fn file(&mut self, _: &Attachment) {}
+}
+
 fn required<'t, 'a>(parent: Element<'t, 'a>, name: &'static str) -> Result<Element<'t, 'a>, Refusal> {
     parent.one(name)?.ok_or_else(|| parent.refuse_missing(Reason::Envelope, name))
 }
@@ -54,6 +131,10 @@ fn required<'t, 'a>(parent: Element<'t, 'a>, name: &'static str) -> Result<Eleme
 struct Reader<'l> {
     limits: &'l Limits,
     warnings: Warnings,
+    source: &'l dyn Source,
+    along: &'l mut dyn Along,
+    /// Bytes of files that stay in memory.
+    held: usize,
 }
 
 impl Reader<'_> {
@@ -63,7 +144,7 @@ impl Reader<'_> {
         envelope: Element<'_, '_>,
         header: Element<'_, '_>,
         message: Element<'_, '_>,
-    ) -> Result<Document, Refusal> {
+    ) -> Result<Document, Error> {
         let from = self.sender(message)?;
         let to = self.receivers(message)?;
         let document_id = message
@@ -439,45 +520,32 @@ impl Reader<'_> {
         Ok(found)
     }
 
-    fn attachments(&mut self, root: Element<'_, '_>) -> Result<Vec<Attachment>, Refusal> {
+    fn attachments(&mut self, root: Element<'_, '_>) -> Result<Vec<Attachment>, Error> {
         let Some(list) = root.one("AttachmentEncoded")? else { return Ok(Vec::new()) };
         let mut found = Vec::new();
         let mut budget = self.limits.unpacked_bytes_max;
         for element in list.all("Attachment") {
             if found.len() >= self.limits.attachments_max {
-                return Err(element.refuse(Reason::TooMany));
+                return Err(element.refuse(Reason::TooMany).into());
             }
             let attachment = self.attachment(element, budget)?;
-            budget = budget.saturating_sub(attachment.content.len());
+            budget = budget.saturating_sub(attachment.size);
             found.push(attachment);
         }
         Ok(found)
     }
 
-    fn attachment(&mut self, element: Element<'_, '_>, budget: usize) -> Result<Attachment, Refusal> {
+    fn attachment(&mut self, element: Element<'_, '_>, budget: usize) -> Result<Attachment, Error> {
         let name = self.short_in(element, "AttachmentName")?;
         if name.is_empty() {
-            return Err(element.refuse_missing(Reason::AttachmentName, "AttachmentName"));
+            return Err(element.refuse_missing(Reason::AttachmentName, "AttachmentName").into());
         }
-        let format = match element.one("Format")? {
-            Some(found) => {
-                let format = trimmed(found.raw_text());
-                if !format.chars().all(|c| c.is_ascii_alphanumeric()) {
-                    return Err(found.refuse(Reason::AttachmentFormat));
-                }
-                format
-            }
-            None => String::new(),
-        };
+        let format = format_of(element)?;
         let content_type = self.text_in(element, "ContentType")?;
         let encoded = element.one("ContentTransferEncoded")?;
-        let (at, text) = encoded.map_or((element, ""), |encoded| (encoded, encoded.raw_text()));
-        let bytes = attachment::decode_base64(text).map_err(|reason| at.refuse(reason))?;
-        if bytes.len() > budget {
-            return Err(at.refuse(Reason::ZipBomb));
-        }
-        let decoded = attachment::unwrap(bytes, &name, &format, &content_type, budget, self.limits)
-            .map_err(|reason| at.refuse(reason))?;
+        let naming = Naming { name: &name, format: &format, content_type: &content_type };
+        let at = encoded.unwrap_or(element);
+        let (decoded, _room) = self.decoded(at, encoded.is_some(), &naming, budget)?;
         let (kind, ruined) = attachment::look_at(&decoded.content);
         let oddities = [
             (decoded.several_files, Oddity::SeveralFiles),
@@ -487,25 +555,64 @@ impl Reader<'_> {
         for (_, oddity) in oddities.into_iter().filter(|(found, _)| *found) {
             self.warnings.add(oddity, || at.path());
         }
-        Ok(Attachment {
+        let mut attachment = Attachment {
             content_id: content_id(&self.short_in(element, "ContentId")?),
-            name,
             description: self.text_in(element, "Description")?,
-            content_type,
-            format,
             present: encoded.is_some(),
             wrapping: decoded.wrapping,
             kind,
-            sha256: sha256(&decoded.content),
+            sha256: attachment::sha256(&decoded.content),
             size: decoded.content.len(),
             content: decoded.content,
-        })
+            encoded: None,
+            name,
+            content_type,
+            format,
+        };
+        self.along.file(&attachment);
+        match self.held.saturating_add(attachment.size) {
+            held if held <= self.limits.held_bytes_max => self.held = held,
+            _ => {
+                attachment.encoded = encoded.map(|encoded| Arc::new(encoded.encoded()));
+                attachment.content = Arc::default();
+            }
+        }
+        Ok(attachment)
+    }
+
+    /// The file that an element holds, and its place in memory. An attachment without the element has no content.
+    fn decoded(
+        &mut self,
+        at: Element<'_, '_>,
+        is_present: bool,
+        naming: &Naming<'_>,
+        budget: usize,
+    ) -> Result<(Decoded, Room), Error> {
+        if is_present && at.is_cut() {
+            let room = |bytes| self.along.room(bytes);
+            let file = at.encoded().file(self.source, naming, budget, self.limits, &room);
+            return file.map_err(|no_file| match no_file {
+                NoFile::Refused(reason) => at.refuse(reason).into(),
+                NoFile::Trouble(error) => error,
+            });
+        }
+        let text = if is_present { at.raw_text() } else { "" };
+        let bytes = attachment::decode_base64(text).map_err(|reason| at.refuse(reason))?;
+        if bytes.len() > budget {
+            return Err(at.refuse(Reason::ZipBomb).into());
+        }
+        let decoded = attachment::unwrap(bytes, naming, budget, self.limits);
+        Ok((decoded.map_err(|reason| at.refuse(reason))?, Box::new(())))
     }
 }
 
-fn sha256(bytes: &[u8]) -> [u8; 32] {
-    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
-    digest.as_ref().try_into().unwrap_or_default()
+fn format_of(attachment: Element<'_, '_>) -> Result<String, Refusal> {
+    let Some(found) = attachment.one("Format")? else { return Ok(String::new()) };
+    let format = trimmed(found.raw_text());
+    match !found.is_cut() && format.chars().all(|c| c.is_ascii_alphanumeric()) {
+        true => Ok(format),
+        false => Err(found.refuse(Reason::AttachmentFormat)),
+    }
 }
 
 /// Bare digits, nothing around them: receivers hand the text to a number reader as it is (VXP 4.2).

@@ -338,6 +338,151 @@ fn a_package_of_one_mebibyte_and_its_budget() {
     assert_eq!(read(text.as_bytes(), &tight).unwrap_err().reason(), Reason::ZipBomb);
 }
 
+/// Bytes of which only windows are in memory.
+struct Elsewhere<'b>(&'b [u8]);
+
+impl Source for Elsewhere<'_> {
+    fn len(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn held(&self) -> Option<&[u8]> {
+        None
+    }
+
+    fn read_at(&self, at: u64, into: &mut [u8]) -> std::io::Result<usize> {
+        self.0.read_at(at, into)
+    }
+}
+
+/// Notes how much memory was asked for at once, and what was seen.
+#[derive(Default)]
+struct Watching {
+    most: std::cell::Cell<usize>,
+    seen: Vec<Vec<u8>>,
+}
+
+impl Along for Watching {
+    fn room(&self, bytes: usize) -> Result<Room, crate::Error> {
+        self.most.set(self.most.get().max(bytes));
+        Ok(Box::new(()))
+    }
+
+    fn file(&mut self, file: &Attachment) {
+        self.seen.push(file.content.to_vec());
+    }
+}
+
+/// Bytes that no packing makes shorter.
+fn noise(len: usize) -> Vec<u8> {
+    let mut state = 88_172_645_463_325_252_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 32) as u8
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+#[test]
+fn e12_a_package_says_the_same_wherever_it_lies() {
+    let random = noise(300_000);
+    let pdf = [PDF, &random].concat();
+    let zipped = STANDARD.encode(zip_of(&[("5f.pdf", &pdf)]));
+    let two = STANDARD.encode(zip_of(&[("5f.pdf", &pdf), ("6f.pdf", PDF)]));
+    let bare = STANDARD.encode(&pdf);
+    let lines = |end: &str| {
+        bare.as_bytes()
+            .chunks(76)
+            .map(|line| std::str::from_utf8(line).unwrap().to_owned() + end)
+            .collect::<String>()
+    };
+    let other_letter = if zipped.as_bytes()[100_000] == b'A' { 'B' } else { 'A' };
+    let broken = format!("{}{other_letter}{}", &zipped[..100_000], &zipped[100_001..]);
+    let bomb = STANDARD.encode(zip_of(&[("5f.pdf", &vec![b'x'; 60_000_000])]));
+    let (zip, as_pdf) = ("application/zip", "application/pdf");
+    let rows: &[(&str, &str, String)] = &[
+        ("in a ZIP", zip, zipped.clone()),
+        ("in a ZIP that nobody declared", as_pdf, zipped.clone()),
+        ("in a ZIP of two", zip, two),
+        ("bare", as_pdf, bare.clone()),
+        ("bare, said to be a ZIP", zip, bare.clone()),
+        ("in lines", as_pdf, lines("\r\n")),
+        ("in lines that end in references", as_pdf, lines("&#xD;\n")),
+        ("in CDATA", as_pdf, format!("<![CDATA[{bare}]]>")),
+        ("references in CDATA", as_pdf, format!("<![CDATA[{}]]>", lines("&#13;"))),
+        ("with a comment in it", as_pdf, format!("{}<!-- x -->{}", &bare[..100_000], &bare[100_000..])),
+        ("in two sections", as_pdf, format!("{}<![CDATA[{}]]>", &bare[..200_000], &bare[200_000..])),
+        ("cut off", as_pdf, bare[..bare.len() - 2].to_owned()),
+        ("padded in the middle", as_pdf, format!("{}=={}", &bare[..200_000], &bare[200_000..])),
+        ("damaged", zip, broken),
+        ("a bomb", zip, bomb),
+        ("another letter", as_pdf, format!("{}-{}", &bare[..200_000], &bare[200_001..])),
+    ];
+    let everything = Limits { held_bytes_max: usize::MAX, ..Limits::default() };
+    for (what, content_type, content) in rows {
+        let text = MINIMAL.replace("application/zip", content_type).replace("@CONTENT@", content);
+        let here = read(text.as_bytes(), &Limits::default());
+        let mut watching = Watching::default();
+        let there = open(&Elsewhere(text.as_bytes()), &everything, &mut watching);
+        match (here, there) {
+            (Ok(here), Ok(there)) => assert!(here == there.package, "{what}"),
+            (Err(here), Err(crate::Error::Package(there))) => assert_eq!(here, there, "{what}"),
+            (here, there) => panic!("{what}: {} {}", here.is_ok(), there.is_ok()),
+        }
+        // And let go and fetched again.
+        let Ok(Opened { package: Package::Document(away), .. }) = open(
+            &Elsewhere(text.as_bytes()),
+            &Limits { held_bytes_max: 0, ..Limits::default() },
+            &mut Watching::default(),
+        ) else {
+            continue;
+        };
+        let file = &away.attachments[0];
+        assert!(file.is_away() && file.size == watching.seen[0].len(), "{what}");
+        let again = file.content_from(&Elsewhere(text.as_bytes()), &Limits::default()).unwrap();
+        assert!(again[..] == watching.seen[0][..], "{what}");
+        let mut other = text.clone().into_bytes();
+        let in_the_middle = text.find(&content[..20]).unwrap() + 180_000;
+        other[in_the_middle..in_the_middle + 10].copy_from_slice(b"AAAAAAAAAA");
+        assert!(
+            file.content_from(&Elsewhere(&other), &Limits::default()).is_err(),
+            "{what}: another package"
+        );
+    }
+}
+
+#[test]
+fn e12_the_one_file_of_a_zip_is_the_only_thing_in_memory() {
+    let random = noise(900_000);
+    let text = MINIMAL.replace("@CONTENT@", &STANDARD.encode(zip_of(&[("5f.pdf", &random)])));
+    let mut watching = Watching::default();
+    open(&Elsewhere(text.as_bytes()), &Limits::default(), &mut watching).unwrap();
+    assert_eq!((watching.most.get(), watching.seen.len()), (random.len(), 1));
+}
+
+#[test]
+fn a_text_that_is_longer_than_the_window_of_it_is_too_long() {
+    let long = "A".repeat(200_000);
+    let s = sample();
+    let there = |text: &str| open(&Elsewhere(text.as_bytes()), &Limits::default(), &mut Watching::default());
+    let wide = s.replacen("V/v phối hợp …</edXML:Subject>", &format!("{long}</edXML:Subject>"), 1);
+    assert_ne!(wide, s);
+    let found = there(&wide).unwrap().package;
+    assert!(oddities(&found).contains(&Oddity::Clipped) && found == read_text(&wide).unwrap());
+    let blank = " ".repeat(200_000);
+    let spaced =
+        s.replacen("V/v phối hợp …</edXML:Subject>", &format!("{blank}05{blank}</edXML:Subject>"), 1);
+    assert!(there(&spaced).unwrap().package == read_text(&spaced).unwrap());
+    let name = s.replacen("<AttachmentName>", &format!("<AttachmentName>{long}"), 1);
+    assert_eq!(there(&name).unwrap_err().code(), read_text(&name).unwrap_err().code());
+    let markup = s.replacen("<edXML:Place>", &format!("<!--{}--><edXML:Place>", "ă".repeat(9 << 20)), 1);
+    assert!(
+        matches!(there(&markup), Err(crate::Error::Package(refusal)) if refusal.reason() == Reason::TooLarge)
+    );
+}
+
 #[test]
 fn r25_e11_completeness() {
     let s = sample();

@@ -12,7 +12,9 @@ use std::borrow::Cow;
 
 use quick_xml::events::Event;
 
+use super::encoded::{Encoded, Hole};
 use super::refusal::{Reason, Refusal};
+use super::skim::Cut;
 use super::text::{is_xml_char, is_xml_space};
 use crate::Limits;
 
@@ -25,6 +27,8 @@ const ROOT: usize = 0;
 struct Node<'a> {
     local: &'a str,
     text: Cow<'a, str>,
+    /// What of the text is not in memory.
+    holes: Vec<Hole>,
     parent: usize,
     children: Vec<usize>,
 }
@@ -44,16 +48,24 @@ pub(crate) struct Element<'t, 'a> {
 }
 
 impl<'a> Tree<'a> {
-    /// Reads a whole package.
-    pub(crate) fn read(bytes: &'a [u8], limits: &Limits) -> Result<Self, Refusal> {
-        let text = checked_text(bytes, limits)?;
+    /// Reads a whole package, of which `cuts` are not in memory.
+    pub(crate) fn read(bytes: &'a [u8], cuts: &[Cut], limits: &Limits) -> Result<Self, Refusal> {
+        let text = checked_text(bytes)?;
+        let skipped = bytes.len() - text.len();
         let mut reader = quick_xml::Reader::from_str(text);
         reader.config_mut().check_comments = true;
         let mut builder = Builder::new(limits);
         loop {
             let before = position(&reader);
             let event = reader.read_event().map_err(|_| builder.refuse(Reason::NotWellFormed))?;
-            let markup = text.get(before..position(&reader)).unwrap_or_default();
+            let after = position(&reader);
+            let markup = text.get(before..after).unwrap_or_default();
+            builder.holes.clear();
+            if matches!(event, Event::Text(_) | Event::CData(_)) {
+                let is_literal = matches!(event, Event::CData(_));
+                let begins = skipped + before + if is_literal { CDATA_START } else { 0 };
+                builder.holes.extend(holes(cuts, begins, skipped + after, is_literal));
+            }
             match event {
                 Event::Eof => return builder.finish(),
                 event => builder.take(event, markup, before == 0)?,
@@ -67,15 +79,22 @@ impl<'a> Tree<'a> {
     }
 }
 
+/// `<![CDATA[`.
+const CDATA_START: usize = 9;
+
+/// What was cut out of a text that stands from `begins` to `ends`. No cut is at its beginning: some of each run stays.
+fn holes(cuts: &[Cut], begins: usize, ends: usize, is_literal: bool) -> impl Iterator<Item = Hole> {
+    let first = cuts.partition_point(|cut| cut.at <= begins);
+    let inside = cuts.iter().skip(first).take_while(move |cut| cut.at <= ends);
+    inside.map(move |cut| Hole { at: cut.at - begins, source: cut.source.clone(), is_literal })
+}
+
 fn position(reader: &quick_xml::Reader<&[u8]>) -> usize {
     usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX)
 }
 
-/// The text of a package: sized, UTF-8, nothing before the first `<`, no character that XML forbids.
-fn checked_text<'a>(bytes: &'a [u8], limits: &Limits) -> Result<&'a str, Refusal> {
-    if bytes.len() > limits.package_bytes_max {
-        return Err(Refusal::new(Reason::TooLarge, ""));
-    }
+/// The text of a package: UTF-8, nothing before the first `<`, no character that XML forbids.
+fn checked_text(bytes: &[u8]) -> Result<&str, Refusal> {
     let text = std::str::from_utf8(bytes).map_err(|_| Refusal::new(Reason::Encoding, ""))?;
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
     let start = text.trim_start_matches(is_xml_space);
@@ -103,11 +122,20 @@ struct Builder<'a, 'l> {
     /// The prefix bindings of the root, which the envelope may lean on.
     root_bindings: Vec<(&'a str, &'a str)>,
     closed: bool,
+    /// What was cut out of the text that is being read.
+    holes: Vec<Hole>,
 }
 
 impl<'a, 'l> Builder<'a, 'l> {
     fn new(limits: &'l Limits) -> Self {
-        Self { limits, nodes: Vec::new(), open: Vec::new(), root_bindings: Vec::new(), closed: false }
+        Self {
+            limits,
+            nodes: Vec::new(),
+            open: Vec::new(),
+            root_bindings: Vec::new(),
+            closed: false,
+            holes: Vec::new(),
+        }
     }
 
     fn refuse(&self, reason: Reason) -> Refusal {
@@ -189,7 +217,13 @@ impl<'a, 'l> Builder<'a, 'l> {
         self.check_namespace(prefix, local, &attributes)?;
         let at = self.nodes.len();
         let parent = self.open.last().copied().unwrap_or(ROOT);
-        self.nodes.push(Node { local, text: Cow::Borrowed(""), parent, children: Vec::new() });
+        self.nodes.push(Node {
+            local,
+            text: Cow::Borrowed(""),
+            holes: Vec::new(),
+            parent,
+            children: Vec::new(),
+        });
         if at != ROOT
             && let Some(parent) = self.nodes.get_mut(parent)
         {
@@ -239,7 +273,8 @@ impl<'a, 'l> Builder<'a, 'l> {
             return Err(self.refuse(Reason::NotWellFormed));
         }
         // Indentation between elements is no text worth keeping.
-        let indentation = blank && self.current().is_some_and(|node| node.text.is_empty());
+        let indentation =
+            blank && self.holes.is_empty() && self.current().is_some_and(|node| node.text.is_empty());
         if indentation { Ok(()) } else { self.append(text) }
     }
 
@@ -252,7 +287,10 @@ impl<'a, 'l> Builder<'a, 'l> {
     }
 
     fn append(&mut self, more: Cow<'a, str>) -> Result<(), Refusal> {
+        let holes = std::mem::take(&mut self.holes);
         if let Some(node) = self.current() {
+            let before = node.text.len();
+            node.holes.extend(holes.into_iter().map(|hole| Hole { at: before + hole.at, ..hole }));
             match node.text.is_empty() {
                 true => node.text = more,
                 false => node.text.to_mut().push_str(&more),
@@ -388,9 +426,21 @@ impl<'t, 'a> Element<'t, 'a> {
         self.node().map_or("", |node| node.local)
     }
 
-    /// The text directly inside, as it stands.
+    /// The text directly inside, as it stands; the beginning of it when it is cut.
     pub(crate) fn raw_text(&self) -> &'t str {
         self.node().map_or("", |node| &node.text)
+    }
+
+    /// Whether the text is longer than what of it is in memory.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.node().is_some_and(|node| !node.holes.is_empty())
+    }
+
+    /// The text directly inside, wherever it is.
+    pub(crate) fn encoded(&self) -> Encoded {
+        let node = self.node();
+        let holes = node.map(|node| node.holes.clone()).unwrap_or_default();
+        Encoded { text: self.raw_text().to_owned(), holes }
     }
 
     /// All elements directly inside.

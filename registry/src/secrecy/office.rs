@@ -12,7 +12,7 @@ const HEAD_LINES: usize = 25;
 
 /// (c) A stamp in the head of a text document (`.docx`, `.odt`).
 pub fn in_office(file: &[u8], limits: &Limits) -> Option<Hit> {
-    let entries = archive::entries(file, limits).ok()?;
+    let entries = archive::entries(file.into(), limits).ok()?;
     let is_text = |name: &[u8]| name == b"word/document.xml" || name == b"content.xml";
     let entry = entries.iter().find(|entry| is_text(entry.name))?;
     let xml = archive::unpack(file, entry, XML_BYTES_MAX).ok()?;

@@ -351,8 +351,14 @@ async fn reachable(
 
 /// The text of the first element of a name in bytes that are no package: good enough to say which document it was.
 fn leaf(bytes: &[u8], name: &str) -> Option<String> {
-    let text = std::str::from_utf8(bytes).ok()?;
-    let mut rest = text;
+    let mut rest = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        // Only the beginning may be at hand, and a letter cut in two.
+        Err(error) if error.error_len().is_none() => {
+            std::str::from_utf8(bytes.get(..error.valid_up_to())?).ok()?
+        }
+        Err(_) => return None,
+    };
     while let Some(at) = rest.find(name) {
         let before = rest.get(..at)?;
         let is_tag = before.ends_with('<') || before.ends_with(':');

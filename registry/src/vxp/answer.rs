@@ -366,17 +366,32 @@ pub fn sent(doc_id: &str, warnings: &[Warning], receipt: &[u8]) -> Answer {
 /// Answers `getEdoc`: the package in standard base64, one line, padded; beside it what it is to be held against (RULES E18).
 pub fn package_as_json(package: &[u8]) -> Answer {
     let sha256 = ring::digest::digest(&ring::digest::SHA256, package);
-    let object = ok()
-        .text("data", &STANDARD.encode(package))
-        .number("contentLength", package.len() as u64)
-        .text("contentSha256", &super::hash::full_hex(sha256.as_ref()));
-    json(object, true)
+    let (head, tail) = package_json_frame(package.len() as u64, sha256.as_ref());
+    let body = [head.as_bytes(), STANDARD.encode(package).as_bytes(), tail.as_bytes()].concat();
+    Answer { status: 200, headers: package_headers(true), body, compressible: true }
+}
+
+/// What stands before and behind the base64 of a package in the answer of `getEdoc`.
+pub fn package_json_frame(bytes: u64, sha256: &[u8]) -> (String, String) {
+    let mut head = ok().text("data", "").finish();
+    // The base64 comes into the empty text, and the rest behind it.
+    head.truncate(head.len() - 2);
+    let beside = Object::new()
+        .number("contentLength", bytes)
+        .text("contentSha256", &super::hash::full_hex(sha256))
+        .finish();
+    (head, format!("\",{}", beside.trim_start_matches('{')))
+}
+
+/// The headers of a package that is handed over.
+pub fn package_headers(is_json: bool) -> Vec<(&'static str, String)> {
+    let media_type = if is_json { "application/json" } else { "application/octet-stream" };
+    vec![("Content-Type", media_type.to_owned())]
 }
 
 /// Answers `downloadEdoc`.
 pub fn package_as_file(package: Vec<u8>) -> Answer {
-    let headers = vec![("Content-Type", "application/octet-stream".to_owned())];
-    Answer { status: 200, headers, body: package, compressible: true }
+    Answer { status: 200, headers: package_headers(false), body: package, compressible: true }
 }
 
 /// Answers `countReceiveEdoc` and `countReceiveStatus`.

@@ -6,6 +6,7 @@ use ring::digest::{Context, Digest, SHA256};
 
 use super::hash::names_digest;
 use crate::Error;
+use crate::package::Source;
 
 /// Hashes a body while it streams in, with and without its last two bytes. Feed it in pieces of any size.
 #[derive(Clone)]
@@ -88,23 +89,40 @@ impl BodyHasher {
     }
 }
 
-/// Finds the package in a body that is at hand as a whole.
+/// Finds the package in a body that came whole.
 ///
 /// # Errors
-/// As [`BodyHasher::finish`]; [`Error::DamagedBody`] too for a multipart body without a first part.
+/// As [`BodyHasher::finish`]; [`Error::DamagedBody`] too for a multipart body without a first part; [`Error::Unavailable`] when
+/// the body cannot be read.
 pub fn package_in(
     content_type: Option<&[u8]>,
-    body: &[u8],
+    body: &dyn Source,
     hash_file: Option<&str>,
-) -> Result<(Range<usize>, [u8; 32]), Error> {
+) -> Result<(Range<u64>, [u8; 32]), Error> {
     let part = match content_type.and_then(boundary) {
-        Some(boundary) => first_part(body, &boundary).ok_or(Error::DamagedBody)?,
+        Some(boundary) => first_part(body, &boundary)?.ok_or(Error::DamagedBody)?,
         None => 0..body.len(),
     };
     let mut hasher = BodyHasher::new();
-    hasher.update(body.get(part.clone()).unwrap_or_default());
+    let (mut window, mut at) = (vec![0; WINDOW], part.start);
+    while at < part.end {
+        let most = usize::try_from(part.end - at).unwrap_or(WINDOW).min(WINDOW);
+        let read = read_some(body, at, window.get_mut(..most).unwrap_or_default())?;
+        hasher.update(window.get(..read).unwrap_or_default());
+        at += read as u64;
+    }
     let found = hasher.finish(hash_file)?;
-    Ok((part.start..part.start.saturating_add(found.len), found.sha256))
+    Ok((part.start..part.start.saturating_add(found.len as u64), found.sha256))
+}
+
+/// Bytes of a body that are looked at together.
+const WINDOW: usize = 128 * 1024;
+
+fn read_some(body: &dyn Source, at: u64, into: &mut [u8]) -> Result<usize, Error> {
+    match body.read_at(at, into) {
+        Ok(0) | Err(_) => Err(Error::Unavailable),
+        Ok(read) => Ok(read),
+    }
 }
 
 /// Whether a `Content-Type` says that the package is the first part of a form (VXP 3.8 step 1), and its boundary.
@@ -125,24 +143,60 @@ pub fn boundary(content_type: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The content of the first part (RFC 2046 §5.1.1): after its headers, up to the next delimiter.
-fn first_part(body: &[u8], boundary: &[u8]) -> Option<Range<usize>> {
+fn first_part(body: &dyn Source, boundary: &[u8]) -> Result<Option<Range<u64>>, Error> {
     let delimiter = [b"--", boundary].concat();
-    let opened = find(body, &delimiter, 0)? + delimiter.len();
-    let start = find(body, b"\r\n\r\n", opened)? + 4;
-    let next = [b"\r\n--", boundary].concat();
-    let end = find(body, &next, start)?;
-    Some(start..end)
+    let Some(opened) = find(body, &delimiter, 0)? else { return Ok(None) };
+    let Some(headers_end) = find(body, b"\r\n\r\n", opened + delimiter.len() as u64)? else {
+        return Ok(None);
+    };
+    let start = headers_end + 4;
+    let end = find(body, &[b"\r\n--", boundary].concat(), start)?;
+    Ok(end.map(|end| start..end))
 }
 
-fn find(haystack: &[u8], needle: &[u8], from: usize) -> Option<usize> {
-    let found = haystack.get(from..)?.windows(needle.len()).position(|window| window == needle)?;
-    Some(from + found)
+/// Where a short text stands first, from `from` on.
+fn find(body: &dyn Source, needle: &[u8], from: u64) -> Result<Option<u64>, Error> {
+    let finder = memchr::memmem::Finder::new(needle);
+    // What was read last, with the end of what was before it: a needle may lie across.
+    let (mut window, mut begins) = (Vec::new(), from);
+    let mut at = from;
+    while at < body.len() {
+        let before = window.len();
+        window.resize(before + WINDOW, 0);
+        let read = read_some(body, at, window.get_mut(before..).unwrap_or_default())?;
+        window.truncate(before + read);
+        at += read as u64;
+        if let Some(found) = finder.find(&window) {
+            return Ok(Some(begins + found as u64));
+        }
+        let done = window.len().saturating_sub(needle.len().saturating_sub(1));
+        window.drain(..done);
+        begins += done as u64;
+    }
+    Ok(None)
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::hash::{full_hex, thin_hex};
     use super::*;
+
+    fn bytes(range: Range<u64>) -> Range<usize> {
+        range.start as usize..range.end as usize
+    }
+
+    #[test]
+    fn vxp_3_8_a_form_larger_than_a_window() {
+        let file: Vec<u8> = (0..3 * WINDOW + 5).map(|n| (n % 251) as u8).collect();
+        for before in [0, 1, WINDOW - 3, WINDOW - 1] {
+            let head = format!("{}--xyz\r\n\r\n", "-".repeat(before));
+            let body = [head.as_bytes(), &file, b"\r\n--xyz--\r\n"].concat();
+            let hash = thin_hex(&sha(&file));
+            let kind = Some(b"multipart/form-data; boundary=xyz".as_slice());
+            let (range, _) = package_in(kind, &body.as_slice(), Some(&hash)).unwrap();
+            assert!(body[bytes(range)] == file, "{before}");
+        }
+    }
 
     fn sha(bytes: &[u8]) -> Vec<u8> {
         ring::digest::digest(&SHA256, bytes).as_ref().to_vec()
@@ -163,25 +217,29 @@ mod tests {
         for (body, file) in rows {
             for hash in [thin_hex(&sha(file)), full_hex(&sha(file)), full_hex(&sha(file)).to_uppercase()] {
                 let (range, sha256) = package_in(None, body, Some(&hash)).unwrap();
-                assert_eq!(&body[range], *file);
+                assert_eq!(&body[bytes(range)], *file);
                 assert_eq!(sha256.as_slice(), sha(file));
             }
         }
         let other = thin_hex(&sha(b"another"));
-        assert_eq!(package_in(None, b"<edXML/>\r\n", Some(&other)), Err(Error::DamagedBody));
-        assert!(matches!(package_in(None, b"x", None), Err(Error::BadParameter { name: "hash-file", .. })));
+        assert_eq!(package_in(None, &&b"<edXML/>\r\n"[..], Some(&other)), Err(Error::DamagedBody));
+        assert!(matches!(
+            package_in(None, &&b"x"[..], None),
+            Err(Error::BadParameter { name: "hash-file", .. })
+        ));
     }
 
     #[test]
     fn vxp_3_8_first_part_of_a_form() {
         let body =
-            b"--xyz\r\nContent-Disposition: form-data; name=\"file_doc\"\r\n\r\n<edXML/>\r\n--xyz--\r\n";
+            b"--xyz\r\nContent-Disposition: form-data; name=\"file_doc\"\r\n\r\n<edXML/>\r\n--xyz--\r\n"
+                .as_slice();
         let hash = thin_hex(&sha(b"<edXML/>"));
         let kind = b"Multipart/Form-Data; charset=x; boundary=\"xyz\"".as_slice();
-        let (range, _) = package_in(Some(kind), body, Some(&hash)).unwrap();
-        assert_eq!(&body[range], b"<edXML/>");
+        let (range, _) = package_in(Some(kind), &body, Some(&hash)).unwrap();
+        assert_eq!(&body[bytes(range)], b"<edXML/>");
         for broken in [&b"--xyz\r\nno end of headers"[..], b"", b"--xyz\r\n\r\n<edXML/>"] {
-            assert_eq!(package_in(Some(kind), broken, Some(&hash)), Err(Error::DamagedBody));
+            assert_eq!(package_in(Some(kind), &broken, Some(&hash)), Err(Error::DamagedBody));
         }
         assert_eq!(boundary(b"application/octet-stream; boundary=x"), None);
         assert_eq!(boundary(b"multipart/form-data"), None);

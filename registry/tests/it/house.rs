@@ -227,12 +227,13 @@ impl House {
         let digest = ring::digest::digest(&ring::digest::SHA256, package);
         let sha256: [u8; 32] = digest.as_ref().try_into().unwrap();
         let opened = accept::open(package, &self.desk.limits);
-        let parties = opened.parties.clone();
+        let (parties, trace) = (opened.parties.clone(), opened.trace.clone());
         let outcome = async {
             let arrived = Arrived {
-                bytes: package.into(),
+                bytes: package.to_vec().into(),
                 sha256,
                 package: self.desk.admit(opened, sha256, &system, NOW).await?,
+                trace,
                 parameters,
                 system: system.clone(),
             };
@@ -246,12 +247,14 @@ impl House {
             });
             let policy = Policy { trust: World::get().trust(), roles: roles.collect(), ..Policy::default() };
             let examined = pending.files().iter().map(|file| {
-                let judged = judge(file.clone(), &policy, evidence, NOW);
-                let bundle = Bundle::new(&file.clone().into(), &judged, &policy, evidence).unwrap();
-                Examined { judged, bundle: Some(bundle.to_bytes()) }
+                let content = file.content_from(pending.bytes(), &self.desk.limits).unwrap();
+                let judged = judge(content.clone(), &policy, evidence, NOW);
+                let bundle = Bundle::new(&content.into(), &judged, &policy, evidence).unwrap();
+                Examined { judged: judged.without_file(), bundle: Some(bundle.to_bytes()) }
             });
             let examined: Vec<_> = examined.collect();
-            let package = pending.signed_package().map(|bytes| judge(bytes.clone(), &policy, evidence, NOW));
+            let package =
+                pending.signed_package().map(|bytes| judge(bytes.whole().unwrap(), &policy, evidence, NOW));
             self.desk.keep(*pending, &examined, package.as_ref(), now).await
         };
         let outcome: Result<Accepted, Error> = outcome.await;

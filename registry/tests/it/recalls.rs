@@ -50,7 +50,7 @@ async fn deliveries(house: &House, accepted: &Accepted) -> Vec<Delivery> {
 
 async fn call(house: &House, system: &str, call: Call) -> Result<Answer, Error> {
     let system = house.system(system).await;
-    house.desk.answer(&system, call, NOW).await
+    house.desk.answer(&system, call, NOW).await?.whole().await
 }
 
 /// Both ways of fetching.

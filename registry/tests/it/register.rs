@@ -47,7 +47,8 @@ fn unit(code: &str, pcode: &str) -> NewAgency {
 }
 
 async fn call(house: &House, system: &ExchangeSystem, call: Call) -> Result<serde_json::Value, &'static str> {
-    let answer = house.desk.answer(system, call, NOW).await.map_err(|error| error.code())?;
+    let answer =
+        house.desk.answer(system, call, NOW).await.map_err(|error| error.code())?.whole().await.unwrap();
     Ok(serde_json::from_slice(&answer.body).unwrap())
 }
 
@@ -251,7 +252,7 @@ stories! {
         })).await;
         let system = house.system("hub.01").await;
         let named = async |at| {
-            let answer = house.desk.answer(&system, Call::AgenciesListQd20 { first_level_only: true }, at).await.unwrap();
+            let answer = house.desk.answer(&system, Call::AgenciesListQd20 { first_level_only: true }, at).await.unwrap().whole().await.unwrap();
             String::from_utf8(answer.body).unwrap().contains(r#""name":"T\u00ean m\u1edbi""#)
         };
         let before = house.desk.register_version(NOW).await.unwrap();

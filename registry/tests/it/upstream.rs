@@ -134,11 +134,11 @@ impl House {
 
     /// As a poll does: who speaks, and if it is the peer, taken in.
     async fn bring(&self, peer: &str, package: &[u8]) -> Result<Option<Accepted>, Error> {
-        let opened = accept::open(package, &self.desk.limits).package?;
-        match self.desk.speaker(peer, &opened, NOW).await? {
+        let accept::Opened { package: opened, trace, .. } = accept::open(package, &self.desk.limits);
+        match self.desk.speaker(peer, &opened?, NOW).await? {
             Speaker::Ourselves => Ok(None),
             Speaker::Peer(system, parameters) => {
-                forwarding().check(package)?;
+                forwarding().check(&trace)?;
                 let evidence = World::get().evidence(&[]);
                 self.take_in(*system, parameters, package, &evidence).await.map(Some)
             }

@@ -12,20 +12,24 @@ use registry::Error;
 use registry::browse::Seen;
 use registry::keys::Caller;
 use registry::package::{self, Package};
+use store::BlobPieces;
 
 use super::documents::{names, readable};
 use super::model::files_of;
 use super::problem::{Answer, Problem};
 use super::send::packed;
 use super::{Api, Reader};
+use crate::exchange::handing;
 use crate::intake::blocking;
 
 /// The bytes of a package, as they came.
-async fn bytes_of(api: &Api, caller: &Caller, seen: &Seen) -> Result<Vec<u8>, Problem> {
+async fn pieces_of(api: &Api, caller: &Caller, seen: &Seen) -> Result<BlobPieces, Problem> {
+    let desk = api.intake.desk();
     match &seen.delivery {
-        Some(delivery) => Ok(api.intake.desk().package_of(&caller.system, delivery, api.house.now()).await?),
+        Some(delivery) => Ok(desk.package_of(&caller.system, delivery, api.house.now()).await?),
         None => {
-            let found = api.house.store.read_blob(seen.document.agency_id, seen.document.blob_id).await?;
+            let (owner, blob_id) = (seen.document.agency_id, seen.document.blob_id);
+            let found = api.house.store.read_blob_in_pieces(owner, blob_id).await?;
             Ok(found.ok_or(Error::NoSuchDocument)?)
         }
     }
@@ -56,8 +60,16 @@ pub(super) async fn package(
     if names(headers.get(header::IF_NONE_MATCH), &etag) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
     }
-    let _room = api.intake.enter(Some(size_of(&seen))).await?;
-    let bytes = bytes_of(&api, &caller, &seen).await?;
+    if !headers.contains_key(header::RANGE) {
+        let pieces = pieces_of(&api, &caller, &seen).await?;
+        let size = pieces.size();
+        let body = handing::as_it_is(pieces);
+        let mut response = octets(StatusCode::OK, body, &etag, "application/xml");
+        response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(size));
+        return Ok(response);
+    }
+    let _room = api.intake.enter_whole(Some(size_of(&seen))).await?;
+    let bytes = pieces_of(&api, &caller, &seen).await?.whole_of_it().await?;
     ranged(&headers, etag, "application/xml", None, bytes.into())
 }
 
@@ -86,8 +98,8 @@ pub(super) async fn file(
     if names(headers.get(header::IF_NONE_MATCH), &etag) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
     }
-    let _room = api.intake.enter(Some(size_of(&seen))).await?;
-    let bytes = bytes_of(&api, &caller, &seen).await?;
+    let _room = api.intake.enter_whole(Some(size_of(&seen))).await?;
+    let bytes = pieces_of(&api, &caller, &seen).await?.whole_of_it().await?;
     let limits = api.intake.desk().limits.clone();
     let read = blocking(move || match package::read(&bytes, &limits) {
         Ok(Package::Document(document)) => document.attachments.into_iter().nth(wanted - 1),
@@ -132,20 +144,12 @@ fn ranged(
             return Err(problem.header(header::CONTENT_RANGE, format!("bytes */{size}")));
         }
     };
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    let fixed = response.headers_mut();
+    let mut response = octets(status, Body::from(body), &etag, media_type);
     let mut put = |name: header::HeaderName, value: &str| {
         if let Ok(value) = HeaderValue::try_from(value) {
-            fixed.insert(name, value);
+            response.headers_mut().insert(name, value);
         }
     };
-    put(header::CONTENT_TYPE, media_type);
-    put(header::ETAG, &etag);
-    put(header::ACCEPT_RANGES, "bytes");
-    put(header::CACHE_CONTROL, "private, no-cache");
-    // Somebody's file is never a page of ours.
-    put(header::CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'");
     if let Some(told) = content_range {
         put(header::CONTENT_RANGE, &told);
     }
@@ -153,6 +157,21 @@ fn ranged(
         put(header::CONTENT_DISPOSITION, &disposition(name));
     }
     Ok(response)
+}
+
+/// Somebody's bytes, never a page of ours.
+fn octets(status: StatusCode, body: Body, etag: &str, media_type: &'static str) -> Response {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    if let Ok(etag) = HeaderValue::try_from(etag) {
+        headers.insert(header::ETAG, etag);
+    }
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'"));
+    response
 }
 
 /// One range of bytes; `None` for what is not understood and is therefore not heeded (RFC 9110 §14.2), `Some(None)` for one that

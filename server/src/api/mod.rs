@@ -25,6 +25,7 @@ mod model;
 mod numbers;
 mod openapi;
 mod problem;
+mod refusals;
 mod registers;
 mod repeat;
 mod send;
@@ -96,6 +97,7 @@ pub(crate) fn routes(house: Arc<House>, intake: Arc<Intake>) -> Router {
         .route("/api/v1/documents/{id}/recall", post(send::recall))
         .route("/api/v1/documents/{id}/update", post(send::update))
         .route("/api/v1/documents/{id}/replacement", post(send::replacement))
+        .route("/api/v1/refusals", get(refusals::list))
         .route("/api/v1/events", get(events::feed))
         .route("/api/v1/agencies", get(agencies::list))
         .route("/api/v1/agencies/{code}", get(agencies::one))
@@ -177,7 +179,12 @@ impl Api {
 
 /// Takes a body to its end, or to `max` bytes.
 async fn take(body: Body, max: usize) -> Result<Vec<u8>, Problem> {
-    body::take(body, max).await.map_err(|error| match error {
+    body::take(body, max).await.map_err(cut)
+}
+
+/// In the words of HTTP.
+fn cut(error: Error) -> Problem {
+    match error {
         Error::DamagedBody => Problem::new(
             StatusCode::BAD_REQUEST,
             "body-cut",
@@ -185,7 +192,7 @@ async fn take(body: Body, max: usize) -> Result<Vec<u8>, Problem> {
             "The content was cut off or came too slowly",
         ),
         other => other.into(),
-    })
+    }
 }
 
 macro_rules! callers {

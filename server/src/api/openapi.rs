@@ -13,7 +13,9 @@ use utoipa::{Modify, OpenApi};
 use web::escape;
 
 use super::problem::Problem9457;
-use super::{agencies, documents, events, files, model, numbers, registers, send, statuses, uploads};
+use super::{
+    agencies, documents, events, files, model, numbers, refusals, registers, send, statuses, uploads,
+};
 
 /// What stands at the head of the description.
 const ABOUT: &str = "\
@@ -47,6 +49,7 @@ same, also after a crash. Without it the same package of the same sender is stil
         send::recall,
         send::update,
         send::replacement,
+        refusals::list,
         events::feed,
         agencies::list,
         agencies::one,

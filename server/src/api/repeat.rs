@@ -8,8 +8,6 @@
 //! between brings the same bytes, and the same bytes from the same sender are the same act (VXP 3.8 step 6). The answer is made of
 //! what the acceptance wrote, so it comes out the same, and once it is kept it is given again byte for byte.
 
-use std::sync::Arc;
-
 use axum::http::{HeaderMap, StatusCode};
 use mail::{AgencyId, ApiKeyId};
 use registry::Error;
@@ -80,14 +78,14 @@ impl Repeatable {
     }
 
     /// The package that was kept for it before.
-    pub(super) async fn package(&self, api: &Api) -> Result<Option<Arc<[u8]>>, Problem> {
+    pub(super) async fn package(&self, api: &Api) -> Result<Option<Vec<u8>>, Problem> {
         let Some(blob_id) = self.known.package_id else { return Ok(None) };
         let bytes = api.house.store.read_blob(self.known.agency_id, blob_id).await?;
-        Ok(Some(bytes.ok_or(Error::Internal)?.into()))
+        Ok(Some(bytes.ok_or(Error::Internal)?))
     }
 
     /// Keeps the package built for it; answers the one that counts, which is another when the same request came twice at once.
-    pub(super) async fn keep(&self, api: &Api, package: Arc<[u8]>) -> Result<Arc<[u8]>, Problem> {
+    pub(super) async fn keep(&self, api: &Api, package: Vec<u8>) -> Result<Vec<u8>, Problem> {
         let now = api.house.now();
         let sealed = api.house.store.seal(self.owner, &package, now).await?;
         let ours = sealed.blob_id();
@@ -104,7 +102,7 @@ impl Repeatable {
             return Ok(package);
         }
         let other = api.house.store.read_blob(self.owner, kept).await?;
-        Ok(other.ok_or(Error::Internal)?.into())
+        Ok(other.ok_or(Error::Internal)?)
     }
 
     /// Keeps the answer. A request whose answer could not be kept is answered from its package when it comes again.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -18,7 +19,8 @@ use registry::package::{
 use registry::reasons::PaperReason;
 use registry::vxp::call::{Declared, DeclaredPaper, SendParameters};
 use registry::{Error, Limits};
-use ring::digest::{Context, SHA256, digest};
+use ring::digest::{Context, SHA256};
+use store::{Spool, WINDOW};
 use web::form;
 
 use super::documents::seen;
@@ -26,8 +28,8 @@ use super::json::{self, media_type, unsupported};
 use super::model::{Accepted, DocumentToSend, FileToSend, StaffToSend, WarningWords};
 use super::problem::{Answer, Problem};
 use super::repeat::Repeatable;
-use super::{Api, SMALL_BODY_MAX, take, uploads};
-use crate::body::drain;
+use super::{Api, SMALL_BODY_MAX, cut, take, uploads};
+use crate::body::{self, drain};
 use crate::intake::{TakenIn, blocking};
 
 /// What is taken by the places that send.
@@ -38,9 +40,9 @@ const METADATA: &str = "document";
 /// A body that was taken and looked at.
 enum Said {
     /// A package, to be sent as it is.
-    Package,
-    /// A description, and the parts of the form it may name.
-    Document(Box<DocumentToSend>, Vec<form::Part>),
+    Package(Spool),
+    /// A description, the parts of the form it may name, and the body in which they are.
+    Document(Box<DocumentToSend>, Vec<form::Part>, Arc<[u8]>),
 }
 
 /// Sends a document: as an edXML package that goes on byte for byte, or said plainly in JSON, alone or in a form with its files.
@@ -118,27 +120,32 @@ async fn send(api: &Api, request: Request, about: Option<(BusinessType, String)>
         }
     };
     // A package or a form brings its files along; what a description names lies in uploads, and is known when it is read.
+    let length = announced(&parts.headers);
     let room = match kind.as_str() {
-        "application/json" => None,
-        _ => match api.intake.enter(announced(&parts.headers)).await {
-            Ok(room) => Some(room),
-            Err(error) => {
-                drain(body, max).await;
-                return Err(error.into());
-            }
-        },
+        "application/json" => Ok(None),
+        "multipart/form-data" => api.intake.enter_whole(length).await.map(Some),
+        _ => api.intake.enter(length).await.map(Some),
     };
-    let body: Arc<[u8]> = take(body, max).await?.into();
-    let (said, fingerprint) = look_at(&parts, body.clone(), kind).await?;
+    let room = match room {
+        Ok(room) => room,
+        Err(error) => {
+            drain(body, max).await;
+            return Err(error.into());
+        }
+    };
+    let (said, fingerprint) = match kind.as_str() {
+        "application/json" | "multipart/form-data" => look_at(&parts, take(body, max).await?, kind).await?,
+        _ => look_at_package(api, &parts, body, max, &kind).await?,
+    };
     let repeat = Repeatable::begin(api, &caller, &parts.headers, fingerprint).await?;
     if let Some(answer) = repeat.as_ref().and_then(Repeatable::answered) {
         return Ok(created(answer.to_owned()));
     }
     let _room = match room {
         Some(room) => room,
-        None => api.intake.enter(Some(size_of(api, &caller, &said, body.len()).await?)).await?,
+        None => api.intake.enter_whole(Some(size_of(api, &caller, &said).await?)).await?,
     };
-    let outcome = accept(api, &caller, said, body, about.as_ref(), repeat.as_ref()).await;
+    let outcome = accept(api, &caller, said, about.as_ref(), repeat.as_ref()).await;
     match (&outcome, &repeat) {
         (Ok(answer), Some(repeat)) => repeat.answer(api, answer.clone()).await,
         (Err(_), Some(repeat)) => repeat.forget(api).await,
@@ -152,7 +159,6 @@ async fn accept(
     api: &Api,
     caller: &Caller,
     said: Said,
-    body: Arc<[u8]>,
     about: Option<&(BusinessType, Seen)>,
     repeat: Option<&Repeatable>,
 ) -> Result<String, Problem> {
@@ -163,23 +169,25 @@ async fn accept(
     };
     // RULES R15: this door has a place for the reason why paper follows.
     let declared = match &said {
-        Said::Document(said, _) => Declared {
+        Said::Document(said, ..) => Declared {
             paper: DeclaredPaper::Asked(said.paper_reason.as_deref().and_then(PaperReason::read)),
             ..Declared::default()
         },
-        Said::Package => Declared::default(),
+        Said::Package(_) => Declared::default(),
     };
-    let package: Arc<[u8]> = match (said, kept) {
-        (Said::Package, _) => body,
-        (Said::Document(..), Some(kept)) => kept,
-        (Said::Document(said, parts), None) => {
+    let package = match (said, kept) {
+        (Said::Package(package), _) => package,
+        (Said::Document(..), Some(kept)) => api.intake.spool(kept).await?,
+        (Said::Document(said, parts, body), None) => {
             let named = said.files.iter().filter_map(|file| file.upload.as_deref());
             used.extend(named.filter_map(|id| id.parse::<FileUploadId>().ok()));
             let built = build(api, caller, *said, &parts, &body, about).await?;
-            match repeat {
+            drop(body);
+            let built = match repeat {
                 Some(repeat) => repeat.keep(api, built).await?,
                 None => built,
-            }
+            };
+            api.intake.spool(built).await?
         }
     };
     let answer = take_in(api, caller, package, declared).await?;
@@ -188,15 +196,15 @@ async fn accept(
 }
 
 /// About how long the package of a description will be: its uploads in base64, and its head.
-async fn size_of(api: &Api, caller: &Caller, said: &Said, described: usize) -> Result<u64, Problem> {
-    let Said::Document(said, _) = said else { return Ok(0) };
+async fn size_of(api: &Api, caller: &Caller, said: &Said) -> Result<u64, Problem> {
+    let Said::Document(said, _, body) = said else { return Ok(0) };
     let mut size = 0u64;
     for file in said.files.iter().take(api.intake.desk().limits.attachments_max) {
         let Some(id) = &file.upload else { continue };
         size = size.saturating_add(uploads::length(api, caller, id).await?);
     }
     // What is said of it becomes elements, each with its name twice.
-    let header = (described as u64).saturating_mul(4).saturating_add(64 * 1024);
+    let header = (body.len() as u64).saturating_mul(4).saturating_add(64 * 1024);
     Ok(packed(size).saturating_add(header))
 }
 
@@ -214,14 +222,10 @@ fn announced(headers: &HeaderMap) -> Option<u64> {
 pub(super) async fn take_in(
     api: &Api,
     caller: &Caller,
-    package: Arc<[u8]>,
+    package: Spool,
     declared: Declared,
 ) -> Result<String, Problem> {
-    let sha256 = {
-        let package = package.clone();
-        blocking(move || digest(&SHA256, &package)).await?
-    };
-    let sha256: [u8; 32] = sha256.as_ref().try_into().map_err(|_| Error::Internal)?;
+    let sha256 = digest_of(package.clone(), Context::new(&SHA256)).await?;
     let parameters = SendParameters {
         from: caller.system.system_id.clone(),
         to: Vec::new(),
@@ -240,6 +244,40 @@ pub(super) async fn take_in(
     serde_json::to_string(&answer).map_err(|_| Error::Internal.into())
 }
 
+/// The digest of what `context` has seen already and of a package.
+async fn digest_of(package: Spool, mut context: Context) -> Result<[u8; 32], Error> {
+    blocking(move || {
+        let (mut window, mut at) = (vec![0; WINDOW], 0);
+        while at < package.len() {
+            let read = package.read_at(at, &mut window)?;
+            context.update(window.get(..read).unwrap_or_default());
+            at += read as u64;
+        }
+        context.finish().as_ref().try_into().map_err(|_| Error::Internal)
+    })
+    .await?
+}
+
+/// A package, which lies in a spool from its first byte on.
+async fn look_at_package(
+    api: &Api,
+    parts: &Parts,
+    body: Body,
+    max: usize,
+    kind: &str,
+) -> Result<(Said, [u8; 32]), Problem> {
+    let package = body::spool(body, max, api.house.store.spool()).await.map_err(cut)?;
+    let mut print = Context::new(&SHA256);
+    print.update(place(parts, kind).as_bytes());
+    let print = digest_of(package.clone(), print).await?;
+    Ok((Said::Package(package), print))
+}
+
+/// What is asked of whom, for the digest by which a repeat is known.
+fn place(parts: &Parts, kind: &str) -> String {
+    format!("{} {}\n{kind}\n", parts.method, parts.uri.path())
+}
+
 /// 201 with the place of what was accepted.
 pub(super) fn created(answer: String) -> Response {
     let id = serde_json::from_str::<serde_json::Value>(&answer).unwrap_or_default();
@@ -250,19 +288,20 @@ pub(super) fn created(answer: String) -> Response {
 
 /// Reads what was sent, and makes the digest by which a repeat is known: over what is asked, not over the frame of a form,
 /// which clients draw anew each time.
-async fn look_at(parts: &Parts, body: Arc<[u8]>, kind: String) -> Result<(Said, [u8; 32]), Problem> {
+async fn look_at(parts: &Parts, body: Vec<u8>, kind: String) -> Result<(Said, [u8; 32]), Problem> {
     let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let content_type = content_type.unwrap_or_default().to_owned();
-    let place = format!("{} {}\n{kind}\n", parts.method, parts.uri.path());
+    let place = place(parts, &kind);
     blocking(move || {
+        let body: Arc<[u8]> = body.into();
         let mut print = Context::new(&SHA256);
         print.update(place.as_bytes());
         let said = match kind.as_str() {
             "application/json" => {
                 print.update(&body);
-                Said::Document(Box::new(json::read(&body)?), Vec::new())
+                Said::Document(Box::new(json::read(&body)?), Vec::new(), body)
             }
-            "multipart/form-data" => {
+            _ => {
                 let form = form::read(&content_type, &body)
                     .map_err(|_| Problem::bad_request("/", "the form cannot be read"))?;
                 for part in &form {
@@ -278,11 +317,7 @@ async fn look_at(parts: &Parts, body: Arc<[u8]>, kind: String) -> Result<(Said, 
                 if metadata.len() > SMALL_BODY_MAX {
                     return Err(Error::TooLarge { max: SMALL_BODY_MAX }.into());
                 }
-                Said::Document(Box::new(json::read(metadata)?), form)
-            }
-            _ => {
-                print.update(&body);
-                Said::Package
+                Said::Document(Box::new(json::read(metadata)?), form, body)
             }
         };
         let print = print.finish().as_ref().try_into().map_err(|_| Error::Internal)?;
@@ -299,7 +334,7 @@ async fn build(
     parts: &[form::Part],
     body: &Arc<[u8]>,
     about: Option<&(BusinessType, Seen)>,
-) -> Result<Arc<[u8]>, Problem> {
+) -> Result<Vec<u8>, Problem> {
     let limits = api.intake.desk().limits.clone();
     let now = api.house.now();
     let mut draft = draft(&said, &limits)?;
@@ -318,7 +353,7 @@ async fn build(
     let package = blocking(move || write_document(&document)).await?.map_err(Error::from)?;
     match package.len() > limits.package_bytes_max {
         true => Err(Error::TooLarge { max: limits.package_bytes_max }.into()),
-        false => Ok(package.into()),
+        false => Ok(package),
     }
 }
 

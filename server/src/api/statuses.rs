@@ -62,7 +62,7 @@ pub(super) async fn report(State(api): State<Arc<Api>>, Path(id): Path<String>, 
                 }
             }
         };
-        take_in(&api, &caller, package, Declared::default()).await
+        take_in(&api, &caller, api.intake.spool(package).await?, Declared::default()).await
     };
     let outcome: Result<String, Problem> = outcome.await;
     match (&outcome, &repeat) {
@@ -77,7 +77,7 @@ async fn package_of(
     api: &Api,
     seen: registry::browse::Seen,
     said: StatusToReport,
-) -> Result<Arc<[u8]>, Problem> {
+) -> Result<Vec<u8>, Problem> {
     let code = StatusCode::read(&said.code);
     if matches!(code, StatusCode::Unknown(_)) || code.as_str() != said.code {
         return Err(refused("/code", "01, 02, 03, 04, 05, 06, 13, 15 or 16"));
@@ -97,5 +97,5 @@ async fn package_of(
             Box::pin(async move { compose::status(tx, seen, report, now).await })
         })
         .await?;
-    Ok(write_status(&status).map_err(Error::from)?.into())
+    Ok(write_status(&status).map_err(Error::from)?)
 }

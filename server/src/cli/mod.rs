@@ -25,11 +25,13 @@ mod number;
 mod overdue;
 mod package;
 mod peer;
+mod pipe;
 mod policy;
 mod provision;
 mod quarantine;
 mod queue;
 mod receipt;
+mod refused;
 mod register;
 mod release;
 mod seal;
@@ -139,7 +141,7 @@ enum Command {
     /// Documents of the exchange.
     #[command(subcommand)]
     Document(document::DocumentCommand),
-    /// Thư bị cách ly. / Mail that waits for a person.
+    /// Thư, gói tin bị cách ly. / Mail that waits for a person; packages that were refused.
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
     /// Packages refused as state secrets.
@@ -197,6 +199,9 @@ pub(crate) fn run() -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    if !matches!(arguments.command, Command::Serve(_)) {
+        pipe::end_quietly();
+    }
     let outcome = match arguments.command {
         Command::Serve(command) => command.run(&arguments.config),
         Command::Demo(command) => command.run(&arguments.config),
@@ -244,6 +249,9 @@ pub(crate) fn run() -> ExitCode {
         Command::Config(command) => command.run(&arguments.config),
     };
     outcome.unwrap_or_else(|error| {
+        if let Some(code) = pipe::exit_code(&error) {
+            return code;
+        }
         eprintln!("congvan: {error:#}");
         ExitCode::from(3)
     })

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use store::{HeldMail, HeldState, Judgement, QuarantineFilter};
 
 use super::provision::tell;
+use super::refused::Packages;
 use super::{ACTOR, Outcome};
 use crate::house::House;
 
@@ -31,6 +32,8 @@ pub(super) enum QuarantineCommand {
         #[arg(long)]
         json: bool,
     },
+    /// List packages that the exchange refused, or set aside, and why.
+    Packages(Packages),
     /// Send mail on its way. What was released already stays so.
     Release {
         /// Ids.
@@ -95,6 +98,7 @@ impl QuarantineCommand {
         super::on_data(file, |house| async move {
             match self {
                 Self::List(list) => list.run(house).await,
+                Self::Packages(packages) => packages.run(house).await,
                 Self::Show { id, json } => show(house, id, json).await,
                 Self::Release { id } => act(house, id, Act::Release).await,
                 Self::Delete { id } => act(house, id, Act::Delete).await,

@@ -11,7 +11,7 @@ use futures_util::stream;
 use mail::Timestamp;
 use registry::Error;
 use registry::accept::Desk;
-use registry::register::{List, inflate};
+use registry::agency_lists::{List, inflate};
 use registry::vxp::answer::list_headers;
 use tokio::sync::{Mutex, mpsc};
 

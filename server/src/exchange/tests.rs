@@ -282,7 +282,8 @@ async fn vxp_3_2_lists_are_kept_compressed_until_the_register_changes() {
         let bytes = packed.into_body().collect().await.unwrap().to_bytes();
         assert_eq!(bytes.len(), length);
         let mut unpacked = Vec::new();
-        std::io::Read::read_to_end(&mut registry::register::inflate(bytes.as_ref()), &mut unpacked).unwrap();
+        std::io::Read::read_to_end(&mut registry::agency_lists::inflate(bytes.as_ref()), &mut unpacked)
+            .unwrap();
         let plain = story.ask(signed("POST", &format!("/vxp/{name}"), "hub.02", SECRET, &[])).await;
         assert!(!plain.headers().contains_key("content-encoding"));
         let length: usize = plain.headers()["content-length"].to_str().unwrap().parse().unwrap();

@@ -8,7 +8,7 @@ use registry::Error;
 use registry::transport::{Done, Errand, Failure, Outlook, Waiting};
 use registry::upstream::{Incoming, Named, Speaker};
 use registry::vxp::call::{Acknowledgement, Kind};
-use store::PeerState;
+use store::{PeerState, Spool};
 
 use super::line::Line;
 
@@ -16,6 +16,9 @@ use super::line::Line;
 const SOON: Duration = Duration::from_millis(500);
 /// Lists in a row at most: a peer that always has more gets its next turn at the next poll.
 const LISTS_MAX: usize = 20;
+
+/// Bytes of something unreadable in which the name of a document is looked for.
+const GUESSED_FROM: u64 = 1024 * 1024;
 
 /// What became of a package, and what the peer is told.
 struct Fate {
@@ -147,9 +150,9 @@ impl Line {
             Ok(None) => {}
             Err(_) => return false,
         }
-        let Ok(_room) = self.intake.enter(None).await else { return false };
-        let bytes: Arc<[u8]> = match self.run(&Errand::Fetch(waiting.id.clone())).await {
-            Ok((Done::Fetched(bytes), _)) => bytes.into(),
+        let Ok(_room) = self.intake.enter_whole(None).await else { return false };
+        let bytes = match self.run(&Errand::Fetch(waiting.id.clone())).await {
+            Ok((Done::Fetched(bytes), _)) => bytes,
             Ok(_) => return false,
             Err(failure) => {
                 tracing::warn!(peer = self.peer.name, code = failure.code, "a package could not be fetched");
@@ -158,6 +161,7 @@ impl Line {
         };
         let digest = ring::digest::digest(&ring::digest::SHA256, &bytes);
         let Ok(sha256) = <[u8; 32]>::try_from(digest.as_ref()) else { return false };
+        let Ok(bytes) = self.intake.spool(bytes).await else { return false };
         let Some(fate) = self.take_in(&waiting, &bytes, sha256).await else { return false };
         self.count("in", fate.state);
         let incoming = Incoming {
@@ -165,13 +169,13 @@ impl Line {
             waiting: waiting.clone(),
             kind,
             sha256: sha256.to_vec(),
-            size: bytes.len(),
+            size: usize::try_from(bytes.len()).unwrap_or(usize::MAX),
             document_id: fate.document_id,
             state: fate.state,
             reason: fate.reason,
         };
-        let kept = fate.quarantine.then_some(&*bytes);
-        if let Err(error) = desk.note_incoming(incoming, kept, self.house.now()).await {
+        let Ok(kept) = fate.quarantine.then(|| bytes.whole()).transpose() else { return false };
+        if let Err(error) = desk.note_incoming(incoming, kept.as_deref(), self.house.now()).await {
             // Not noted, not acknowledged: next time it is the same package.
             tracing::warn!(peer = self.peer.name, "what became of a package was not noted: {error}");
             return false;
@@ -195,15 +199,18 @@ impl Line {
     }
 
     /// Takes a package in as any other. `None`: it cannot be told now; the peer keeps it for the next poll.
-    async fn take_in(&self, waiting: &Waiting, bytes: &Arc<[u8]>, sha256: [u8; 32]) -> Option<Fate> {
+    async fn take_in(&self, waiting: &Waiting, bytes: &Spool, sha256: [u8; 32]) -> Option<Fate> {
         let desk = self.intake.desk();
         let opened = self.intake.open(bytes.clone()).await.ok()?;
         let package = match &opened.package {
             Ok(package) => package.clone(),
+            // Not the package's fault.
+            Err(error) if error.is_worth_retrying() => return None,
             Err(error) => {
                 let system = self.nobody().await?;
                 desk.record_refusal(&system, &sha256, &opened.parties, error, self.house.now()).await;
-                let named = Named::guess(bytes, &opened.parties, waiting);
+                let beginning = bytes.part(0, GUESSED_FROM).whole().ok()?;
+                let named = Named::guess(&beginning, &opened.parties, waiting);
                 return self.refuse(Some(named), error).await;
             }
         };

@@ -144,6 +144,14 @@ impl Judged {
         &self.sha256
     }
 
+    /// The judgement without the file, for whoever has many large ones to keep: it says and proves the same about the file of its
+    /// digest, and nothing can be read from it any more.
+    #[must_use]
+    pub fn without_file(self) -> Self {
+        let signed = self.signed.map(|_| SignedBytes::Within(0..0));
+        Self { bytes: Arc::default(), signed, ..self }
+    }
+
     pub(crate) fn shared_report(&self) -> Arc<Report> {
         self.report.clone()
     }

@@ -8,7 +8,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 
 use super::{Examined, Fault, Finding};
 use crate::Store;
-use crate::blobs::{Blob, object_path};
+use crate::blobs::{Blob, object_path, segments_in};
 use crate::error::{Error, Result};
 use crate::sql::{Row, values};
 
@@ -78,7 +78,7 @@ impl Store {
             Box::pin(async move {
                 let rows = tx
                     .rows(
-                        "SELECT blob_id, size, key_no, is_object FROM blob WHERE owner_id = $1 AND blob_id > $2 \
+                        "SELECT blob_id, size, key_no, is_object, segments FROM blob WHERE owner_id = $1 AND blob_id > $2 \
                          ORDER BY blob_id LIMIT $3",
                         values![owner, after, BLOBS],
                     )
@@ -90,6 +90,7 @@ impl Store {
                         size: row.int(1)?.unsigned_abs(),
                         key_no: row.int(2)?,
                         is_object: row.flag(3)?,
+                        segments: segments_in(row.int(4)?)?,
                     })
                 };
                 rows.iter().map(blob).collect()

@@ -306,6 +306,7 @@ async fn every_denial_is_kept(engine: Engine) {
         ("documents:read", Method::GET, document("/receipt")),
         ("documents:read", Method::GET, document("/verdict")),
         ("documents:read", Method::POST, document("/acknowledgement")),
+        ("documents:read", Method::GET, "/refusals".to_owned()),
         ("statuses:send", Method::POST, document("/statuses")),
         ("documents:send", Method::POST, "/documents".to_owned()),
         ("documents:send", Method::POST, document("/recall")),

@@ -252,7 +252,7 @@ async fn a_small_send_does_not_wait_for_the_room_of_the_largest() {
     let Province { program, sender, to, .. } = settled(program).await;
     let file = std::fs::read(&signed(&program, "nho").await.path).unwrap();
     let upload = sender.upload(&file).await;
-    // Three quarters of the room, and not a byte of the package yet.
+    // Half of the room for large ones, and not a byte of the package yet.
     let mut slow = TcpStream::connect(("127.0.0.1", program.ports.http)).await.unwrap();
     let head = format!(
         "POST /api/v1/documents HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\nContent-Type: application/xml\r\n\

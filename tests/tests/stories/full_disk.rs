@@ -1,6 +1,7 @@
 //! The disk is full. What was promised stays, what cannot be kept is refused as "later", and when there is room again work goes
 //! on without anybody's help.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -49,6 +50,10 @@ impl Drop for Disk {
     }
 }
 
+fn number_of(package: &str) -> String {
+    package.split("<edXML:CodeNumber>").nth(1).and_then(|rest| rest.split('<').next()).unwrap().to_owned()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_breaks_no_promise() {
     let mut program = Program::demo(Engine::Sqlite).await;
@@ -57,6 +62,10 @@ async fn a_full_disk_breaks_no_promise() {
     let paper = paper.signed_by(&program, "leader1").await.signed_by(&program, "seal1").await;
     let template = paper.packed(&program, &first.agency, &[&second.agency], "99999").await;
     let template = String::from_utf8(template).unwrap();
+    // One that does not fit into memory alone: it needs room for a spool and for a blob.
+    let annex = program.data.join("phu-luc.bin");
+    std::fs::write(&annex, crate::large_packages::noise(4_000_000)).unwrap();
+    let large = paper.packed_with(&program, Some(&annex), &first.agency, &[&second.agency], "77777").await;
     program.stop().await;
     let Some(disk) = Disk::below(&program.data) else {
         println!("not told: nobody may mount a disk here");
@@ -85,29 +94,52 @@ async fn a_full_disk_breaks_no_promise() {
     let again = sender.send(&first.agency, template.replace("99999", &number).as_bytes()).await;
     assert_eq!(again.doc_id(), doc_id);
     assert_eq!(sender.send(&first.agency, refused.as_bytes()).await.code(), "503", "it is still full");
+    assert_eq!(sender.send(&first.agency, &large).await.code(), "503", "there is no room to take it in");
     disk.make_room();
     let kept = sender.send(&first.agency, refused.as_bytes()).await;
     assert!(kept.is_ok(), "{kept:?}\n{}", program.log());
-    promised.push((String::new(), kept.doc_id().to_owned()));
+    promised.push((number_of(&refused), kept.doc_id().to_owned()));
+    let kept = sender.send(&first.agency, &large).await;
+    assert!(kept.is_ok(), "{kept:?}\n{}", program.log());
+    promised.push(("77777".to_owned(), kept.doc_id().to_owned()));
     // Full once more, and the power goes.
     disk.fill();
     program.kill().await;
     disk.make_room();
     program.start().await;
+    // Whoever asks again hears the same as the first time.
+    for (number, doc_id) in promised.iter().filter(|(number, _)| number != "77777") {
+        let again = sender.send(&first.agency, template.replace("99999", number).as_bytes()).await;
+        assert_eq!(again.doc_id(), doc_id, "{number}");
+    }
     let receiver = Exchange::new(&program, &second);
-    let mut found = 0;
+    let mut found = BTreeMap::new();
     loop {
         let waiting = receiver.received("edoc").await;
         if waiting.is_empty() {
             break;
         }
         for delivery in &waiting {
-            receiver.take(delivery).await;
-            found += 1;
+            let package = receiver.take(delivery).await;
+            let number = number_of(std::str::from_utf8(&package).unwrap());
+            let sent = if number == "77777" {
+                large.clone()
+            } else {
+                template.replace("99999", &number).into_bytes()
+            };
+            assert!(package == sent, "{number} came out as it went in");
+            *found.entry(number).or_insert(0) += 1;
         }
     }
-    assert_eq!(found, promised.len(), "each once, and nothing that was refused");
-    println!("{found} packages were accepted around a full disk");
+    let expected: BTreeMap<String, i32> = promised.iter().map(|(number, _)| (number.clone(), 1)).collect();
+    assert_eq!(found, expected, "each once, and nothing that was refused");
+    println!("{} packages were accepted around a full disk", found.len());
+    // The disk is small on purpose; everything else is as it must be.
+    let found = program.command(&["doctor", "--deep", "--all", "--json"]).await;
+    let found: serde_json::Value = serde_json::from_slice(&found.stdout).unwrap();
+    let others =
+        found["findings"].as_array().unwrap().iter().filter(|one| one["code"] != "disk-space").count();
+    assert_eq!(others, 0, "{found}");
     program.stop().await;
     program.must(&["ledger", "check"]).await;
     program.must(&["ledger", "audit"]).await;

@@ -288,7 +288,7 @@ async fn a_slow_package_keeps_nobody_waiting(engine: Engine) {
     let house = province(engine).await;
     let package = house.paper.packed(&house.program, &house.from, &[&house.to], "70").await;
     // More than there is room for, announced and not brought.
-    let slow: Vec<Raw> = (0..24).map(|_| Raw::announce(&house, PACKAGE_MAX as u64)).collect();
+    let slow: Vec<Raw> = (0..40).map(|_| Raw::announce(&house, PACKAGE_MAX as u64)).collect();
     let begun = Instant::now();
     let sent = house.sender.send(&house.from, &package).await;
     assert!(sent.is_ok(), "{sent:?}");

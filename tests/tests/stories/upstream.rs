@@ -444,6 +444,18 @@ async fn an_axis_that_breaks(engine: Engine) {
     assert!(reason("d-51").starts_with("vxp.not-your-agency"), "{}", reason("d-51"));
     assert!(reason("d-52").starts_with("secrecy.refused"), "{}", reason("d-52"));
     assert!(reason("d-53").starts_with("edxml."), "{}", reason("d-53"));
+    // An administrator sees what was set aside; of a state secret nothing was kept (RULES R12).
+    let aside = a.must(&["quarantine", "packages", "--peer", "quoc-gia", "--json"]).await;
+    let aside: Vec<Value> = serde_json::from_str(&aside).unwrap();
+    let kept = |code: &str| {
+        aside.iter().find(|row| row["code"].as_str().unwrap().starts_with(code)).unwrap()["kept"].clone()
+    };
+    assert_eq!(
+        (kept("edxml."), kept("secrecy.refused")),
+        (Value::from(true), Value::from(false)),
+        "{aside:?}"
+    );
+    assert!(aside.iter().all(|row| !row["vi"].as_str().unwrap().is_empty()), "{aside:?}");
     // The secret document's sender was told, the forger's victim was not (RULES E41).
     until("told", async || axis.taken().len() == 9).await;
     let told = String::from_utf8(axis.taken().pop().unwrap()).unwrap();

@@ -40,13 +40,18 @@ impl Reader<'_> {
     /// A text for people, clipped to what is stored.
     pub(super) fn text(&mut self, element: Element<'_, '_>) -> String {
         let text = trimmed(element.raw_text());
-        if width_of(element.local()).is_some_and(|width| text.chars().nth(width).is_some()) {
+        let is_wide = |width: usize| element.is_cut() || text.chars().nth(width).is_some();
+        if width_of(element.local()).is_some_and(is_wide) {
             self.warnings.add(Oddity::TooWide, || element.path());
         }
         match text.char_indices().nth(self.limits.text_chars_max) {
             Some((end, _)) => {
                 self.warnings.add(Oddity::Clipped, || element.path());
                 text.get(..end).unwrap_or_default().to_owned()
+            }
+            None if element.is_cut() => {
+                self.warnings.add(Oddity::Clipped, || element.path());
+                text
             }
             None => text,
         }
@@ -60,8 +65,8 @@ impl Reader<'_> {
     pub(super) fn short(&self, element: Element<'_, '_>) -> Result<String, Refusal> {
         let text = trimmed(element.raw_text());
         match text.chars().nth(self.limits.text_chars_max) {
-            Some(_) => Err(element.refuse(Reason::TooLong)),
-            None => Ok(text),
+            None if !element.is_cut() => Ok(text),
+            _ => Err(element.refuse(Reason::TooLong)),
         }
     }
 

@@ -105,10 +105,17 @@ fn e43_our_server_understands_our_client() {
         let name = Name::route(ask.method, ask.path).unwrap();
         let call = call::read(name, &signed, &ask.body, &limits).unwrap();
         if let Call::Send(parameters) = &call {
-            let (range, _) =
-                package_in(Some(b"application/octet-stream"), &ask.body, parameters.hash_file.as_deref())
-                    .unwrap();
-            assert_eq!(&ask.body[range], package, "the file alone, whatever it ends in (VXP 0.3)");
+            let (range, _) = package_in(
+                Some(b"application/octet-stream"),
+                &ask.body.as_slice(),
+                parameters.hash_file.as_deref(),
+            )
+            .unwrap();
+            assert_eq!(
+                &ask.body[range.start as usize..range.end as usize],
+                package,
+                "the file alone, whatever it ends in (VXP 0.3)"
+            );
         }
         assert!(is_understood(call.clone()), "{errand:?}: {call:?}");
     }

@@ -133,7 +133,11 @@ impl Simulation {
             true => {
                 assert!(matches!(read, Err(Error::Withdrawn(_))), "{:?} is cancelled at {way}", kept.parcel)
             }
-            false => assert!(read.unwrap() == kept.parcel.bytes, "{:?} at {way}", kept.parcel),
+            false => assert!(
+                read.unwrap().whole_of_it().await.unwrap() == kept.parcel.bytes,
+                "{:?} at {way}",
+                kept.parcel
+            ),
         }
     }
 
