@@ -34,6 +34,8 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (23, "jmap", include_str!("../migrations/0023_jmap.sql")),
     (24, "push", include_str!("../migrations/0024_push.sql")),
     (25, "imports", include_str!("../migrations/0025_imports.sql")),
+    (29, "statistics", include_str!("../migrations/0029_statistics.sql")),
+    (30, "office", include_str!("../migrations/0030_office.sql")),
 ];
 
 /// The engine's words for what the migration files leave open.

@@ -6,6 +6,7 @@
 mod api;
 mod axis;
 mod browser;
+pub mod conformity;
 mod engine;
 mod exchange;
 mod imap;

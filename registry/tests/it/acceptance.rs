@@ -79,6 +79,25 @@ stories! {
         }
     }
 
+    async fn e38_a_senders_clock_that_is_off_is_told(house: House) {
+        for (number, minutes, is_told) in [("41", 0, false), ("42", 10, false), ("43", 11, true)] {
+            let system = house.system("hub.01").await;
+            let parameters = registry::vxp::call::SendParameters {
+                from: "H37.01".to_owned(),
+                to: Vec::new(),
+                hash_file: None,
+                hint: None,
+                declared: registry::vxp::call::Declared::default(),
+            };
+            let now = NOW.plus(Duration::from_secs(minutes * 60));
+            let package = good(number, &["H37.02"]);
+            let evidence = World::get().evidence(&[]);
+            let accepted = house.take_in_at(system, parameters, &package, &evidence, now).await.unwrap();
+            let told = accepted.warnings.iter().any(|warning| warning.oddity.code() == "edxml.warn.clock-off");
+            assert_eq!(told, is_told, "{minutes} minutes");
+        }
+    }
+
     async fn vxp_3_8_step_6_the_same_package_is_the_same_act(house: House) {
         let package = good("05", &["H37.02"]);
         let first = house.send("hub.01", "H37.01", &package).await.unwrap();

@@ -10,7 +10,9 @@
 //! | `events` | the feed: long poll and event stream |
 //! | `agencies` | the directory |
 //! | `numbers` | numbers of the records office |
+//! | `regulations` | what an agency's head has decided |
 //! | `registers` | its books, and what is late |
+//! | `statistics` | what the exchange did in a period |
 //! | `view` | a document as it is shown |
 //! | `problem` | refusals (RFC 9457) |
 //! | `openapi` | the description of all this, made from the code |
@@ -26,8 +28,10 @@ mod numbers;
 mod openapi;
 mod problem;
 mod registers;
+mod regulations;
 mod repeat;
 mod send;
+mod statistics;
 mod statuses;
 mod uploads;
 mod view;
@@ -103,6 +107,9 @@ pub(crate) fn routes(house: Arc<House>, intake: Arc<Intake>) -> Router {
         .route("/api/v1/numbers/{book}/{year}/{number}/void", post(numbers::void))
         .route("/api/v1/registers/{register}", get(registers::register))
         .route("/api/v1/overdue", get(registers::overdue))
+        .route("/api/v1/regulations", get(regulations::list))
+        .route("/api/v1/statistics", get(statistics::report))
+        .route("/api/v1/statistics/{fact}", get(statistics::facts))
         .route("/api/v1/uploads", post(uploads::create).options(uploads::options))
         .route(
             "/api/v1/uploads/{id}",

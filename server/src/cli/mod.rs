@@ -14,6 +14,7 @@ mod doctor;
 mod document;
 mod domain;
 mod files;
+mod go_live;
 mod key;
 mod ledger;
 mod list;
@@ -21,6 +22,7 @@ mod mail_auth;
 mod mark;
 mod moving;
 mod number;
+mod office;
 mod overdue;
 mod package;
 mod peer;
@@ -36,6 +38,7 @@ mod sending_limit;
 mod serve;
 mod sign;
 mod sign_file;
+mod statistics;
 mod timestamp;
 mod tls_policy;
 mod tls_report;
@@ -138,6 +141,17 @@ enum Command {
     /// Documents of the exchange.
     #[command(subcommand)]
     Document(document::DocumentCommand),
+    /// Kiểm tra trước khi vận hành chính thức. / What has to be in order before official use.
+    GoLive(go_live::GoLive),
+    /// Ủy quyền ký. / Who signs by authorisation (TUQ.).
+    #[command(subcommand)]
+    Authorisation(office::AuthorisationCommand),
+    /// Quy chế, danh mục. / Regulations of an agency, and its list of what is sent with paper too.
+    #[command(subcommand)]
+    Regulation(office::RegulationCommand),
+    /// Thống kê trao đổi văn bản. / Statistics of the exchange.
+    #[command(subcommand)]
+    Statistics(statistics::StatisticsCommand),
     /// Thư bị cách ly. / Mail that waits for a person.
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
@@ -220,6 +234,10 @@ pub(crate) fn run() -> ExitCode {
         Command::Number(command) => command.run(&arguments.config),
         Command::Register(command) => command.run(&arguments.config),
         Command::Document(command) => command.run(&arguments.config),
+        Command::Authorisation(command) => command.run(&arguments.config),
+        Command::Regulation(command) => command.run(&arguments.config),
+        Command::Statistics(command) => command.run(&arguments.config),
+        Command::GoLive(command) => command.run(&arguments.config),
         Command::Quarantine(command) => command.run(&arguments.config),
         Command::Secrecy(command) => command.run(&arguments.config),
         Command::Doctor(command) => command.run(&arguments.config),
