@@ -378,6 +378,21 @@ mod tests {
     }
 
     #[test]
+    fn r34_finished_is_said_and_never_inferred() {
+        let states = State::ALL.into_iter().filter(|state| *state != State::Done);
+        for state in states {
+            for code in StatusCode::KNOWN.into_iter().filter(|code| *code != StatusCode::Done) {
+                let heard = Progress { state, ask: None }.hear(&code);
+                assert_ne!(heard.now.state, State::Done, "{code} in {state:?}");
+            }
+        }
+        for (code, state) in [("04", State::Assigned), ("05", State::InWork), ("06", State::Done)] {
+            let accepted = Progress { state: State::Accepted, ask: None };
+            assert_eq!(accepted.hear(&StatusCode::read(code)).now.state, state);
+        }
+    }
+
+    #[test]
     fn states_and_questions_are_found_by_their_names() {
         assert!(State::ALL.into_iter().all(|state| State::named(state.as_str()) == Some(state)));
         assert!(
