@@ -24,7 +24,7 @@ fn name_key(name: &str) -> String {
 }
 
 /// A text that must be there and must not be long.
-fn said<'t>(text: &'t str, missing: OfficeFault) -> Result<&'t str, OfficeFault> {
+fn said(text: &str, missing: OfficeFault) -> Result<&str, OfficeFault> {
     let text = text.trim();
     match text.chars().count() {
         1..=TEXT_CHARS_MAX => Ok(text),

@@ -103,6 +103,8 @@ fn stretches(days: Days, changes: &[Timestamp]) -> Vec<Stretch> {
 /// The agencies of a stretch of days, as they were then.
 struct Register {
     agencies: HashMap<AgencyId, Agency>,
+    /// Of those that were asked for: a name is folded once, however much is counted for it.
+    levels: HashMap<AgencyId, Level>,
 }
 
 impl Register {
@@ -123,7 +125,13 @@ impl Register {
                 }
             }
         }
-        Ok(Self { agencies })
+        let mut register = Self { agencies, levels: HashMap::with_capacity(ids.len()) };
+        for id in ids {
+            let line = register.line(*id);
+            let level = level_of(line.iter().map(|agency| (agency.name.as_str(), agency.code.as_str())));
+            register.levels.insert(*id, level);
+        }
+        Ok(register)
     }
 
     /// An agency and its superiors, nearest first.
@@ -142,7 +150,7 @@ impl Register {
     }
 
     fn level(&self, id: AgencyId) -> Level {
-        level_of(self.line(id).iter().map(|agency| (agency.name.as_str(), agency.code.as_str())))
+        self.levels.get(&id).copied().unwrap_or(Level::Other)
     }
 }
 

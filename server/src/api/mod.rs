@@ -46,7 +46,7 @@ use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::middleware::from_fn;
 use axum::routing::{delete, get, post};
-use mail::ApiKeyId;
+use mail::{AccountId, ApiKeyId};
 use registry::Error;
 use registry::keys::{self, Caller, Scope};
 use serde::de::DeserializeOwned;
@@ -75,6 +75,8 @@ pub(crate) struct Api {
     callers: Rate<ApiKeyId>,
     /// How often an address may show what is no key.
     strangers: Rate<IpAddr>,
+    /// How often somebody on the staff may ask.
+    staff: Rate<AccountId>,
 }
 
 /// The routes of the API.
@@ -82,6 +84,7 @@ pub(crate) fn routes(house: Arc<House>, intake: Arc<Intake>) -> Router {
     let api = Arc::new(Api {
         callers: Rate::new(house.config.api.requests_per_minute),
         strangers: Rate::new(house.config.api.wrong_keys_per_minute),
+        staff: Rate::new(house.config.api.requests_per_minute),
         house,
         intake,
     });

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use mail::DocumentId;
 use registry::calendar::Written;
@@ -43,7 +43,18 @@ impl FromRequestParts<Arc<Api>> for StatisticsReader {
                 .map_err(Problem::into_response);
         }
         let source = parts.extensions.get::<Peer>().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.0.ip());
-        sign_in::basic(&api.house, &parts.headers, source).await.map(|_| Self)
+        let person = sign_in::basic(&api.house, &parts.headers, source).await?;
+        if person.must_change_password() {
+            let problem = Problem::new(
+                StatusCode::FORBIDDEN,
+                "must_change_password",
+                "Phải đổi mật khẩu lần đầu trước khi dùng (/mat-khau).",
+                "The first password must be changed before use (/mat-khau).",
+            );
+            return Err(problem.into_response());
+        }
+        let visit = api.staff.visit(person.account_id(), api.house.now());
+        visit.map(|()| Self).map_err(|wait| Problem::too_often(wait).into_response())
     }
 }
 

@@ -25,7 +25,7 @@ async fn statistics(engine: Engine) {
     let paper = signed(&program, "thong-ke").await;
     let first = sender.send(&paper.packed(&program, &from, &[&to], "31").await).await;
     sender.send(&paper.packed(&program, &from, &[&to], "32").await).await;
-    let refusal = json!({ "code": "02", "reason": "DUPLICATE", "description": "Đã nhận" });
+    let refusal = json!({ "code": "02", "reason": "DUPLICATE: đã nhận" });
     let refused = receiver.post(&format!("/documents/{first}/statuses"), &refusal).await;
     assert!(refused.status().is_success(), "{:?}", refused.text().await);
 
@@ -91,6 +91,12 @@ async fn staff_may_look(program: &Program, sender: &ApiClient, from: &str, year:
     assert_eq!(report["total"]["figures"]["sent"], 2);
     assert_eq!(ask(&somebody.address, "sai mat khau").await.status(), StatusCode::UNAUTHORIZED);
     assert_eq!(program.web_client().get(&url).send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    // Nor somebody whose first password is not changed yet.
+    let new = format!("moi.{}", somebody.address);
+    let made =
+        json_of(program, &["account", "add", &new, "--agency", from, "--role", "staff", "--json"]).await;
+    let first = said(ask(&new, made["password"].as_str().unwrap()).await, 403).await;
+    assert_eq!(first["code"], "must_change_password", "{first}");
     // With a password nothing else of the API opens.
     let lists =
         program.web_client().get(program.https("/api/v1/statistics/sent?from=2026-01-01&to=2026-12-31"));
@@ -175,15 +181,19 @@ async fn office(engine: Engine) {
     letter["files"][0]["upload"] = json!(sender.upload(&file).await);
     assert_eq!(said(sender.post("/documents", &letter).await, 422).await["code"], "signature.not-authorised");
 
-    // Paper by the head's list needs an item of it.
     letter["signer"]["competence"] = json!("");
+    paper_needs_an_item(&program, &sender, letter, &from, &to).await;
+}
+
+/// Paper by the head's list needs an item of it.
+async fn paper_needs_an_item(program: &Program, sender: &ApiClient, mut letter: Value, from: &str, to: &str) {
     letter["paperReason"] = json!("AGENCY_LIST(7)");
     assert_eq!(said(sender.post("/documents", &letter).await, 422).await["code"], "package.paper-item");
     let list = [
         "regulation",
         "add",
         "--agency",
-        &from,
+        from,
         "--kind",
         "paper-list",
         "--number",
