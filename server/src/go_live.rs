@@ -130,7 +130,7 @@ async fn of_data(house: &House, now: Timestamp) -> anyhow::Result<Vec<Item>> {
     let day = Written(day_of(now)).to_string();
     let read = house.store.read(day, |tx, day| {
         Box::pin(async move {
-            let has_agency = tx.agencies_page(None, now, 1).await?.first().is_some();
+            let has_agency = !tx.agencies_page(None, now, 1).await?.is_empty();
             let has_rules = tx.has_regulation(RegulationKind::Regulation, day).await?;
             Ok::<_, store::Error>((has_agency, has_rules))
         })

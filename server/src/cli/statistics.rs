@@ -136,7 +136,7 @@ fn print_line(line: &Line) {
 
 async fn recount(house: &House, repair: bool, json: bool) -> Outcome {
     let found = statistics::recount(&house.store, repair, house.now()).await?;
-    let is_same = found.missing == 0 && found.different == 0;
+    let is_same = found.different == 0 && (repair || found.missing == 0);
     let documents: Vec<String> = found.documents_found.iter().map(ToString::to_string).collect();
     if json {
         let answer = serde_json::json!({
@@ -154,5 +154,5 @@ async fn recount(house: &House, repair: bool, json: bool) -> Outcome {
         );
         documents.iter().for_each(|id| println!("  {id}"));
     }
-    Ok(ExitCode::from(u8::from(!is_same && !(repair && found.different == 0))))
+    Ok(ExitCode::from(u8::from(!is_same)))
 }

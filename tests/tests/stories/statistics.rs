@@ -122,7 +122,7 @@ async fn wrong_questions_are_refused(client: &ApiClient, year: i64) {
     }
     let unknown =
         client.ask(Method::GET, &format!("/statistics?period={year}&under=H98.7")).send().await.unwrap();
-    assert_eq!(said(unknown, 404).await["code"], "vxp.unknown-agencies");
+    assert_eq!(said(unknown, 404).await["code"], "unknown-agencies");
     let nothing =
         client.ask(Method::GET, "/statistics/mood?from=2026-01-01&to=2026-01-31").send().await.unwrap();
     assert_eq!(said(nothing, 404).await["code"], "no-such-figure");
