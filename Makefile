@@ -59,6 +59,7 @@ docs: build ## rewrite the documents that are generated from the program
 	$(CARGO_TARGET_DIR)/debug/congvan config print --config /nonexistent > docs/congvan.example.toml
 	$(CARGO_TARGET_DIR)/debug/congvan openapi > docs/openapi.json
 	CONGVAN_WRITE_DOCS=1 cargo test --locked --quiet -p web --test codes
+	CONGVAN_WRITE_DOCS=1 cargo test --locked --quiet -p tests --test tidy r63
 
 packages-run:
 	@scripts/install-packages run

@@ -3,7 +3,6 @@
 //! [`rules`] are pure. What a document's acceptance fixes is written in the accepting transaction and not judged again; what a
 //! receiver owes is watched, and each alarm is raised once, whichever node looks.
 
-mod authorisation;
 mod keep;
 mod overdue;
 mod raise;
@@ -13,8 +12,7 @@ use mail::Timestamp;
 use store::{DeclaredDay, Store, Tx};
 use time::{Date, Duration};
 
-pub use authorisation::{Authorisation, Competence, is_authorised};
-pub(crate) use keep::{accepted, heard};
+pub(crate) use keep::{accepted, heard, signed_on};
 pub use overdue::{Late, NotSent, Overdue, overdue};
 pub use raise::raise;
 pub use rules::{

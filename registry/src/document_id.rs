@@ -156,6 +156,7 @@ mod tests {
         }
     }
 
+    // RULES I7: the law's form (code, year, ordinal number) is the first of them.
     #[test]
     fn i8_other_forms_are_taken_as_they_are() {
         for text in

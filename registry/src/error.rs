@@ -5,6 +5,7 @@ use mail::AgencyCode;
 
 use crate::accept::SignatureFault;
 use crate::keys::Scope;
+use crate::office::OfficeFault;
 use crate::package::{Refusal, Unwritable};
 use crate::secrecy::Hit;
 use crate::tombstone::Tombstone;
@@ -119,6 +120,12 @@ pub enum Error {
     /// Paper is to follow and no reason is given (RULES R15).
     #[error("paper without a reason")]
     PaperReason,
+    /// Paper is to follow by an item that no list of the sender or of who is above it has (RULES R62).
+    #[error("no such item in the list")]
+    PaperItem,
+    /// What somebody wants to record is not as the law has it.
+    #[error(transparent)]
+    Office(#[from] OfficeFault),
     /// Too many calls.
     #[error("too many calls")]
     SlowDown,
@@ -150,10 +157,11 @@ impl Error {
             | Self::Secret(_)
             | Self::Incomplete(_)
             | Self::PaperReason
+            | Self::PaperItem
             | Self::Loop
             | Self::Unwritable(_) => 422,
             Self::Signature(fault) if fault.ask_again() => 503,
-            Self::Signature(_) => 422,
+            Self::Signature(_) | Self::Office(_) => 422,
             Self::SlowDown => 429,
             Self::Internal => 500,
             Self::Unavailable => 503,
@@ -186,6 +194,8 @@ impl Error {
             Self::Incomplete(_) => "package.incomplete",
             Self::Signature(fault) => fault.code(),
             Self::PaperReason => "package.paper-reason",
+            Self::PaperItem => "package.paper-item",
+            Self::Office(fault) => fault.code(),
             Self::SlowDown => "vxp.slow-down",
             Self::Internal => "internal",
             Self::Unavailable => "unavailable",
@@ -255,6 +265,8 @@ impl Error {
             }
             Self::Signature(fault) => fault.vi(),
             Self::PaperReason => "Gửi kèm bản giấy phải nêu lý do: GOV_PM, AGENCY_LIST(mục) hoặc RECEIVER_NOT_READY (QĐ 28/2018 Đ7)".to_owned(),
+            Self::PaperItem => "Mục nêu trong AGENCY_LIST không có trong danh mục gửi kèm bản giấy đang có hiệu lực của cơ quan hoặc cấp trên (QĐ 28/2018 Đ7.2.b)".to_owned(),
+            Self::Office(fault) => fault.vi().to_owned(),
             Self::SlowDown => "Gọi quá nhiều lần, hãy thử lại sau".to_owned(),
             Self::Internal => "Lỗi hệ thống".to_owned(),
             Self::Unavailable => "Hệ thống tạm thời gián đoạn, hãy thử lại sau".to_owned(),
@@ -301,6 +313,8 @@ impl Error {
             }
             Self::Signature(fault) => fault.en(),
             Self::PaperReason => "Paper may follow only for a reason: GOV_PM, AGENCY_LIST(item) or RECEIVER_NOT_READY (QĐ 28/2018 Đ7)".to_owned(),
+            Self::PaperItem => "The item of AGENCY_LIST is in no list of the agency or of who is above it that holds now (QĐ 28/2018 Đ7.2.b)".to_owned(),
+            Self::Office(fault) => fault.en().to_owned(),
             Self::SlowDown => "Too many calls, try again later".to_owned(),
             Self::Internal => "Internal error".to_owned(),
             Self::Unavailable => "Temporarily unavailable, try again later".to_owned(),

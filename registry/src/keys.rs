@@ -51,6 +51,8 @@ scopes! {
     NumbersWrite = "numbers:write",
     /// Read the registers of documents.
     RegistersRead = "registers:read",
+    /// Read statistics of all agencies.
+    StatisticsRead = "statistics:read",
 }
 
 impl fmt::Display for Scope {

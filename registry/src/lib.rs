@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | [`package`] | edXML packages: a bounded, tolerant reader and an exact writer (RULES 2, VXP 4–6) |
 //! | [`document_id`] | the legal identifier of a document, as agencies compare it (RULES I7–I9) |
+//! | [`statistics`] | what the exchange did in a period, counted from its history (RULES R53–R56) |
 //! | [`status`] | status codes and what they lead to at one receiver (RULES 1.4) |
 //! | [`file_text()`] | the text of a file, for searches |
 //! | [`secrecy`] | detectors of state secrets, which never travel here (RULES R7–R13) |
@@ -19,6 +20,7 @@
 //! | [`calendar`] | working days: announced, declared, computed (RULES R19) |
 //! | [`deadlines`] | until when to send, to answer, to finish; and who is late (RULES R19, R20, R27, R33, R85) |
 //! | [`numbering`] | numbers without gap or repeat, notations, types of documents (RULES R75, R76, R79, R80) |
+//! | [`office`] | what heads of agencies decide: who signs by authorisation, regulations, what is sent with paper (RULES R62, R81) |
 //! | [`registers`] | the books of the records office, as the law prints them (RULES R77, R90) |
 //! | [`lifecycle`] | what is done to documents later: shredding, what takes two persons (RULES R13, R43) |
 //! | [`keys`] | keys to our API: what they may do, for whom they speak |
@@ -63,6 +65,7 @@ pub mod known;
 pub mod lifecycle;
 mod limits;
 pub mod numbering;
+pub mod office;
 pub mod package;
 pub mod reasons;
 pub mod receipt;
@@ -70,6 +73,7 @@ pub mod recognise;
 pub mod refusals;
 pub mod registers;
 pub mod secrecy;
+pub mod statistics;
 pub mod status;
 pub mod tombstone;
 pub mod transport;

@@ -20,6 +20,7 @@ mod tests;
 mod tlog_proof;
 mod verify;
 
+pub(crate) use audit::act_of;
 pub use audit::{Audit, AuditedTree, Auditor, Fault, Finding, open_checkpoint};
 pub use tlog_proof::TlogProof;
 pub use verify::{NoteTrouble, NoteVerifier, Trouble, Verdict, is_whole_token, is_year_of, verify};

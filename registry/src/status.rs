@@ -359,6 +359,40 @@ mod tests {
     use super::*;
 
     #[test]
+    fn r50_the_states_of_the_law_and_what_moves_a_document_into_them() {
+        // QĐ 28/2018 Đ10.2.h, and the code of the exchange that says it.
+        let rows = [
+            ("01", "đã đến", State::Arrived),
+            ("03", "đã tiếp nhận", State::Accepted),
+            ("04", "đã chuyển xử lý", State::Assigned),
+            ("05", "đang xử lý", State::InWork),
+            ("06", "đã hoàn thành", State::Done),
+            ("02", "từ chối nhận (trả lại)", State::Returned),
+        ];
+        for (code, law, state) in rows {
+            let heard = Progress::default().hear(&StatusCode::read(code));
+            assert_eq!(heard.now.state, state, "{law}");
+        }
+        let asked = Progress::default().ask(Ask::Recall).now;
+        assert_eq!(asked.hear(&StatusCode::Agreed).now.state, State::Cancelled, "thu hồi");
+    }
+
+    #[test]
+    fn r34_finished_is_said_and_never_inferred() {
+        let states = State::ALL.into_iter().filter(|state| *state != State::Done);
+        for state in states {
+            for code in StatusCode::KNOWN.into_iter().filter(|code| *code != StatusCode::Done) {
+                let heard = Progress { state, ask: None }.hear(&code);
+                assert_ne!(heard.now.state, State::Done, "{code} in {state:?}");
+            }
+        }
+        for (code, state) in [("04", State::Assigned), ("05", State::InWork), ("06", State::Done)] {
+            let accepted = Progress { state: State::Accepted, ask: None };
+            assert_eq!(accepted.hear(&StatusCode::read(code)).now.state, state);
+        }
+    }
+
+    #[test]
     fn states_and_questions_are_found_by_their_names() {
         assert!(State::ALL.into_iter().all(|state| State::named(state.as_str()) == Some(state)));
         assert!(

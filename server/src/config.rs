@@ -43,6 +43,8 @@ macro_rules! section {
     };
 }
 
+mod operation;
+
 /// A section that can explain itself.
 trait Explained: Default + Serialize {
     fn about() -> String;
@@ -495,6 +497,7 @@ impl Backup {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
     pub(crate) house: House,
+    pub(crate) operation: operation::Operation,
     pub(crate) listen: Listen,
     pub(crate) tls: Tls,
     pub(crate) mail: Mail,
@@ -544,7 +547,8 @@ impl Config {
             );
         }
         for (key, value, allowed) in [
-            ("mail.outbound_tls", &self.mail.outbound_tls, &["opportunistic", "required"][..]),
+            ("operation.mode", &self.operation.mode, &["demonstration", "trial", "production"][..]),
+            ("mail.outbound_tls", &self.mail.outbound_tls, &["opportunistic", "required"]),
             ("mail.mta_sts_mode", &self.mail.mta_sts_mode, &["none", "testing", "enforce"]),
             ("exchange.signatures", &self.exchange.signatures, &["required", "recorded"]),
             ("log.format", &self.log.format, &["text", "json"]),
@@ -559,6 +563,9 @@ impl Config {
         }
         if !["off", "mark", "enforce"].contains(&self.mail.dmarc.as_str()) {
             anyhow::bail!("mail.dmarc: must be off, mark or enforce (giá trị không hợp lệ)");
+        }
+        if self.operation.level > 5 {
+            anyhow::bail!("operation.level: there are five levels (cấp độ từ 1 đến 5)");
         }
         let codes = &self.exchange.automatic_arrival;
         if let Some(wrong) = codes.iter().find(|c| *c != "*" && c.parse::<mail::AgencyCode>().is_err()) {
@@ -755,6 +762,7 @@ impl Config {
     pub(crate) fn print(&self) -> anyhow::Result<String> {
         let mut out = String::from("# congvan configuration. Times are Vietnam's (+07:00).\n");
         print_section(&mut out, "house", &self.house)?;
+        print_section(&mut out, "operation", &self.operation)?;
         print_section(&mut out, "listen", &self.listen)?;
         print_section(&mut out, "tls", &self.tls)?;
         print_section(&mut out, "mail", &self.mail)?;

@@ -1,6 +1,6 @@
 //! What is done now and then, so that nothing only grows: uploads that nobody used go when they expire (RFC 8620 §6.1, and those
 //! of our API), mail in the quarantine likewise, answers are given again for some days, and events can be read for some months; keys of recalled copies are
-//! forgotten when their time has come (RULES R43); and what was recorded of agencies for today is taken notice of (RULES R61).
+//! forgotten when their time has come (RULES R43); what was recorded of agencies for today is taken notice of (RULES R61); and days that are over are counted (RULES R53).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +44,9 @@ pub(crate) async fn run(house: Arc<House>, desk: Desk) {
         }
         if let Err(error) = agencies_take_effect(&house).await {
             tracing::warn!("changes of agencies could not take effect in lists and searches: {error}");
+        }
+        if let Err(error) = registry::statistics::count_finished(&house.store, house.now()).await {
+            tracing::warn!("days that are over could not be counted: {error}");
         }
         if let Err(error) = shred_recalled(&house, &desk).await {
             tracing::warn!("recalled copies could not be shredded: {error}");

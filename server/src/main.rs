@@ -14,6 +14,7 @@ mod demo;
 mod dns;
 mod evidence;
 mod exchange;
+mod go_live;
 mod house;
 mod housekeeping;
 mod http;

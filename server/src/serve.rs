@@ -19,8 +19,8 @@ use crate::listen::{self, Bounds};
 use crate::mail_path::MailPath;
 use crate::proxy::Relays;
 use crate::{
-    backup, beside, deadlines, housekeeping, http, imap, indexer, intake, mail_in, mail_out, push, sequencer,
-    stamping, tls, upstream, vacation,
+    backup, beside, deadlines, go_live, housekeeping, http, imap, indexer, intake, mail_in, mail_out, push,
+    sequencer, stamping, tls, upstream, vacation,
 };
 
 /// The ports that were really opened, by door.
@@ -45,6 +45,7 @@ pub(crate) async fn serve(
         let freed: Result<u64, store::Error> = free.await;
         freed.context("the outbox cannot be taken over")?;
     }
+    go_live::require(&house).await?;
     let mut stop_asked = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let config = &house.config.listen;
     let mut opened = Vec::new();

@@ -68,6 +68,8 @@ pub enum Audit {
     StatusReported,
     /// The calendar of working days, or an hour of its deadlines, was changed.
     CalendarChanged,
+    /// An authorisation to sign, a regulation or a list of an agency was recorded or ended.
+    OfficeChanged,
     /// A book was opened, started at a number, or closed.
     BookChanged,
     /// A number of a book was taken.
@@ -139,6 +141,7 @@ impl Audit {
             Self::DocumentAcknowledged => "document.acknowledged",
             Self::StatusReported => "status.reported",
             Self::CalendarChanged => "calendar.changed",
+            Self::OfficeChanged => "office.changed",
             Self::BookChanged => "book.changed",
             Self::NumberTaken => "number.taken",
             Self::NumberVoided => "number.voided",

@@ -36,6 +36,8 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (25, "imports", include_str!("../migrations/0025_imports.sql")),
     (27, "mailboxes", include_str!("../migrations/0027_mailboxes.sql")),
     (28, "packages", include_str!("../migrations/0028_packages.sql")),
+    (29, "statistics", include_str!("../migrations/0029_statistics.sql")),
+    (30, "office", include_str!("../migrations/0030_office.sql")),
 ];
 
 /// The engine's words for what the migration files leave open.
@@ -151,5 +153,5 @@ async fn run(conn: &mut Conn, dialect: &Dialect, upto: i64, now: Timestamp) -> R
         .await?;
         tracing::info!(number, name, "brought the schema up to migration {number} ({name})");
     }
-    crate::statistics::tell(conn).await
+    crate::planner::tell(conn).await
 }

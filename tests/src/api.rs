@@ -8,8 +8,7 @@ use serde_json::Value;
 use crate::{Program, System};
 
 /// Everything a document system does.
-pub const ALL_SCOPES: &str =
-    "documents:read,documents:send,statuses:send,agencies:read,events:read,numbers:write,registers:read";
+pub const ALL_SCOPES: &str = "documents:read,documents:send,statuses:send,agencies:read,events:read,numbers:write,registers:read,statistics:read";
 
 /// A system with a key.
 #[derive(Clone)]

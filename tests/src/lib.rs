@@ -7,6 +7,7 @@ mod api;
 mod axis;
 mod browser;
 mod cluster;
+pub mod conformity;
 mod engine;
 mod exchange;
 mod imap;

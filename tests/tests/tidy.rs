@@ -254,3 +254,43 @@ fn every_room_forbids_unsafe_code_and_says_what_it_is() {
     let workspace = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
     assert!(workspace.contains("unsafe_code = \"forbid\""));
 }
+
+/// RULES R63: every rule that software keeps is kept somewhere and held by a test, and the table in `docs` says which.
+/// `CONGVAN_WRITE_DOCS=1` writes it anew.
+#[test]
+fn r63_every_rule_is_held_by_a_test_and_the_table_says_which() {
+    let root = root();
+    let read = |path: &PathBuf| {
+        let name = path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
+        (name, std::fs::read_to_string(path).unwrap())
+    };
+    let rooms = [
+        "mail",
+        "store",
+        "directory",
+        "smtp",
+        "imap",
+        "jmap",
+        "certs",
+        "signer",
+        "registry",
+        "web",
+        "server",
+        "tests",
+    ];
+    let mut files: Vec<PathBuf> = rooms.iter().flat_map(|room| rust_files(&root.join(room))).collect();
+    files.sort();
+    let sources: Vec<(String, String)> = files.iter().map(read).collect();
+    let (rules, tests) = (tests::conformity::rules(&root), tests::conformity::tests_by_rule(&sources));
+    for rule in &rules {
+        assert!(root.join(&rule.kept_in).exists(), "{}: {} is not there", rule.id, rule.kept_in);
+        let is_left = ["later: ", "by the agency: "].iter().any(|why| rule.left.starts_with(why));
+        assert!(rule.left.is_empty() || is_left, "{}: {}", rule.id, rule.left);
+        assert!(is_left || tests.contains_key(&rule.id), "no test names {} ({})", rule.id, rule.asks);
+    }
+    let (kept, table) = (root.join("docs/CONFORMITY.md"), tests::conformity::table(&rules, &tests));
+    if std::env::var_os("CONGVAN_WRITE_DOCS").is_some() {
+        std::fs::write(&kept, &table).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(&kept).unwrap(), table, "make docs writes it anew");
+}

@@ -6,18 +6,24 @@
 //! nothing and is marked.
 
 use serde_json::json;
-use store::{Audit, Document, DocumentKind, DocumentState, LinkKind, NewLink, NewProgress, Receiver, Tx};
+use store::{
+    Audit, Document, DocumentKind, DocumentState, LinkKind, NewLink, NewProgress, Receiver, Tx, peer_of_way,
+};
 
 use super::keep::Intake;
 use super::leaves::{Said, word};
+use super::route;
 use crate::document_id::{DocumentIdentifier, date_key, notation_key};
 use crate::events::{Happened, tell};
 use crate::package::{self, BusinessType, Oddity, Package, Priority};
+use crate::statistics::facts;
 use crate::status::{Ask, Fit, Progress};
 use crate::vxp::call::DeclaredPaper;
 
 /// BussinessDocType of a recall (VXP 4.4).
 pub(crate) const RECALL: i64 = 1;
+/// How far the sender's clock may be from ours: ten minutes (RULES E38).
+const CLOCK_OFF_MILLIS: u64 = 10 * 60 * 1_000;
 /// BussinessDocType of an update.
 pub(crate) const UPDATE: i64 = 2;
 
@@ -39,6 +45,9 @@ pub(super) async fn plan(tx: &mut Tx, intake: &Intake) -> Result<Plan, store::Er
     let mut plan = Plan::default();
     if paper_follows(document) && intake.arrived.parameters.declared.paper == DeclaredPaper::Unasked {
         plan.mark(Oddity::PaperUnstated);
+    }
+    if is_clock_off(intake, document) {
+        plan.mark(Oddity::ClockOff);
     }
     if kind == BusinessType::New {
         return Ok(plan);
@@ -85,6 +94,13 @@ pub(super) async fn plan(tx: &mut Tx, intake: &Intake) -> Result<Plan, store::Er
 /// Whether paper follows (RULES R15). Some write a number of pages (VXP 4.1).
 pub(super) fn paper_follows(document: &package::Document) -> bool {
     document.paper.trim().parse::<u32>().is_ok_and(|pages| pages > 0)
+}
+
+/// RULES E38. What another axis hands over was sent a while ago.
+fn is_clock_off(intake: &Intake, document: &package::Document) -> bool {
+    let own = document.trace_headers.last().and_then(|line| route::moment_in(&line.timestamp));
+    let is_direct = peer_of_way(&intake.arrived.system.system_folded).is_none();
+    is_direct && own.is_some_and(|sent| sent.millis().abs_diff(intake.now.millis()) > CLOCK_OFF_MILLIS)
 }
 
 impl Plan {
@@ -263,6 +279,8 @@ async fn record(
         ordered_by: json!({ "system": act.system_folded, "staff": staff }).to_string(),
     };
     tx.add_link(&link, now).await?;
+    let fact = facts::acted(original.agency_id, original.document_id, act.document_id, kind, now);
+    tx.add_facts(&[fact]).await?;
     if document.other_info.priority > Priority::Normal && kind != LinkKind::Update {
         tx.hurry_deliveries(original.agency_id, original.document_id).await?;
     }

@@ -32,6 +32,8 @@ pub enum SignatureFault {
     NotRegistered,
     /// The leader who signed is not the one the package names (RULES D29(8)).
     SignerName,
+    /// Signed by authorisation (TUQ.), and no written authorisation of the signer covers the day of signing (RULES R81).
+    NotAuthorised,
     /// An algorithm below what is allowed.
     Weak,
     /// The file cannot be judged: encrypted, too large or too complex.
@@ -42,7 +44,7 @@ pub enum SignatureFault {
 
 impl SignatureFault {
     /// Every fault, for manuals and tests.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::NoDocument,
         Self::NotPdf,
         Self::Unsigned,
@@ -56,6 +58,7 @@ impl SignatureFault {
         Self::SealOrder,
         Self::NotRegistered,
         Self::SignerName,
+        Self::NotAuthorised,
         Self::Weak,
         Self::Unreadable,
         Self::Undecided,
@@ -82,6 +85,7 @@ impl SignatureFault {
             Self::SealOrder => "signature.seal-order",
             Self::NotRegistered => "signature.not-registered",
             Self::SignerName => "signature.signer-name",
+            Self::NotAuthorised => "signature.not-authorised",
             Self::Weak => "signature.weak",
             Self::Unreadable => "signature.unreadable",
             Self::Undecided => "signature.undecided",
@@ -104,6 +108,9 @@ impl SignatureFault {
             Self::SealOrder => "Chữ ký số của cơ quan phải ký sau và bao phủ chữ ký của người có thẩm quyền",
             Self::NotRegistered => "Chứng thư số ký văn bản chưa được cơ quan gửi đăng ký",
             Self::SignerName => "Người ký số không phải là người ký ghi trong gói tin",
+            Self::NotAuthorised => {
+                "Người ký thừa ủy quyền (TUQ.) không có văn bản ủy quyền còn hiệu lực vào ngày ký"
+            }
             Self::Weak => "Chữ ký số dùng thuật toán yếu",
             Self::Unreadable => "Không thể kiểm tra chữ ký số của tệp này (bị mã hóa hoặc vượt giới hạn)",
             Self::Undecided => {
@@ -129,6 +136,9 @@ impl SignatureFault {
             Self::SealOrder => "The agency's signature must come last and cover the competent person's",
             Self::NotRegistered => "Signed by a certificate that the sending agency has not registered",
             Self::SignerName => "The person who signed is not the signer named in the package",
+            Self::NotAuthorised => {
+                "The signer by authorisation (TUQ.) has no written authorisation that covers the day of signing"
+            }
             Self::Weak => "A signature uses a weak algorithm",
             Self::Unreadable => "The signatures of this file cannot be judged (encrypted, or beyond a limit)",
             Self::Undecided => {

@@ -4,20 +4,24 @@ use mail::{AgencyId, DeliveryId, DocumentId, OwnerId, Timestamp};
 use signer::Judged;
 use store::{
     Audit, DocumentKind, Lane, NewDelivery, NewDocument, NewFile, NewOutbox, OutboxKind, Sealed, Tx,
+    peer_of_way,
 };
 
 use super::leaves::Leaves;
 use super::named::Asked;
-use super::worth::Worth;
+use super::worth::{ORIGINAL, Worth};
 use super::{
     Accepted, Arrived, Desk, Examined, Pending, SignatureFault, acts, describe, notice, package_signature,
     progress, repeated, route,
 };
 use crate::Error;
+use crate::calendar::day_of;
 use crate::package::{BusinessType, Oddity, Package, Priority, Status, Warning};
+use crate::reasons::PaperReason;
 use crate::receipt::{Act, Promised, moment, promise};
-use crate::upstream;
+use crate::vxp::call::DeclaredPaper;
 use crate::vxp::hash::full_hex;
+use crate::{deadlines, office, upstream};
 
 /// A notice ready to be enqueued: the sealed message, and a row for each clerk.
 struct Notice {
@@ -382,8 +386,36 @@ async fn write(tx: &mut Tx, intake: &Intake) -> Result<Written, Stop> {
     Ok(Written::Now(marks))
 }
 
+/// What the head of the sending agency has decided holds (RULES R62, R81). What another axis hands over was accepted there.
+async fn check_office(tx: &mut Tx, intake: &Intake) -> Result<(), Stop> {
+    let Intake { arrived, document, now, .. } = intake;
+    let Package::Document(read) = &arrived.package else { return Ok(()) };
+    if peer_of_way(&arrived.system.system_folded).is_some() {
+        return Ok(());
+    }
+    let sender = document.agency_id;
+    if let DeclaredPaper::Asked(Some(PaperReason::AgencyList(item))) = &arrived.parameters.declared.paper
+        && acts::paper_follows(read)
+        && !office::is_item_listed(tx, sender, item, *now).await?
+    {
+        return Err(Error::PaperItem.into());
+    }
+    // A copy states who signed the paper; a recall states who signed what it recalls.
+    let is_signed = document.legal_value == ORIGINAL && read.business_type() != BusinessType::Recall;
+    if is_signed && !describe::is_copy(arrived, read) {
+        let signed = deadlines::signed_on(&document.verdict, &read.promulgation_info.date);
+        let signed = signed.unwrap_or_else(|| day_of(*now));
+        let (competence, name) = (&read.signer_info.competence, &read.signer_info.full_name);
+        if !office::is_signer_authorised(tx, sender, competence, name, signed).await? {
+            return Err(Error::Signature(SignatureFault::NotAuthorised).into());
+        }
+    }
+    Ok(())
+}
+
 async fn write_document(tx: &mut Tx, intake: &Intake) -> Result<Vec<Oddity>, Stop> {
     let Intake { document, now, .. } = intake;
+    check_office(tx, intake).await?;
     let plan = acts::plan(tx, intake).await?;
     let mut kept = document.clone();
     if !plan.marks.is_empty() {

@@ -13,6 +13,7 @@ use super::route::{self, Linked};
 use crate::document_id::date_key;
 use crate::events::{Happened, tell};
 use crate::reasons::RefusalReason;
+use crate::statistics::facts as statistics;
 use crate::status::{Ask, Progress, State, StatusCode};
 use crate::{deadlines, package};
 
@@ -51,7 +52,8 @@ pub(super) async fn begin(tx: &mut Tx, intake: &Intake) -> Result<(), store::Err
             tell(tx, receiver.receiver_id, Happened::Duplicate, id, &facts, *now).await?;
         }
     }
-    deadlines::accepted(tx, &intake.arrived.package, document, &receivers, *now).await
+    let deadline = deadlines::accepted(tx, &intake.arrived.package, document, &receivers, *now).await?;
+    statistics::write_sent(tx, document, deadline.as_ref(), &receivers, *now).await
 }
 
 /// Whether the sender has sent another document under this identifier or number at all: hardly ever, and then none of a
@@ -213,6 +215,7 @@ async fn hear_about(
     // Holds the document: what two receivers say at once is said one after the other.
     tx.add_status(&entry, *now).await?;
     let Some(at) = tx.receiver(receiver_id, about.document_id).await? else { return Ok(None) };
+    count_said(tx, intake, status, &at, reason).await?;
     let before = Progress::of(&at);
     let mut step = before.hear(&status.code);
     if status.code == StatusCode::Declined && before.ask == Some(Ask::Recall) {
@@ -251,6 +254,29 @@ async fn hear_about(
     Ok(Some(new.state))
 }
 
+/// What a receiver said is counted for both sides (RULES R53). The sender's own 13 is no answer.
+async fn count_said(
+    tx: &mut Tx,
+    intake: &Intake,
+    status: &package::Status,
+    at: &Receiver,
+    reason: Option<RefusalReason>,
+) -> Result<(), store::Error> {
+    if intake.document.agency_id != at.receiver_id {
+        return Ok(());
+    }
+    let facts = statistics::said(&statistics::Word {
+        sender_id: at.sender_id,
+        document_id: at.document_id,
+        receiver_id: at.receiver_id,
+        code: &status.code,
+        reason,
+        arrived_at: at.accepted_at,
+        at: intake.now,
+    });
+    tx.add_facts(&facts).await.map(drop)
+}
+
 /// RULES R40: a genuine recall may be declined only where its original was not found, or where the signature of the order is
 /// not valid. Whoever acknowledged the original has found it; and of the order's signature we have our own judgement. (A
 /// requester who is not the sender opens no question at all.)
@@ -287,6 +313,7 @@ async fn cancelled(
     at: &Receiver,
 ) -> Result<(), store::Error> {
     let now = intake.now;
+    tx.add_facts(&[statistics::cancelled(at.receiver_id, about.document_id, now)]).await?;
     let receivers = tx.receivers_of(about.agency_id, about.document_id).await?;
     let mut sharing = receivers.iter().filter(|other| other.delivery_id == at.delivery_id);
     if sharing.all(|other| other.state == State::Cancelled.as_str()) {

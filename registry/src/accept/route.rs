@@ -332,12 +332,15 @@ pub(super) fn once_key(status: &package::Status, addressee: AgencyId) -> Option<
 
 /// When a status was said, by its own words if they are a time that has passed.
 pub(super) fn said_at(status: &package::Status, now: Timestamp) -> Timestamp {
-    let said = crate::package::text_numbers(&status.timestamp, "####/##/## ##:##:##");
-    let said = match said.as_deref() {
-        Some(&[year, month, day, hour, minute, second]) => {
+    moment_in(&status.timestamp).filter(|said| *said <= now).unwrap_or(now)
+}
+
+/// A moment as packages write it; `None` for anything else.
+pub(super) fn moment_in(text: &str) -> Option<Timestamp> {
+    match crate::package::text_numbers(text, "####/##/## ##:##:##")?[..] {
+        [year, month, day, hour, minute, second] => {
             crate::vxp::call::vietnam_time([day, month, year], [hour, minute, second])
         }
         _ => None,
-    };
-    said.filter(|said| *said <= now).unwrap_or(now)
+    }
 }

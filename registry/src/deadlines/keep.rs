@@ -58,25 +58,31 @@ impl Signed {
     }
 }
 
+/// The day a document was signed, as far as is known: by its signatures, else as it states.
+pub(crate) fn signed_on(verdict: &str, stated: &str) -> Option<Date> {
+    Signed::read(verdict, stated).map(|signed| signed.on)
+}
+
 /// A package was accepted: what its time was is kept, its receivers are watched, its line is written into the sender's
-/// book. In the accepting transaction. Recalls and updates are acts about a document and have no deadline of their own.
+/// book. In the accepting transaction. Answers what is kept of its time. Recalls and updates are acts about a document and have no deadline of their own.
 pub(crate) async fn accepted(
     tx: &mut Tx,
     package: &Package,
     new: &NewDocument,
     receivers: &[NewReceiver],
     now: Timestamp,
-) -> Result<(), store::Error> {
-    let Package::Document(document) = package else { return Ok(()) };
+) -> Result<Option<Deadline>, store::Error> {
+    let Package::Document(document) = package else { return Ok(None) };
     if !matches!(document.business_type(), BusinessType::New | BusinessType::Replacement) {
-        return Ok(());
+        return Ok(None);
     }
     let today = day_of(now);
     let signed = Signed::read(&new.verdict, &document.promulgation_info.date);
     let from = signed.map_or(today, |signed| signed.on.min(today));
     let (calendar, hours) = load(tx, from, today).await?;
-    if let Some(signed) = signed {
-        tx.put_deadline(&deadline(new, signed, &calendar, &hours, now)).await?;
+    let kept = signed.map(|signed| deadline(new, signed, &calendar, &hours, now));
+    if let Some(kept) = &kept {
+        tx.put_deadline(kept).await?;
     }
     for receiver in receivers {
         let watch = |watch, alarms: Alarms| Watch {
@@ -93,7 +99,8 @@ pub(crate) async fn accepted(
             tx.add_watch(&watch(WatchKind::Due, due_alarms(due, &calendar))).await?;
         }
     }
-    registers::sent(tx, document, new, now).await
+    registers::sent(tx, document, new, now).await?;
+    Ok(kept)
 }
 
 fn deadline(

@@ -87,7 +87,7 @@ fn e3_the_sample_of_the_rule_book_reads_in_full() {
     assert_eq!((&file.content[..], file.wrapping, file.kind), (PDF, Wrapping::Zipped, FileKind::Pdf));
 }
 
-/// Each row of the table in VXP 4.2 (and of VXP 5): what is changed in the sample, and the code it is refused with.
+/// RULES R1, E4, E5, E22. Each row of the table in VXP 4.2 (and of VXP 5): what is changed in the sample, and the code it is refused with.
 #[test]
 #[rustfmt::skip]
 fn vxp_4_2_refusals() {
@@ -237,6 +237,7 @@ fn the_codes_of_refusals_are_unique_and_their_sentences_differ() {
 }
 
 /// What the field is full of and VXP 6 accepts, and the warning it gives.
+/// RULES E1, E3, E5.
 #[test]
 #[rustfmt::skip]
 fn vxp_6_irregular_files_are_accepted() {
@@ -302,6 +303,7 @@ fn e7_references_and_line_ends_in_values() {
     assert_eq!(document(&text).from.organ_name, "A & B <C> ĐĐ\nhàng hai");
 }
 
+/// RULES E4, E17.
 #[test]
 fn vxp_4_2_limits_on_numbers_of_things() {
     let s = sample();
@@ -326,6 +328,43 @@ fn vxp_4_2_limits_on_numbers_of_things() {
     assert!(read_text(&many).is_err());
     let elements = s.replacen("<edXML:Place>", &format!("{}<edXML:Place>", "<a/>".repeat(50_000)), 1);
     assert_eq!(read_text(&elements).unwrap_err().reason(), Reason::TooMany);
+}
+
+#[test]
+fn e8_lists_are_divided_by_semicolons() {
+    let list = "<edXML:ReplyFors>12/SX-VP; 13/SX-VP ;;</edXML:ReplyFors>";
+    let text = sample().replacen("<edXML:Priority>", &format!("{list}<edXML:Priority>"), 1);
+    assert_eq!(document(&text).other_info.reply_fors, ["12/SX-VP", "13/SX-VP"]);
+}
+
+#[test]
+fn e10_a_recall_may_carry_the_letter_that_orders_it_or_nothing() {
+    let recall = sample().replacen("<edXML:BussinessDocType>0<", "<edXML:BussinessDocType>1<", 1);
+    let with_letter = document(&recall);
+    assert_eq!((with_letter.business_type(), with_letter.attachments.len()), (BusinessType::Recall, 1));
+    let (before, rest) = recall.split_once("<AttachmentEncoded").unwrap();
+    let after = rest.split_once("</AttachmentEncoded>").unwrap().1;
+    let without = document(&format!("{before}{after}"));
+    assert_eq!((without.business_type(), without.attachments.len()), (BusinessType::Recall, 0));
+}
+
+#[test]
+fn e16_the_first_reference_is_the_main_document_wherever_its_file_stands() {
+    let s = sample();
+    let cid = s.split_once("<ContentId>").unwrap().1.split_once('<').unwrap().0.to_owned();
+    let other = "<Attachment><ContentId>cid:khac</ContentId><AttachmentName>phu-luc.txt</AttachmentName>\
+                 <ContentTransferEncoded>YQ==</ContentTransferEncoded></Attachment>";
+    let second = "<edXML:Reference><edXML:ContentId>cid:khac</edXML:ContentId>\
+                  <edXML:AttachmentName>phu-luc.txt</edXML:AttachmentName></edXML:Reference>";
+    let text = s.replacen("<Attachment>", &format!("{other}<Attachment>"), 1).replacen(
+        "</edXML:Reference>",
+        &format!("</edXML:Reference>{second}"),
+        1,
+    );
+    let read = document(&text);
+    assert_eq!(read.attachments.len(), 2);
+    let main = read.main_attachment().unwrap();
+    assert_eq!((&main.content[..], format!("cid:{}", main.content_id)), (PDF, cid));
 }
 
 #[test]

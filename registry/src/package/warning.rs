@@ -91,6 +91,9 @@ oddities! {
     /// An update with another urgency than the original's, which stays (RULES R22).
     UrgencyKept, "edxml.warn.urgency-kept", "mức độ khẩn của văn bản đã gửi không thay đổi",
         "the urgency of a document that was sent does not change";
+    /// The sender's own time of sending is more than ten minutes from when the package came (RULES E38).
+    ClockOff, "edxml.warn.clock-off", "giờ gửi ghi trong gói tin lệch quá 10 phút so với giờ nhận",
+        "the time of sending in the package is more than ten minutes from when it came";
     /// A recall without a reason (RULES R37).
     OrderReasonMissing, "edxml.warn.order-reason-missing", "lệnh thu hồi không nêu lý do", "the recall states no reason";
 }

@@ -4,6 +4,8 @@
 mod acts;
 mod trees;
 
+pub(crate) use acts::act_of;
+
 use store::{Error, Store};
 
 use super::checkpoint::read_checkpoint;

@@ -127,6 +127,7 @@ stories! {
         assert!(matches!(receipt::verify(&extra.to_file(), &key(LOG)), Verdict::Proven(_)));
     }
 
+    // RULES E35: the hash of every package is in the log, under a timestamp.
     async fn a_receipt_with_a_timestamp_says_by_when(house: House) {
         let first = house.send("hub.01", "H37.01", &good("1", &["H37.02"])).await.unwrap();
         sequence(&house, NOW).await;

@@ -99,6 +99,8 @@ fn bad_packages() -> Vec<Row> {
 }
 
 stories! {
+    // RULES R18, R23, R29: each missing step of R18 blocks, a receiver nobody registered does (R23), and each check of R29 tells
+    // its own reason.
     async fn r14_r30_r36_whatever_is_refused_leaves_no_trace(house: House) {
         let rows: Vec<Row> = bad_signatures().into_iter().chain(bad_packages()).collect();
         let count = rows.len();

@@ -229,6 +229,8 @@ stories! {
             new.business.paper = paper;
             write_document(&new).unwrap()
         };
+        let listed = crate::office::list(1, &["12"], time::macros::date!(2026 - 11 - 01), None);
+        crate::office::record(&house, listed).await.unwrap();
         let reason = || Some(PaperReason::AgencyList("12".to_owned()));
         // Number, whether paper follows, what the door says; what is kept, and whether the sender is warned.
         let rows = [

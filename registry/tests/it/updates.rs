@@ -61,6 +61,7 @@ stories! {
         assert!(kept.facts.contains("\"priority\":3"));
     }
 
+    // RULES R48: an act changes the state of its original, it is not only told.
     async fn r45_what_is_replaced_stays_readable_and_says_so(house: House) {
         let sent = house.send("hub.01", "H37.01", &good("05", &["H37.02"])).await.unwrap();
         let delivery = house.waiting("hub.02").await.remove(0);

@@ -10,7 +10,9 @@
 //! | `events` | the feed: long poll and event stream |
 //! | `agencies` | the directory |
 //! | `numbers` | numbers of the records office |
+//! | `regulations` | what an agency's head has decided |
 //! | `registers` | its books, and what is late |
+//! | `statistics` | what the exchange did in a period |
 //! | `view` | a document as it is shown |
 //! | `problem` | refusals (RFC 9457) |
 //! | `openapi` | the description of all this, made from the code |
@@ -27,8 +29,10 @@ mod openapi;
 mod problem;
 mod refusals;
 mod registers;
+mod regulations;
 mod repeat;
 mod send;
+mod statistics;
 mod statuses;
 mod uploads;
 mod view;
@@ -43,7 +47,7 @@ use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::middleware::from_fn;
 use axum::routing::{delete, get, post};
-use mail::ApiKeyId;
+use mail::{AccountId, ApiKeyId};
 use registry::Error;
 use registry::keys::{self, Caller, Scope};
 use serde::de::DeserializeOwned;
@@ -72,6 +76,8 @@ pub(crate) struct Api {
     callers: Rate<ApiKeyId>,
     /// How often an address may show what is no key.
     strangers: Rate<IpAddr>,
+    /// How often somebody on the staff may ask.
+    staff: Rate<AccountId>,
 }
 
 /// The routes of the API.
@@ -79,6 +85,7 @@ pub(crate) fn routes(house: Arc<House>, intake: Arc<Intake>) -> Router {
     let api = Arc::new(Api {
         callers: Rate::new(house.config.api.requests_per_minute),
         strangers: Rate::new(house.config.api.wrong_keys_per_minute),
+        staff: Rate::new(house.config.api.requests_per_minute),
         house,
         intake,
     });
@@ -105,6 +112,9 @@ pub(crate) fn routes(house: Arc<House>, intake: Arc<Intake>) -> Router {
         .route("/api/v1/numbers/{book}/{year}/{number}/void", post(numbers::void))
         .route("/api/v1/registers/{register}", get(registers::register))
         .route("/api/v1/overdue", get(registers::overdue))
+        .route("/api/v1/regulations", get(regulations::list))
+        .route("/api/v1/statistics", get(statistics::report))
+        .route("/api/v1/statistics/{fact}", get(statistics::facts))
         .route("/api/v1/uploads", post(uploads::create).options(uploads::options))
         .route(
             "/api/v1/uploads/{id}",

@@ -14,7 +14,8 @@ use web::escape;
 
 use super::problem::Problem9457;
 use super::{
-    agencies, documents, events, files, model, numbers, refusals, registers, send, statuses, uploads,
+    agencies, documents, events, files, model, numbers, refusals, registers, regulations, send, statistics,
+    statuses, uploads,
 };
 
 /// What stands at the head of the description.
@@ -58,6 +59,9 @@ same, also after a crash. Without it the same package of the same sender is stil
         numbers::void,
         registers::register,
         registers::overdue,
+        regulations::list,
+        statistics::report,
+        statistics::facts,
         uploads::options,
         uploads::create,
         uploads::state,
@@ -72,6 +76,7 @@ same, also after a crash. Without it the same package of the same sender is stil
         (name = "agencies", description = "The directory."),
         (name = "numbers", description = "Numbers of the records office."),
         (name = "registers", description = "Its books, and what is late."),
+        (name = "statistics", description = "What the exchange did in a period."),
         (name = "uploads", description = "Large files, in parts.")
     ),
     modifiers(&Whole)
@@ -93,6 +98,10 @@ impl Modify for Whole {
         http.description = Some(format!("A key of `congvan key add`. Scopes: {}.", scopes.join(", ")));
         let components = document.components.get_or_insert_default();
         components.security_schemes.insert("key".to_owned(), SecurityScheme::Http(http));
+        let mut staff = Http::new(HttpAuthScheme::Basic);
+        staff.description =
+            Some("Name and password of somebody on the staff, where statistics are open to all.".to_owned());
+        components.security_schemes.insert("staff".to_owned(), SecurityScheme::Http(staff));
         let problem = Content::new(Some(RefOr::Ref(Ref::from_schema_name("Problem9457"))));
         let response = ResponseBuilder::new()
             .description("A problem (RFC 9457); `code` tells which.")

@@ -35,7 +35,7 @@ pub(super) struct KeyAdd {
     /// The system it speaks for.
     #[arg(long)]
     system: String,
-    /// What it may do: documents:read, documents:send, statuses:send, agencies:read, events:read, numbers:write, registers:read.
+    /// What it may do: documents:read, documents:send, statuses:send, agencies:read, events:read, numbers:write, registers:read, statistics:read.
     #[arg(long, required = true, value_delimiter = ',', value_parser = scope)]
     scope: Vec<Scope>,
     /// Codes of the agencies it speaks for; all of its system when left out.

@@ -15,6 +15,7 @@ mod doctor;
 mod document;
 mod domain;
 mod files;
+mod go_live;
 mod key;
 mod ledger;
 mod list;
@@ -22,6 +23,7 @@ mod mail_auth;
 mod mark;
 mod moving;
 mod number;
+mod office;
 mod overdue;
 mod package;
 mod peer;
@@ -39,6 +41,7 @@ mod sending_limit;
 mod serve;
 mod sign;
 mod sign_file;
+mod statistics;
 mod timestamp;
 mod tls_policy;
 mod tls_report;
@@ -141,6 +144,17 @@ enum Command {
     /// Documents of the exchange.
     #[command(subcommand)]
     Document(document::DocumentCommand),
+    /// Kiểm tra trước khi vận hành chính thức. / What has to be in order before official use.
+    GoLive(go_live::GoLive),
+    /// Ủy quyền ký. / Who signs by authorisation (TUQ.).
+    #[command(subcommand)]
+    Authorisation(office::AuthorisationCommand),
+    /// Quy chế, danh mục. / Regulations of an agency, and its list of what is sent with paper too.
+    #[command(subcommand)]
+    Regulation(office::RegulationCommand),
+    /// Thống kê trao đổi văn bản. / Statistics of the exchange.
+    #[command(subcommand)]
+    Statistics(statistics::StatisticsCommand),
     /// Thư, gói tin bị cách ly. / Mail that waits for a person; packages that were refused.
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
@@ -231,6 +245,10 @@ pub(crate) fn run() -> ExitCode {
         Command::Number(command) => command.run(&arguments.config),
         Command::Register(command) => command.run(&arguments.config),
         Command::Document(command) => command.run(&arguments.config),
+        Command::Authorisation(command) => command.run(&arguments.config),
+        Command::Regulation(command) => command.run(&arguments.config),
+        Command::Statistics(command) => command.run(&arguments.config),
+        Command::GoLive(command) => command.run(&arguments.config),
         Command::Quarantine(command) => command.run(&arguments.config),
         Command::Secrecy(command) => command.run(&arguments.config),
         Command::Doctor(command) => command.run(&arguments.config),

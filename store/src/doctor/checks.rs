@@ -51,7 +51,7 @@ macro_rules! with_referrers {
 }
 
 /// Of the blobs of an account, an agency or a peer.
-pub(super) const OF_OWNERS: [Check; 6] = [
+pub(super) const OF_OWNERS: [Check; 7] = [
     Check {
         fault: Fault {
             code: "blob-refs",
@@ -101,6 +101,16 @@ pub(super) const OF_OWNERS: [Check; 6] = [
         "The key of a blob is not there.",
         "SELECT b.blob_id, b.key_no, CAST(0 AS BIGINT) FROM blob b LEFT JOIN data_key k ON k.owner_id = b.owner_id \
          AND k.key_no = b.key_no WHERE b.owner_id = $1 AND k.owner_id IS NULL LIMIT 100",
+    ),
+    check(
+        "statistics-count",
+        "Số đếm thống kê của ngày đã qua khác với sự việc đã ghi.",
+        "What was counted of a day that is over is not what happened on it.",
+        "SELECT u.agency_id, CAST(SUM(u.counted) AS BIGINT), CAST(SUM(u.there) AS BIGINT) FROM (\
+         SELECT agency_id, day, fact, kind, marks, n AS counted, 0 AS there FROM exchange_count WHERE agency_id = $1 UNION ALL \
+         SELECT agency_id, day, fact, kind, marks, 0, 1 FROM exchange_fact WHERE agency_id = $1 \
+         AND day <= (SELECT through FROM exchange_counted)) u GROUP BY u.agency_id, u.day, u.fact, u.kind, u.marks \
+         HAVING SUM(u.counted) <> SUM(u.there) LIMIT 100",
     ),
 ];
 

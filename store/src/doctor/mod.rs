@@ -71,6 +71,7 @@ const OWNER_PAGE: &str = "SELECT id FROM (\
     UNION SELECT id FROM (SELECT DISTINCT owner_id AS id FROM blob_bytes WHERE owner_id > $1 ORDER BY owner_id LIMIT 200) y \
     UNION SELECT id FROM (SELECT DISTINCT owner_id AS id FROM outbox WHERE owner_id > $1 ORDER BY owner_id LIMIT 200) x \
     UNION SELECT id FROM (SELECT DISTINCT agency_id AS id FROM document WHERE agency_id > $1 ORDER BY agency_id LIMIT 200) d \
+    UNION SELECT id FROM (SELECT DISTINCT agency_id AS id FROM exchange_fact WHERE agency_id > $1 ORDER BY agency_id LIMIT 200) f \
     ) o ORDER BY id LIMIT $2";
 
 impl Store {

@@ -89,6 +89,7 @@ stories! {
         assert_eq!(news.iter().map(|a| (a.name.as_str(), a.version, a.changed_at)).collect::<Vec<_>>(), [("Sở Mới", version + 1, day(7))]);
     }
 
+    // RULES I3: a code has a scheme, and each scheme has its own.
     async fn i5_i6_codes_are_given_replaced_and_reused(house: House) {
         write!(house, |tx| {
             tx.add_agency(&agency(1, "000.00.02.H37", Some("000.00.02.H37")), NOW).await?;

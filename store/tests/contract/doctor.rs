@@ -6,7 +6,9 @@ use mail::Timestamp;
 use mail::envelope::{OutboundMail, OutboundRecipient};
 use store::{Lane, NewOutbox, NewTrace, OutboxKind, Upload};
 
-use crate::house::{House, NOW, account_id, deliver, letter, mailbox_id, stories, with_account, write};
+use crate::house::{
+    House, NOW, account_id, agency_id, deliver, letter, mailbox_id, stories, with_account, write,
+};
 
 /// Long after everything, by the clock that files are dated with.
 fn later() -> Timestamp {
@@ -69,6 +71,13 @@ async fn live(house: &House) {
         blob_id: Some(blob.blob_id()),
         due_at: NOW,
     };
+    let facts = [crate::statistics::fact(1, 1, "2026-11-20"), crate::statistics::fact(1, 2, "2026-11-22")];
+    write!(house, facts, |tx| {
+        tx.add_facts(facts).await?;
+        tx.count_day("2026-11-20", &[agency_id(1)]).await?;
+        tx.set_counted_through("2026-11-20").await?;
+    })
+    .unwrap();
     write!(house, upload, blob, row, |tx| {
         tx.add_upload(upload, NOW).await?;
         tx.put_blob(blob, NOW).await?;
@@ -80,7 +89,7 @@ async fn live(house: &House) {
 
 /// How it is broken, how it is mended, what is found between.
 #[rustfmt::skip]
-const BROKEN: [(&str, &str, &[&str]); 29] = [
+const BROKEN: [(&str, &str, &[&str]); 31] = [
     ("UPDATE mailbox SET total_emails = total_emails + 1", "UPDATE mailbox SET total_emails = total_emails - 1", &["mailbox-total"]),
     ("UPDATE mailbox SET unread_emails = unread_emails + 1", "UPDATE mailbox SET unread_emails = unread_emails - 1", &["mailbox-unread"]),
     ("UPDATE mailbox SET total_threads = total_threads + 1", "UPDATE mailbox SET total_threads = total_threads - 1", &["mailbox-threads"]),
@@ -116,6 +125,8 @@ const BROKEN: [(&str, &str, &[&str]); 29] = [
     ("UPDATE data_key SET key_no = key_no + 7", "UPDATE data_key SET key_no = key_no - 7", &["blob-key-missing"]),
     ("UPDATE outbox SET payload = payload || '}'", "UPDATE outbox SET payload = SUBSTR(payload, 1, LENGTH(payload) - 1)", &["outbox-payload"]),
     ("UPDATE outbox SET lease_holder = 'nobody'", "UPDATE outbox SET lease_holder = ''", &["outbox-lease"]),
+    ("UPDATE exchange_count SET n = n + 1", "UPDATE exchange_count SET n = n - 1", &["statistics-count"]),
+    ("UPDATE exchange_fact SET kind = 'x' || kind WHERE day = '2026-11-20'", "UPDATE exchange_fact SET kind = SUBSTR(kind, 2) WHERE day = '2026-11-20'", &["statistics-count"]),
     ("UPDATE address SET kind = 'alias'", "UPDATE address SET kind = 'primary'", &["address-primary"]),
 ];
 

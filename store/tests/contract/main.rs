@@ -28,6 +28,7 @@ mod pushes;
 mod quarantine;
 mod search;
 mod smime;
+mod statistics;
 mod tls;
 mod transactions;
 mod vacation;

@@ -324,6 +324,9 @@ async fn every_denial_is_kept(engine: Engine) {
         ("registers:read", Method::GET, "/numbers".to_owned()),
         ("registers:read", Method::GET, "/registers/outgoing".to_owned()),
         ("registers:read", Method::GET, "/overdue".to_owned()),
+        ("registers:read", Method::GET, "/statistics/sent?from=2026-01-01&to=2026-12-31".to_owned()),
+        ("registers:read", Method::GET, "/regulations".to_owned()),
+        ("statistics:read", Method::GET, "/statistics?period=2026".to_owned()),
     ];
     // A key with every scope but the one that is asked for.
     for scope in ALL_SCOPES.split(',') {

@@ -207,6 +207,7 @@ async fn official_documents(engine: Engine) {
         .send()
         .must_be_taken(&program);
     let message = jmap.wait_for("kem van ban").await;
+    // RULES R3: what is valid and came as a mail is for information all the same.
     let shown = properties(&jmap, &message, &["officialDocuments"]).await["officialDocuments"].clone();
     let document = &shown[0];
     assert_eq!(shown.as_array().map(Vec::len), Some(1), "{shown}\n{}", program.log());

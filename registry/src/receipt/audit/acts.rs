@@ -12,7 +12,7 @@ use crate::vxp::hash::full_hex;
 const SALT_BYTES: usize = 16;
 
 /// The act that a leaf is a digest of; `None` when what is kept does not open it.
-fn act_of(leaf: &Leaf) -> Option<Act> {
+pub(crate) fn act_of(leaf: &Leaf) -> Option<Act> {
     let (salt, act) = leaf.record.split_at_checked(SALT_BYTES)?;
     let is_of_leaf = leaf_of(act, salt) == leaf.leaf;
     serde_json::from_slice(act).ok().filter(|_| is_of_leaf)

@@ -191,6 +191,7 @@ fn e43_our_client_understands_our_server() {
 }
 
 /// VXP 3.1: what the real client takes for an empty list, or for a document.
+/// RULES E18: what is fetched is held against its hash and length.
 #[test]
 fn vxp_3_1_only_an_answer_of_the_protocol_counts() {
     let ok = r#""status":"OK","ErrorCode":"0","ErrorDesc":"""#;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use mail::{DocumentId, Timestamp};
 use registry::Error;
 use registry::receipt::Auditor;
+use registry::statistics;
 use registry::status::Progress;
 use registry::vxp::call::Acknowledgement;
 use store::{Delivery, DeliveryFilter, DeliveryState};
@@ -95,6 +96,10 @@ impl Simulation {
         let audit = Auditor::new(&self.house.desk.store, &key(LOG)).run().await.unwrap();
         assert_eq!(audit.findings, [], "the log is consistent");
         assert_eq!(audit.packages, self.model.kept.len() as u64);
+        // What was counted as it happened is what the history says (RULES R53).
+        let counted = statistics::recount(&self.house.desk.store, false, self.now).await.unwrap();
+        assert_eq!((counted.missing, counted.different), (0, 0), "{:?}", counted.documents_found);
+        assert!(counted.facts > 0);
     }
 
     /// An accepted package exists once at each receiver, with its first receipt.

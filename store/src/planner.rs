@@ -1,0 +1,81 @@
+//! What SQLite is told of the sizes of tables, so that it plans for the house that a ten-year-old one is, from the first day on.
+//!
+//! Without statistics it takes the first column of an index, mostly an account's or an agency's id, for nearly as good as all of them, and
+//! goes through a whole mailbox to change one flag. Statistics that it counts itself are those of the day it counts: a plan would change under
+//! load, and nobody would have tested it. These are the same everywhere and always (<https://sqlite.org/fileformat2.html#stat1tab>).
+
+use std::collections::BTreeMap;
+
+use crate::error::Result;
+use crate::sql::{Conn, values};
+
+/// Rows of a table.
+const ROWS: u64 = 1_000_000;
+/// Rows of an index of some of them.
+const ROWS_OF_PART: u64 = 1_000;
+/// Rows that agree in the first column of an index, in the first two, and so on; in more columns, as the last.
+const ALIKE: [u64; 4] = [10_000, 100, 10, 5];
+
+/// One row for each column of each index.
+const INDEXES: &str = "SELECT t.name, i.name, i.\"unique\", i.partial FROM sqlite_schema t \
+     JOIN pragma_index_list(t.name) i JOIN pragma_index_info(i.name) c \
+     WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%'";
+
+/// Tells SQLite; PostgreSQL counts for itself. Part of the migration's transaction.
+pub(crate) async fn tell(conn: &mut Conn) -> Result<()> {
+    if matches!(conn, Conn::Postgres(_)) {
+        return Ok(());
+    }
+    let mut columns = BTreeMap::<_, usize>::new();
+    for row in conn.rows(INDEXES.into(), &[]).await? {
+        *columns.entry((row.text(0)?, row.text(1)?, row.flag(2)?, row.flag(3)?)).or_default() += 1;
+    }
+    let wanted: Vec<_> = columns
+        .into_iter()
+        .map(|((table, index, is_unique, is_partial), columns)| {
+            (table, index, estimate(columns, is_unique, is_partial))
+        })
+        .collect();
+    // This makes the table where the rows are kept, and counts nothing worth the name.
+    conn.exec("ANALYZE migration".into(), &[]).await?;
+    conn.exec("DELETE FROM sqlite_stat1".into(), &[]).await?;
+    for (table, index, estimate) in &wanted {
+        conn.exec(
+            "INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ($1, $2, $3)".into(),
+            values![table.as_str(), index.as_str(), estimate.as_str()],
+        )
+        .await?;
+    }
+    // This connection reads them now; others read them with the schema.
+    conn.exec("ANALYZE sqlite_schema".into(), &[]).await.map(drop).map_err(Into::into)
+}
+
+/// The words of `sqlite_stat1`: rows of the index, then how many of them agree in the first column, in the first two, and so on.
+fn estimate(columns: usize, is_unique: bool, is_partial: bool) -> String {
+    let rows = if is_partial { ROWS_OF_PART } else { ROWS };
+    let alike = (1..=columns).map(|column| match ALIKE.get(column - 1).or(ALIKE.last()) {
+        _ if column == columns && is_unique => 1,
+        Some(alike) => (alike * rows / ROWS).max(2),
+        None => 1,
+    });
+    let numbers: Vec<String> = std::iter::once(rows).chain(alike).map(|number| number.to_string()).collect();
+    numbers.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::estimate;
+
+    #[test]
+    fn whoever_names_all_columns_of_a_unique_index_finds_one_row() {
+        for (columns, is_unique, is_partial, told) in [
+            (1, true, false, "1000000 1"),
+            (2, true, false, "1000000 10000 1"),
+            (3, false, false, "1000000 10000 100 10"),
+            (5, true, false, "1000000 10000 100 10 5 1"),
+            (2, false, true, "1000 10 2"),
+        ] {
+            assert_eq!(estimate(columns, is_unique, is_partial), told);
+        }
+    }
+}
