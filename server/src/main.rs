@@ -6,6 +6,7 @@ mod authentic;
 mod body;
 mod check;
 mod cli;
+mod client_setup;
 mod config;
 mod deadlines;
 mod demo;
