@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
+use tokio::time::Instant;
 
 use crate::{Program, artefacts};
 
@@ -147,6 +148,21 @@ impl Thunderbird {
         let log = String::from_utf8_lossy(&log);
         let said = |line: &&str| line.contains(":SendData: ") || line.contains(":CreateNewLineFromSocket: ");
         log.lines().filter(said).map(|line| format!("{line}\n")).collect()
+    }
+
+    /// Waits until it listens in a folder (IDLE): what comes after that is news.
+    pub async fn listens_in(&self, folder: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        let of_folder = format!(":S-{folder}:");
+        loop {
+            let protocol = self.protocol();
+            let last = protocol.lines().rfind(|line| line.contains(&of_folder));
+            if last.is_some_and(|line| line.trim_end().ends_with("+ idling")) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "it does not listen in {folder}\n{protocol}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// A place for a file that it saves.

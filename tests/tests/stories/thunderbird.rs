@@ -54,6 +54,7 @@ async fn a_day(engine: Engine) {
     find(&mut thunderbird).await;
     put_in_order(&mut thunderbird, &jmap).await;
     // A letter arrives while the list is open.
+    thunderbird.listens_in("INBOX").await;
     Swaks::submit(&program, &colleague, &clerk.address).subject("Tin moi").send().must_be_taken(&program);
     jmap.wait_for("Tin moi").await;
     thunderbird.does("hearOf", json!(["Tin moi"])).await;
