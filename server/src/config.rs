@@ -51,6 +51,10 @@ trait Explained: Default + Serialize {
     fn keys() -> Vec<(&'static str, String)>;
 }
 
+mod clients;
+
+pub(crate) use clients::Clients;
+
 section! {
     /// The installation as a whole.
     House {
@@ -492,6 +496,13 @@ impl Backup {
     }
 }
 
+impl Imap {
+    /// The agencies that keep these doors closed; the words were looked at when the configuration was read.
+    pub(crate) fn closed_codes(&self) -> Vec<mail::AgencyCode> {
+        self.closed_to.iter().filter_map(|code| code.parse().ok()).collect()
+    }
+}
+
 /// Everything that can be configured.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -503,6 +514,7 @@ pub(crate) struct Config {
     pub(crate) mail: Mail,
     pub(crate) imap: Imap,
     pub(crate) sessions: Sessions,
+    pub(crate) clients: Clients,
     pub(crate) oauth: Oauth,
     pub(crate) sending: Sending,
     pub(crate) delegation: Delegation,
@@ -583,6 +595,7 @@ impl Config {
             anyhow::bail!("upstream.organ_id is not a code (mã đơn vị không hợp lệ)");
         }
         crate::tls_policy::publish::policy(self)?;
+        crate::client_setup::services(self)?;
         self.tls_report_address()?;
         self.dns_servers()?;
         crate::proxy::Relays::parse("mail.proxy_from", &self.mail.proxy_from)?;
@@ -768,6 +781,10 @@ impl Config {
         print_section(&mut out, "mail", &self.mail)?;
         print_section(&mut out, "imap", &self.imap)?;
         print_section(&mut out, "sessions", &self.sessions)?;
+        print_section(&mut out, "clients", &self.clients)?;
+        print_section(&mut out, "oauth", &self.oauth)?;
+        print_section(&mut out, "sending", &self.sending)?;
+        print_section(&mut out, "delegation", &self.delegation)?;
         print_section(&mut out, "scan", &self.scan)?;
         print_section(&mut out, "search", &self.search)?;
         print_section(&mut out, "dns", &self.dns)?;

@@ -122,6 +122,7 @@ fn router(
         .merge(crate::check::routes(house.clone())?)
         .merge(crate::ledger::routes(house.clone())?)
         .merge(crate::tls_policy::publish::routes(house.clone()))
+        .merge(crate::client_setup::autoconfig::routes(house.clone()))
         .merge(crate::exchange::routes(house.clone(), intake.clone()))
         .merge(crate::api::routes(house.clone(), intake));
     if crate::demo::exists(&house.config.house.data) {

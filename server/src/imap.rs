@@ -151,8 +151,7 @@ impl Server {
 
     /// Whether the agency of an account keeps this door closed to its people.
     async fn is_closed_to(&self, account_id: AccountId) -> Result<bool, store::Error> {
-        let codes: Vec<mail::AgencyCode> =
-            self.house.config.imap.closed_to.iter().filter_map(|code| code.parse().ok()).collect();
+        let codes = self.house.config.imap.closed_codes();
         if codes.is_empty() {
             return Ok(false);
         }
@@ -160,17 +159,30 @@ impl Server {
         let read = self.house.store.read(codes, move |tx, codes| {
             Box::pin(async move {
                 let Some(account) = tx.account(account_id).await? else { return Ok(true) };
-                for code in codes {
-                    let agency = tx.agency_by_code(code, now).await?;
-                    if agency.is_some_and(|agency| agency.agency_id == account.agency_id) {
-                        return Ok(true);
-                    }
-                }
-                Ok(false)
+                closes(tx, codes, account.agency_id, now).await
             })
         });
         read.await
     }
+}
+
+/// Whether an agency is among those that keep these doors closed to their people.
+///
+/// # Errors
+/// The store's trouble.
+pub(crate) async fn closes(
+    tx: &mut store::Tx,
+    codes: &[mail::AgencyCode],
+    agency_id: mail::AgencyId,
+    now: Timestamp,
+) -> store::Result<bool> {
+    for code in codes {
+        let agency = tx.agency_by_code(code, now).await?;
+        if agency.is_some_and(|agency| agency.agency_id == agency_id) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// One connection at work.

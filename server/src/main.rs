@@ -8,6 +8,7 @@ mod beside;
 mod body;
 mod check;
 mod cli;
+mod client_setup;
 mod config;
 mod deadlines;
 mod demo;

@@ -97,7 +97,20 @@ impl Jmap {
 
     /// The messages in a mailbox, newest first, with the properties a list shows.
     pub async fn messages(&self, role: &str) -> Vec<Value> {
-        let mailbox = self.mailbox(role).await;
+        self.messages_of(self.mailbox(role).await).await
+    }
+
+    /// The same of a mailbox with a name; none when there is no such mailbox.
+    pub async fn messages_in(&self, name: &str) -> Vec<Value> {
+        let answer = self.call("Mailbox/get", json!({ "ids": null })).await;
+        let list = answer["list"].as_array().expect("a list");
+        match list.iter().find(|mailbox| mailbox["name"] == name) {
+            Some(mailbox) => self.messages_of(mailbox["id"].as_str().expect("an id").to_owned()).await,
+            None => Vec::new(),
+        }
+    }
+
+    async fn messages_of(&self, mailbox: String) -> Vec<Value> {
         let query = self
             .call(
                 "Email/query",
@@ -156,6 +169,28 @@ impl Jmap {
             let told = tokio::time::timeout_at(deadline, news.next()).await;
             told.unwrap_or_else(|_| panic!("no message with {words:?} came"));
         }
+    }
+
+    /// Waits, by the push channel, until `look` finds something; answers it.
+    pub async fn until<T>(&self, what: &str, look: impl AsyncFn(&Self) -> Option<T>) -> T {
+        let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
+        let mut news = self.news().await;
+        loop {
+            if let Some(found) = look(self).await {
+                return found;
+            }
+            let told = tokio::time::timeout_at(deadline, news.next()).await;
+            told.unwrap_or_else(|_| panic!("it did not come to {what}"));
+        }
+    }
+
+    /// Puts a message into the mailbox with a role; answers its id.
+    pub async fn import(&self, role: &str, message: Vec<u8>) -> String {
+        let blob = self.upload("message/rfc822", message).await;
+        let mailbox = self.mailbox(role).await;
+        let email = json!({ "blobId": blob, "mailboxIds": { mailbox: true } });
+        let import = self.call("Email/import", json!({ "emails": { "e": email } })).await;
+        import["created"]["e"]["id"].as_str().unwrap_or_else(|| panic!("{import}")).to_owned()
     }
 
     /// Opens the push channel.

@@ -18,7 +18,9 @@ mod program;
 mod scanners;
 mod signed_names;
 mod swaks;
+mod thunderbird;
 mod tls;
+mod tunnel;
 
 pub use api::{ALL_SCOPES, ApiClient, said};
 pub use axis::{Axis, Turn};
@@ -34,4 +36,6 @@ pub use program::{Account, Program, System, binary, run};
 pub use scanners::{Clamd, Rspamd};
 pub use signed_names::{Paperwork, PolicySite, SignedNames};
 pub use swaks::{NO_RECIPIENT, Swaks, TEXT_REFUSED, Talk};
+pub use thunderbird::Thunderbird;
 pub use tls::any_server;
+pub use tunnel::Tunnel;

@@ -9,6 +9,7 @@ use mail::Domain;
 use ring::digest::{SHA256, digest};
 
 use super::dkim;
+use crate::client_setup;
 use crate::config::Config;
 use crate::house::House;
 use crate::tls_policy::publish;
@@ -53,8 +54,15 @@ async fn records(house: &House, domain: &Domain) -> anyhow::Result<Vec<Record>> 
         let hex: String = public.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
         add(format!("_25._tcp.{host}"), RecordType::TLSA, format!("3 1 1 {hex}"), false);
     }
-    for (service, port) in [("_submissions", 465), ("_imaps", 993), ("_jmap", 443)] {
-        add(format!("{service}._tcp.{domain}"), RecordType::SRV, format!("0 1 {port} {host}."), false);
+    for door in client_setup::services(&house.config)? {
+        // Programs that look in DNS are led to TLS from the first byte only (RFC 8314 §5.1).
+        if door.kind.is_tls_at_once() {
+            let data = format!("0 1 {} {}.", door.port, door.host);
+            add(format!("{}._tcp.{domain}", door.kind.srv()), RecordType::SRV, data, false);
+        }
+    }
+    if let Some((host, port)) = client_setup::web(&house.config) {
+        add(format!("_jmap._tcp.{domain}"), RecordType::SRV, format!("0 1 {port} {host}."), false);
     }
     add(format!("autoconfig.{domain}"), RecordType::CNAME, format!("{host}."), false);
     Ok(all)

@@ -82,6 +82,13 @@ struct Agency {
     leader: (&'static str, &'static str),
 }
 
+impl Agency {
+    /// What is asked at names of its domain: how mail programs are set up, and the policy of MTA-STS (RFC 8461 §3.3).
+    fn served_names(&self) -> [String; 2] {
+        ["autoconfig", "mta-sts"].map(|service| format!("{service}.{}", self.domain))
+    }
+}
+
 /// The province of a demonstration that asked for no other: no real one has this code.
 pub(crate) const PROVINCE_CODE: &str = "H99";
 
@@ -222,7 +229,9 @@ async fn fill(house: &House, province: &str) -> anyhow::Result<Demo> {
     let KeyName::File(tls_key) = house.config.tls_key()? else {
         anyhow::bail!("the demonstration keeps its TLS key in a file");
     };
-    maker.make_authorities(&house.config.house.hostname, (&house.config.tls_certificate(), &tls_key))?;
+    let others: Vec<String> = agencies(province).iter().flat_map(Agency::served_names).collect();
+    let tls = (&*house.config.tls_certificate(), &*tls_key);
+    maker.make_authorities(&house.config.house.hostname, &others, tls)?;
     maker.make_stranger()?;
     let actor = trust::log::Actor { who: "congvan demo".to_owned(), at: now, reason: None };
     let anchors = maker.trust()?;

@@ -112,8 +112,13 @@ impl Maker<'_> {
         Ok(Subject::vietnamese(&format!("Trình diễn {}", self.province), common_name).name()?)
     }
 
-    /// Makes the authorities and their helpers, and the TLS certificate for `host`.
-    pub(super) fn make_authorities(&self, host: &str, tls: (&Path, &Path)) -> anyhow::Result<()> {
+    /// Makes the authorities and their helpers, and the TLS certificate for `host`, by which `others` are served as well.
+    pub(super) fn make_authorities(
+        &self,
+        host: &str,
+        others: &[String],
+        tls: (&Path, &Path),
+    ) -> anyhow::Result<()> {
         let root_key = Key::generate(Size::Rsa3072)?;
         let root_name = self.name("RootCA trình diễn")?;
         let root = issue::root(&root_name, root_key.public(), self.serial(), self.validity(20))
@@ -157,6 +162,7 @@ impl Maker<'_> {
         let key = Key::generate(Size::P256)?;
         let mut names = vec![GeneralName::Dns(host.to_owned()), GeneralName::Dns("localhost".to_owned())];
         names.dedup();
+        names.extend(others.iter().cloned().map(GeneralName::Dns));
         names.extend([
             GeneralName::Ip([127, 0, 0, 1].into()),
             GeneralName::Ip(std::net::Ipv6Addr::LOCALHOST.into()),

@@ -124,6 +124,17 @@ impl Tx {
         Ok(row.is_some())
     }
 
+    /// The agency that a domain whose mail ends here was given to.
+    pub async fn agency_of_domain(&mut self, domain: &Domain) -> Result<Option<AgencyId>> {
+        let row = self
+            .row(
+                "SELECT agency_id FROM domain WHERE domain = $1 AND valid_to IS NULL",
+                values![domain.as_str()],
+            )
+            .await?;
+        row.map_or(Ok(None), |row| row.opt_id(0))
+    }
+
     /// The domains whose mail ends here, with their agencies.
     pub async fn domains(&mut self) -> Result<Vec<(Domain, Option<AgencyId>)>> {
         let rows = self

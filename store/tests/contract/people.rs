@@ -223,6 +223,8 @@ stories! {
         assert!(read!(house, |tx| tx.unit_by_code(agency_id(2), "vp").await?).is_none());
         assert!(read!(house, |tx| tx.is_local_domain(&"A.gov.vn".parse().unwrap()).await?));
         assert!(!read!(house, |tx| tx.is_local_domain(&"b.vn".parse().unwrap()).await?));
+        assert_eq!(read!(house, |tx| tx.agency_of_domain(&"A.gov.vn".parse().unwrap()).await?), Some(agency_id(1)));
+        assert_eq!(read!(house, |tx| tx.agency_of_domain(&"b.vn".parse().unwrap()).await?), None);
         assert_eq!(read!(house, |tx| tx.route("b.vn").await?).as_deref(), Some("127.0.0.1:2525"));
         assert_eq!(read!(house, |tx| tx.route("c.vn").await?).as_deref(), Some("127.0.0.1:25"));
         assert_eq!(read!(house, |tx| tx.signers(agency_id(1), NOW).await?)[0].role, SignerRole::Seal);

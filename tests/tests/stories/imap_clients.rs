@@ -68,17 +68,9 @@ impl Desk {
         let directory = tempfile::Builder::new().prefix("congvan-client.").tempdir().expect("a directory");
         let desk = Self { program, clerk, jmap, directory };
         for message in messages() {
-            desk.import("inbox", message).await;
+            desk.jmap.import("inbox", message).await;
         }
         desk
-    }
-
-    async fn import(&self, role: &str, message: Vec<u8>) {
-        let blob = self.jmap.upload("message/rfc822", message).await;
-        let mailbox = self.jmap.mailbox(role).await;
-        let email = json!({ "blobId": blob, "mailboxIds": { mailbox: true } });
-        let import = self.jmap.call("Email/import", json!({ "emails": { "e": email } })).await;
-        assert!(import["created"]["e"]["id"].is_string(), "{import}");
     }
 
     /// What lies in the inbox, octet by octet, in order of octets.
