@@ -86,6 +86,12 @@ fn of_configuration(config: &Config) -> Vec<Item> {
             "No program that keeps the clock was found; where the host keeps it, say so in operation.clock_kept_by.",
         ),
         item(
+            "go-live.backup",
+            config.backup.is_scheduled(),
+            "Chưa đặt lịch sao lưu: backup.to, backup.passphrase (Đ19.1.đ).",
+            "No backups are scheduled: backup.to, backup.passphrase.",
+        ),
+        item(
             "go-live.demonstration",
             !demo::exists(&config.house.data),
             "Dữ liệu là của bản trình diễn.",

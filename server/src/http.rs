@@ -28,6 +28,10 @@ use crate::mail_path::MailPath;
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// A connection without a request; exchange clients forget theirs (VXP 1).
 const HEADER_WAIT: Duration = Duration::from_secs(30);
+/// Requests of one HTTP/2 connection at once (RFC 9113 §6.5.2 wants a hundred).
+const STREAMS_MAX: u32 = 100;
+/// Bytes of each that may be on their way before they are read.
+const STREAM_WINDOW: u32 = 128 * 1024;
 /// Header lines of one request (VXP 1 asks for at least 64).
 const HEADERS_MAX: usize = 128;
 
@@ -80,7 +84,10 @@ impl Server {
             .http2()
             .timer(TokioTimer::new())
             .max_header_list_size(u32::try_from(limits.header_bytes_max).unwrap_or(u32::MAX))
-            .max_concurrent_streams(100)
+            .max_concurrent_streams(STREAMS_MAX)
+            .initial_stream_window_size(STREAM_WINDOW)
+            // What waits for a place is not read yet. All of it at once must leave the others their turn (RFC 9113 §5.2.2).
+            .initial_connection_window_size(STREAMS_MAX * STREAM_WINDOW)
             .keep_alive_interval(Duration::from_secs(60));
         let peer = axum::Extension(Peer(peer));
         let service = TowerToHyperService::new(self.router.layer(peer));

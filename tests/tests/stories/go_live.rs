@@ -61,7 +61,7 @@ async fn go_live(engine: Engine) {
     change(&program, &host, &format!("hostname = \"{HOST}\""));
     change(&program, "clock_kept_by = \"\"", "clock_kept_by = \"ntp.vnnic.vn qua máy chủ vật lý\"");
     let mut left = missing(&program).await;
-    assert_eq!(left, ["dossier", "level", "demonstration", "certificate", "regulation"]);
+    assert_eq!(left, ["dossier", "level", "backup", "demonstration", "certificate", "regulation"]);
     // In trial nothing of this closes a door; in production each does, and says so in both languages.
     change(&program, "mode = \"trial\"", "mode = \"production\"");
     let told = refused(&program).await;
@@ -80,6 +80,12 @@ async fn go_live(engine: Engine) {
     assert_eq!(missing(&program).await, left, "personal data are of level 2 at least");
     change(&program, "level = 1", "level = 3");
     done("level", &mut left);
+    assert_eq!(missing(&program).await, left);
+    std::fs::write(program.data.join("backup-passphrase"), "ngựa xanh ăn cỏ trên mái ngói\n").unwrap();
+    let source = format!("passphrase = \"file:{}\"", program.data.join("backup-passphrase").display());
+    change(&program, "passphrase = \"\"", &source);
+    change(&program, "to = \"\"", "to = \"../backups\"");
+    done("backup", &mut left);
     assert_eq!(missing(&program).await, left);
     certificate(&program.data.join("tls"));
     done("certificate", &mut left);

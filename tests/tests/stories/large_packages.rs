@@ -30,7 +30,6 @@ pub(crate) fn noise(bytes: usize) -> Vec<u8> {
 
 /// On one engine: the bytes lie in files on both.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes more than a minute on a busy machine: told by hand"]
 async fn e17_a_large_package_takes_the_memory_of_its_largest_file() {
     let changes = [
         // What is judged here has no signature; the memory is the same.
