@@ -400,7 +400,9 @@ impl Refused {
     }
 }
 
-fn repeated(before: store::Document, warnings: Vec<Warning>) -> Accepted {
+fn repeated(before: store::Document, mut warnings: Vec<Warning>) -> Accepted {
+    let marks = acts::marks_of(&before).into_iter();
+    warnings.extend(marks.map(|oddity| Warning { oddity, path: String::new() }));
     Accepted { document_id: before.document_id, receipt: before.receipt, is_repeat: true, warnings }
 }
 

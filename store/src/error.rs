@@ -72,8 +72,8 @@ impl From<rusqlite::Error> for Error {
                     | ffi::SQLITE_CONSTRAINT_PRIMARYKEY
                     | ffi::SQLITE_CONSTRAINT_ROWID => Self::Conflict(message),
                     ffi::SQLITE_CONSTRAINT_FOREIGNKEY => Self::NotFound("what a row refers to"),
-                    // Other constraints, and statements that are none, are our own mistakes.
-                    _ if failure.code == rusqlite::ErrorCode::ConstraintViolation => Self::Internal(message),
+                    // Our own mistakes.
+                    ffi::SQLITE_CONSTRAINT_CHECK | ffi::SQLITE_CONSTRAINT_NOTNULL => Self::Internal(message),
                     _ => Self::Unavailable(message),
                 }
             }

@@ -27,6 +27,24 @@ const CLOCK_OFF_MILLIS: u64 = 10 * 60 * 1_000;
 /// BussinessDocType of an update.
 pub(crate) const UPDATE: i64 = 2;
 
+/// Every mark of a [`Plan`].
+const MARKS: [Oddity; 7] = [
+    Oddity::PaperUnstated,
+    Oddity::ClockOff,
+    Oddity::TargetUnknown,
+    Oddity::TargetFrozen,
+    Oddity::TargetReplaced,
+    Oddity::OrderReasonMissing,
+    Oddity::UrgencyKept,
+];
+
+/// What the sender was told when the document was accepted, of what is found out then alone: whoever sends it again is told the same.
+pub(super) fn marks_of(before: &Document) -> Vec<Oddity> {
+    let facts: serde_json::Value = serde_json::from_str(&before.facts).unwrap_or_default();
+    let codes = facts["warnings"].as_array().map(Vec::as_slice).unwrap_or_default();
+    MARKS.into_iter().filter(|mark| codes.iter().any(|code| code == mark.code())).collect()
+}
+
 /// What a package will do, found out before it is kept.
 #[derive(Debug, Default)]
 pub(super) struct Plan {

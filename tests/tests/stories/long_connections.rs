@@ -69,8 +69,7 @@ async fn program(engine: Engine) -> (Program, Issuer, [Account; 3]) {
         .replace("look_again_seconds = 60", "look_again_seconds = 1")
         .replace("closed_to = []", &format!("closed_to = [\"{ours}\"]"));
     assert_ne!(changed, config);
-    let sso = "[oauth]\nissuer = \"https://sso.mau.test\"\nkeys = \"sso.json\"\n";
-    std::fs::write(program.config(), format!("{changed}\n{sso}")).expect("a configuration");
+    std::fs::write(program.config(), crate::sign_in::with_single_sign_on(&changed)).expect("a configuration");
     program.start().await;
     (program, issuer, people)
 }

@@ -126,8 +126,7 @@ async fn a_token_opens(engine: Engine) {
     assert!(!early.status.success(), "{}", String::from_utf8_lossy(&early.stderr));
     program.stop().await;
     let config = std::fs::read_to_string(program.config()).expect("a configuration");
-    let sso = "[oauth]\nissuer = \"https://sso.mau.test\"\nkeys = \"sso.json\"\n";
-    std::fs::write(program.config(), format!("{config}\n{sso}")).expect("a configuration");
+    std::fs::write(program.config(), with_single_sign_on(&config)).expect("a configuration");
     program.start().await;
     for mechanism in ["oauthbearer", "xoauth2"] {
         let subject = format!("Bang the {mechanism}");
@@ -180,4 +179,13 @@ async fn a_limit_is_told(engine: Engine) {
     let sent = msmtp(&program, &an, &binh, "plain", "Thu 4");
     assert!(sent.status.success(), "{}", String::from_utf8_lossy(&sent.stderr));
     jmap.wait_for("Thu 4").await;
+}
+
+/// The configuration with a single sign-on whose keys are in `sso.json`.
+pub(crate) fn with_single_sign_on(config: &str) -> String {
+    let changed = config
+        .replace("issuer = \"\"", "issuer = \"https://sso.mau.test\"")
+        .replace("keys = \"\"", "keys = \"sso.json\"");
+    assert_ne!(changed, config);
+    changed
 }
