@@ -93,17 +93,29 @@ async function starAndTag() {
   await command(pane().commandController, "cmd_tag1");
 }
 
-async function reply(words) {
-  const opened = new Promise(ready => {
+// The window of a new letter, once it can be written in.
+function letterOpens() {
+  return new Promise(ready => {
     const observer = (opening, topic) => {
       if (topic != "domwindowopened") return;
-      Services.ww.unregisterNotification(observer);
-      opening.addEventListener("compose-editor-ready", () => ready(opening), { once: true });
+      // Other windows open too, and are not waited for.
+      opening.addEventListener("compose-editor-ready", () => {
+        Services.ww.unregisterNotification(observer);
+        ready(opening);
+      }, { once: true });
     };
     Services.ww.registerNotification(observer);
   });
-  await command(pane().messageBrowser.contentWindow.commandController, "cmd_reply");
-  const letter = await opened;
+}
+
+async function reply(words) {
+  const opens = letterOpens();
+  let letter = null;
+  // A press at a moment when the letter is still being shown is lost: whoever sees no window presses again.
+  while (!letter) {
+    await command(pane().messageBrowser.contentWindow.commandController, "cmd_reply");
+    letter = await Promise.race([opens, new Promise(late => window.setTimeout(late, 15000, null))]);
+  }
   letter.GetCurrentEditor().beginningOfDocument();
   letter.GetCurrentEditor().insertText(words);
   await command(letter.defaultController, "cmd_sendNow");
