@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use hyper::body::Incoming;
+use hyper::service::Service as _;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -89,8 +91,12 @@ impl Server {
             // What waits for a place is not read yet. All of it at once must leave the others their turn (RFC 9113 §5.2.2).
             .initial_connection_window_size(STREAMS_MAX * STREAM_WINDOW)
             .keep_alive_interval(Duration::from_secs(60));
-        let peer = axum::Extension(Peer(peer));
-        let service = TowerToHyperService::new(self.router.layer(peer));
+        // A layer of the connection's own would copy the whole table of routes for each.
+        let router = self.router;
+        let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(Peer(peer));
+            TowerToHyperService::new(router.clone()).call(request)
+        });
         let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
         // A stop lets the request in hand finish and then closes.
         let graceful = GracefulShutdown::new();

@@ -13,14 +13,22 @@ use std::time::{Duration, Instant};
 /// Each process claims a block of ports by a lock on a file, for as long as it lives: two that look for a free port at the same moment would find
 /// the same one.
 pub fn free_port() -> u16 {
-    static BLOCK: OnceLock<(File, u16)> = OnceLock::new();
-    static NEXT: AtomicU16 = AtomicU16::new(0);
     let (_lock, first) = BLOCK.get_or_init(claimed_block);
     (0..PORTS)
         .map(|_| first + NEXT.fetch_add(1, Ordering::Relaxed) % PORTS)
         .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
         .expect("a free port")
 }
+
+/// The first of so many ports in a row of this process alone, for who looks himself which of them are free.
+pub(crate) fn free_ports(wanted: u16) -> u16 {
+    let (_lock, first) = BLOCK.get_or_init(claimed_block);
+    let at = NEXT.fetch_add(wanted, Ordering::Relaxed) % PORTS;
+    first + if at + wanted > PORTS { 0 } else { at }
+}
+
+static BLOCK: OnceLock<(File, u16)> = OnceLock::new();
+static NEXT: AtomicU16 = AtomicU16::new(0);
 
 /// Ports of a block.
 const PORTS: u16 = 200;

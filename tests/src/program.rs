@@ -50,6 +50,9 @@ pub struct Demo {
     pub log_key: String,
 }
 
+/// Ports that a demonstration's doors may be at.
+const DOORS: u16 = 20;
+
 /// The ports of the opened doors.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
@@ -124,8 +127,9 @@ impl Program {
             tempfile::Builder::new().prefix("congvan-story.").tempdir().expect("a temporary directory");
         let data = directory.path().join("data");
         let data_text = data.to_str().expect("a plain path");
-        let wanted =
-            ["demo", "--data", data_text, "--free-ports", "--database", database, "--province", province];
+        // Ports of this process alone: a port that is drawn may be drawn by another program before the doors open.
+        let ports = format!("--free-ports={}", crate::outside::free_ports(DOORS));
+        let wanted = ["demo", "--data", data_text, &ports, "--database", database, "--province", province];
         let made = run(&wanted).await;
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let config = data.join("congvan.toml");

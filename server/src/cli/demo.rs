@@ -18,9 +18,9 @@ pub(super) struct DemoArguments {
     /// "sqlite", or a postgres:// address.
     #[arg(long, default_value = "sqlite")]
     database: String,
-    /// Choose ports nobody uses now, instead of 2525, 2587, 2465, 2424, 2993, 2143, 8443 and 8080.
-    #[arg(long)]
-    free_ports: bool,
+    /// Choose ports nobody uses now, instead of 2525, 2587, 2465, 2424, 2993, 2143, 8443 and 8080; with a number, from that one on.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "0", value_name = "FIRST")]
+    free_ports: Option<u16>,
     /// Code of the province its agencies are of: demonstrations that exchange with one another have one each.
     #[arg(long, default_value = demo::PROVINCE_CODE, value_parser = province)]
     province: String,

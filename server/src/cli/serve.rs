@@ -31,7 +31,7 @@ impl Serve {
             let wanted = Wanted {
                 data: self.data.clone(),
                 database: "sqlite".to_owned(),
-                free_ports: false,
+                free_ports: None,
                 province: demo::PROVINCE_CODE.to_owned(),
             };
             runtime.block_on(demo::make(&wanted))?;

@@ -35,8 +35,8 @@ pub(crate) struct Wanted {
     pub(crate) data: PathBuf,
     /// `house.database`.
     pub(crate) database: String,
-    /// Ports nobody uses now, instead of the usual ones.
-    pub(crate) free_ports: bool,
+    /// Ports nobody uses now, instead of the usual ones: from this one on, or any if it is 0.
+    pub(crate) free_ports: Option<u16>,
     /// Code of the province its agencies are of.
     pub(crate) province: String,
 }
@@ -186,25 +186,33 @@ fn configuration(wanted: &Wanted) -> anyhow::Result<Config> {
 
 /// Addresses on this machine: the usual ports, or free ones.
 struct Ports {
-    free: bool,
+    /// From which on; any if it is 0.
+    free: Option<u16>,
+    /// How many have been looked at.
+    tried: u16,
     /// Kept open until all are chosen, so that no port is chosen twice.
     held: Vec<TcpListener>,
 }
 
 impl Ports {
-    fn new(free: bool) -> Self {
-        Self { free, held: Vec::new() }
+    fn new(free: Option<u16>) -> Self {
+        Self { free, tried: 0, held: Vec::new() }
     }
 
     fn next(&mut self, usual: u16) -> anyhow::Result<SocketAddr> {
-        if !self.free {
+        let Some(first) = self.free else {
             return Ok(SocketAddr::from(([127, 0, 0, 1], usual)));
-        }
+        };
         // Below the ports the kernel gives to outgoing connections: one of those could be taken before the doors open.
         for _ in 0..100 {
             let mut drawn = [0; 2];
             SystemChance::new().fill(&mut drawn);
-            let address = SocketAddr::from(([127, 0, 0, 1], 10_000 + u16::from_be_bytes(drawn) % 22_000));
+            let port = match first {
+                0 => 10_000 + u16::from_be_bytes(drawn) % 22_000,
+                first => first.saturating_add(self.tried),
+            };
+            self.tried += 1;
+            let address = SocketAddr::from(([127, 0, 0, 1], port));
             if let Ok(listener) = TcpListener::bind(address) {
                 self.held.push(listener);
                 return Ok(address);
