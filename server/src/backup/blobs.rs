@@ -38,6 +38,7 @@ fn cells(blob: &KeptBlob, lies: Lies) -> Vec<Cell> {
         Cell::Int(blob.size),
         Cell::Int(blob.stored_size),
         Cell::Int(i64::from(blob.is_object)),
+        Cell::Int(blob.segments),
         Cell::Int(blob.refs),
         Cell::Int(blob.created_at),
         blob.hold_until.map_or(Cell::Null, Cell::Int),
@@ -49,7 +50,21 @@ fn cells(blob: &KeptBlob, lies: Lies) -> Vec<Cell> {
 
 /// A row read back; `None` for what is none.
 pub(super) fn read(row: &[Cell]) -> Option<(KeptBlob, Lies)> {
-    let [owner, blob_id, key_no, size, stored, is_object, refs, created, hold, first, count, offset] = row
+    let [
+        owner,
+        blob_id,
+        key_no,
+        size,
+        stored,
+        is_object,
+        segments,
+        refs,
+        created,
+        hold,
+        first,
+        count,
+        offset,
+    ] = row
     else {
         return None;
     };
@@ -61,6 +76,7 @@ pub(super) fn read(row: &[Cell]) -> Option<(KeptBlob, Lies)> {
         size: size.int()?,
         stored_size: stored.int()?,
         is_object: is_object.int()? != 0,
+        segments: segments.int()?,
         refs: refs.int()?,
         created_at: created.int()?,
         hold_until: match hold {

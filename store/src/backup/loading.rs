@@ -155,8 +155,8 @@ impl Loading {
         }
         self.tx
             .exec(
-                "INSERT INTO blob (owner_id, blob_id, key_no, size, stored_size, is_object, refs, created_at, hold_until) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                "INSERT INTO blob (owner_id, blob_id, key_no, size, stored_size, is_object, segments, refs, created_at, hold_until) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
                 values![
                     &blob.owner,
                     &blob.blob_id,
@@ -164,6 +164,7 @@ impl Loading {
                     blob.size,
                     blob.stored_size,
                     blob.is_object,
+                    blob.segments,
                     blob.refs,
                     blob.created_at,
                     blob.hold_until
@@ -240,12 +241,24 @@ impl Tx {
     }
 
     /// What was given out after the snapshot is lost, and its numbers are given anew: a client that knows them must not take
-    /// the new for the old. Every mailbox gets another UIDVALIDITY, its messages keep their UIDs (RFC 9051 §2.3.1.1); and no state
-    /// of before is a state any more (RFC 8620 §5.2).
+    /// the new for the old. Every mailbox gets another UIDVALIDITY, which no other of its account has or had, and its messages keep their UIDs
+    /// (RFC 9051 §2.3.1.1); and no state of before is a state any more (RFC 8620 §5.2).
     async fn forget_what_clients_saw(&mut self, now: Timestamp) -> Result<()> {
         self.exec(
-            "UPDATE mailbox SET uid_validity = CASE WHEN uid_validity >= $1 THEN uid_validity + 1 ELSE $1 END",
+            "UPDATE account SET uid_validity = CASE WHEN uid_validity >= $1 THEN uid_validity ELSE $1 END",
             values![now.secs()],
+        )
+        .await?;
+        self.exec(
+            "UPDATE mailbox SET uid_validity = (SELECT a.uid_validity FROM account a WHERE a.account_id = mailbox.account_id) + \
+             (SELECT COUNT(*) FROM mailbox m WHERE m.account_id = mailbox.account_id AND m.mailbox_id <= mailbox.mailbox_id)",
+            &[],
+        )
+        .await?;
+        self.exec(
+            "UPDATE account SET uid_validity = uid_validity + \
+             (SELECT COUNT(*) FROM mailbox m WHERE m.account_id = account.account_id)",
+            &[],
         )
         .await?;
         let newest = self.row("SELECT COALESCE(MAX(modseq), 0) FROM account", &[]).await?;

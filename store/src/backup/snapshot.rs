@@ -4,7 +4,7 @@ use mail::{BlobId, OwnerId};
 use object_store::ObjectStoreExt;
 
 use super::{Cell, Table};
-use crate::blobs::object_path;
+use crate::blobs::{object_path, unread};
 use crate::engine::OpenTx;
 use crate::error::{Error, Result};
 use crate::ledger::{Checkpoint, Shard};
@@ -37,6 +37,8 @@ pub struct KeptBlob {
     pub stored_size: i64,
     /// Whether it lies in a file.
     pub is_object: bool,
+    /// How many segments it was sealed in; 0: in one piece.
+    pub segments: i64,
     /// How many refer to it.
     pub refs: i64,
     /// When it came, milliseconds.
@@ -54,9 +56,10 @@ impl KeptBlob {
             size: row.int(3)?,
             stored_size: row.int(4)?,
             is_object: row.flag(5)?,
-            refs: row.int(6)?,
-            created_at: row.int(7)?,
-            hold_until: row.opt_int(8)?,
+            segments: row.int(6)?,
+            refs: row.int(7)?,
+            created_at: row.int(8)?,
+            hold_until: row.opt_int(9)?,
         })
     }
 }
@@ -140,7 +143,7 @@ impl Snapshot {
         macro_rules! select {
             ($tail:literal) => {
                 concat!(
-                    "SELECT owner_id, blob_id, key_no, size, stored_size, is_object, refs, created_at, hold_until FROM blob ",
+                    "SELECT owner_id, blob_id, key_no, size, stored_size, is_object, segments, refs, created_at, hold_until FROM blob ",
                     $tail
                 )
             };
@@ -167,12 +170,8 @@ impl Snapshot {
         let bytes = match blob.is_object {
             true => {
                 let path = object_path(blob.owner, blob.blob_id, blob.key_no);
-                let trouble = |e: object_store::Error| match e {
-                    object_store::Error::NotFound { .. } => Error::Damaged("a blob's file is missing"),
-                    other => Error::Unavailable(other.to_string()),
-                };
-                let file = self.shared.objects.get(&path).await.map_err(trouble)?;
-                file.bytes().await.map_err(trouble)?.to_vec()
+                let file = self.shared.objects.get(&path).await.map_err(unread)?;
+                file.bytes().await.map_err(unread)?.to_vec()
             }
             false => {
                 let row = self

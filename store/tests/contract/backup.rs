@@ -1,5 +1,6 @@
 //! Everything is read out on one view and read back in, into the same engine and into the other.
 
+use mail::AccountId;
 use store::backup::{Cell, KeptBlob, Loading, Snapshot};
 use store::{Error, Place, Upload};
 
@@ -52,16 +53,33 @@ async fn load(all: &All, into: &store::Config, schema: i64) -> Result<(), Error>
     loading.finish(&all.numbers, "a-name", "{}", NOW).await.map(drop)
 }
 
+fn place(columns: &[String], name: &str) -> usize {
+    columns.iter().position(|column| column == name).unwrap()
+}
+
+/// The largest UIDVALIDITY an account has given, and those of its mailboxes.
+fn uid_validities(all: &All, account: AccountId) -> (i64, Vec<i64>) {
+    let of = |table: &str| {
+        let (_, columns, rows) = all.tables.iter().find(|(name, ..)| name == table).unwrap();
+        let (owner, number) = (place(columns, "account_id"), place(columns, "uid_validity"));
+        let rows = rows.iter().filter(|row| row[owner].bytes() == Some(account.as_bytes().as_slice()));
+        rows.map(|row| row[number].int().unwrap()).collect::<Vec<_>>()
+    };
+    (of("account")[0], of("mailbox"))
+}
+
 /// What is the same before and after: all but what clients saw, and what is said of the restore itself.
 fn lasting(mut all: All) -> All {
     for (name, columns, rows) in &mut all.tables {
-        let changed = match name.as_str() {
-            "mailbox" => "uid_validity",
-            "account" => "modseq",
+        let changed: &[&str] = match name.as_str() {
+            "mailbox" => &["uid_validity"],
+            "account" => &["modseq", "uid_validity"],
             _ => continue,
         };
-        let at = columns.iter().position(|column| column == changed).unwrap();
-        rows.iter_mut().for_each(|row| row[at] = Cell::Null);
+        for changed in changed {
+            let at = place(columns, changed);
+            rows.iter_mut().for_each(|row| row[at] = Cell::Null);
+        }
     }
     all.tables.retain(|(name, ..)| name != "setting" && name != "audit");
     all
@@ -79,8 +97,14 @@ async fn live(house: &House) {
         (0..100_000u32).flat_map(|n| blake3::hash(&n.to_be_bytes()).as_bytes()[..3].to_vec()).collect();
     let large = house.store.seal(account_id(1), &noise, NOW).await.unwrap();
     let apart = house.store.seal_apart(account_id(2), b"van ban").await.unwrap();
-    write!(house, large, apart, |tx| {
-        for (n, blob) in [(1, large), (2, apart)] {
+    let mut spooling = house.store.spool();
+    for _ in 0..5 {
+        spooling.push(&noise).unwrap();
+    }
+    let spool = spooling.finish().unwrap();
+    let in_segments = house.store.seal_spool_apart(account_id(2), &spool).await.unwrap();
+    write!(house, large, apart, in_segments, |tx| {
+        for (n, blob) in [(1, large), (2, apart), (2, in_segments)] {
             let (account_id, blob) = (account_id(n), blob.clone());
             let upload = Upload { account_id, blob, media_type: "x/y".into(), expires_at: NOW };
             tx.add_upload(&upload, NOW).await?;
@@ -100,7 +124,8 @@ stories! {
         // What comes after the view began is not in it.
         deliver(&house, 1, &letter("late@x", "Muộn", ""), 1).await.unwrap();
         let all = read_all(snapshot).await;
-        assert_eq!(all.blobs.iter().filter(|(blob, _)| blob.is_object).count(), 1);
+        assert_eq!(all.blobs.iter().filter(|(blob, _)| blob.is_object).count(), 2);
+        assert!(all.blobs.iter().any(|(blob, _)| blob.segments > 1));
         let emails = all.tables.iter().find(|(name, ..)| name == "email").unwrap();
         assert_eq!(emails.2.len(), 6);
         for other in [House::empty_sqlite(), House::empty_postgres().await] {
@@ -111,6 +136,13 @@ stories! {
             restored.store.examine(true, later, &mut |finding| found.push(finding)).await.unwrap();
             assert!(found.is_empty(), "{found:?}");
             let again = read_all(restored.store.snapshot().await.unwrap()).await;
+            for n in [1, 2] {
+                let ((given, before), (given_now, now)) =
+                    (uid_validities(&all, account_id(n)), uid_validities(&again, account_id(n)));
+                let all_differ = now.iter().collect::<std::collections::BTreeSet<_>>().len() == now.len();
+                assert!(all_differ && now.len() == before.len(), "{now:?}");
+                assert!(now.iter().all(|one| *one > given && *one <= given_now), "{given} {now:?} {given_now}");
+            }
             assert_eq!(again.numbers.iter().find(|(name, _)| name == "ledger_leaf").unwrap().1, 300);
             for (before, after) in lasting_pairs(&all, again) {
                 assert_eq!(before, after);
