@@ -139,9 +139,9 @@ impl Vault {
         gcm(hmac::sign(&self.sealing, digest).as_ref())
     }
 
-    /// Seals a chunk: the same bytes always to the same.
+    /// Seals a chunk: the same bytes always to the same. The key is of what is sealed, packed as it is: another zstd may pack the same bytes
+    /// otherwise, and one key must never seal two texts.
     pub(super) fn seal(&self, plain: &[u8]) -> anyhow::Result<Vec<u8>> {
-        let digest = hmac::sign(&self.naming, plain);
         let packed = zstd::bulk::compress(plain, ZSTD_LEVEL).ok().filter(|packed| packed.len() < plain.len());
         let (flag, body) = match &packed {
             Some(packed) => (ZSTD, packed.as_slice()),
@@ -151,6 +151,7 @@ impl Vault {
         inner.push(flag);
         inner.extend_from_slice(&(plain.len() as u64).to_be_bytes());
         inner.extend_from_slice(body);
+        let digest = hmac::sign(&self.naming, &inner);
         self.key(digest.as_ref())?
             .seal_in_place_append_tag(once(), Aad::from(b"congvan backup chunk 1"), &mut inner)
             .map_err(|_| anyhow::anyhow!("a chunk could not be sealed"))?;
