@@ -4,10 +4,10 @@
 //! goes through a whole mailbox to change one flag. Statistics that it counts itself are those of the day it counts: a plan would change under
 //! load, and nobody would have tested it. These are the same everywhere and always (<https://sqlite.org/fileformat2.html#stat1tab>).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Result;
-use crate::sql::{Conn, values};
+use crate::sql::{Conn, Row, values};
 
 /// Rows of a table.
 const ROWS: u64 = 1_000_000;
@@ -34,12 +34,15 @@ pub(crate) async fn tell(conn: &mut Conn) -> Result<()> {
         let index = (row.text(0)?, row.text(1)?, row.flag(2)?, row.flag(3)?);
         columns.entry(index).or_default().push(row.text(4)?);
     }
-    let wanted: Vec<_> = columns
+    let wanted: BTreeSet<_> = columns
         .into_iter()
         .map(|((table, index, is_unique, is_partial), columns)| {
             (table, index, estimate(&columns, is_unique, is_partial))
         })
         .collect();
+    if told(conn).await? == wanted {
+        return Ok(());
+    }
     // This makes the table where the rows are kept, and counts nothing worth the name.
     conn.exec("ANALYZE migration".into(), &[]).await?;
     conn.exec("DELETE FROM sqlite_stat1".into(), &[]).await?;
@@ -52,6 +55,17 @@ pub(crate) async fn tell(conn: &mut Conn) -> Result<()> {
     }
     // This connection reads them now; others read them with the schema.
     conn.exec("ANALYZE sqlite_schema".into(), &[]).await.map(drop).map_err(Into::into)
+}
+
+/// What it was told before. Every command opens the database, also beside a server at work: what is there already is not written again.
+async fn told(conn: &mut Conn) -> Result<BTreeSet<(String, String, String)>> {
+    let is_there = "SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_stat1'";
+    if conn.rows(is_there.into(), &[]).await?.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let rows = conn.rows("SELECT tbl, idx, stat FROM sqlite_stat1".into(), &[]).await?;
+    let triple = |row: &Row| Ok((row.text(0)?, row.opt_text(1)?.unwrap_or_default(), row.text(2)?));
+    rows.iter().map(triple).collect()
 }
 
 /// The words of `sqlite_stat1`: rows of the index, then how many of them agree in the first column, in the first two, and so on.

@@ -285,6 +285,12 @@ macro_rules! bound {
     }};
 }
 
+/// What SQLite answered. A long row of short statements is no reason to let others wait.
+async fn in_turn<T>(answer: T) -> T {
+    tokio::task::consume_budget().await;
+    answer
+}
+
 impl Conn {
     /// SQLite's connection, or PostgreSQL's.
     fn engine(&mut self) -> std::result::Result<&rusqlite::Connection, &mut sqlx::PgConnection> {
@@ -311,9 +317,7 @@ impl Conn {
         match self.engine() {
             Ok(conn) => {
                 let rows = sqlite::rows(conn, sql.sqlite, values).map_err(Fault::Sqlite);
-                // A long row of short statements is no reason to let others wait.
-                tokio::task::consume_budget().await;
-                rows
+                in_turn(rows).await
             }
             Err(conn) => {
                 let rows = bound!(sql.postgres, values).fetch_all(conn).await.map_err(Fault::Postgres)?;
@@ -325,7 +329,10 @@ impl Conn {
     /// Runs a query whose text was composed of our own literals, and takes all its rows. Every value is a parameter.
     pub(crate) async fn rows_composed(&mut self, sql: String, values: &[Value<'_>]) -> Answer<Vec<Row>> {
         match self.engine() {
-            Ok(conn) => sqlite::rows(conn, &sql, values).map_err(Fault::Sqlite),
+            Ok(conn) => {
+                let rows = sqlite::rows(conn, &sql, values).map_err(Fault::Sqlite);
+                in_turn(rows).await
+            }
             Err(conn) => {
                 let query = bound!(sqlx::AssertSqlSafe(sql), values);
                 let rows = query.fetch_all(conn).await.map_err(Fault::Postgres)?;
