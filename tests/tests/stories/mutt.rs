@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tests::{Account, Engine, Jmap, Program};
 
 use crate::on_both_engines;
-use crate::thunderbird::letters;
+use crate::thunderbird::morning;
 
 on_both_engines! {
     mutt_does_a_days_work => a_day,
@@ -57,14 +57,7 @@ fn write(folder: &Path, name: &str, mode: u32, text: &str) {
 }
 
 async fn a_day(engine: Engine) {
-    let program = Program::demo(engine).await;
-    let (ours, theirs) = program.systems();
-    let clerk = program.account(&ours.agency, "clerk").clone();
-    let colleague = program.account(&theirs.agency, "leader").clone();
-    let jmap = Jmap::sign_in(&program, &clerk).await;
-    for letter in letters(&colleague, &clerk) {
-        jmap.import("inbox", letter).await;
-    }
+    let (program, clerk, colleague, jmap) = morning(engine).await;
     let directory = tempfile::Builder::new().prefix("congvan-mutt.").tempdir().expect("a directory");
     let folder = directory.path();
     write(folder, "settings", 0o600, &settings(&program, &clerk));

@@ -5,6 +5,7 @@
 Says what it waits for, a line each; whoever runs it makes that happen. Any surprise ends it with a traceback."""
 
 import base64
+import faulthandler
 import json
 import ssl
 import sys
@@ -12,6 +13,8 @@ import sys
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+# Who waits in vain says where, before whoever runs this gives up.
+faulthandler.dump_traceback_later(50, exit=True)
 url, ca, address, password, account = sys.argv[1:]
 trust = ssl.create_default_context(cafile=ca)
 CORE, MAIL = "urn:ietf:params:jmap:core", "urn:ietf:params:jmap:mail"

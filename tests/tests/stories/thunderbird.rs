@@ -13,7 +13,7 @@ on_both_engines! {
 const PDF: &[u8] = b"%PDF-1.7\n%\xE2\xE3\xCF\xD3\nph\xE1\xBB\xA5 l\xE1\xBB\xA5c\n";
 
 /// A colleague's letters, one with an attachment whose name has marks.
-pub(crate) fn letters(colleague: &Account, clerk: &Account) -> Vec<Vec<u8>> {
+fn letters(colleague: &Account, clerk: &Account) -> Vec<Vec<u8>> {
     use base64::Engine as _;
     let encoded = base64::engine::general_purpose::STANDARD.encode(PDF);
     let text = "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n";
@@ -35,7 +35,8 @@ pub(crate) fn letters(colleague: &Account, clerk: &Account) -> Vec<Vec<u8>> {
     [invitation, report, reminder].map(String::into_bytes).into()
 }
 
-async fn a_day(engine: Engine) {
+/// Somebody's morning: a program at work, who works, who wrote, and the letters in the inbox.
+pub(crate) async fn morning(engine: Engine) -> (Program, Account, Account, Jmap) {
     let program = Program::demo(engine).await;
     let (ours, theirs) = program.systems();
     let clerk = program.account(&ours.agency, "clerk").clone();
@@ -44,6 +45,11 @@ async fn a_day(engine: Engine) {
     for letter in letters(&colleague, &clerk) {
         jmap.import("inbox", letter).await;
     }
+    (program, clerk, colleague, jmap)
+}
+
+async fn a_day(engine: Engine) {
+    let (program, clerk, colleague, jmap) = morning(engine).await;
     let (_, domain) = clerk.address.split_once('@').expect("an address");
     let tunnel = Tunnel::start(&format!("autoconfig.{domain}"), program.ports.https).await;
     let mut thunderbird = Thunderbird::open(&program, tunnel.port, include_str!("thunderbird.js")).await;
