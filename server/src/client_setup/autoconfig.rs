@@ -109,7 +109,7 @@ fn written(config: &Config, domain: &Domain, doors: &[Service]) -> String {
         server(&mut out, "incomingServer", "imap", door);
     }
     if !(config.listen.https.is_empty() && config.listen.http.is_empty()) {
-        let url = escaped(&config.public_url());
+        let url = web::escape(&config.public_url());
         let _ = write!(
             out,
             "    <incomingServer type=\"jmap\">\n      <url>{url}/jmap/session</url>\n      \
@@ -134,10 +134,6 @@ fn server(out: &mut String, element: &str, protocol: &str, door: &Service) {
          <username>%EMAILADDRESS%</username>\n    </{element}>\n",
         door.host, door.port
     );
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 #[cfg(test)]
