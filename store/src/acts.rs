@@ -51,7 +51,7 @@ impl Message {
             blob_id: row.id(2)?,
             size: row.int(3)?,
             received_at: row.moment(4)?,
-            keywords: row.text(5)?.split_whitespace().map(str::to_owned).collect(),
+            keywords: row.str(5)?.split_whitespace().map(str::to_owned).collect(),
             created_modseq: row.modseq(6)?,
             modseq: row.modseq(7)?,
             places: Vec::new(),

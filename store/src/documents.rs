@@ -142,7 +142,7 @@ fn document(row: &Row) -> Result<Document> {
         agency_id: row.id(1)?,
         system_folded: row.text(2)?,
         kind: row.text(3)?.parse()?,
-        from_code: code(&row.text(4)?)?,
+        from_code: code(row.str(4)?)?,
         package_sha256: row.bytes(5)?.try_into().map_err(|_| Error::Damaged("a digest"))?,
         blob_id: row.id(6)?,
         identifier: row.text(7)?,

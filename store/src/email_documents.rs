@@ -94,7 +94,7 @@ impl Tx {
             .await?;
         rows.iter()
             .map(|row| {
-                let kept: Vec<Kept> = serde_json::from_str(&row.text(1)?).map_err(|_| DAMAGED)?;
+                let kept: Vec<Kept> = serde_json::from_str(row.str(1)?).map_err(|_| DAMAGED)?;
                 let documents = kept.into_iter().map(Kept::read).collect::<Result<_>>()?;
                 Ok((row.id(0)?, (documents, row.moment(2)?)))
             })

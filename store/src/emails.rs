@@ -136,8 +136,8 @@ fn email(row: &Row) -> Result<Email> {
         size: row.int(3)?.unsigned_abs(),
         received_at: row.moment(4)?,
         mailbox_ids: Vec::new(),
-        keywords: row.text(5)?.split_whitespace().map(str::to_owned).collect(),
-        facts: read_facts(&row.text(6)?)?,
+        keywords: row.str(5)?.split_whitespace().map(str::to_owned).collect(),
+        facts: read_facts(row.str(6)?)?,
         created_modseq: row.modseq(7)?,
         modseq: row.modseq(8)?,
     })

@@ -142,7 +142,7 @@ const NEXT_DUE: &str = "SELECT MIN(due_at) FROM outbox WHERE kind = $1 AND is_he
 pub(crate) fn claimed(row: &Row) -> Result<Claimed> {
     Ok(Claimed {
         outbox_id: row.id(0)?,
-        kind: OutboxKind::from_name(&row.text(1)?)?,
+        kind: OutboxKind::from_name(row.str(1)?)?,
         owner: row.id(2)?,
         destination: row.text(3)?,
         payload: row.text(4)?,

@@ -314,14 +314,14 @@ impl Tx {
         rows.iter()
             .map(|row| {
                 let sha256 = row.bytes(0)?.try_into().map_err(|_| Error::Damaged("a digest"))?;
-                let verdict = mail::DocumentVerdict::of_word(&row.text(2)?);
+                let verdict = mail::DocumentVerdict::of_word(row.str(2)?);
                 Ok(RecognisedDocument {
                     sha256,
                     symbol: row.text(1)?,
                     verdict: verdict.ok_or(Error::Damaged("a verdict"))?,
                     class: row.text(6)?,
                     is_original: row.flag(3)?,
-                    reasons: row.text(4)?.split_whitespace().map(str::to_owned).collect(),
+                    reasons: row.str(4)?.split_whitespace().map(str::to_owned).collect(),
                     judged_at: row.opt_moment(5)?,
                 })
             })

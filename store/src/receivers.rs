@@ -82,7 +82,7 @@ fn receiver(row: &Row) -> Result<Receiver> {
         document_id: row.id(1)?,
         sender_id: row.id(2)?,
         delivery_id: row.id(3)?,
-        code: code(&row.text(4)?)?,
+        code: code(row.str(4)?)?,
         state: row.text(5)?,
         ask: row.text(6)?,
         reason: row.text(7)?,

@@ -94,7 +94,7 @@ fn smime(row: &Row) -> Result<Smime> {
     Ok(Smime {
         at_delivery: if at_delivery.is_empty() { None } else { Some(at_delivery.parse()?) },
         status: row.text(2)?.parse()?,
-        errors: serde_json::from_str(&row.text(3)?)
+        errors: serde_json::from_str(row.str(3)?)
             .map_err(|_| Error::Damaged("what is wrong with a signature"))?,
         verified_at: row.opt_moment(4)?,
     })

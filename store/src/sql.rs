@@ -216,12 +216,21 @@ impl Row {
         Ok(self.int(index)? != 0)
     }
 
+    /// A text where it lies, for those that only look at it.
+    pub(crate) fn str(&self, index: usize) -> Result<&str> {
+        column!(self, index, text, Option<&str>)?.ok_or(Error::Damaged("a column that is never empty"))
+    }
+
     pub(crate) fn text(&self, index: usize) -> Result<String> {
-        self.opt_text(index)?.ok_or(Error::Damaged("a column that is never empty"))
+        self.str(index).map(str::to_owned)
     }
 
     pub(crate) fn opt_text(&self, index: usize) -> Result<Option<String>> {
-        column!(self, index, text, Option<String>)
+        Ok(column!(self, index, text, Option<&str>)?.map(str::to_owned))
+    }
+
+    fn opt_slice(&self, index: usize) -> Result<Option<&[u8]>> {
+        column!(self, index, bytes, Option<&[u8]>)
     }
 
     pub(crate) fn bytes(&self, index: usize) -> Result<Vec<u8>> {
@@ -229,7 +238,7 @@ impl Row {
     }
 
     pub(crate) fn opt_bytes(&self, index: usize) -> Result<Option<Vec<u8>>> {
-        column!(self, index, bytes, Option<Vec<u8>>)
+        Ok(self.opt_slice(index)?.map(<[u8]>::to_vec))
     }
 
     pub(crate) fn moment(&self, index: usize) -> Result<mail::Timestamp> {
@@ -245,12 +254,12 @@ impl Row {
     }
 
     pub(crate) fn id<I: FromBytes>(&self, index: usize) -> Result<I> {
-        I::try_from(self.bytes(index)?.as_slice()).map_err(|_| Error::Damaged("an id column"))
+        self.opt_id(index)?.ok_or(Error::Damaged("a column that is never empty"))
     }
 
     pub(crate) fn opt_id<I: FromBytes>(&self, index: usize) -> Result<Option<I>> {
-        let bytes = self.opt_bytes(index)?;
-        bytes.map(|b| I::try_from(b.as_slice()).map_err(|_| Error::Damaged("an id column"))).transpose()
+        let bytes = self.opt_slice(index)?;
+        bytes.map(|bytes| I::try_from(bytes).map_err(|_| Error::Damaged("an id column"))).transpose()
     }
 }
 

@@ -142,17 +142,17 @@ impl Cells {
         }
     }
 
-    pub(crate) fn text(&self, index: usize) -> Result<Option<String>> {
+    pub(crate) fn text(&self, index: usize) -> Result<Option<&str>> {
         match self.0.get(index) {
-            Some(Cell::Text(value)) => Ok(Some(value.clone())),
+            Some(Cell::Text(value)) => Ok(Some(value)),
             Some(Cell::Null) => Ok(None),
             other => Err(unlike(index, other)),
         }
     }
 
-    pub(crate) fn bytes(&self, index: usize) -> Result<Option<Vec<u8>>> {
+    pub(crate) fn bytes(&self, index: usize) -> Result<Option<&[u8]>> {
         match self.0.get(index) {
-            Some(Cell::Blob(value)) => Ok(Some(value.clone())),
+            Some(Cell::Blob(value)) => Ok(Some(value)),
             Some(Cell::Null) => Ok(None),
             other => Err(unlike(index, other)),
         }

@@ -210,7 +210,7 @@ impl Tx {
         let mut ids = Vec::with_capacity(rows.len());
         for row in &rows {
             let mail: OutboundMail =
-                serde_json::from_str(&row.text(1)?).map_err(|_| Error::Damaged("a row of the outbox"))?;
+                serde_json::from_str(row.str(1)?).map_err(|_| Error::Damaged("a row of the outbox"))?;
             if mail.trace == trace {
                 ids.push(row.id(0)?);
             }

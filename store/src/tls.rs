@@ -90,7 +90,7 @@ pub struct TlsOutcome {
 fn policy(row: &Row) -> Result<TlsPolicyRow> {
     Ok(TlsPolicyRow {
         domain: row.text(0)?,
-        level: TlsLevel::from_word(&row.text(1)?)?,
+        level: TlsLevel::from_word(row.str(1)?)?,
         names: row.text(2)?.lines().map(str::to_owned).collect(),
         anchors: row.text(3)?,
     })

@@ -1,7 +1,5 @@
 //! A mailbox as a numbered list, as IMAP sees it: which UIDs there are, what lies at them, and what changed since.
 
-use std::collections::HashMap;
-
 use mail::message::Facts;
 use mail::{AccountId, BlobId, EmailId, MailboxId, ModSeq, ThreadId, Timestamp, Uid, UidSet};
 
@@ -101,24 +99,42 @@ macro_rules! lying_at {
         )
     };
 }
-macro_rules! facts {
-    ($id:literal, $end:literal, $list:literal) => {
-        concat!(
-            "SELECT email_id, facts FROM email WHERE account_id = $1 AND email_id IN (SELECT ",
-            $id,
-            "t.value ->> 0",
-            $end,
-            " FROM ",
-            $list,
-            ")"
-        )
+/// A message's columns and those of its place, as [`view_row`] reads them.
+macro_rules! view_columns {
+    () => {
+        "e.email_id, e.thread_id, e.blob_id, e.size, e.received_at, e.keywords, e.created_modseq, e.modseq, \
+         p.uid, p.saved_at, p.is_deleted"
+    };
+}
+macro_rules! viewed_at {
+    ($facts:literal) => {
+        Sql {
+            sqlite: viewed_at!(
+                "json_each($2) t CROSS JOIN placement p CROSS JOIN email e WHERE p.account_id = $1 AND p.mailbox_id = $3 \
+                 AND p.uid BETWEEN CAST(t.value ->> 0 AS BIGINT) AND CAST(t.value ->> 1 AS BIGINT) \
+                 AND e.account_id = $1 AND e.email_id = p.email_id",
+                $facts
+            ),
+            // Step by step: PostgreSQL does not know how short the runs are, and would read a whole account for a page.
+            postgres: viewed_at!(
+                "json_array_elements(CAST($2 AS json)) AS t(value) CROSS JOIN LATERAL (SELECT * FROM placement \
+                 WHERE account_id = $1 AND mailbox_id = $3 AND uid BETWEEN CAST(t.value ->> 0 AS BIGINT) \
+                 AND CAST(t.value ->> 1 AS BIGINT) OFFSET 0) p CROSS JOIN LATERAL (SELECT * FROM email \
+                 WHERE account_id = $1 AND email_id = p.email_id OFFSET 0) e",
+                $facts
+            ),
+        }
+    };
+    ($from:literal, $facts:literal) => {
+        concat!("SELECT ", view_columns!(), $facts, " FROM ", $from, " ORDER BY p.uid")
     };
 }
 macro_rules! changed {
     ($tail:literal) => {
         concat!(
-            "SELECT e.email_id, e.thread_id, e.blob_id, e.size, e.received_at, e.keywords, e.created_modseq, e.modseq, \
-             p.uid, p.saved_at, p.is_deleted FROM email e CROSS JOIN placement p WHERE e.account_id = $1 \
+            "SELECT ",
+            view_columns!(),
+            " FROM email e CROSS JOIN placement p WHERE e.account_id = $1 \
              AND p.account_id = $1 AND p.email_id = e.email_id AND p.mailbox_id = $2 ",
             $tail
         )
@@ -129,7 +145,8 @@ pub(crate) const LIVE: &str = runs_of!("placement", "");
 pub(crate) const GONE: &str = runs_of!("expunged", "");
 pub(crate) const GONE_SINCE: &str = runs_of!("expunged", " AND modseq > $3 AND modseq <= $4");
 pub(crate) const LYING_AT: Sql = over_list!(lying_at);
-pub(crate) const FACTS: Sql = over_list!(facts);
+pub(crate) const VIEWED_AT: Sql = viewed_at!("");
+pub(crate) const VIEWED_WITH_FACTS_AT: Sql = viewed_at!(", e.facts");
 pub(crate) const CHANGED: &str = changed!("AND e.modseq > $3 ORDER BY e.modseq, p.uid LIMIT $4");
 pub(crate) const CHANGED_AT: &str = changed!("AND e.modseq = $3 ORDER BY p.uid");
 
@@ -189,26 +206,17 @@ impl Tx {
         uids: &UidSet,
         limit: i64,
     ) -> Result<Vec<(EmailId, Place)>> {
-        let mut found = Vec::new();
-        let (mut done, mut take) = (0, u32::try_from(limit.max(1)).unwrap_or(u32::MAX));
-        // So many numbers as rows are wanted; where most of them are at nothing, more at a time.
-        while done < uids.len() && (found.len() as i64) < limit {
-            let last = done.saturating_add(take);
-            let list = json_list(uids.at_places(&UidSet::run(done + 1, last)).runs())?;
-            for row in self.rows(LYING_AT, values![&account_id, &list, &mailbox_id]).await? {
-                let place = Place {
-                    mailbox_id,
-                    uid: row.int(1)?,
-                    saved_at: row.opt_moment(2)?,
-                    is_deleted: row.flag(3)?,
-                };
-                found.push((row.id(0)?, place));
-            }
-            done = last;
-            take = take.saturating_mul(4);
-        }
-        found.truncate(usize::try_from(limit).unwrap_or_default());
-        Ok(found)
+        let rows = self.rows_at(LYING_AT, account_id, mailbox_id, uids, limit).await?;
+        let lying = |row: &Row| {
+            let place = Place {
+                mailbox_id,
+                uid: row.int(1)?,
+                saved_at: row.opt_moment(2)?,
+                is_deleted: row.flag(3)?,
+            };
+            Ok((row.id(0)?, place))
+        };
+        rows.iter().map(lying).collect()
     }
 
     /// The messages at these UIDs, ascending, the first `limit` of them.
@@ -219,14 +227,8 @@ impl Tx {
         uids: &UidSet,
         limit: i64,
     ) -> Result<Vec<ViewRow>> {
-        let places = self.lying_at(account_id, mailbox_id, uids, limit).await?;
-        let ids: Vec<EmailId> = places.iter().map(|(email_id, _)| *email_id).collect();
-        let messages = self.messages(account_id, &ids).await?;
-        let row = |(email_id, place): &(EmailId, Place)| {
-            let message = messages.get(email_id).ok_or(Error::Damaged("a place without a message"))?;
-            ViewRow::of(message, place)
-        };
-        places.iter().map(row).collect()
+        let rows = self.rows_at(VIEWED_AT, account_id, mailbox_id, uids, limit).await?;
+        rows.iter().map(view_row).collect()
     }
 
     /// The same with what reading them once found.
@@ -237,17 +239,31 @@ impl Tx {
         uids: &UidSet,
         limit: i64,
     ) -> Result<Vec<(ViewRow, Facts)>> {
-        let rows = self.view_rows(account_id, mailbox_id, uids, limit).await?;
-        let list = json_list(rows.iter().map(|row| [row.email_id]))?;
-        let mut facts = HashMap::with_capacity(rows.len());
-        for row in self.rows(FACTS, values![&account_id, &list]).await? {
-            facts.insert(row.id::<EmailId>(0)?, read_facts(&row.text(1)?)?);
+        let rows = self.rows_at(VIEWED_WITH_FACTS_AT, account_id, mailbox_id, uids, limit).await?;
+        rows.iter().map(|row| Ok((view_row(row)?, read_facts(row.str(11)?)?))).collect()
+    }
+
+    /// The rows of a statement over these UIDs, the first `limit`.
+    async fn rows_at(
+        &mut self,
+        sql: Sql,
+        account_id: AccountId,
+        mailbox_id: MailboxId,
+        uids: &UidSet,
+        limit: i64,
+    ) -> Result<Vec<Row>> {
+        let mut found = Vec::new();
+        let (mut done, mut take) = (0, u32::try_from(limit.max(1)).unwrap_or(u32::MAX));
+        // So many numbers as rows are wanted; where most of them are at nothing, more at a time.
+        while done < uids.len() && (found.len() as i64) < limit {
+            let last = done.saturating_add(take);
+            let list = json_list(uids.at_places(&UidSet::run(done + 1, last)).runs())?;
+            found.append(&mut self.rows(sql, values![&account_id, &list, &mailbox_id]).await?);
+            done = last;
+            take = take.saturating_mul(4);
         }
-        let with_facts = |row: ViewRow| {
-            let facts = facts.remove(&row.email_id).ok_or(Error::Damaged("a place without a message"))?;
-            Ok((row, facts))
-        };
-        rows.into_iter().map(with_facts).collect()
+        found.truncate(usize::try_from(limit).unwrap_or_default());
+        Ok(found)
     }
 
     /// What changed in a mailbox since a state; `None` when the mailbox is not there. About `limit` rows, and an act is told whole.
@@ -262,7 +278,7 @@ impl Tx {
         let mut modseq = self.modseq(account_id).await?;
         let limit = limit.max(1);
         let rows = self.rows(CHANGED, values![&account_id, &mailbox_id, since, limit + 1]).await?;
-        let mut changed = rows.iter().map(changed_row).collect::<Result<Vec<_>>>()?;
+        let mut changed = rows.iter().map(view_row).collect::<Result<Vec<_>>>()?;
         let mut has_more = false;
         if changed.len() as i64 > limit {
             // Cut between two acts: the state that is named is one the mailbox was really in.
@@ -270,7 +286,7 @@ impl Tx {
             let first = changed.first().map_or(last, |row| row.modseq);
             if first == last {
                 let rows = self.rows(CHANGED_AT, values![&account_id, &mailbox_id, first]).await?;
-                changed = rows.iter().map(changed_row).collect::<Result<Vec<_>>>()?;
+                changed = rows.iter().map(view_row).collect::<Result<Vec<_>>>()?;
             } else {
                 changed.retain(|row| row.modseq < last);
             }
@@ -314,7 +330,8 @@ impl Tx {
     }
 }
 
-fn changed_row(row: &Row) -> Result<ViewRow> {
+/// A message in a place: [`view_columns`].
+fn view_row(row: &Row) -> Result<ViewRow> {
     let message = Message::read(row)?;
     let place = Place {
         // The caller knows it.

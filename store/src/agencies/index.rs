@@ -136,7 +136,7 @@ impl Tx {
         for row in &rows {
             let number = |n: i64| u32::try_from(n).map_err(|_| damaged());
             // Names have no line ends.
-            let keys = keys(row.text(3)?.split('\n'));
+            let keys = keys(row.str(3)?.split('\n'));
             before.insert(row.id(0)?, (number(row.int(1)?)?, number(row.int(2)?)?, keys));
         }
         let mut moves = Vec::with_capacity(ids.len());

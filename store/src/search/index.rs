@@ -193,7 +193,7 @@ impl Tx {
         let mut new = Vec::with_capacity(rows.len());
         for row in &rows {
             // One damaged row must not keep the others from being found; whoever lists it says that it is damaged.
-            let facts = serde_json::from_str(&row.text(2)?).unwrap_or_default();
+            let facts = serde_json::from_str(row.str(2)?).unwrap_or_default();
             new.push((row.id(0)?, row.id(1)?, facts));
         }
         Ok((new, rows.last().map(|row| row.modseq(3)).transpose()?))
