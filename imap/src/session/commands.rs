@@ -181,8 +181,11 @@ impl Session {
             _ => error.code(),
         };
         match job {
-            // The command itself went well; what happened meanwhile is told another time.
-            Job::Closing(closing) => self.close_command(&closing),
+            // The command itself went well; what happened meanwhile is told another time, and stays to be told.
+            Job::Closing(closing) => {
+                self.has_news = true;
+                self.close_command(&closing);
+            }
             job if job.tag().is_none() => self.say_bye("Not available now; come again"),
             job => {
                 if matches!(job, Job::Select(_)) {

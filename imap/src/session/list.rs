@@ -5,6 +5,7 @@ use store::{MailboxRole, MailboxSizes};
 
 use super::job::Job;
 use super::{Grant, Session, Wish};
+use crate::Error;
 use crate::codec::command::{List, SpecialUse, StatusItem};
 use crate::codec::response::{Code, ListAttribute, ListRow, StatusValue};
 use crate::codec::{DELIMITER, MailboxName};
@@ -81,7 +82,8 @@ impl Session {
                 if let What::Status(mailbox, _) = &listing.what
                     && listing.tree.find(mailbox).is_none()
                 {
-                    return self.no(&listing.tag, Some(Code::NonExistent), "No such mailbox");
+                    self.job = Job::List(listing);
+                    return self.failed(&Error::NoMailbox);
                 }
                 let measured = listing.measured();
                 match measured.is_empty() {

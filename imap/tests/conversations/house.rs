@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use imap::Limits;
 use imap::serve::Desk;
-use imap::session::{Answer, Ask, Facts, Session, SignIn, SignInCode};
+use imap::session::{Answer, Ask, Facts, Session, SignIn, SignInCode, Wish};
 use mail::letter::Examination;
 use mail::{
     AccountId, AgencyId, Chance, Examine, Findings, Letter, MailboxId, Refused, Secret, Timestamp,
@@ -170,6 +170,7 @@ impl House {
             count: 0,
             wake: None,
             written_max: 0,
+            is_busy: false,
         };
         talk.settle().await;
         talk
@@ -195,6 +196,8 @@ pub(crate) struct Talk<'h> {
     pub(crate) wake: Option<Timestamp>,
     /// Octets that were written at once, at most.
     pub(crate) written_max: usize,
+    /// The next look at what happened finds no time.
+    pub(crate) is_busy: bool,
 }
 
 /// What a command was answered with: all lines, the tagged one last, without its tag.
@@ -227,7 +230,9 @@ impl Talk<'_> {
                 Ask::SignIn(step) => self.judge(step),
                 Ask::Wish(wish) => {
                     let account_id = self.account.expect("nobody wishes before signing in");
+                    let is_busy = matches!(*wish, Wish::Changes { .. }) && std::mem::take(&mut self.is_busy);
                     match self.house.desk.grant(account_id, *wish, self.now).await {
+                        _ if is_busy => Answer::Failed(store::Error::Busy.into()),
                         Ok(grant) => Answer::Granted(Box::new(grant)),
                         Err(error) => Answer::Failed(error),
                     }

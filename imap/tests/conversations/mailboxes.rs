@@ -148,7 +148,8 @@ stories! {
                 3 * size
             )
         );
-        assert!(talk.say("status nothing (messages)").await.no().contains("[NONEXISTENT]"));
+        let heard = talk.say("status nothing (messages)").await;
+        assert!(heard.no().contains("[NONEXISTENT] Khong co thu muc nay / No such mailbox"), "{heard:?}");
         let heard = talk.say("list \"\" % return (status (messages size))").await;
         assert!(heard.ok().contains(&format!("* STATUS \"INBOX\" (MESSAGES 3 SIZE {})\r\n", 3 * size)), "{heard:?}");
     }

@@ -26,6 +26,17 @@ stories! {
         one.say("noop").await.ok();
     }
 
+    /// What could not be looked up now is told with the next command, though nothing new happens.
+    async fn news_that_could_not_be_read_stay_news(house: House) {
+        let (mut one, mut other) = (house.talk_as(1).await, house.talk_as(1).await);
+        one.say("select inbox").await.ok();
+        other.append("inbox", "", LETTER).await.ok();
+        one.session.news_arrived(one.now);
+        one.is_busy = true;
+        assert_eq!(one.say("uid search all").await.ok(), "* SEARCH\r\n");
+        assert_eq!(one.say("uid search all").await.ok(), "* SEARCH\r\n* 1 EXISTS\r\n* 0 RECENT\r\n");
+    }
+
     /// RFC 9051 §7.5.1: no number is taken back while the client counts by numbers.
     async fn rfc_9051_section_7_5_1_no_expunge_in_fetch(house: House) {
         let (mut one, mut other) = (house.talk_as(1).await, house.talk_as(1).await);
