@@ -129,6 +129,7 @@ impl Desk<'_> {
         let login = login.await;
         let mut imap = self.server.imap(&self.account).await;
         let select = self.timed(SELECT, async |_| self.newest(&mut imap).await).await;
+        imap.run("SELECT INBOX").await;
         let envelopes = self.timed(ENVELOPES, async |_| {
             let heard = imap.run("FETCH 1:* (ENVELOPE)").await;
             assert!(heard.responses >= self.messages, "{} envelopes", heard.responses);
