@@ -15,6 +15,7 @@ pub mod fields;
 mod guest;
 mod id;
 pub mod letter;
+mod letters;
 pub mod list;
 pub mod message;
 pub mod opened;

@@ -5,6 +5,8 @@
 
 use unicode_normalization::UnicodeNormalization;
 
+use crate::letters::{folded, letters};
+
 /// The folded form: NFD, combining marks dropped, `đ`/`Đ` (and the look-alike `Ð`, U+00D0) turned to `d`, lower
 /// case. Both tone placements (`hòa`, `hoà`) fold to the same text.
 ///
@@ -12,13 +14,8 @@ use unicode_normalization::UnicodeNormalization;
 /// assert_eq!(mail::text::fold("Đường Hoà Bình, NGHỆ AN"), "duong hoa binh, nghe an");
 /// ```
 pub fn fold(text: &str) -> String {
-    text.nfd()
-        .filter(|c| !unicode_normalization::char::is_combining_mark(*c))
-        .flat_map(|c| match c {
-            'đ' | 'Đ' | 'ð' | 'Ð' => 'd'.to_lowercase(),
-            other => other.to_lowercase(),
-        })
-        .collect()
+    let quickly: Option<String> = letters(text).map(|letter| letter.map(|letter| letter.folded)).collect();
+    quickly.unwrap_or_else(|| folded(text))
 }
 
 /// A person's name as it is compared with others (RULES M9): folded, and nothing between words but one blank.

@@ -3,10 +3,10 @@
 
 use std::ops::Range;
 
-use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-use crate::text::{clip, fold};
+use crate::letters::{self, letters};
+use crate::text::clip;
 
 /// Bytes of a word's form that are kept. Words of languages are shorter; what is longer is a number of a machine, and its beginning
 /// finds it.
@@ -51,9 +51,8 @@ fn word(text: &str, at: Range<usize>) -> Option<Word> {
         let folded = clip(text, WORD_BYTES_MAX).to_ascii_lowercase();
         return Some(Word { folded, spelled: None, at });
     }
-    let folded = fold(text);
+    let (folded, spelled) = forms(text);
     let folded = clip(&folded, WORD_BYTES_MAX);
-    let spelled = spelled(text);
     let is_marked = spelled.strip_prefix('0') != Some(folded);
     (!folded.is_empty()).then(|| Word {
         folded: folded.to_owned(),
@@ -62,23 +61,31 @@ fn word(text: &str, at: Range<usize>) -> Option<Word> {
     })
 }
 
-/// The tone as a digit, then the letters, composed, lower case.
-fn spelled(word: &str) -> String {
-    // Grave, acute, tilde, hook above, dot below: the tones. Other marks make letters (ă, â, ê, ô, ơ, ư).
-    const TONES: [(char, char); 5] =
-        [('\u{300}', '1'), ('\u{301}', '2'), ('\u{303}', '3'), ('\u{309}', '4'), ('\u{323}', '5')];
+/// A word folded; and its tone as a digit, then its letters.
+fn forms(word: &str) -> (String, String) {
+    let (mut folded, mut spelled) =
+        (String::with_capacity(word.len()), String::with_capacity(word.len() + 1));
     let mut tone = '0';
-    let letters = word.nfd().flat_map(char::to_lowercase).filter(|c| {
-        let found = TONES.iter().find(|(mark, _)| mark == c);
-        tone = found.map_or(tone, |(_, digit)| *digit);
-        found.is_none()
-    });
-    let letters: String = letters.map(|c| if c == 'ð' { 'đ' } else { c }).nfc().collect();
-    format!("{tone}{letters}")
+    spelled.push(tone);
+    for letter in letters(word) {
+        let Some(letter) = letter else {
+            let (tone, letters) = letters::spelled(word);
+            return (letters::folded(word), format!("{tone}{letters}"));
+        };
+        folded.push(letter.folded);
+        spelled.push(letter.toneless);
+        if letter.tone != '0' {
+            tone = letter.tone;
+        }
+    }
+    spelled.replace_range(..1, tone.encode_utf8(&mut [0; 4]));
+    (folded, spelled)
 }
 
 #[cfg(test)]
 mod tests {
+    use unicode_normalization::UnicodeNormalization;
+
     use super::*;
 
     fn forms(text: &str) -> Vec<(String, Option<String>)> {

@@ -125,24 +125,25 @@ impl Terms {
     fn add(&mut self, field: &Field, text: &str, words_max: usize) {
         match self {
             Self::Sqlite { account_no, folded, spelled, is_parted, room } => {
+                let (of_folded, of_spelled) = (field.folded(*account_no, ""), field.spelled(*account_no, ""));
                 for word in words(text).take(words_max.min(*room)) {
                     *room -= 1;
-                    push(folded, &field.folded(*account_no, &word.folded));
+                    push(folded, &of_folded, &word.folded);
                     match word.spelled.filter(|_| field.is_spelled()) {
                         Some(word) => {
-                            push(spelled, &field.spelled(*account_no, &word));
+                            push(spelled, &of_spelled, &word);
                             *is_parted = false;
                         }
                         // What stands between words with marks parts them here too.
                         None if !*is_parted => {
-                            push(spelled, &field.spelled(*account_no, ""));
+                            push(spelled, &of_spelled, "");
                             *is_parted = true;
                         }
                         None => {}
                     }
                 }
                 if !*is_parted {
-                    push(spelled, &field.spelled(*account_no, ""));
+                    push(spelled, &of_spelled, "");
                     *is_parted = true;
                 }
             }
@@ -165,7 +166,7 @@ impl Terms {
     /// Says that a field is there.
     fn mark(&mut self, field: &Field) {
         match self {
-            Self::Sqlite { account_no, folded, .. } => push(folded, &field.folded(*account_no, "")),
+            Self::Sqlite { account_no, folded, .. } => push(folded, &field.folded(*account_no, ""), ""),
             Self::Postgres { account_no, part, .. } => part.add(field.folded(*account_no, ""), None),
         }
     }
@@ -175,7 +176,7 @@ impl Terms {
         match self {
             // A header field is parted from the next by the mark that it is there.
             Self::Sqlite { account_no, folded, .. } if field.is_spelled() => {
-                push(folded, &field.folded(*account_no, ""));
+                push(folded, &field.folded(*account_no, ""), "");
             }
             Self::Sqlite { .. } => {}
             Self::Postgres { part, .. } => part.part(),
@@ -197,7 +198,9 @@ impl Terms {
     }
 }
 
-fn push(text: &mut String, word: &str) {
+/// A word with what stands before it.
+fn push(text: &mut String, before: &str, word: &str) {
+    text.push_str(before);
     text.push_str(word);
     text.push(' ');
 }
