@@ -18,6 +18,8 @@ async fn hold(house: &House, (owner, to): (u8, u8), door: Door, releaser: Releas
         priority: None,
         not_before: None,
         list: None,
+        forwarded_by: None,
+        to_list: None,
         reverse_path: Some("vt@so.vn".parse().unwrap()),
         recipients: vec![OutboundRecipient::plain("an@a.gov.vn".parse().unwrap())],
         submission: None,
@@ -43,7 +45,7 @@ async fn hold(house: &House, (owner, to): (u8, u8), door: Door, releaser: Releas
         .write("hold", (sealed, row, hold), move |tx, (sealed, row, hold)| {
             Box::pin(async move {
                 tx.put_blob(sealed, NOW).await?;
-                let id = tx.hold_mail(&NewHeld { row, hold, door }, NOW).await?;
+                let id = tx.hold_mail(&NewHeld { row, hold, door, keeper: None }, NOW).await?;
                 tx.drop_blob(account_id(owner), sealed.blob_id(), NOW).await?;
                 Ok(id)
             })

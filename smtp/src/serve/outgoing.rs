@@ -37,6 +37,24 @@ impl Outgoing {
         self.mail.recipients.len()
     }
 
+    /// The address of this house by which the message is passed on to others: a list's, or one that has moved. `None` for what its
+    /// author sends.
+    pub fn passed_on_by(&self) -> Option<&EmailAddress> {
+        self.mail.list.as_ref().or(self.mail.forwarded_by.as_ref())
+    }
+
+    /// The message as it leaves; `None` when the bytes are gone.
+    pub fn message(&self) -> Option<&[u8]> {
+        self.message.as_deref()
+    }
+
+    /// Puts fields before the message, each with its line's end.
+    pub fn put_before(&mut self, fields: &str) {
+        if let Some(message) = &self.message {
+            self.message = Some(Arc::from([fields.as_bytes(), message].concat()));
+        }
+    }
+
     /// What a conversation has to deliver; `None` when the bytes are gone, and then every recipient is to be refused with
     /// [`table::MESSAGE_GONE`].
     pub fn delivery(&self) -> Option<Delivery> {

@@ -35,6 +35,8 @@ pub(super) fn outbound(
         trace: envelope.id.clone(),
         keywords: Vec::new(),
         list: None,
+        forwarded_by: None,
+        to_list: None,
     }
 }
 
