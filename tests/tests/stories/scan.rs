@@ -2,6 +2,8 @@
 
 use std::io::Write as _;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tests::{Account, Clamd, Engine, Jmap, Program, Rspamd, Swaks};
 
@@ -175,6 +177,11 @@ async fn spam(engine: Engine) {
     let clerk = clerk(&program);
     let gtube = ["XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE", "-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"].concat();
     let (is_taken, talk) = swaks(&program, &clerk.address, "Thu rac", &["--body", &gtube]);
+    assert!(!is_taken && talk.contains("554 5.7.1"), "{talk}\n{}", program.log());
+    // Wrapped in base64 as well. rspamd 3.4 does not search a text of the pattern's very size, so a line's end follows.
+    let wrapped = STANDARD.encode(format!("{gtube}\r\n"));
+    let encoded = ["--add-header", "Content-Transfer-Encoding: base64", "--body", &wrapped];
+    let (is_taken, talk) = swaks(&program, &clerk.address, "Thu rac", &encoded);
     assert!(!is_taken && talk.contains("554 5.7.1"), "{talk}\n{}", program.log());
     let (is_taken, talk) = swaks(&program, &clerk.address, "Thu sach", &["--body", "xin chao"]);
     assert!(is_taken, "{talk}\n{}", program.log());
