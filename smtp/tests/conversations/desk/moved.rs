@@ -81,8 +81,13 @@ stories! {
 
     async fn rfc_3834_no_program_no_list_no_stranger_is_told_of_a_move(office: Office) {
         moved(&office, "binh.tran@a.gov.vn").await;
-        let auth = |spf, dmarc| Findings { auth: Some(Authentication { spf, dmarc, ..Authentication::default() }), ..Findings::default() };
-        let junk = Findings { keywords: vec!["$junk".to_owned()], ..Findings::default() };
+        let auth = |spf, dmarc| {
+            let mut findings = Findings::default();
+            findings.auth = Some(Authentication { spf, dmarc, ..Authentication::default() });
+            findings
+        };
+        let mut junk = Findings::default();
+        junk.keywords.push("$junk".to_owned());
         writes(&office, "", "", Findings::default()).await;
         for (from, fields) in [
             ("x@c.vn", "Auto-Submitted: auto-generated\r\n"), ("x@c.vn", "Precedence: bulk\r\n"), ("x@c.vn", "List-Id: <x.c.vn>\r\n"),
