@@ -243,3 +243,25 @@ fn rfc_8617_what_we_have_not_looked_at_or_is_full_is_not_sealed() {
     let full = sealed(&looked("one.vn", "pass", &(chain(49) + LETTER)), "one.vn", &keys[1]);
     assert!(full.starts_with("ARC-Seal: i=50;"), "{full}");
 }
+
+#[test]
+fn whatever_a_chain_is_made_of_it_has_a_form_and_nobody_falls_over_it() {
+    let keys = keys();
+    let chain = sealed(&looked("one.vn", "none", LETTER), "one.vn", &keys[1]);
+    let signer =
+        Signer { domain: "a.vn", selector: "e1", algorithm: DkimAlgorithm::Ed25519, key: &keys[1].2 };
+    let head = chain.find("From: ").unwrap();
+    for at in 0..head {
+        for byte in [b';', b'=', b'\n', b' ', 0, 0xFF] {
+            let mut bytes = looked("two.vn", "pass", &chain).into_bytes();
+            let begin = bytes.len() - chain.len();
+            bytes[begin + at] = byte;
+            form(&bytes);
+            form(&bytes[..begin + at]);
+            // Making a signature takes its time.
+            if byte == b';' && at % 16 == 0 {
+                seal(&bytes, "two.vn", &signer, 0).unwrap();
+            }
+        }
+    }
+}
