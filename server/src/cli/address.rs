@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use directory::mail_policy;
 use mail::{EmailAddress, Timestamp};
 use store::{MOVED_TERM_MONTHS, NewMove};
 
@@ -42,6 +43,14 @@ impl AddressCommand {
         on_data(file, |house| async move {
             let now = house.now();
             let (old, to) = (files::plain(&moves.old.to_string()), files::plain(&moves.new.to_string()));
+            let asked =
+                house.store.read(now, |tx, now| Box::pin(async move { mail_policy::load(tx, *now).await }));
+            let loaded: Result<_, store::Error> = asked.await;
+            // Not even an operator has the mail of an office follow somebody into a free mailbox (RULES M7, M8).
+            anyhow::ensure!(
+                !loaded?.1.is_free_mail(moves.new.domain(), now),
+                "address.free_mail: official mail is not passed on to a free mailbox (không chuyển tiếp tới hộp thư miễn phí)"
+            );
             let until = moves.until.unwrap_or_else(|| now.plus(MONTH * MOVED_TERM_MONTHS));
             let new = NewMove { from: moves.old, to: moves.new, until, decision: moves.decision };
             let moved: Result<(), store::Error> = house

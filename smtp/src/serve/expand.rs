@@ -8,6 +8,7 @@ use mail::{AccountId, EmailAddress, Timestamp};
 use store::{List, ListCopy, Resolved, Tx};
 
 use super::outgoing::{Attempt, Dice, Outgoing, Tally};
+use super::payload::without_return_path;
 use super::sender::signed_in;
 use super::{Desk, Refusal};
 use crate::codec::table;
@@ -141,10 +142,7 @@ impl Desk {
 /// another (RFC 5321 §4.4).
 pub(super) fn of_list(list: Option<&EmailAddress>, message: Vec<u8>) -> Vec<u8> {
     let Some(list) = list else { return message };
-    let has_path = message.get(..12).is_some_and(|start| start.eq_ignore_ascii_case(b"Return-Path:"));
-    let end = message.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-    let rest = message.get(if has_path { end } else { 0 }..).unwrap_or_default();
-    [mail::list::fields(list).as_bytes(), rest].concat()
+    [mail::list::fields(list).as_bytes(), &without_return_path(message)].concat()
 }
 
 /// The copies of a message, if it is for lists.

@@ -7,7 +7,9 @@ use mail::{Domain, EmailAddress, Timestamp};
 use store::{Claimed, NewEmail, NewTrace};
 
 use super::expand::of_list;
-use super::payload::{delay_told, envelope_id, recipient_in, ret, reverse_path, to_json};
+use super::payload::{
+    delay_told, envelope_id, recipient_in, ret, reverse_path, to_json, without_return_path,
+};
 use super::record::{After, Progress, Settlement, record};
 use super::traced;
 use super::{Desk, Refusal};
@@ -233,7 +235,10 @@ impl Desk {
             Some(blob_id) => self.store.read_blob(claimed.owner, blob_id).await?,
             None => None,
         };
-        let message = message.map(|message| of_list(mail.list.as_ref(), message));
+        let message = message.map(|message| match mail.forwarded_by {
+            Some(_) => without_return_path(message),
+            None => of_list(mail.list.as_ref(), message),
+        });
         Ok(Outgoing { claimed, holder: holder.to_owned(), mail, message: message.map(Arc::from) })
     }
 

@@ -74,6 +74,10 @@ async fn reorganised(engine: Engine) {
     let again =
         program.command(&["address", "move", &leader.address, &clerk.address, "--decision", "QĐ 3"]).await;
     assert!(String::from_utf8_lossy(&again.stderr).contains("address.refused"), "{again:?}");
+    let free = program
+        .command(&["address", "move", &leader.address, "lanhdao@gmail.com", "--decision", "QĐ 4"])
+        .await;
+    assert!(String::from_utf8_lossy(&free.stderr).contains("address.free_mail"), "RULES M7: {free:?}");
     program.doctor().await;
 }
 
