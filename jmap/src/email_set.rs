@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use mail::{AccountId, EmailId, MailboxId, ModSeq, Timestamp};
+use mail::{AccountId, Door, EmailId, Letter, MailboxId, ModSeq, Timestamp};
 use serde_json::{Map, Value};
 use store::{Audit, Email, EmailChange, MESSAGES_PER_ACT, NewEmail, Placed, Tx};
 
@@ -160,10 +160,24 @@ impl Context<'_> {
         raw: &[u8],
     ) -> Result<Placed, SetError> {
         let (api, now) = (self.api, self.now);
+        let facts = facts_of(raw, &api.limits);
+        let letter = Letter {
+            door: Door::Jmap,
+            id: "bring",
+            reverse_path: None,
+            recipients: Vec::new(),
+            account: Some(account_id),
+            peer: None,
+            received_at: now,
+            message: raw,
+            facts: &facts,
+        };
+        // A draft and an import are an entrance like any other (RULES R8).
+        api.appending.examine(&letter).await.map_err(|refused| SetError::not_taken(refused, "forbidden"))?;
         let new = NewEmail {
             account_id,
             blob: api.store.seal(account_id, raw, now).await?,
-            facts: facts_of(raw, &api.limits),
+            facts,
             mailbox_ids: place.mailbox_ids,
             keywords: place.keywords,
             received_at: place.received_at.unwrap_or(now),

@@ -183,6 +183,12 @@ impl Error {
 pub(crate) struct SetError(Map<String, Value>);
 
 impl SetError {
+    /// What was examined is not taken: `kind` for good, or later (RULES R10: `forbidden`).
+    pub(crate) fn not_taken(refused: mail::Refused, kind: &'static str) -> Self {
+        let kind = if refused.is_temporary() { "serverUnavailable" } else { kind };
+        Self::new(kind, format!("{} / {}", refused.vi, refused.en)).with("reason", refused.name)
+    }
+
     pub(crate) fn new(kind: &str, description: impl Into<String>) -> Self {
         let mut error = Map::new();
         error.insert("type".to_owned(), kind.into());

@@ -10,8 +10,8 @@ use mail::trace::{Accepted, Arrival, Destination, Event, Goes};
 use mail::{AccountId, BlobId, EmailId, Findings, IdentityId, SubmissionId, ThreadId, Timestamp};
 use serde_json::json;
 use store::{
-    Audit, Lane, List, ListCopy, NewHeld, NewOutbox, NewSubmission, NewTrace, OutboxKind, Resolved, Sealed,
-    Tx,
+    Account, Audit, Lane, List, ListCopy, MovedPlace, NewHeld, NewOutbox, NewSubmission, NewTrace,
+    OutboxKind, Resolved, Sealed, Tx,
 };
 
 use crate::envelope::{self, Envelope};
@@ -19,10 +19,6 @@ use crate::error::SetError;
 
 /// The same words as at the other doors.
 const NOT_FOR_LIST: &str = "Bạn không được phép gửi thư tới danh sách này / You may not send to this list";
-
-/// What has to be held back cannot be held for everybody on a list (RULES M33).
-const HELD_FOR_LIST: &str = "Thư này phải giữ lại kiểm tra nên không gửi tới danh sách được / \
-     The message has to be held back and cannot go to a list";
 
 /// Everything the one transaction needs.
 #[derive(Clone)]
@@ -63,6 +59,17 @@ struct Routes {
     lists: Vec<(List, bool)>,
 }
 
+impl Routes {
+    fn put_here(&mut self, account: &Account, recipient: &OutboundRecipient) {
+        let local_account = Some(account.account_id);
+        let recipient = OutboundRecipient { local_account, ..recipient.clone() };
+        match self.at_home.entry(account.account_id) {
+            Entry::Vacant(first) => drop(first.insert(recipient)),
+            Entry::Occupied(_) => self.same.push(recipient),
+        }
+    }
+}
+
 /// The transaction: the submission, a row for every destination, the audit.
 pub(crate) async fn hand_in(tx: &mut Tx, h: &Handover) -> Result<SubmissionId, SetError> {
     // The message may have gone since it was read.
@@ -71,9 +78,6 @@ pub(crate) async fn hand_in(tx: &mut Tx, h: &Handover) -> Result<SubmissionId, S
         return Err(SetError::invalid("emailId", "no such message"));
     }
     let routes = find_routes(tx, h).await?;
-    if h.findings.held().is_some() && !routes.lists.is_empty() {
-        return Err(SetError::new("forbiddenToSend", HELD_FOR_LIST).with("reason", "held_for_list"));
-    }
     let delivery = delivery_states(&routes);
     if let Some(sealed) = &h.changed {
         tx.put_blob(sealed, h.now).await?;
@@ -147,7 +151,12 @@ async fn enqueue_all(
     for (list, _) in routes.lists.iter().filter(|(_, is_loop)| !is_loop) {
         let mail = outbound(h, submission_id, OutboxKind::Local, Vec::new());
         let copy = ListCopy { mail, owner: h.account_id.into(), blob_id: h.blob_id };
-        tx.enqueue_list(list, &copy, &mut seen, h.now).await?;
+        match h.findings.held() {
+            None => drop(tx.enqueue_list(list, &copy, &mut seen, h.now).await?),
+            Some(hold) => {
+                tx.hold_for_list(list, &copy, hold, Door::Jmap, h.now).await?;
+            }
+        }
     }
     for (domain, recipients) in routes.abroad {
         enqueue(tx, h, submission_id, OutboxKind::Mail, domain, recipients).await?;
@@ -197,7 +206,10 @@ async fn enqueue(
     };
     match h.findings.held() {
         None => drop(tx.enqueue(&row, h.now).await?),
-        Some(hold) => drop(tx.hold_mail(&NewHeld { row: &row, hold, door: Door::Jmap }, h.now).await?),
+        Some(hold) => {
+            let held = NewHeld { row: &row, hold, door: Door::Jmap, keeper: None };
+            tx.hold_mail(&held, h.now).await?;
+        }
     }
     Ok(())
 }
@@ -226,6 +238,8 @@ fn outbound(
         trace: h.trace.clone(),
         keywords: if kind == OutboxKind::Local { h.findings.keywords.clone() } else { Vec::new() },
         list: None,
+        forwarded_by: None,
+        to_list: None,
     }
 }
 
@@ -244,14 +258,14 @@ async fn find_routes(tx: &mut Tx, h: &Handover) -> Result<Routes, SetError> {
                     routes.lists.push((*list, is_loop));
                 }
             }
-            Resolved::Here(account) => {
-                let local_account = Some(account.account_id);
-                let recipient = OutboundRecipient { local_account, ..recipient.clone() };
-                match routes.at_home.entry(account.account_id) {
-                    Entry::Vacant(first) => drop(first.insert(recipient)),
-                    Entry::Occupied(_) => routes.same.push(recipient),
+            Resolved::Here(account) => routes.put_here(&account, recipient),
+            Resolved::Moved(moved) => match moved.place {
+                MovedPlace::Here(account) => routes.put_here(&account, recipient),
+                MovedPlace::Elsewhere(domain) => {
+                    let recipient = OutboundRecipient { address: moved.to, ..recipient.clone() };
+                    routes.abroad.entry(domain.to_string()).or_default().push(recipient);
                 }
-            }
+            },
             Resolved::Elsewhere(domain) => {
                 routes.abroad.entry(domain.to_string()).or_default().push(recipient.clone());
             }

@@ -5,7 +5,7 @@ use mail::envelope::OutboundMail;
 use mail::letter::Releaser;
 use mail::{AccountId, QuarantineId};
 use serde_json::{Map, Value, json};
-use store::{HeldMail, Tx};
+use store::{HeldMail, Judgement, Tx};
 
 use crate::Error;
 use crate::args::{self, Args};
@@ -27,14 +27,21 @@ const LABELS: [(&str, &str, &str); 5] = [
     ("opaque_archive", "tệp nén không đọc được", "an archive that cannot be read"),
 ];
 
-/// Whether it came to this account and was not sent by it.
+/// Whether it came to this account, or to a list that it keeps, and was not sent by it.
 fn is_incoming(held: &HeldMail) -> bool {
-    !["submission", "jmap", "imap"].contains(&held.door.as_str())
+    let is_sent = ["submission", "jmap", "imap"].contains(&held.door.as_str());
+    !is_sent || held.owner != held.account_id.into()
 }
 
 /// Whether the person may let it go: nobody clears what they send themselves.
 fn may_release(held: &HeldMail) -> bool {
     is_incoming(held) && held.releaser == Releaser::Person
+}
+
+/// `{"judgement": "phishing"}`, and nothing else.
+fn judgement(patch: &Value) -> Option<Judgement> {
+    let patch = patch.as_object().filter(|patch| patch.len() == 1)?;
+    Judgement::from_name(patch.get("judgement")?.as_str()?)
 }
 
 fn property(held: &HeldMail, subject: Option<&str>, name: &str) -> Value {
@@ -102,7 +109,8 @@ impl Context<'_> {
         Ok(json!({ "accountId": account_id, "list": list, "notFound": not_found, "hasMore": has_more }))
     }
 
-    /// `HeldMail/set`: `update` with `{"isReleased": true}` lets go, `destroy` deletes. Each is done once.
+    /// `HeldMail/set`: `update` with `{"isReleased": true}` lets go, with `{"judgement": …}` says what the person thinks of it; `destroy`
+    /// deletes. Each is done once.
     pub(crate) async fn held_mail_set(&self, mut args: Args) -> Result<Value, Error> {
         let account_id = args.account(self.caller)?;
         let update = args.object("update")?.unwrap_or_default();
@@ -113,9 +121,12 @@ impl Context<'_> {
         }
         let (mut updated, mut not_updated) = (Map::new(), Map::new());
         for (id, patch) in update {
-            let outcome = match patch == json!({ "isReleased": true }) {
-                true => self.settle_held(account_id, &id, true).await,
-                false => Err(SetError::invalid("isReleased", "only becomes true")),
+            let outcome = match judgement(&patch) {
+                Some(judgement) => self.judge_held(account_id, &id, judgement).await,
+                None if patch == json!({ "isReleased": true }) => {
+                    self.settle_held(account_id, &id, true).await
+                }
+                None => Err(SetError::invalid("isReleased", "only becomes true")),
             };
             match outcome {
                 Ok(()) => updated.insert(id, Value::Null),
@@ -151,6 +162,28 @@ impl Context<'_> {
                     false => tx.discard_mail(*id, &actor, now).await?,
                 };
                 is_done.then_some(()).ok_or_else(SetError::not_found)
+            })
+        });
+        done.await
+    }
+
+    /// Keeps what a person says of a mail that came to them; administrators see it.
+    async fn judge_held(
+        &self,
+        account_id: AccountId,
+        id: &str,
+        judgement: Judgement,
+    ) -> Result<(), SetError> {
+        let id: QuarantineId = id.parse().map_err(|_| SetError::not_found())?;
+        let now = self.now;
+        let done = self.api.store.write("judge a held mail", id, move |tx, id| {
+            Box::pin(async move {
+                let held = of_account(tx, account_id, *id).await?.ok_or_else(SetError::not_found)?;
+                if !is_incoming(&held) {
+                    return Err(SetError::new("forbidden", "nobody judges what they send"));
+                }
+                tx.judge_mail(*id, judgement, &account_id.to_string(), now).await?;
+                Ok(())
             })
         });
         done.await

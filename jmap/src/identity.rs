@@ -145,11 +145,10 @@ async fn add_addresses(
     now: Timestamp,
     identities: &mut Vec<Identity>,
 ) -> Result<(), store::Error> {
-    let addresses = tx.addresses(whose).await?;
-    let valid = addresses.into_iter().filter(|address| address.valid_to.is_none_or(|end| end > now));
-    identities.extend(valid.map(|found| Identity {
-        id: identity_id(account_id, &found.address),
-        address: found.address,
+    let addresses = tx.own_addresses(whose, now).await?;
+    identities.extend(addresses.into_iter().map(|address| Identity {
+        id: identity_id(account_id, &address),
+        address,
         name: name.clone(),
         sends,
         may_delete: false,

@@ -92,6 +92,8 @@ pub struct Api {
     pub judge: Arc<dyn judge::Judge>,
     /// Looks at what is handed in for sending before it is kept.
     pub examiner: Arc<dyn Examine>,
+    /// Looks at what is brought into a mailbox without being sent.
+    pub appending: Arc<dyn Examine>,
 }
 
 /// Who asks: made by the program once somebody has signed in, never from what a client says.

@@ -165,7 +165,7 @@ impl Context<'_> {
             Ok(findings) => findings,
             Err(refused) => {
                 self.trace_refusal(&letter, arrival, &refused).await;
-                return Err(forbidden(refused));
+                return Err(SetError::not_taken(refused, "forbiddenToSend"));
             }
         };
         let is_changed = reread.is_some() || findings.changes_message() || !findings.fields().is_empty();
@@ -230,10 +230,4 @@ impl Context<'_> {
             SetError::new("forbiddenFrom", "From and Sender must be addresses of this account")
         })
     }
-}
-
-/// The house's own rules (RFC 8621 §7.5): the words are for the person, and `name` for programs.
-fn forbidden(refused: Refused) -> SetError {
-    let kind = if refused.is_temporary() { "serverUnavailable" } else { "forbiddenToSend" };
-    SetError::new(kind, format!("{} / {}", refused.vi, refused.en)).with("reason", refused.name)
 }

@@ -53,6 +53,12 @@ pub struct OutboundMail {
     /// The list it is a copy of: its fields go before the message ([`crate::list::fields`]).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub list: Option<EmailAddress>,
+    /// The address of this house that has moved to where it goes (RULES M5).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forwarded_by: Option<EmailAddress>,
+    /// The list whose members get copies once somebody carries it: it was held back, and its sender was welcome.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_list: Option<EmailAddress>,
 }
 
 /// One recipient of a mail on its way out.
@@ -158,6 +164,8 @@ impl OutboundMail {
             trace: String::new(),
             keywords: Vec::new(),
             list: None,
+            forwarded_by: None,
+            to_list: None,
         }
     }
 
@@ -373,6 +381,8 @@ mod tests {
             trace: "s1.1".to_owned(),
             keywords: vec!["$junk".to_owned()],
             list: None,
+            forwarded_by: None,
+            to_list: None,
         };
         let json = serde_json::to_string(&mail).unwrap();
         assert_eq!(serde_json::from_str::<OutboundMail>(&json).unwrap(), mail, "{json}");

@@ -1,16 +1,20 @@
-//! What takes two persons: the release of a package that was wrongly refused as a state secret (RULES R13), and the reversal of
+//! What takes two persons: the release of a package or a mail that was wrongly refused as a state secret (RULES R13), and the reversal of
 //! a mistaken recall (RULES R43).
 //!
 //! The two are a records officer (văn thư) and the head or whoever may sign for him; each gives his word under his own account,
 //! with a reason. Neither an administrator nor one person alone can do it, and nobody for another agency. Whoever opens this
 //! door has made sure that the account is the person's.
 
-use mail::{AccountId, AgencyId, DocumentId, Timestamp};
+mod mail;
+
+use ::mail::{AccountId, AgencyId, DocumentId, Timestamp};
 use serde_json::json;
 use store::{
     Account, AccountKind, AccountState, Audit, DocumentState, ExchangeSystem, LinkKind, NewConsent,
     NewProgress, Receiver, Role, TwoPersonAct, Tx,
 };
+
+pub use self::mail::{MAIL_PASS, MailReference, admit_mail, release_mail};
 
 use crate::Error;
 use crate::accept::leaves::{Leaves, Said, word};
@@ -61,6 +65,19 @@ async fn speak(
     reason: &str,
     now: Timestamp,
 ) -> Result<Agreement, Error> {
+    keep_word(tx, account, act, subject, reason, now).await?;
+    agreement(tx, account.agency_id, act, subject).await.map_err(Error::from)
+}
+
+/// Keeps a person's word, audited.
+async fn keep_word(
+    tx: &mut Tx,
+    account: &Account,
+    act: TwoPersonAct,
+    subject: &[u8],
+    reason: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
     may_speak(account)?;
     let reason = reason.trim();
     if reason.is_empty() || reason.chars().count() > REASON_CHARS_MAX {
@@ -78,7 +95,7 @@ async fn speak(
     let detail = json!({ "act": act.as_str(), "subject": full_hex(subject) }).to_string();
     let actor = account.account_id.to_string();
     tx.audit(account.agency_id, now, &actor, Audit::ConsentGiven, &full_hex(subject), &detail).await?;
-    agreement(tx, account.agency_id, act, subject).await.map_err(Error::from)
+    Ok(())
 }
 
 async fn agreement(

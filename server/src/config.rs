@@ -279,6 +279,8 @@ section! {
         archive_ratio_max: u64 = 200,
         /// Days a mail waits in the quarantine before it is deleted.
         quarantine_days: u64 = 30,
+        /// Hours between two letters to somebody about new mail that waits in the quarantine for them; 0 for none.
+        digest_hours: u64 = 24,
     }
 }
 

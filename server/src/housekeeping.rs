@@ -34,6 +34,7 @@ pub(crate) async fn run(house: Arc<House>, desk: Desk) {
             Work::Quarantine,
             Work::Vacations,
             Work::Pushes,
+            Work::MailRefusals,
         ] {
             if let Err(error) = let_go(&house, work).await {
                 tracing::warn!(?work, "what has expired could not be let go: {error}");
@@ -41,6 +42,9 @@ pub(crate) async fn run(house: Arc<House>, desk: Desk) {
         }
         if let Err(error) = crate::quota::warn_all(&house).await {
             tracing::warn!("holders of filling mailboxes could not be warned: {error:#}");
+        }
+        if let Err(error) = crate::digest::tell_all(&house).await {
+            tracing::warn!("people could not be told what waits in the quarantine: {error:#}");
         }
         if let Err(error) = agencies_take_effect(&house).await {
             tracing::warn!("changes of agencies could not take effect in lists and searches: {error}");
@@ -79,6 +83,8 @@ enum Work {
     Vacations,
     /// Subscriptions to pushes that nobody prolonged.
     Pushes,
+    /// Mails refused as state secrets that nobody released.
+    MailRefusals,
 }
 
 /// Lets go what has expired, a transaction at a time, until nothing is left or the house stops.
@@ -102,6 +108,10 @@ async fn let_go(house: &House, work: Work) -> Result<(), store::Error> {
                         Work::Repeats => tx.expire_repeats(now.minus(repeats), AT_ONCE, *now).await,
                         Work::Quarantine => tx.expire_quarantine(now.minus(quarantine), AT_ONCE, *now).await,
                         Work::Pushes => tx.expire_pushes(*now, AT_ONCE).await,
+                        Work::MailRefusals => {
+                            let gone = tx.forget_mail_secrecy_refusals(now.minus(letters), AT_ONCE).await?;
+                            Ok(usize::try_from(gone).unwrap_or_default())
+                        }
                         Work::Events => {
                             let gone = tx.drop_events(now.minus(events), AT_ONCE).await?;
                             Ok::<_, store::Error>(usize::try_from(gone).unwrap_or_default())

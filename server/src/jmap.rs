@@ -58,6 +58,7 @@ pub(crate) fn routes(house: Arc<House>, path: Arc<MailPath>, judge: Arc<Judging>
         push_key: Vapid::read(&house)?.public(),
         judge,
         examiner: path,
+        appending: MailPath::for_appending(&house),
     };
     let connections_max = house.config.http.connections_max;
     let sockets = Bounds::new(connections_max, connections_max);

@@ -54,6 +54,7 @@ pub(crate) fn limits(house: &House) -> Limits {
     Limits {
         message_bytes_max: config.message_bytes_max,
         recipients_max: config.recipients_max,
+        told_again_after: Duration::from_secs(config.vacation_days.saturating_mul(86_400)),
         ..Limits::default()
     }
 }

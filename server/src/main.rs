@@ -12,6 +12,7 @@ mod client_setup;
 mod config;
 mod deadlines;
 mod demo;
+mod digest;
 mod dns;
 mod evidence;
 mod exchange;

@@ -16,8 +16,8 @@ use mail::trace::{Accepted, Arrival, Destination, Event, Goes};
 use mail::{AccountId, EmailAddress, Examine, Findings, Letter, OwnerId, Timestamp};
 use serde_json::json;
 use store::{
-    Account, AccountState, Audit, Email, Lane, NewOutbox, NewTrace, OutboxKind, Resolved, Sealed, Signal, Tx,
-    Vacation, VacationDue,
+    Account, AccountState, Audit, Email, Lane, MovedPlace, NewOutbox, NewTrace, OutboxKind, Resolved, Sealed,
+    Signal, Tx, Vacation, VacationDue,
 };
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
@@ -137,10 +137,7 @@ async fn ask(house: &House, due: &VacationDue, to: &EmailAddress) -> Result<Opti
                 let Some(vacation) = tx.vacation(account_id).await? else { return Ok(None) };
                 let Some(account) = tx.account(account_id).await? else { return Ok(None) };
                 let Some(email) = tx.email(account_id, due.email_id).await? else { return Ok(None) };
-                let addresses = tx.addresses(account_id).await?;
-                let own =
-                    addresses.into_iter().filter(|a| a.valid_to.is_none_or(|end| end > email.received_at));
-                let own = own.map(|address| address.address).collect();
+                let own = tx.own_addresses(account_id, email.received_at).await?;
                 let was_told = tx.was_told_of_vacation(account_id, to, since).await?;
                 Ok(Some(Asked { account, vacation, email, own, was_told }))
             })
@@ -272,6 +269,16 @@ async fn way(
         Resolved::Elsewhere(domain) => {
             Some((OutboxKind::Mail, domain.to_string(), OutboundRecipient::plain(to.clone())))
         }
+        // Who has moved writes from the new address.
+        Resolved::Moved(moved) => match moved.place {
+            MovedPlace::Here(account) => {
+                let recipient = OutboundRecipient::in_account(account.account_id, to.clone());
+                Some((OutboxKind::Local, account.account_id.to_string(), recipient))
+            }
+            MovedPlace::Elsewhere(domain) => {
+                Some((OutboxKind::Mail, domain.to_string(), OutboundRecipient::plain(moved.to)))
+            }
+        },
         // A list sends nothing itself, and nobody is at the others.
         Resolved::List(_) | Resolved::Closed(_) | Resolved::Unknown => None,
     })

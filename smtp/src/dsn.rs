@@ -303,17 +303,17 @@ fn boundary(id: &str, original: &[u8]) -> String {
     (0..16).map(candidate).find(free).unwrap_or_else(|| candidate(16))
 }
 
-fn token(id: &str) -> String {
+pub(crate) fn token(id: &str) -> String {
     id.chars().filter(char::is_ascii_alphanumeric).take(40).collect()
 }
 
 /// RFC 2047 §2, for a text of at most 40 octets.
-fn encoded_word(text: &str) -> String {
+pub(crate) fn encoded_word(text: &str) -> String {
     format!("=?utf-8?B?{}?=", STANDARD.encode(mail::text::clip(text, 40)))
 }
 
 /// RFC 2045 §6.8: lines of 76.
-fn base64_lines(bytes: &[u8]) -> String {
+pub(crate) fn base64_lines(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len() * 3 / 2);
     for line in bytes.chunks(57) {
         STANDARD.encode_string(line, &mut out);

@@ -50,6 +50,8 @@ pub struct Limits {
     pub patience: Patience,
     /// Octets of an undelivered message given back whole in a report; larger ones give their header back. Postfix: 50,000.
     pub returned_bytes_max: usize,
+    /// How long a sender who was told that an address has moved is not told again (RULES M5, RFC 3834 §2).
+    pub told_again_after: Duration,
 }
 
 /// How long a client waits for each reply (RFC 5321 §4.5.3.2).
@@ -100,6 +102,7 @@ impl Default for Limits {
             reply_lines_max: 100,
             patience: Patience::default(),
             returned_bytes_max: 50_000,
+            told_again_after: Duration::from_secs(7 * 24 * 60 * MINUTE),
         }
     }
 }

@@ -142,8 +142,19 @@ pub struct Address {
     pub account_id: AccountId,
     /// Whether it is the account's first address.
     pub is_primary: bool,
+    /// From when it leads there.
+    pub valid_from: Timestamp,
     /// When it stopped leading there (RULES M5, M23).
     pub valid_to: Option<Timestamp>,
+    /// Where it has moved to (RULES M5).
+    pub moved_to: Option<EmailAddress>,
+}
+
+impl Address {
+    /// Whether it leads to its account now.
+    pub fn is_valid(&self, now: Timestamp) -> bool {
+        self.valid_from <= now && self.valid_to.is_none_or(|end| end > now)
+    }
 }
 
 macro_rules! select_account {
@@ -240,7 +251,7 @@ impl Tx {
     pub async fn address(&mut self, address: &EmailAddress) -> Result<Option<Address>> {
         let row = self
             .row(
-                "SELECT address, account_id, kind, valid_to FROM address WHERE address_folded = $1",
+                "SELECT address, account_id, kind, valid_from, valid_to, moved_to FROM address WHERE address_folded = $1",
                 values![&address.folded()],
             )
             .await?;
@@ -251,7 +262,7 @@ impl Tx {
     pub async fn addresses(&mut self, account_id: AccountId) -> Result<Vec<Address>> {
         let rows = self
             .rows(
-                "SELECT address, account_id, kind, valid_to FROM address WHERE account_id = $1 \
+                "SELECT address, account_id, kind, valid_from, valid_to, moved_to FROM address WHERE account_id = $1 \
                  ORDER BY kind DESC, valid_from LIMIT 1000",
                 values![&account_id],
             )
@@ -271,7 +282,7 @@ impl Tx {
     /// An account by an address that leads to it now.
     pub async fn account_at(&mut self, address: &EmailAddress, now: Timestamp) -> Result<Option<Account>> {
         match self.address(address).await? {
-            Some(found) if found.valid_to.is_none_or(|end| end > now) => self.account(found.account_id).await,
+            Some(found) if found.is_valid(now) => self.account(found.account_id).await,
             _ => Ok(None),
         }
     }
@@ -407,10 +418,13 @@ fn scram_context(account_id: AccountId) -> Vec<u8> {
 }
 
 fn read_address(row: &Row) -> Result<Address> {
+    let moved_to = row.opt_text(5)?.map(|address| address.parse());
     Ok(Address {
         address: row.text(0)?.parse().map_err(|_| Error::Damaged("an address"))?,
         account_id: row.id(1)?,
         is_primary: row.text(2)? == "primary",
-        valid_to: row.opt_moment(3)?,
+        valid_from: row.moment(3)?,
+        valid_to: row.opt_moment(4)?,
+        moved_to: moved_to.transpose().map_err(|_| Error::Damaged("an address"))?,
     })
 }

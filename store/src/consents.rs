@@ -9,9 +9,11 @@ use crate::sql::values;
 
 words! {
     /// An act that takes two persons.
-    TwoPersonAct, "two-person act is secrecy-release or recall-reversal" {
+    TwoPersonAct, "two-person act is secrecy-release, mail-release or recall-reversal" {
         /// Letting through a package that was wrongly refused as a state secret (R13).
         SecrecyRelease = "secrecy-release",
+        /// Letting a mail through that was wrongly refused as a state secret (R13).
+        MailRelease = "mail-release",
         /// Reversing a mistaken recall before its copies are shredded (R43).
         RecallReversal = "recall-reversal",
     }
@@ -123,5 +125,63 @@ impl Tx {
             )
             .await?;
         row.map(|row| row.text(0)).transpose()
+    }
+
+    /// Forgets the words about a subject that were given before a moment: they do not count any more, and may be given again.
+    pub async fn forget_consents(
+        &mut self,
+        agency_id: AgencyId,
+        act: TwoPersonAct,
+        subject: &[u8],
+        before: Timestamp,
+    ) -> Result<()> {
+        self.exec(
+            "DELETE FROM consent WHERE agency_id = $1 AND act = $2 AND subject = $3 AND at <= $4",
+            values![&agency_id, act.as_str(), subject, before],
+        )
+        .await
+        .map(drop)
+    }
+
+    /// Keeps that a mail was refused as a state secret: a digest of its content and sender, and what found it (R12).
+    pub async fn add_mail_secrecy_refusal(
+        &mut self,
+        agency_id: AgencyId,
+        reference: &[u8; 32],
+        detector: &str,
+        now: Timestamp,
+    ) -> Result<()> {
+        self.exec(
+            "INSERT INTO mail_secrecy_refusal (agency_id, reference, detector, refused_at) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (agency_id, reference) DO UPDATE SET refused_at = excluded.refused_at",
+            values![&agency_id, reference, detector, now],
+        )
+        .await
+        .map(drop)
+    }
+
+    /// What found a state secret in a mail of an agency; `None` when none was refused lately.
+    pub async fn mail_secrecy_refusal(
+        &mut self,
+        agency_id: AgencyId,
+        reference: &[u8; 32],
+    ) -> Result<Option<String>> {
+        let row = self
+            .row(
+                "SELECT detector FROM mail_secrecy_refusal WHERE agency_id = $1 AND reference = $2",
+                values![&agency_id, reference],
+            )
+            .await?;
+        row.map(|row| row.text(0)).transpose()
+    }
+
+    /// Forgets mails that were refused before a moment; `limit` at a time. Answers how many there were.
+    pub async fn forget_mail_secrecy_refusals(&mut self, before: Timestamp, limit: i64) -> Result<u64> {
+        self.exec(
+            "DELETE FROM mail_secrecy_refusal WHERE (agency_id, reference) IN \
+             (SELECT agency_id, reference FROM mail_secrecy_refusal WHERE refused_at < $1 LIMIT $2)",
+            values![before, limit],
+        )
+        .await
     }
 }

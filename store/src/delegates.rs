@@ -262,8 +262,8 @@ impl Tx {
         address: &EmailAddress,
         now: Timestamp,
     ) -> Result<Option<SendsAs>> {
-        let Some(found) = self.address(address).await? else { return Ok(None) };
-        if found.valid_to.is_some_and(|end| end <= now) {
+        let Some(found) = self.address_by_any_name(address).await? else { return Ok(None) };
+        if !found.is_valid(now) {
             return Ok(None);
         }
         if found.account_id == account_id {

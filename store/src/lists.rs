@@ -228,6 +228,7 @@ impl Tx {
     ) -> Result<bool> {
         let account = match self.resolve_address(address, now).await? {
             Resolved::Here(account) => Some(account.account_id),
+            Resolved::Moved(_) => return Err(Error::Refused("the address has moved; name the new one")),
             Resolved::Elsewhere(_) if part == ListPart::Member => None,
             Resolved::Elsewhere(_) => {
                 return Err(Error::Refused("only an account here is named as a sender"));

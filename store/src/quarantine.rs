@@ -3,6 +3,7 @@
 //! A held mail is an outbox row that was not written yet. It is put here in the transaction that takes the message in, and leaves by
 //! one transaction: into the outbox, or to nothing. So a message is in exactly one of mailbox, outbox, quarantine and bounced.
 
+use mail::envelope::{OutboundMail, OutboundRecipient};
 use mail::letter::{Door, Hold, Releaser};
 use mail::trace::{Event, Noted};
 use mail::{AccountId, BlobId, OwnerId, QuarantineId, Timestamp};
@@ -10,7 +11,7 @@ use mail::{AccountId, BlobId, OwnerId, QuarantineId, Timestamp};
 use crate::error::{Error, Result};
 use crate::outbox::{Lane, NewOutbox, OutboxKind};
 use crate::sql::{Row, values};
-use crate::{Audit, NewTrace, Tx};
+use crate::{Audit, List, ListCopy, NewTrace, Tx};
 
 /// A row to hold instead of writing it into the outbox.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +22,8 @@ pub struct NewHeld<'a> {
     pub hold: &'a Hold,
     /// The way it came.
     pub door: Door,
+    /// Who sees it in place of who is to get it or sent it: the keeper of a list.
+    pub keeper: Option<AccountId>,
 }
 
 /// What became of a held mail.
@@ -59,14 +62,22 @@ pub enum Judgement {
     FalsePositive,
     /// It was rightly held.
     Right,
+    /// It wants to have something by deceit.
+    Phishing,
 }
 
 impl Judgement {
+    /// What a word means.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::FalsePositive, Self::Right, Self::Phishing].into_iter().find(|one| one.name() == name)
+    }
+
     /// The word for it in rows and answers.
     pub const fn name(self) -> &'static str {
         match self {
             Self::FalsePositive => "false_positive",
             Self::Right => "right",
+            Self::Phishing => "phishing",
         }
     }
 }
@@ -169,14 +180,14 @@ fn held(row: &Row) -> Result<HeldMail> {
 impl Tx {
     /// Holds a row instead of writing it into the outbox; it takes one reference to the blob.
     pub async fn hold_mail(&mut self, new: &NewHeld<'_>, now: Timestamp) -> Result<QuarantineId> {
-        let NewHeld { row, hold, door } = *new;
+        let NewHeld { row, hold, door, keeper } = *new;
         let blob_id = row.blob_id.ok_or(Error::Refused("a held mail without a message"))?;
         // Who sent it sees it, or who was to get it; nobody else does.
         let owner = AccountId::from_bytes(*row.owner.as_bytes());
         let receiver =
             row.destination.parse().ok().filter(|_| row.kind == OutboxKind::Local && !door.is_ours());
-        let account_id = receiver.unwrap_or(owner);
-        let trace = serde_json::from_str::<mail::envelope::OutboundMail>(&row.payload)
+        let account_id = keeper.or(receiver).unwrap_or(owner);
+        let trace = serde_json::from_str::<OutboundMail>(&row.payload)
             .map_err(|_| Error::Refused("a held mail without an envelope"))?
             .trace;
         self.refer_to_blob(row.owner, blob_id).await?;
@@ -207,6 +218,33 @@ impl Tx {
         let told = format!("{id} {}", hold.reason);
         self.note_held(row.owner, trace, "quarantined", "scan", told, now).await?;
         Ok(id)
+    }
+
+    /// Holds a mail to a list for who keeps the list: once let go, it is expanded (RULES M33). It takes one reference to the blob.
+    pub async fn hold_for_list(
+        &mut self,
+        list: &List,
+        copy: &ListCopy,
+        hold: &Hold,
+        door: Door,
+        now: Timestamp,
+    ) -> Result<QuarantineId> {
+        let mail = OutboundMail {
+            recipients: vec![OutboundRecipient::plain(list.address.clone())],
+            submission: None,
+            to_list: Some(list.address.clone()),
+            ..copy.mail.clone()
+        };
+        let row = NewOutbox {
+            kind: OutboxKind::Local,
+            owner: copy.owner,
+            lane: Lane::Normal,
+            destination: list.responsible.to_string(),
+            payload: serde_json::to_string(&mail).map_err(|error| Error::Internal(error.to_string()))?,
+            blob_id: Some(copy.blob_id),
+            due_at: now,
+        };
+        self.hold_mail(&NewHeld { row: &row, hold, door, keeper: Some(list.responsible) }, now).await
     }
 
     /// One mail of the quarantine, whoever sees it.

@@ -1,9 +1,9 @@
 //! Where mail for an address goes. Every door asks here, so that an address leads to the same place whichever way the mail comes.
 
-use mail::{AgencyId, Domain, EmailAddress, LocalPart, Timestamp};
+use mail::{AccountId, AgencyId, Domain, EmailAddress, LocalPart, Timestamp};
 
 use crate::error::Result;
-use crate::{Account, AccountState, List, Role, Tx};
+use crate::{Account, AccountState, Address, List, Moved, Role, Tx};
 
 /// Domains looked through for somebody who keeps the house; it has a handful.
 const DOMAINS_MAX: usize = 100;
@@ -20,7 +20,9 @@ pub enum Resolved {
     List(Box<List>),
     /// To another system: mail for the domain does not end here.
     Elsewhere(Domain),
-    /// Nowhere any more: the address has ended, or its account is closed (RULES M23). With the office to write to, if it is known.
+    /// To where the address has moved (RULES M5).
+    Moved(Box<Moved>),
+    /// Nowhere any more: the address has ended, or its account is closed (RULES M23). With the address to write to instead, if it is known.
     Closed(Option<EmailAddress>),
     /// Nowhere: nobody has the address, nor had it in the last twelve months.
     Unknown,
@@ -28,22 +30,34 @@ pub enum Resolved {
 
 impl Tx {
     /// Where mail for an address goes now. An address that is somebody's as it is written goes there. Otherwise `an+hop@…` goes
-    /// where `an@…` does (RFC 5233), and `postmaster@…` to whoever keeps the house (RFC 5321 §4.5.1).
+    /// where `an@…` does (RFC 5233), an address in a domain with other names where it goes there, `postmaster@…` to whoever keeps the
+    /// house (RFC 5321 §4.5.1), and what is left to who takes everything, if somebody does.
     pub async fn resolve_address(&mut self, address: &EmailAddress, now: Timestamp) -> Result<Resolved> {
-        if !self.is_local_domain(address.domain()).await? {
+        let Some(domain) = self.mail_domain(address.domain()).await? else {
             return Ok(Resolved::Elsewhere(address.domain().clone()));
+        };
+        let spellings = [Some(address.clone()), without_tag(address)];
+        for spelling in spellings.iter().flatten() {
+            if let Some(resolved) = self.resolve_exactly(spelling, now).await? {
+                return Ok(resolved);
+            }
         }
-        if let Some(resolved) = self.resolve_exactly(address, now).await? {
-            return Ok(resolved);
+        for other in self.other_names(address.domain()).await? {
+            for spelling in spellings.iter().flatten() {
+                let Ok(renamed) = EmailAddress::new(spelling.local().clone(), other.clone()) else {
+                    continue;
+                };
+                if let Some(resolved) = self.resolve_exactly(&renamed, now).await? {
+                    return Ok(resolved);
+                }
+            }
         }
-        if let Some(plain) = without_tag(address)
-            && let Some(resolved) = self.resolve_exactly(&plain, now).await?
-        {
-            return Ok(resolved);
+        if address.local().as_str().eq_ignore_ascii_case("postmaster") {
+            return self.keeper(address.domain()).await;
         }
-        match address.local().as_str().eq_ignore_ascii_case("postmaster") {
-            true => self.keeper(address.domain()).await,
-            false => Ok(Resolved::Unknown),
+        match domain.catch_all {
+            Some(account_id) => self.resolve_catch_all(account_id).await,
+            None => Ok(Resolved::Unknown),
         }
     }
 
@@ -75,9 +89,30 @@ impl Tx {
         Ok(Resolved::Unknown)
     }
 
+    /// Mail for nobody's address in a domain.
+    async fn resolve_catch_all(&mut self, account_id: AccountId) -> Result<Resolved> {
+        let account = self.account(account_id).await?.filter(|account| account.state != AccountState::Closed);
+        Ok(account.map_or(Resolved::Unknown, |account| Resolved::Here(Box::new(account))))
+    }
+
     /// `None` when nobody has or ever had the address.
     async fn resolve_exactly(&mut self, address: &EmailAddress, now: Timestamp) -> Result<Option<Resolved>> {
         let Some(found) = self.address(address).await? else { return Ok(None) };
+        if found.valid_from > now {
+            return Ok(Some(Resolved::Unknown));
+        }
+        match found.moved_to {
+            Some(_) => self.resolve_moved(found, now).await.map(Some),
+            None => self.resolve_standing(&found, now).await,
+        }
+    }
+
+    /// Where an address leads that has not moved.
+    pub(crate) async fn resolve_standing(
+        &mut self,
+        found: &Address,
+        now: Timestamp,
+    ) -> Result<Option<Resolved>> {
         if found.valid_to.is_some_and(|end| end <= now) {
             return self.resolve_closed(found.account_id, found.valid_to, now).await.map(Some);
         }

@@ -175,6 +175,29 @@ impl Tx {
         now: Timestamp,
     ) -> Result<bool> {
         let digest = self.told_digest(account_id, sender);
+        self.tell(account_id, digest, again_after, now).await
+    }
+
+    /// The same for a notice that an address has moved (RULES M5): each old address tells for itself.
+    pub async fn tell_of_move(
+        &mut self,
+        account_id: AccountId,
+        (moved, sender): (&EmailAddress, &EmailAddress),
+        again_after: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let told = format!("moved {account_id} {} {}", moved.folded(), sender.folded());
+        let digest = self.shared.keyring.trace_digest(&told);
+        self.tell(account_id, digest, again_after, now).await
+    }
+
+    async fn tell(
+        &mut self,
+        account_id: AccountId,
+        digest: [u8; 8],
+        again_after: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool> {
         let told = self
             .exec(
                 "INSERT INTO vacation_told (account_id, sender, told_at) VALUES ($1, $2, $3) \

@@ -1,8 +1,8 @@
 //! Mail in the quarantine, seen by whom it is for (RULES M33, docs/JMAP.md).
 
-use mail::QuarantineId;
 use mail::envelope::{OutboundMail, OutboundRecipient};
 use mail::letter::{Door, Hold, Releaser};
+use mail::{AccountId, QuarantineId};
 use serde_json::{Value, json};
 use store::{Lane, NewHeld, NewOutbox, OutboxKind};
 
@@ -10,6 +10,17 @@ use crate::house::{House, NOW, account_id, stories};
 
 /// Holds a letter, taken in by one account for another.
 async fn hold(house: &House, (owner, to): (u8, u8), door: Door, releaser: Releaser) -> String {
+    hold_for(house, (owner, to), door, releaser, None).await
+}
+
+/// The same, seen by the keeper of a list.
+async fn hold_for(
+    house: &House,
+    (owner, to): (u8, u8),
+    door: Door,
+    releaser: Releaser,
+    keeper: Option<AccountId>,
+) -> String {
     let store = &house.api.store;
     let raw = "From: vt@so.vn\r\nSubject: =?UTF-8?Q?Gi=E1=BA=A5y_m=E1=BB=9Di?=\r\n\r\nkín\r\n".as_bytes();
     let sealed = store.seal(account_id(owner), raw, NOW).await.unwrap();
@@ -18,6 +29,8 @@ async fn hold(house: &House, (owner, to): (u8, u8), door: Door, releaser: Releas
         priority: None,
         not_before: None,
         list: None,
+        forwarded_by: None,
+        to_list: None,
         reverse_path: Some("vt@so.vn".parse().unwrap()),
         recipients: vec![OutboundRecipient::plain("an@a.gov.vn".parse().unwrap())],
         submission: None,
@@ -43,7 +56,7 @@ async fn hold(house: &House, (owner, to): (u8, u8), door: Door, releaser: Releas
         .write("hold", (sealed, row, hold), move |tx, (sealed, row, hold)| {
             Box::pin(async move {
                 tx.put_blob(sealed, NOW).await?;
-                let id = tx.hold_mail(&NewHeld { row, hold, door }, NOW).await?;
+                let id = tx.hold_mail(&NewHeld { row, hold, door, keeper }, NOW).await?;
                 tx.drop_blob(account_id(owner), sealed.blob_id(), NOW).await?;
                 Ok(id)
             })
@@ -124,5 +137,37 @@ stories! {
         ] {
             assert_eq!(house.one(method, arguments.clone()).await["type"], kind, "{method} {arguments}");
         }
+    }
+
+    async fn m33_who_keeps_a_list_decides_what_others_send_to_it(house: House) {
+        let theirs = hold_for(&house, (2, 2), Door::Jmap, Releaser::Person, Some(account_id(1))).await;
+        let own = hold_for(&house, (1, 1), Door::Jmap, Releaser::Person, Some(account_id(1))).await;
+        let seen = house.one("HeldMail/get", json!({ "ids": [theirs, own], "properties": ["mayRelease"] })).await;
+        assert_eq!(seen["list"], json!([{ "id": theirs, "mayRelease": true }, { "id": own, "mayRelease": false }]), "{seen}");
+        assert_eq!(listed(&house, 2).await, Vec::<Value>::new(), "who sent it does not see it");
+        let released = house.one("HeldMail/set", json!({ "update": { &theirs: { "isReleased": true }, &own: { "isReleased": true } } })).await;
+        assert_eq!((&released["updated"], &released["notUpdated"][&own]["type"]), (&json!({ &theirs: null }), &json!("forbidden")), "{released}");
+    }
+
+    async fn m33_what_a_person_says_of_a_mail_is_kept(house: House) {
+        let malware = hold(&house, (2, 1), Door::Mx, Releaser::Administrator).await;
+        let sent = hold(&house, (1, 2), Door::Jmap, Releaser::Person).await;
+        let theirs = hold(&house, (1, 2), Door::Mx, Releaser::Person).await;
+        let say = async |id: &String, word: &str| {
+            let answer = house.one("HeldMail/set", json!({ "update": { id: { "judgement": word } } })).await;
+            answer["notUpdated"][id]["type"].as_str().unwrap_or("kept").to_owned()
+        };
+        // One may say what a mail is without deciding about it; not of what one sends, nor of others' mail.
+        for (id, word, expected) in [(&malware, "phishing", "kept"), (&sent, "right", "forbidden"), (&theirs, "right", "notFound"), (&malware, "x", "invalidProperties")] {
+            assert_eq!(say(id, word).await, expected, "{word}");
+        }
+        let id: QuarantineId = malware.parse().unwrap();
+        let read = house.api.store.read(id, |tx, id| Box::pin(async move { tx.held_mail(*id).await }));
+        let found: Result<Option<store::HeldMail>, store::Error> = read.await;
+        assert_eq!(found.unwrap().unwrap().judgement, "phishing");
+        let counted = house.api.store.read((), |tx, ()| Box::pin(async move { tx.quarantine_counts(NOW, NOW.plus(std::time::Duration::from_secs(1))).await }));
+        let counted: Result<Vec<store::QuarantineCount>, store::Error> = counted.await;
+        let counted: Vec<(String, i64)> = counted.unwrap().into_iter().map(|one| (one.judgement, one.count)).collect();
+        assert_eq!(counted, [(String::new(), 2), ("phishing".to_owned(), 1)]);
     }
 }

@@ -54,6 +54,20 @@ impl Examine for Secrecy {
     }
 }
 
+/// Lets nothing into a mailbox that is called utmost secret.
+struct Entrance;
+
+impl Examine for Entrance {
+    fn examine<'a>(&'a self, letter: &'a Letter<'a>) -> Examination<'a> {
+        Box::pin(async move {
+            match letter.facts.subject.contains("TUYỆT MẬT") {
+                true => Secrecy.examine(letter).await,
+                false => Ok(Findings::default()),
+            }
+        })
+    }
+}
+
 /// Finds what a message says of itself: `good` is a good signature, `05/QĐ-UBND` a valid document. Lets account 1 register.
 struct Reads(Store);
 
@@ -163,7 +177,17 @@ impl House {
         let host = "mail.a.gov.vn".parse().unwrap();
         let push_key = "BA".to_owned();
         let judge = Arc::new(Reads(store.clone()));
-        let api = Api { store, limits, base_url, host, chance, push_key, judge, examiner: Arc::new(Secrecy) };
+        let api = Api {
+            store,
+            limits,
+            base_url,
+            host,
+            chance,
+            push_key,
+            judge,
+            examiner: Arc::new(Secrecy),
+            appending: Arc::new(Entrance),
+        };
         let house = Self { api, _dir: dir };
         house.furnish().await;
         house

@@ -63,6 +63,19 @@ stories! {
         assert!(outbox(&house, OutboxKind::Mail).await.is_empty());
     }
 
+    /// What is brought into a mailbox is looked at, too.
+    async fn r8_r10_a_draft_and_an_import_are_entrances(house: House) {
+        let secret = json!({ "mailboxIds": { mailbox_id(1, 2).to_string(): true }, "subject": "TUYỆT MẬT" });
+        let answer = house.one("Email/set", json!({ "create": { "d": secret } })).await;
+        let told = &answer["notCreated"]["d"];
+        assert_eq!((&told["type"], &told["reason"]), (&json!("forbidden"), &json!("state_secret")), "{answer}");
+        let raw = "Subject: =?UTF-8?B?VFVZ4buGVCBN4bqsVA==?=\r\n\r\nx\r\n";
+        let uploaded = house.one("Blob/upload", json!({ "create": { "b": { "data": [{ "data:asText": raw }] } } })).await;
+        let blob = uploaded["created"]["b"]["id"].clone();
+        let answer = house.one("Email/import", json!({ "emails": { "i": { "blobId": blob, "mailboxIds": { mailbox_id(1, 2).to_string(): true } } } })).await;
+        assert_eq!(answer["notCreated"]["i"]["type"], "forbidden", "{answer}");
+    }
+
     async fn one_row_leaves_for_every_domain_and_account(house: House) {
         let identity = identity(&house, 1).await;
         let email = draft(&house, json!({

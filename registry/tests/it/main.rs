@@ -7,6 +7,7 @@ mod conflicts;
 mod deadlines;
 mod house;
 mod known;
+mod mail_release;
 mod numbers;
 mod office;
 mod progress;

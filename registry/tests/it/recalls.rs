@@ -82,7 +82,7 @@ async fn leaf_acts(house: &House, accepted: &Accepted) -> Vec<String> {
 }
 
 /// A clerk or a leader of an agency, by name of its number.
-async fn person(house: &House, id: u8, agency: u8, role: store::Role) -> AccountId {
+pub(crate) async fn person(house: &House, id: u8, agency: u8, role: store::Role) -> AccountId {
     let account_id = AccountId::from_bytes([id; 16]);
     let new = store::NewAccount {
         account_id,
@@ -106,7 +106,7 @@ async fn person(house: &House, id: u8, agency: u8, role: store::Role) -> Account
     account_id
 }
 
-fn word(account_id: AccountId) -> Word {
+pub(crate) fn word(account_id: AccountId) -> Word {
     Word { account_id, reason: "Thu hồi nhầm".to_owned() }
 }
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use mail::authentication::Authentication;
 
-use super::fields;
+use super::fields::{self, Field};
 
 /// The fields that carry our name, or none that can be read (RFC 8601 §5): only we may say what we found.
 pub(crate) fn forged(message: &[u8], host: &str) -> Vec<Range<usize>> {
@@ -17,6 +17,22 @@ pub(crate) fn forged(message: &[u8], host: &str) -> Vec<Range<usize>> {
     };
     let results = fields.into_iter().filter(|field| field.is("Authentication-Results"));
     results.filter(|field| is_ours(field.value)).map(|field| field.at).collect()
+}
+
+/// What we said of a message when it came in, the field's value: of several the first, for fields are put before others.
+pub(super) fn ours<'a>(fields: &[Field<'a>], host: &str) -> Option<&'a [u8]> {
+    let is_ours = |field: &&Field<'_>| {
+        field.is("Authentication-Results")
+            && authserv_id(field.value).is_some_and(|id| id.eq_ignore_ascii_case(host))
+    };
+    fields.iter().find(is_ours).map(|field| field.value)
+}
+
+/// What a field of ours says of the chain of seals, if it was looked at.
+pub(super) fn arc_in(value: &[u8]) -> Option<String> {
+    // It is the last that we write; before it stand words of strangers, which may hold anything.
+    let (_, last) = std::str::from_utf8(value).ok()?.rsplit_once(';')?;
+    last.trim().strip_prefix("arc=").map(str::to_owned)
 }
 
 /// Who says so: the first word after comments and folds, bare or quoted (RFC 8601 §2.2).

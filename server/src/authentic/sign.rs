@@ -9,7 +9,7 @@ use store::DkimAlgorithm;
 use super::fields;
 
 /// Fields that are signed once oftener than they are there: nobody can add one (RFC 6376 §5.4, §8.15).
-const SIGNED: [&str; 19] = [
+const SIGNED: [&str; 16] = [
     "From",
     "Sender",
     "Reply-To",
@@ -24,12 +24,14 @@ const SIGNED: [&str; 19] = [
     "Content-Type",
     "Content-Transfer-Encoding",
     "Content-Disposition",
-    "List-Id",
-    "List-Unsubscribe",
-    "List-Unsubscribe-Post",
     "Auto-Submitted",
     "Require-Recipient-Valid-Since",
 ];
+/// Fields that are signed as often as they are there: a list on the way puts its own before the message, and the author's
+/// signature stands (RFC 6377 §5.1).
+const SIGNED_IF_THERE: [&str; 3] = ["List-Id", "List-Unsubscribe", "List-Unsubscribe-Post"];
+/// What a seal covers beside all these: the signatures that were there (RFC 8617 §5.1).
+const SEALED_IF_THERE: [&str; 1] = ["DKIM-Signature"];
 /// Letters of base64 in one line of the field.
 const LINE: usize = 72;
 
@@ -54,17 +56,32 @@ pub(crate) struct Prepared {
 impl Prepared {
     /// Reads a message as it will leave.
     pub(crate) fn new(message: &[u8]) -> Self {
+        Self::over(message, &SIGNED, &SIGNED_IF_THERE)
+    }
+
+    /// Reads a message that is passed on, for the signature within a seal. It does not keep those who pass it on further from adding
+    /// fields: they say in a seal of their own what they found before.
+    pub(super) fn passed_on(message: &[u8]) -> Self {
+        let names = [&SIGNED[..], &SIGNED_IF_THERE[..], &SEALED_IF_THERE[..]].concat();
+        Self::over(message, &["From"], names.get(1..).unwrap_or_default())
+    }
+
+    fn over(message: &[u8], oversigned: &[&'static str], if_there: &[&'static str]) -> Self {
         let (all, body) = fields::split(message);
         let mut names: Vec<&str> = Vec::new();
         let mut canonical = Vec::new();
-        for name in SIGNED {
+        for (name, is_over) in
+            oversigned.iter().map(|n| (*n, true)).chain(if_there.iter().map(|n| (*n, false)))
+        {
             // From the last one upwards (RFC 6376 §5.4.2), and then one that is not there.
             for field in all.iter().rev().filter(|field| field.is(name)) {
                 names.push(name);
                 relaxed_field(name, field.value, &mut canonical);
                 canonical.extend_from_slice(b"\r\n");
             }
-            names.push(name);
+            if is_over {
+                names.push(name);
+            }
         }
         let body = relaxed_body(message.get(body..).unwrap_or_default());
         Self { names: names.join(":"), fields: canonical, body_hash: STANDARD.encode(digest(&SHA256, &body)) }
@@ -75,23 +92,49 @@ impl Prepared {
     /// # Errors
     /// The key's.
     pub(crate) fn signature(&self, signer: &Signer<'_>, seconds: i64) -> Result<String, certs::Error> {
-        let algorithm = match signer.algorithm {
+        let first = format!(" v=1; a={}; c=relaxed/relaxed;", signer.algorithm_word());
+        signer.field("DKIM-Signature", &self.unsigned(&first, signer, seconds), &self.fields)
+    }
+
+    /// One field ARC-Message-Signature, with its line's end (RFC 8617 §4.1.2).
+    pub(super) fn message_signature(
+        &self,
+        signer: &Signer<'_>,
+        instance: u32,
+        seconds: i64,
+    ) -> Result<String, certs::Error> {
+        let first = format!(" i={instance}; a={}; c=relaxed/relaxed;", signer.algorithm_word());
+        signer.field("ARC-Message-Signature", &self.unsigned(&first, signer, seconds), &self.fields)
+    }
+
+    fn unsigned(&self, first: &str, signer: &Signer<'_>, seconds: i64) -> String {
+        let names = self.names.replace(':', ":\r\n\t ");
+        format!(
+            "{first} d={};\r\n\ts={}; t={seconds};\r\n\th={names};\r\n\tbh={};\r\n\tb=",
+            signer.domain, signer.selector, self.body_hash
+        )
+    }
+}
+
+impl Signer<'_> {
+    /// `a=` (RFC 6376 §3.3, RFC 8463 §3).
+    pub(super) fn algorithm_word(&self) -> &'static str {
+        match self.algorithm {
             DkimAlgorithm::Rsa => "rsa-sha256",
             DkimAlgorithm::Ed25519 => "ed25519-sha256",
-        };
-        let names = self.names.replace(':', ":\r\n\t ");
-        let unsigned = format!(
-            " v=1; a={algorithm}; c=relaxed/relaxed; d={};\r\n\ts={}; t={seconds};\r\n\th={names};\r\n\tbh={};\r\n\tb=",
-            signer.domain, signer.selector, self.body_hash
-        );
-        let mut signed = self.fields.clone();
-        relaxed_field("DKIM-Signature", unsigned.as_bytes(), &mut signed);
-        let signature = match signer.algorithm {
-            DkimAlgorithm::Rsa => signer.key.sign(Scheme::RsaPkcs1Sha256, &signed)?,
+        }
+    }
+
+    /// A field whose value ends in `b=`, signed with what stands before it, and with its line's end.
+    pub(super) fn field(&self, name: &str, unsigned: &str, before: &[u8]) -> Result<String, certs::Error> {
+        let mut signed = before.to_vec();
+        relaxed_field(name, unsigned.as_bytes(), &mut signed);
+        let signature = match self.algorithm {
+            DkimAlgorithm::Rsa => self.key.sign(Scheme::RsaPkcs1Sha256, &signed)?,
             // RFC 8463 §3: what Ed25519 signs is the hash.
-            DkimAlgorithm::Ed25519 => signer.key.sign(Scheme::Ed25519, digest(&SHA256, &signed).as_ref())?,
+            DkimAlgorithm::Ed25519 => self.key.sign(Scheme::Ed25519, digest(&SHA256, &signed).as_ref())?,
         };
-        let mut field = format!("DKIM-Signature:{unsigned}");
+        let mut field = format!("{name}:{unsigned}");
         for (n, letter) in STANDARD.encode(signature.as_bytes()).chars().enumerate() {
             if n > 0 && n % LINE == 0 {
                 field.push_str("\r\n\t ");
@@ -104,7 +147,7 @@ impl Prepared {
 }
 
 /// RFC 6376 §3.4.2, without the line's end.
-fn relaxed_field(name: &str, value: &[u8], out: &mut Vec<u8>) {
+pub(super) fn relaxed_field(name: &str, value: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(name.to_ascii_lowercase().as_bytes());
     out.push(b':');
     let mut is_first = true;

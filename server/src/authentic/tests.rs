@@ -21,9 +21,9 @@ use super::{Path, Verifier};
 use crate::config::Config;
 
 /// Texts and addresses by name; an empty list does not answer.
-type Zone = HashMap<String, Vec<String>>;
+pub(super) type Zone = HashMap<String, Vec<String>>;
 
-fn zone(rows: &[(&str, &[&str])]) -> Zone {
+pub(super) fn zone(rows: &[(&str, &[&str])]) -> Zone {
     rows.iter()
         .map(|(name, values)| ((*name).to_owned(), values.iter().map(ToString::to_string).collect()))
         .collect()
@@ -55,7 +55,7 @@ fn answer(zone: &Zone, question: &Message) -> Message {
     answer
 }
 
-async fn verifier(zone: Zone) -> Verifier {
+pub(super) async fn verifier(zone: Zone) -> Verifier {
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let mut config = Config::default();
     config.dns.servers = vec![socket.local_addr().unwrap().to_string()];
@@ -108,11 +108,11 @@ async fn rfc_7208_results() {
     }
 }
 
-const LETTER: &str = "From: An <an@a.vn>\r\nTo: b@b.vn\r\nSubject: =?UTF-8?B?R2nhuqV5?=\r\n m\u{1EDD}i\r\n\
+pub(super) const LETTER: &str = "From: An <an@a.vn>\r\nTo: b@b.vn\r\nSubject: =?UTF-8?B?R2nhuqV5?=\r\n m\u{1EDD}i\r\n\
                       Date: Sat, 28 Nov 2026 08:00:00 +0700\r\nMessage-ID: <1@a.vn>\r\n\r\nKính gửi  \r\n\r\n a\tb\r\n\r\n\r\n";
 
 /// A key of each algorithm, and the record of each.
-fn keys() -> [(DkimAlgorithm, &'static str, Key, String); 2] {
+pub(super) fn keys() -> [(DkimAlgorithm, &'static str, Key, String); 2] {
     let make = |size| Key::generate(size).unwrap();
     let (rsa, ed) = (make(Size::Rsa2048), make(Size::Ed25519));
     let rsa_record = format!("v=DKIM1; k=rsa; p={}", STANDARD.encode(rsa.public().spki()));
@@ -130,7 +130,7 @@ fn signed(keys: &[(DkimAlgorithm, &'static str, Key, String)]) -> String {
     keys.iter().map(one).collect::<String>() + LETTER
 }
 
-fn python(script: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
+pub(super) fn python(script: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
     let mut child = Command::new("/usr/bin/python3")
         .args(["-c", script])
         .args(arguments)

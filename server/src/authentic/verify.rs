@@ -18,6 +18,7 @@ use mail_auth::{
 };
 use tokio::time::{Instant, timeout_at};
 
+use super::arc::{self, Form};
 use super::spf::{self, Lookup, Question, Spf};
 use crate::config::Config;
 
@@ -149,17 +150,16 @@ impl Verifier {
 
     /// The verdict, and who put the last seal.
     async fn arc_of(&self, message: &AuthenticatedMessage<'_>) -> (Verdict, Option<String>) {
-        let parts = [message.as_headers.len(), message.ams_headers.len(), message.aar_headers.len()];
-        if parts.iter().all(|count| *count == 0) && !message.has_arc_errors {
-            return (Verdict::None, None);
-        }
-        // Every set has its three fields; the library looks at the signatures' count alone (RFC 8617 §5.2 step 3).
-        if parts.iter().any(|count| *count != parts[0]) {
-            return (Verdict::Fail, None);
+        match arc::form(message.raw_message) {
+            Form::None => return (Verdict::None, None),
+            Form::Broken(_) | Form::Ended => return (Verdict::Fail, None),
+            Form::Whole(_) => {}
         }
         let sealer = message.as_headers.last().map(|seal| seal.header.d.clone());
         match self.dns.verify_arc(message).await.result() {
             DkimResult::Pass => (Verdict::Pass, sealer),
+            // A chain is not called broken because nobody could be asked for a key.
+            DkimResult::TempError(_) => (Verdict::TempError, None),
             _ => (Verdict::Fail, None),
         }
     }

@@ -72,7 +72,7 @@ pub(super) struct DelegateList {
 }
 
 /// A day lasts until midnight in Vietnam.
-fn until(text: &str) -> Result<Timestamp, String> {
+pub(super) fn until(text: &str) -> Result<Timestamp, String> {
     let day = Timestamp::parse_rfc3339(&format!("{text}T00:00:00+07:00")).map(|day| day.plus(DAY));
     day.or_else(|_| files::moment(text)).map_err(|_| "a day, yyyy-MM-dd, or a moment (RFC 3339)".to_owned())
 }

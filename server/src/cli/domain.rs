@@ -2,17 +2,98 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
+use clap::Args;
 use hickory_resolver::TokioResolver;
 use hickory_resolver::proto::rr::RecordType;
-use mail::Domain;
+use mail::{Domain, EmailAddress};
 use ring::digest::{SHA256, digest};
 
-use super::dkim;
+use super::provision::tell;
+use super::{ACTOR, dkim};
 use crate::client_setup;
 use crate::config::Config;
 use crate::house::House;
 use crate::tls_policy::publish;
+
+/// `congvan domain alias`.
+#[derive(Args)]
+pub(super) struct Alias {
+    /// The domain; mail for it ends here.
+    domain: Domain,
+    /// The domain whose other name it is from now on.
+    #[arg(long, required_unless_present = "none")]
+    of: Option<Domain>,
+    /// It is a domain of its own again.
+    #[arg(long, conflicts_with = "of")]
+    none: bool,
+}
+
+/// `congvan domain catch-all`.
+#[derive(Args)]
+pub(super) struct CatchAll {
+    /// The domain; mail for it ends here.
+    domain: Domain,
+    /// An address of the mailbox.
+    #[arg(long, required_unless_present = "off")]
+    to: Option<EmailAddress>,
+    /// Nobody does any more.
+    #[arg(long, conflicts_with = "to")]
+    off: bool,
+}
+
+impl Alias {
+    pub(super) async fn run(self, house: &House) -> anyhow::Result<ExitCode> {
+        let now = house.now();
+        let said = match &self.of {
+            Some(of) => (
+                format!("{} là tên khác của {of}.", self.domain),
+                format!("{} is another name of {of}.", self.domain),
+            ),
+            None => (
+                format!("{} là tên miền riêng.", self.domain),
+                format!("{} is a domain of its own.", self.domain),
+            ),
+        };
+        let set = house.store.write("name a domain", self, move |tx, alias| {
+            Box::pin(async move { tx.set_domain_alias(&alias.domain, alias.of.as_ref(), ACTOR, now).await })
+        });
+        set.await.map_err(refused)?;
+        tell(&said.0, &said.1);
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl CatchAll {
+    pub(super) async fn run(self, house: &House) -> anyhow::Result<ExitCode> {
+        let now = house.now();
+        let set = house.store.write("set a catch-all", self, move |tx, catch| {
+            Box::pin(async move {
+                let account = match &catch.to {
+                    Some(address) => {
+                        tx.account_at(address, now).await?.ok_or(store::Error::NotFound("the mailbox"))?
+                    }
+                    None => return tx.set_catch_all(&catch.domain, None, ACTOR, now).await,
+                };
+                tx.set_catch_all(&catch.domain, Some(account.account_id), ACTOR, now).await
+            })
+        });
+        set.await.map_err(refused)?;
+        tell("Đã ghi nhận.", "Noted.");
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The store's refusals with a code, and in both languages.
+fn refused(error: store::Error) -> anyhow::Error {
+    match error {
+        store::Error::NotFound(what) => {
+            anyhow!("domain.unknown: {what} is not there (không có ở hệ thống này)")
+        }
+        store::Error::Refused(why) => anyhow!("domain.refused: {why} (không được chấp nhận)"),
+        error => error.into(),
+    }
+}
 
 /// One record to publish.
 pub(super) struct Record {

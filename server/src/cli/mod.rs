@@ -1,6 +1,7 @@
 //! The command line.
 #![allow(clippy::print_stdout)] // a command answers on standard output
 
+mod address;
 mod agency;
 mod api_key;
 mod backup;
@@ -93,6 +94,9 @@ enum Command {
     /// Mailbox accounts.
     #[command(subcommand)]
     Account(provision::AccountCommand),
+    /// Địa chỉ thư. / Addresses of mailboxes.
+    #[command(subcommand)]
+    Address(address::AddressCommand),
     /// Systems of the exchange.
     #[command(subcommand)]
     System(provision::SystemCommand),
@@ -158,7 +162,7 @@ enum Command {
     /// Thư, gói tin bị cách ly. / Mail that waits for a person; packages that were refused.
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
-    /// Packages refused as state secrets.
+    /// Packages and mails refused as state secrets.
     #[command(subcommand)]
     Secrecy(two_persons::SecrecyCommand),
     /// Khám hệ thống. / Is everything as it must be?
@@ -223,6 +227,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Domain(command) => command.run(&arguments.config),
         Command::Dkim(command) => command.run(&arguments.config),
         Command::MailAuth(command) => command.run(&arguments.config),
+        Command::Address(command) => command.run(&arguments.config),
         Command::Account(command) => command.run(&arguments.config),
         Command::System(command) => command.run(&arguments.config),
         Command::List(command) => command.run(&arguments.config),

@@ -52,6 +52,10 @@ pub(super) enum DomainCommand {
         #[arg(long)]
         dns: Option<String>,
     },
+    /// Tên miền khác của một tên miền. / Make a domain another name of a domain: every address is there under both.
+    Alias(super::domain::Alias),
+    /// Hộp thư nhận mọi thư không có người nhận. / Let a mailbox take what is nobody's address in a domain.
+    CatchAll(super::domain::CatchAll),
 }
 
 #[derive(Subcommand)]
@@ -207,6 +211,8 @@ impl DomainCommand {
                     super::domain::check(&house, &domain, dns).await
                 });
             }
+            Self::Alias(alias) => return super::on_data(file, async move |house| alias.run(&house).await),
+            Self::CatchAll(catch) => return super::on_data(file, async move |house| catch.run(&house).await),
         };
         super::on_data(file, |house| async move {
             let added = agencies::add_domain(&house.store, &domain, agency.as_deref(), ACTOR, house.now())

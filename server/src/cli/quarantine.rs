@@ -46,14 +46,9 @@ pub(super) enum QuarantineCommand {
         #[arg(required = true)]
         id: Vec<QuarantineId>,
     },
-    /// Say whether a mail was rightly held.
-    Report {
-        /// Its id.
-        id: QuarantineId,
-        /// What it is.
-        #[arg(value_enum)]
-        verdict: Verdict,
-    },
+    /// How much was held, by agency, unit and reason, and what people said of it; never what was in it. With an id and a verdict: say
+    /// whether that mail was rightly held.
+    Report(Report),
 }
 
 #[derive(Args)]
@@ -84,6 +79,24 @@ pub(super) enum Verdict {
     FalsePositive,
     /// It was rightly held.
     Right,
+    /// It wants to have something by deceit.
+    Phishing,
+}
+
+#[derive(Args)]
+pub(super) struct Report {
+    /// Of one mail: its id.
+    #[arg(requires = "verdict")]
+    id: Option<QuarantineId>,
+    /// Of one mail: what it is.
+    #[arg(value_enum)]
+    verdict: Option<Verdict>,
+    /// Mail that was held in so many days.
+    #[arg(long, default_value_t = 30, conflicts_with = "id", value_parser = clap::value_parser!(u32).range(1..=3_650))]
+    days: u32,
+    /// Answer as JSON: an array.
+    #[arg(long, conflicts_with = "id")]
+    json: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -102,7 +115,7 @@ impl QuarantineCommand {
                 Self::Show { id, json } => show(house, id, json).await,
                 Self::Release { id } => act(house, id, Act::Release).await,
                 Self::Delete { id } => act(house, id, Act::Delete).await,
-                Self::Report { id, verdict } => report(house, id, verdict).await,
+                Self::Report(report) => report.run(house).await,
             }
         })
     }
@@ -227,10 +240,53 @@ async fn act(house: Arc<House>, ids: Vec<QuarantineId>, act: Act) -> Outcome {
     Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-async fn report(house: Arc<House>, id: QuarantineId, verdict: Verdict) -> Outcome {
+impl Report {
+    async fn run(self, house: Arc<House>) -> Outcome {
+        match (self.id, self.verdict) {
+            (Some(id), Some(verdict)) => judge(house, id, verdict).await,
+            _ => counts(house, self.days, self.json).await,
+        }
+    }
+}
+
+/// A line of the report: the unit by its codes, then what was counted.
+async fn counts(house: Arc<House>, days: u32, is_json: bool) -> Outcome {
+    let now = house.now();
+    let from = now.minus(std::time::Duration::from_secs(u64::from(days) * 86_400));
+    let lines = house.store.read((), move |tx, ()| {
+        Box::pin(async move {
+            let mut lines: Vec<Value> = Vec::new();
+            for one in tx.quarantine_counts(from, now).await? {
+                let agency = tx.agency(one.agency_id, now).await?.map(|agency| agency.code.to_string());
+                lines.push(json!({
+                    "agency": agency, "unit": one.unit, "reason": one.reason, "state": one.state,
+                    "judgement": one.judgement, "count": one.count,
+                }));
+            }
+            Ok::<_, store::Error>(lines)
+        })
+    });
+    let lines = lines.await?;
+    if is_json {
+        println!("{}", Value::Array(lines));
+        return Ok(ExitCode::SUCCESS);
+    }
+    for line in &lines {
+        let word = |name: &str| line[name].as_str().filter(|word| !word.is_empty()).unwrap_or("-").to_owned();
+        let words = ["agency", "unit", "reason", "state", "judgement"].map(word);
+        println!("{}\t{}", words.join("\t"), line["count"]);
+    }
+    if lines.is_empty() {
+        tell("Không có thư bị cách ly.", "No mail was in the quarantine.");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn judge(house: Arc<House>, id: QuarantineId, verdict: Verdict) -> Outcome {
     let judgement = match verdict {
         Verdict::FalsePositive => Judgement::FalsePositive,
         Verdict::Right => Judgement::Right,
+        Verdict::Phishing => Judgement::Phishing,
     };
     let now = house.now();
     let done: Result<bool, store::Error> = house

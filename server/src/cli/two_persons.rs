@@ -1,4 +1,4 @@
-//! `congvan secrecy release` and `congvan document reinstate`: what takes two persons (RULES R13, R43). Each runs it once, with his
+//! `congvan secrecy release|release-mail` and `congvan document reinstate`: what takes two persons (RULES R13, R43). Each runs it once, with his
 //! own password.
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -11,7 +11,7 @@ use clap::{Args, Subcommand};
 use directory::policy::Act;
 use mail::{AccountId, DocumentId};
 use registry::accept::Desk;
-use registry::two_persons::{Agreement, Word};
+use registry::two_persons::{Agreement, Word, release_mail};
 
 use super::Outcome;
 use super::provision::{from_standard_input, said, tell};
@@ -31,6 +31,14 @@ pub(super) enum SecrecyCommand {
         #[command(flatten)]
         person: Person,
     },
+    /// Release a mail that was wrongly refused as a state secret. A clerk and a leader of the agency (the sender's, or the recipient's of a
+    /// mail from outside) each run this; then the same content of the same sender is let through for seven days. Exit as above.
+    ReleaseMail {
+        /// The code that the refusal names, 64 hexadecimal digits.
+        code: String,
+        #[command(flatten)]
+        person: Person,
+    },
 }
 
 /// One of the two.
@@ -46,21 +54,29 @@ pub(super) struct Person {
 
 impl SecrecyCommand {
     pub(super) fn run(self, config: &Path) -> Outcome {
-        let Self::Release { sha256, person } = self;
-        let digest = digest(&sha256).with_context(|| {
-            format!("{sha256:?} is no SHA-256: 64 hexadecimal digits (mã băm không hợp lệ)")
+        let (code, person, is_mail) = match self {
+            Self::Release { sha256, person } => (sha256, person, false),
+            Self::ReleaseMail { code, person } => (code, person, true),
+        };
+        let digest = digest(&code).with_context(|| {
+            format!("{code:?} is no SHA-256: 64 hexadecimal digits (mã băm không hợp lệ)")
         })?;
         super::on_data(config, |house| async move {
             let account_id = person.sign_in(&house, Act::ReleaseSecrecy).await?;
             let word = Word { account_id, reason: person.reason };
-            let agreed = desk(&house)?.release_secret(digest, word, house.now()).await;
-            answer(
-                agreed,
-                (
+            let (agreed, vi, en) = match is_mail {
+                true => (
+                    release_mail(&house.store, digest, word, house.now()).await,
+                    "Đã giải tỏa; thư có nội dung này của người gửi này được nhận khi gửi lại, trong 7 ngày.",
+                    "Released; mail of this content from this sender is taken when it is sent again, for 7 days.",
+                ),
+                false => (
+                    desk(&house)?.release_secret(digest, word, house.now()).await,
                     "Đã giải tỏa; gói tin này sẽ được nhận khi gửi lại.",
                     "Released; the package is taken when it is sent again.",
                 ),
-            )
+            };
+            answer(agreed, (vi, en))
         })
     }
 }

@@ -5,6 +5,7 @@
 
 mod attempt;
 mod conversation;
+mod sealing;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Notify, Semaphore, broadcast};
 
 use self::attempt::{Answer, no_answer};
+use self::sealing::Sealing;
 use crate::house::House;
 use crate::mail_in;
 use crate::metrics;
@@ -45,6 +47,7 @@ struct Carrier {
     limits: Limits,
     name: ClientName,
     policies: Arc<Policies>,
+    sealing: Sealing,
     /// Told when a row is settled: it may be due again soon.
     settled: Notify,
 }
@@ -64,6 +67,7 @@ pub(crate) fn start(house: &Arc<House>) -> anyhow::Result<()> {
                 limits: mail_in::limits(house),
                 name: house.config.house.hostname.parse()?,
                 policies: policies.clone(),
+                sealing: Sealing::new(house),
                 settled: Notify::new(),
             };
             house.inside.spawn(Arc::new(carrier).run());
@@ -167,7 +171,7 @@ impl Carrier {
     }
 
     async fn carry(&self, row: Claimed, reach: Reach, holder: &str) {
-        let outgoing = match self.desk.open(row, holder).await {
+        let mut outgoing = match self.desk.open(row, holder).await {
             Ok(outgoing) => outgoing,
             Err(error) => return tracing::error!("a row of the outbox cannot be opened: {error}"),
         };
@@ -178,6 +182,7 @@ impl Carrier {
                 let (attempt, conversation) = match reach {
                     Reach::Paused => (no_answer(&outgoing), None),
                     Reach::Open | Reach::Probe => {
+                        self.sealing.seal(&mut outgoing).await;
                         let (attempt, answer, conversation) = self.attempt(&outgoing).await;
                         self.learn(outgoing.destination(), reach, answer, &dice).await;
                         (attempt, conversation)

@@ -4,45 +4,157 @@
 use std::sync::Arc;
 
 use mail::opened::{self, Holds, Opened};
-use mail::{Findings, Letter, Refused};
-use registry::secrecy::{self, Hit, Item};
+use mail::{AgencyId, EmailAddress, Findings, Letter, Refused};
+use registry::secrecy::{self, Detector, Hit, Item};
+use registry::two_persons::{MailReference, admit_mail};
+use ring::digest::{Context, SHA256};
+use store::{MovedPlace, Resolved, Tx};
 
 use super::{Looked, Stage, refusal, work};
 use crate::house::House;
 
 /// Lines looked at from the beginning of each text: a stamp stands at its head, and further below a lone word is a word.
 const HEAD_LINES: usize = 60;
+/// Recipients looked at for the agency whose officers a stranger's mail concerns.
+const RECIPIENTS_MAX: usize = 20;
 
 /// The stage.
 pub(super) struct Secrecy {
     pub(super) house: Arc<House>,
 }
 
-impl Stage for Secrecy {
-    fn look<'a>(&'a self, letter: &'a Letter<'a>, _: &'a mut Findings) -> Looked<'a> {
-        Box::pin(async move {
-            let subject = letter.facts.subject.clone();
-            let Some(hit) = work::on_message(letter, move |message| judge(&subject, message)).await? else {
-                return Ok(());
-            };
-            // The log tells which detector hit, and nothing of what it hit (RULES R12).
-            let detector = hit.detector.code();
-            tracing::warn!(detector, "a mail with a mark of secrecy was refused");
-            let refused = refused();
-            refusal::record(&self.house, letter, &refused, Some(detector), None).await;
-            Err(refused)
-        })
+impl Secrecy {
+    async fn judge(&self, letter: &Letter<'_>, findings: &mut Findings) -> Result<(), Refused> {
+        let (subject, sender) = (letter.facts.subject.clone(), sender(letter));
+        let found = work::on_message(letter, move |message| find(&subject, &sender, message)).await?;
+        let Some(Found { detector, reference }) = found else { return Ok(()) };
+        if self.is_released(letter, reference, detector).await? {
+            findings.step("secrecy", "released");
+            return Ok(());
+        }
+        // The log tells which detector hit, and nothing of what it hit (RULES R12).
+        let detector = detector.code();
+        tracing::warn!(detector, "a mail with a mark of secrecy was refused");
+        let refused = refused(&reference);
+        refusal::record(&self.house, letter, &refused, Some(detector), None).await;
+        Err(refused)
+    }
+
+    /// Whether two persons of the agency have released it (RULES R13): of the sender's, or of the first recipient's that is one of ours. If
+    /// not, it is kept that it was refused.
+    async fn is_released(
+        &self,
+        letter: &Letter<'_>,
+        reference: MailReference,
+        detector: Detector,
+    ) -> Result<bool, Refused> {
+        let now = self.house.now();
+        let actor = letter.account.map_or_else(|| letter.door.name().to_owned(), |id| id.to_string());
+        let recipients: Vec<EmailAddress> = letter.recipients.iter().take(RECIPIENTS_MAX).cloned().collect();
+        let input = (letter.account, recipients, actor);
+        let admitted = self.house.store.write("ask for a mail's release", input, move |tx, input| {
+            Box::pin(async move {
+                let (account, recipients, actor) = input;
+                let agency = match account {
+                    Some(account) => tx.account(*account).await?.map(|account| account.agency_id),
+                    None => agency_of(tx, recipients, now).await?,
+                };
+                let Some(agency) = agency else { return Ok(false) };
+                admit_mail(tx, agency, (&reference, detector.code()), actor, now).await
+            })
+        });
+        let admitted: Result<bool, store::Error> = admitted.await;
+        // What cannot be asked about is not let through, and not refused for good either.
+        admitted.map_err(|_| work::not_now())
     }
 }
 
-fn refused() -> Refused {
+/// The agency of the first recipient that is one of ours.
+async fn agency_of(
+    tx: &mut Tx,
+    recipients: &[EmailAddress],
+    now: mail::Timestamp,
+) -> Result<Option<AgencyId>, store::Error> {
+    for recipient in recipients {
+        match tx.resolve_address(recipient, now).await? {
+            Resolved::Here(account) => return Ok(Some(account.agency_id)),
+            Resolved::List(list) => return Ok(Some(list.agency_id)),
+            Resolved::Moved(moved) => match moved.place {
+                MovedPlace::Here(account) => return Ok(Some(account.agency_id)),
+                MovedPlace::Elsewhere(_) => {
+                    return Ok(tx.account(moved.owner).await?.map(|account| account.agency_id));
+                }
+            },
+            Resolved::Elsewhere(_) | Resolved::Closed(_) | Resolved::Unknown => {}
+        }
+    }
+    Ok(None)
+}
+
+/// Who sends it, for a release that is good for them alone: the account, or the reverse path.
+fn sender(letter: &Letter<'_>) -> Vec<u8> {
+    match letter.account {
+        Some(account) => account.as_bytes().to_vec(),
+        None => letter.reverse_path.map(|path| path.folded().into_bytes()).unwrap_or_default(),
+    }
+}
+
+impl Stage for Secrecy {
+    fn look<'a>(&'a self, letter: &'a Letter<'a>, findings: &'a mut Findings) -> Looked<'a> {
+        Box::pin(self.judge(letter, findings))
+    }
+}
+
+fn refused(reference: &MailReference) -> Refused {
+    let code: String = reference.iter().map(|byte| format!("{byte:02x}")).collect();
     Refused {
         code: 550,
         status: (5, 7, 1),
         name: "state_secret",
-        vi: "Văn bản có độ mật – không gửi, nhận qua hệ thống (QĐ 28/2018 Đ1.2)".to_owned(),
-        en: "Classified documents may not be sent through this system".to_owned(),
+        vi: format!(
+            "Văn bản có độ mật – không gửi, nhận qua hệ thống (QĐ 28/2018 Đ1.2); nếu nhầm, đề nghị văn thư và lãnh đạo giải tỏa mã {code}"
+        ),
+        en: format!(
+            "Classified documents may not be sent through this system; if this is wrong, ask a records officer and a head to release {code}"
+        ),
     }
+}
+
+/// A mark, and by which name two persons may say that it is none.
+struct Found {
+    detector: Detector,
+    reference: MailReference,
+}
+
+fn find(subject: &str, sender: &[u8], message: &[u8]) -> Option<Found> {
+    let hit = judge(subject, message)?;
+    let opened = opened::open(message, &mail::message::Limits::default(), &opened::Limits::default());
+    Some(Found { detector: hit.detector, reference: reference(sender, subject, &opened) })
+}
+
+/// A digest of who sends and of all that the detectors look at: subject, names, texts and files, however they are wrapped. What they do not
+/// look at is in no digest, and could not have been refused.
+fn reference(sender: &[u8], subject: &str, parts: &[Opened]) -> MailReference {
+    let mut context = Context::new(&SHA256);
+    let mut put = |kind: u8, bytes: &[u8]| {
+        context.update(&[kind]);
+        context.update(&(bytes.len() as u64).to_be_bytes());
+        context.update(bytes);
+    };
+    put(b'F', sender);
+    put(b'S', subject.as_bytes());
+    for part in parts {
+        put(b'N', part.name.as_deref().unwrap_or_default().as_bytes());
+        match &part.holds {
+            Holds::Message(subject) => put(b'M', subject.as_bytes()),
+            // Line ends and blanks at the end are the mail program's.
+            Holds::Text(text) => put(b'T', text.trim_end().replace("\r\n", "\n").as_bytes()),
+            Holds::File(bytes) => put(b'B', bytes),
+        }
+    }
+    let mut reference = [0; 32];
+    reference.copy_from_slice(context.finish().as_ref());
+    reference
 }
 
 /// The first mark in a message, if there is one.
@@ -157,7 +269,35 @@ mod tests {
 
     #[test]
     fn r12_a_refusal_tells_nothing_of_what_was_found() {
-        let said = refused().to_string();
-        assert!(said.starts_with("550 5.7.1"), "{said}");
+        let said = refused(&[7; 32]).to_string();
+        assert!(said.starts_with("550 5.7.1") && said.ends_with(&"07".repeat(32)), "{said}");
+    }
+
+    #[test]
+    fn r13_a_release_is_of_that_content_and_that_sender() {
+        let message = mixed("[MẬT] Báo cáo", "x", "a.pdf", "y");
+        let name = |sender: &[u8], message: &str| {
+            let facts = mail::message::read(message.as_bytes(), &mail::message::Limits::default());
+            find(&facts.subject, sender, message.as_bytes()).unwrap().reference
+        };
+        let first = name(b"an@a.vn", &message);
+        // Sent again: another date, another boundary, another encoding of the same words.
+        let again = format!("Date: Sun, 22 Nov 2026 08:00:00 +0700\r\n{message}")
+            .replace("boundary=b", "boundary=cc");
+        let again = again
+            .replace("--b", "--cc")
+            .replace("utf-8\r\n\r\nx", "utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\neA==");
+        assert_eq!(name(b"an@a.vn", &again), first);
+        assert_ne!(name(b"binh@a.vn", &message), first);
+        for (from, to) in [
+            ("Báo cáo", "Báo cáo 2"),
+            ("a.pdf", "b.pdf"),
+            ("\r\n\r\nx", "\r\n\r\nz"),
+            ("\r\n\r\ny", "\r\n\r\nz"),
+        ] {
+            let other = message.replacen(from, to, 1);
+            assert_ne!(other, message);
+            assert_ne!(name(b"an@a.vn", &other), first, "{from} -> {to}");
+        }
     }
 }

@@ -1,41 +1,13 @@
 //! Our signature on what our people send (DKIM, RFC 6376): the last stage, over the message as it will leave.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use certs::keys::Key;
 use mail::{Domain, Findings, Letter, Refused};
 
-use ring::digest::{SHA256, digest};
-
 use super::{Looked, Stage};
+use crate::authentic::keys::Keys;
 use crate::authentic::sign::{Prepared, Signer};
 use crate::house::House;
-
-/// Keys kept read. A house has a handful; when there are more, they are read anew.
-const KEYS_MAX: usize = 200;
-
-/// Keys that were read, by the hash of their text: which keys sign is asked of the store for each message, so that a key that was
-/// replaced is not found here any more. Reading one costs as much as signing with it.
-#[derive(Default)]
-struct Keys(Mutex<HashMap<[u8; 32], Arc<Key>>>);
-
-impl Keys {
-    fn read(&self, pem: &[u8]) -> Option<Arc<Key>> {
-        let hash: [u8; 32] = digest(&SHA256, pem).as_ref().try_into().ok()?;
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&hash).cloned();
-        if known.is_some() {
-            return known;
-        }
-        let key = Arc::new(Key::from_pem(pem, None).ok()?);
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= KEYS_MAX {
-            all.clear();
-        }
-        all.insert(hash, key.clone());
-        Some(key)
-    }
-}
 
 /// The stage.
 pub(super) struct Signing {
@@ -100,26 +72,5 @@ fn later() -> Refused {
         name: "signing_unavailable",
         vi: "Chưa ký được thư (DKIM), xin gửi lại sau".to_owned(),
         en: "The message cannot be signed (DKIM) at present; try again later".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use certs::keys::Size;
-
-    use super::*;
-
-    #[test]
-    fn keys_are_read_once_and_never_pile_up() {
-        let keys = Keys::default();
-        let pem = Key::generate(Size::Ed25519).unwrap().to_pem().unwrap();
-        let first = keys.read(&pem).unwrap();
-        assert!(Arc::ptr_eq(&first, &keys.read(&pem).unwrap()));
-        assert!(keys.read(b"no key").is_none());
-        for _ in 0..KEYS_MAX + 5 {
-            keys.read(&Key::generate(Size::Ed25519).unwrap().to_pem().unwrap()).unwrap();
-        }
-        assert!(keys.0.lock().unwrap().len() <= KEYS_MAX);
-        assert!(!Arc::ptr_eq(&first, &keys.read(&pem).unwrap()));
     }
 }

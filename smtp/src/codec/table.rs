@@ -173,8 +173,6 @@ table! {
     NEEDS_8BITMIME = refusal(554, (5, 6, 3), "Máy chủ nhận không nhận thư 8 bit", "The receiving server takes no 8-bit mail");
     /// RULES M33: malware.
     MALWARE = refusal(554, (5, 7, 1), "Thư có mã độc nên bị từ chối", "The message carries malware");
-    /// RULES M33: what has to be held back cannot be held for everybody on a list.
-    HELD_FOR_LIST = refusal(550, (5, 7, 1), "Thư này phải giữ lại kiểm tra nên không gửi tới danh sách được", "The message has to be held back and cannot go to a list");
     /// RFC 5321 §4.1.1.11 `555`.
     UNKNOWN_PARAMETER = row(555, (5, 5, 4), "Unknown parameter");
 

@@ -7,9 +7,13 @@ use mail::letter::{Door, JUNK, Peer};
 use mail::message::Facts;
 use mail::trace::{Accepted, Arrival, Destination, Event, Goes};
 use mail::{AccountId, Domain, Examine, Findings, Letter, MailboxId, Timestamp};
-use store::{Audit, MailboxRole, NewEmail, NewHeld, NewOutbox, NewTrace, OutboxKind, Sealed, Tx};
+use store::{
+    Account, Audit, MailboxRole, Moved, MovedPlace, NewEmail, NewHeld, NewOutbox, NewTrace, OutboxKind,
+    Sealed, Tx,
+};
 
 use super::expand::{Copies, ToList, copies, sender_of, welcome};
+use super::moved::{Notice, ToMoved};
 use super::payload::{lane, outbound, recipient_out, return_path, to_json};
 use super::recipient::{Place, has_room, place, postmaster};
 use super::sender::{Speaks, may_say, may_send, signed_in};
@@ -28,6 +32,8 @@ struct Places {
     elsewhere: BTreeMap<Domain, Vec<Recipient>>,
     /// Lists, each once.
     lists: Vec<ToList>,
+    /// Addresses that have moved, each once; those that are here now are among them and in `here` too.
+    moved: Vec<ToMoved>,
     /// Recipients that were welcome at RCPT and no longer are: the sender gets a report about them.
     unwelcome: Vec<(Recipient, Reply)>,
 }
@@ -36,19 +42,31 @@ impl Places {
     /// Two addresses of one account, or of one list: one message.
     fn put(&mut self, recipient: &Recipient, place: Place, size: usize, came_from: &[String]) {
         match place {
-            Place::Here(account) => {
-                if !self.here.iter().any(|(seen, ..)| *seen == account.account_id) {
-                    let fits = has_room(&account, size);
-                    self.here.push((account.account_id, recipient.clone(), fits));
-                }
-            }
+            Place::Here(account) => self.put_here(recipient, &account, size),
             Place::Elsewhere(domain) => self.elsewhere.entry(domain).or_default().push(recipient.clone()),
+            Place::Moved(moved) => self.put_moved(recipient, *moved, size),
             Place::List(list) => {
                 if !self.lists.iter().any(|seen| seen.list.list_id == list.list_id) {
                     let is_loop = came_from.contains(&mail::list::list_id(&list.address));
                     self.lists.push(ToList { recipient: recipient.clone(), list: *list, is_loop });
                 }
             }
+        }
+    }
+
+    fn put_here(&mut self, recipient: &Recipient, account: &Account, size: usize) {
+        if !self.here.iter().any(|(seen, ..)| *seen == account.account_id) {
+            let fits = has_room(account, size);
+            self.here.push((account.account_id, recipient.clone(), fits));
+        }
+    }
+
+    fn put_moved(&mut self, recipient: &Recipient, moved: Moved, size: usize) {
+        if let MovedPlace::Here(account) = &moved.place {
+            self.put_here(recipient, account, size);
+        }
+        if !self.moved.iter().any(|seen| seen.moved.from == moved.from) {
+            self.moved.push(ToMoved { recipient: recipient.clone(), moved });
         }
     }
 
@@ -83,6 +101,8 @@ struct Intake {
     rows: Vec<NewOutbox>,
     /// Copies for the members of lists.
     copies: Option<Copies>,
+    /// What the sender is told of addresses that have moved.
+    notices: Vec<Notice>,
     /// By which door it came.
     door: Door,
     owner: AccountId,
@@ -245,9 +265,6 @@ impl Desk {
             places.unwelcome.push((recipient, table::NO_RELAY.reply()));
         }
         let mut to = self.destinations(&places);
-        if findings.held().is_some() && !places.lists.is_empty() {
-            return Err(table::HELD_FOR_LIST.into());
-        }
         let seen = places.accounts();
         // What is held goes nowhere at once, not even into an inbox.
         let (owner, direct) = first(&mut places, findings.held().is_none())?;
@@ -257,8 +274,10 @@ impl Desk {
         let event = Event::Accepted(Accepted::new(arrival, to, &findings.steps));
         let trace = NewTrace { name: envelope.id.clone(), owner: owner.into(), event };
         let blob = self.store.seal(owner, &message, now).await?;
-        let rows = self.local_rows(&envelope, &message, &places, &findings.keywords, &blob, now)?;
+        let mut rows = self.local_rows(&envelope, &message, &places, &findings.keywords, &blob, now)?;
+        rows.extend(self.forward_rows(&places.moved, &envelope, &message, &blob, now)?);
         let copies = copies(&places.lists, copy_of(&envelope, &message, &findings), seen, &blob);
+        let notices = self.notices(&places.moved, &envelope, (&message, &facts, &findings), now).await?;
         let bytes = match direct {
             true => {
                 let mailbox_ids = vec![self.arrives_in(owner, &findings.keywords).await?];
@@ -280,6 +299,7 @@ impl Desk {
             bytes,
             rows,
             copies,
+            notices,
             door: traced::door(role),
             owner,
             actor,
@@ -295,12 +315,9 @@ impl Desk {
 
     /// Mail from our own people: rows only. What they keep of it is their own business.
     async fn submission(&self, examined: Examined, now: Timestamp) -> Result<Intake, Refusal> {
-        let Examined { envelope, message, findings, arrival, speaks, .. } = examined;
+        let Examined { envelope, message, facts, findings, arrival, speaks } = examined;
         let owner = signed_in(&envelope.client)?;
         let places = self.places(Role::Submission, &envelope, &message, now).await?;
-        if findings.held().is_some() && !places.lists.is_empty() {
-            return Err(table::HELD_FOR_LIST.into());
-        }
         let blob = self.store.seal(owner, &message, now).await?;
         let mut rows = self.local_rows(&envelope, &message, &places, &findings.keywords, &blob, now)?;
         for (domain, recipients) in &places.elsewhere {
@@ -310,6 +327,8 @@ impl Desk {
             let mail = outbound(&envelope, &message, recipients);
             rows.push(row(OutboxKind::Mail, destination, &mail, &blob, now)?);
         }
+        rows.extend(self.forward_rows(&places.moved, &envelope, &message, &blob, now)?);
+        let notices = self.notices(&places.moved, &envelope, (&message, &facts, &findings), now).await?;
         let copies = copies(&places.lists, copy_of(&envelope, &message, &findings), places.accounts(), &blob);
         let (bytes, actor) = (Bytes::Rows(Box::new(blob)), owner.to_string());
         let event = Event::Accepted(Accepted::new(arrival, self.destinations(&places), &findings.steps));
@@ -321,6 +340,7 @@ impl Desk {
             bytes,
             rows,
             copies,
+            notices,
             door,
             owner,
             actor,
@@ -337,7 +357,8 @@ impl Desk {
     /// Every recipient and the way the message goes to them, for the trace.
     fn destinations(&self, places: &Places) -> Vec<Destination> {
         let here = places.here.iter().map(|(account, recipient, _)| (recipient, Some(*account), Goes::Here));
-        let elsewhere = places.elsewhere.values().flatten();
+        let forwards = places.moved.iter().filter(|one| one.elsewhere().is_some()).map(|one| &one.recipient);
+        let elsewhere = places.elsewhere.values().flatten().chain(forwards);
         let elsewhere = elsewhere.map(|recipient| (recipient, None, Goes::Elsewhere));
         let nowhere = places.unwelcome.iter().map(|(recipient, _)| (recipient, None, Goes::Nowhere));
         let goes = |to: &ToList| if to.is_loop { Goes::Loop } else { Goes::List };
@@ -469,8 +490,9 @@ fn first(places: &mut Places, may_be_direct: bool) -> Result<(AccountId, bool), 
         return Ok((places.here.remove(direct).0, true));
     }
     let list = places.lists.first().map(|to| to.list.responsible);
+    let moved = places.moved.iter().find(|one| one.elsewhere().is_some()).map(|one| one.moved.owner);
     let fitting = places.here.iter().find(|(.., fits)| *fits).map(|(owner, ..)| *owner);
-    match (fitting.or(list), places.here.is_empty()) {
+    match (fitting.or(list).or(moved), places.here.is_empty()) {
         (Some(owner), _) => Ok((owner, false)),
         (None, false) => Err(table::MAILBOX_FULL.into()),
         (None, true) => {
@@ -531,11 +553,16 @@ async fn keep(tx: &mut Tx, intake: &Intake) -> Result<(), store::Error> {
     for row in &intake.rows {
         match intake.findings.held() {
             None => drop(tx.enqueue(row, now).await?),
-            Some(hold) => drop(tx.hold_mail(&NewHeld { row, hold, door: intake.door }, now).await?),
+            Some(hold) => {
+                tx.hold_mail(&NewHeld { row, hold, door: intake.door, keeper: None }, now).await?;
+            }
         }
     }
     if let Some(copies) = &intake.copies {
-        copies.write(tx, now).await?;
+        copies.write(tx, intake.findings.held(), intake.door, now).await?;
+    }
+    for notice in &intake.notices {
+        notice.write(tx, now).await?;
     }
     if let Some((account, recipients)) = intake.sends {
         tx.count_sending(account, recipients, now).await?;

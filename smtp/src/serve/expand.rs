@@ -3,14 +3,18 @@
 use std::collections::HashSet;
 
 use mail::envelope::OutboundMail;
+use mail::letter::{Door, Hold};
 use mail::{AccountId, EmailAddress, Timestamp};
-use store::{List, ListCopy, Tx};
+use store::{List, ListCopy, Resolved, Tx};
 
-use super::Refusal;
+use super::outgoing::{Attempt, Dice, Outgoing, Tally};
+use super::payload::without_return_path;
 use super::sender::signed_in;
+use super::{Desk, Refusal};
 use crate::codec::table;
 use crate::envelope::{Client, Recipient};
 use crate::receive::Role;
+use crate::send::Verdict;
 
 /// A list that a message is for.
 pub(super) struct ToList {
@@ -33,11 +37,22 @@ pub(super) struct Copies {
 }
 
 impl Copies {
-    /// Enqueues them. A list that got too many members meanwhile makes the message refused.
-    pub(super) async fn write(&self, tx: &mut Tx, now: Timestamp) -> Result<(), store::Error> {
+    /// Enqueues them, or holds the message for who keeps each list. A list that got too many members meanwhile makes the message refused.
+    pub(super) async fn write(
+        &self,
+        tx: &mut Tx,
+        held: Option<&Hold>,
+        door: Door,
+        now: Timestamp,
+    ) -> Result<(), store::Error> {
         let mut seen = self.seen.clone();
         for list in &self.lists {
-            tx.enqueue_list(list, &self.copy, &mut seen, now).await?;
+            match held {
+                None => drop(tx.enqueue_list(list, &self.copy, &mut seen, now).await?),
+                Some(hold) => {
+                    tx.hold_for_list(list, &self.copy, hold, door, now).await?;
+                }
+            }
         }
         Ok(())
     }
@@ -62,14 +77,72 @@ pub(super) async fn welcome(tx: &mut Tx, list: &List, sender: Option<AccountId>)
     }
 }
 
+impl Desk {
+    /// Expands a mail to a list that somebody let go: its row goes, and a row for every copy comes, in one transaction. Who may send was asked
+    /// when the mail was taken in; who receives is asked now. `None` when the lease was lost.
+    ///
+    /// # Errors
+    /// The store's passing trouble; nothing is written, and the row is carried again when its lease has run out.
+    pub(super) async fn expand_released(
+        &self,
+        outgoing: &Outgoing,
+        address: &EmailAddress,
+        dice: &Dice,
+        now: Timestamp,
+    ) -> Result<Option<Tally>, Refusal> {
+        let found = self
+            .store
+            .read(address.clone(), move |tx, address| {
+                Box::pin(async move { tx.resolve_address(address, now).await })
+            })
+            .await;
+        let refused = match (found?, outgoing.claimed.blob_id) {
+            (Resolved::List(list), Some(blob_id)) => {
+                let mail = OutboundMail { to_list: None, recipients: Vec::new(), ..outgoing.mail.clone() };
+                let copy = ListCopy { mail, owner: outgoing.claimed.owner, blob_id };
+                return self.expand(outgoing, *list, copy, now).await;
+            }
+            (_, None) => table::MESSAGE_GONE.reply(),
+            // The list was removed while the mail waited.
+            _ => table::mailbox_closed(None),
+        };
+        self.settle(outgoing, &Attempt::same(outgoing, &Verdict::Refused(refused)), dice, now).await
+    }
+
+    async fn expand(
+        &self,
+        outgoing: &Outgoing,
+        list: List,
+        copy: ListCopy,
+        now: Timestamp,
+    ) -> Result<Option<Tally>, Refusal> {
+        let input = (list, copy, outgoing.claimed.clone(), outgoing.holder.clone());
+        let expanded = self
+            .store
+            .write("expand a released mail", input, move |tx, (list, copy, claimed, holder)| {
+                Box::pin(async move {
+                    tx.enqueue_list(list, copy, &mut HashSet::new(), now).await?;
+                    match tx.finish_outbox(claimed, holder, now).await? {
+                        true => Ok(()),
+                        // Takes the new rows back.
+                        false => Err(store::Error::Conflict("the lease was lost".to_owned())),
+                    }
+                })
+            })
+            .await;
+        match expanded {
+            Ok(()) => Ok(Some(Tally::default())),
+            Err(store::Error::Conflict(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
 /// The message as a copy of a list: the list's fields before it. A `Return-Path` that the way here added goes, for the copy has
 /// another (RFC 5321 §4.4).
 pub(super) fn of_list(list: Option<&EmailAddress>, message: Vec<u8>) -> Vec<u8> {
     let Some(list) = list else { return message };
-    let has_path = message.get(..12).is_some_and(|start| start.eq_ignore_ascii_case(b"Return-Path:"));
-    let end = message.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-    let rest = message.get(if has_path { end } else { 0 }..).unwrap_or_default();
-    [mail::list::fields(list).as_bytes(), rest].concat()
+    [mail::list::fields(list).as_bytes(), &without_return_path(message)].concat()
 }
 
 /// The copies of a message, if it is for lists.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mail::Timestamp;
 use mail::envelope::{OutboundMail, OutboundRecipient};
-use store::{AccountState, NewEmail, NewOutbox, OutboxKind, Resolved};
+use store::{AccountState, MovedPlace, NewEmail, NewOutbox, OutboxKind, Resolved};
 
 use super::outgoing::{Attempt, Dice, Outgoing, Tally};
 use super::payload::{lane, reverse_path, to_json, with_return_path};
@@ -25,6 +25,9 @@ impl Desk {
         dice: &Dice,
         now: Timestamp,
     ) -> Result<Option<Tally>, Refusal> {
+        if let Some(list) = &outgoing.mail.to_list {
+            return self.expand_released(outgoing, list, dice, now).await;
+        }
         let [recipient] = outgoing.mail.recipients.as_slice() else {
             return self.split(outgoing, now).await;
         };
@@ -75,6 +78,10 @@ impl Desk {
                     let path = ForwardPath::Mailbox(recipient.address.clone());
                     match place(tx, host, &path, now).await? {
                         Place::Here(account) => Ok(account.account_id),
+                        Place::Moved(moved) => match moved.place {
+                            MovedPlace::Here(account) => Ok(account.account_id),
+                            MovedPlace::Elsewhere(_) => Err(Refusal::from(table::NO_RELAY)),
+                        },
                         Place::Elsewhere(_) => Err(Refusal::from(table::NO_RELAY)),
                         // Its sender was not welcome when the message was taken in.
                         Place::List(_) => Err(table::NOT_FOR_LIST.into()),

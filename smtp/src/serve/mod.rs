@@ -16,6 +16,7 @@
 mod accept;
 mod expand;
 mod local;
+mod moved;
 mod outgoing;
 mod pauses;
 mod payload;

@@ -7,7 +7,9 @@ use mail::{Domain, EmailAddress, Timestamp};
 use store::{Claimed, NewEmail, NewTrace};
 
 use super::expand::of_list;
-use super::payload::{delay_told, envelope_id, recipient_in, ret, reverse_path, to_json};
+use super::payload::{
+    delay_told, envelope_id, recipient_in, ret, reverse_path, to_json, without_return_path,
+};
 use super::record::{After, Progress, Settlement, record};
 use super::traced;
 use super::{Desk, Refusal};
@@ -35,6 +37,24 @@ impl Outgoing {
     /// How many recipients wait.
     pub fn recipients(&self) -> usize {
         self.mail.recipients.len()
+    }
+
+    /// The address of this house by which the message is passed on to others: a list's, or one that has moved. `None` for what its
+    /// author sends.
+    pub fn passed_on_by(&self) -> Option<&EmailAddress> {
+        self.mail.list.as_ref().or(self.mail.forwarded_by.as_ref())
+    }
+
+    /// The message as it leaves; `None` when the bytes are gone.
+    pub fn message(&self) -> Option<&[u8]> {
+        self.message.as_deref()
+    }
+
+    /// Puts fields before the message, each with its line's end.
+    pub fn put_before(&mut self, fields: &str) {
+        if let Some(message) = &self.message {
+            self.message = Some(Arc::from([fields.as_bytes(), message].concat()));
+        }
     }
 
     /// What a conversation has to deliver; `None` when the bytes are gone, and then every recipient is to be refused with
@@ -215,7 +235,10 @@ impl Desk {
             Some(blob_id) => self.store.read_blob(claimed.owner, blob_id).await?,
             None => None,
         };
-        let message = message.map(|message| of_list(mail.list.as_ref(), message));
+        let message = message.map(|message| match mail.forwarded_by {
+            Some(_) => without_return_path(message),
+            None => of_list(mail.list.as_ref(), message),
+        });
         Ok(Outgoing { claimed, holder: holder.to_owned(), mail, message: message.map(Arc::from) })
     }
 

@@ -22,6 +22,8 @@ fn mail_for(addresses: &[&str]) -> OutboundMail {
         trace: "s1.1".to_owned(),
         keywords: Vec::new(),
         list: None,
+        forwarded_by: None,
+        to_list: None,
     }
 }
 

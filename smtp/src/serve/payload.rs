@@ -35,6 +35,8 @@ pub(super) fn outbound(
         trace: envelope.id.clone(),
         keywords: Vec::new(),
         list: None,
+        forwarded_by: None,
+        to_list: None,
     }
 }
 
@@ -128,6 +130,17 @@ pub(super) fn with_return_path(path: &ReversePath, message: Vec<u8>) -> Vec<u8> 
     match message.starts_with(&line) {
         true => message,
         false => [line, message].concat(),
+    }
+}
+
+/// The message without the `Return-Path` that our own delivery put before it: what is passed on gets another where it arrives (RFC 5321
+/// §4.4).
+pub(super) fn without_return_path(message: Vec<u8>) -> Vec<u8> {
+    let has_path = message.get(..12).is_some_and(|start| start.eq_ignore_ascii_case(b"Return-Path:"));
+    let end = message.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    match has_path {
+        true => message.get(end..).unwrap_or_default().to_vec(),
+        false => message,
     }
 }
 

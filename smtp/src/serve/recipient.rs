@@ -1,7 +1,7 @@
 //! Where a recipient's mail goes: a mailbox of this house, or elsewhere.
 
 use mail::{Domain, EmailAddress, Timestamp};
-use store::{Account, List, Resolved, Tx};
+use store::{Account, List, Moved, MovedPlace, Resolved, Tx};
 
 use super::expand::{sender_of, welcome};
 use super::{Desk, Refusal};
@@ -18,6 +18,8 @@ pub(super) enum Place {
     Elsewhere(Domain),
     /// The members of a list, if the sender may send to it.
     List(Box<List>),
+    /// Where its address has moved to (RULES M5).
+    Moved(Box<Moved>),
 }
 
 impl Desk {
@@ -48,7 +50,10 @@ impl Desk {
             .await?;
         match place {
             Place::Here(account) if !has_room(&account, 0) => Err(table::MAILBOX_FULL.into()),
-            Place::Here(_) | Place::List(_) => Ok(()),
+            Place::Moved(moved) if matches!(&moved.place, MovedPlace::Here(account) if !has_room(account, 0)) => {
+                Err(table::MAILBOX_FULL.into())
+            }
+            Place::Here(_) | Place::List(_) | Place::Moved(_) => Ok(()),
             Place::Elsewhere(_) if role == Role::Submission => Ok(()),
             Place::Elsewhere(_) => Err(table::NO_RELAY.into()),
         }
@@ -79,6 +84,7 @@ pub(super) async fn place(
         Resolved::Here(account) => Ok(Place::Here(account)),
         Resolved::List(list) => Ok(Place::List(list)),
         Resolved::Elsewhere(domain) => Ok(Place::Elsewhere(domain)),
+        Resolved::Moved(moved) => Ok(Place::Moved(moved)),
         Resolved::Closed(office) => Err(closed(office.as_ref())),
         Resolved::Unknown => Err(table::NO_SUCH_MAILBOX.into()),
     }

@@ -2,7 +2,7 @@
 
 use mail::Timestamp;
 use mail::envelope::{OutboundMail, OutboundRecipient};
-use store::{Lane, NewEmail, NewOutbox, OutboxKind};
+use store::{Lane, MovedPlace, NewEmail, NewOutbox, OutboxKind};
 
 use super::outgoing::Outgoing;
 use super::payload::{envelope_id, ret, reverse_path, to_json, with_return_path};
@@ -44,6 +44,12 @@ impl Desk {
         match sender {
             Ok(Place::Here(account)) => self.to_inbox(account.account_id, report, now).await.map(Some),
             Ok(Place::Elsewhere(_)) => self.to_queue(outgoing, report, now).await.map(Some),
+            Ok(Place::Moved(moved)) => match moved.place {
+                MovedPlace::Here(account) => self.to_inbox(account.account_id, report, now).await.map(Some),
+                MovedPlace::Elsewhere(_) => {
+                    self.to_queue(outgoing, Report { to: moved.to, ..report }, now).await.map(Some)
+                }
+            },
             // The sender has an address of ours that no longer leads anywhere, or a list's, which sends nothing: there is nobody to tell.
             Ok(Place::List(_)) | Err(Refusal::Said(_)) => Ok(None),
             Err(trouble) => Err(trouble),

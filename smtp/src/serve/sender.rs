@@ -126,6 +126,6 @@ async fn says(
 /// An address that the account has now.
 async fn own_address(tx: &mut Tx, account_id: AccountId, now: Timestamp) -> Result<EmailAddress, Refusal> {
     let addresses = tx.addresses(account_id).await?;
-    let valid = addresses.into_iter().find(|address| address.valid_to.is_none_or(|end| end > now));
+    let valid = addresses.into_iter().find(|address| address.is_valid(now));
     valid.map(|found| found.address).ok_or(table::SENDER_NOT_YOURS.into())
 }

@@ -61,6 +61,8 @@ async fn live(house: &House) {
         trace: "t.1".into(),
         keywords: Vec::new(),
         list: None,
+        forwarded_by: None,
+        to_list: None,
     };
     let row = NewOutbox {
         kind: OutboxKind::Mail,
@@ -138,7 +140,7 @@ const RUINED: [(&str, &[&str]); 6] = [
     ("DELETE FROM placement", &["email-nowhere", "mailbox-bytes", "mailbox-threads", "mailbox-total", "mailbox-unread", "mailbox-unread-threads", "mailbox-unseen", "uid-lost"]),
     ("DELETE FROM thread", &["reference-dangling", "thread-missing"]),
     ("UPDATE outbox SET owner_id = outbox_id", &["blob-missing", "blob-refs", "outbox-owner"]),
-    ("INSERT INTO address SELECT address_folded || 'x', address, (SELECT email_id FROM email LIMIT 1), 'alias', 0, NULL FROM address",
+    ("INSERT INTO address SELECT address_folded || 'x', address, (SELECT email_id FROM email LIMIT 1), 'alias', 0, NULL, NULL FROM address",
      &["owner-unknown"]),
 ];
 

@@ -5,6 +5,7 @@
 
 mod house;
 
+mod addresses;
 mod agencies;
 mod api;
 mod backup;

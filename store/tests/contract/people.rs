@@ -124,6 +124,7 @@ stories! {
             Resolved::Here(account) => format!("here {}", account.account_id),
             Resolved::List(list) => format!("list {}", list.address),
             Resolved::Elsewhere(domain) => format!("elsewhere {domain}"),
+            Resolved::Moved(moved) => format!("moved {}", moved.to),
             Resolved::Closed(_) => "closed".to_owned(),
             Resolved::Unknown => "unknown".to_owned(),
         };

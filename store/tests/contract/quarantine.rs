@@ -15,6 +15,8 @@ fn payload() -> String {
         priority: None,
         not_before: None,
         list: None,
+        forwarded_by: None,
+        to_list: None,
         reverse_path: None,
         recipients: vec![OutboundRecipient::plain("an@a.gov.vn".parse().unwrap())],
         submission: None,
@@ -46,7 +48,7 @@ async fn held(house: &House, door: Door) -> (QuarantineId, BlobId) {
         Hold { reason: "encrypted_archive", detail: "zip".to_owned(), releaser: Releaser::Administrator };
     let id = write!(house, sealed, row, hold, |tx| {
         tx.put_blob(sealed, NOW).await?;
-        let id = tx.hold_mail(&NewHeld { row, hold, door }, NOW).await?;
+        let id = tx.hold_mail(&NewHeld { row, hold, door, keeper: None }, NOW).await?;
         tx.drop_blob(account_id(1), blob_id, NOW).await?;
         id
     })

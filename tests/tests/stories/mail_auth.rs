@@ -9,7 +9,7 @@ use tests::{Engine, Jmap, Postfix, Program, Swaks};
 use crate::on_both_engines;
 
 /// The small name server, and the suite that asks it.
-const NAMES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/stories/mail_names.py");
+pub(crate) const NAMES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/stories/mail_names.py");
 
 on_both_engines! {
     m35_mail_is_signed_and_forged_results_are_cut => signed_and_cut,

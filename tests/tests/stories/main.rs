@@ -1,6 +1,7 @@
 //! The stories: what a newcomer sees, told with the real program and the real software around it.
 #![allow(clippy::print_stdout)] // the crash story says its seed
 
+mod addresses;
 mod api;
 mod api_documents;
 mod api_office;

@@ -55,23 +55,26 @@ fn refused(talk: &Talk, words: &[&str]) {
 
 /// Makes a message over JMAP and hands it in; answers what was said of the submission.
 async fn submit_over_jmap(jmap: &Jmap, from: &Account, to: &str, subject: &str, text: &str) -> Value {
+    over_jmap(jmap, from, to, subject, text).await[1][1].clone()
+}
+
+/// A draft and its submission: what came of each.
+async fn over_jmap(jmap: &Jmap, from: &Account, to: &str, subject: &str, text: &str) -> Value {
     let identities = jmap.call("Identity/get", json!({ "ids": null })).await;
     let identities = identities["list"].as_array().expect("identities").clone();
     let identity = identities.iter().find(|one| one["email"] == from.address.as_str()).expect("one's own");
     let drafts = jmap.mailbox("drafts").await;
-    let answer = jmap
-        .request(json!([
-            ["Email/set", { "accountId": jmap.account_id(), "create": { "draft": {
-                "mailboxIds": { drafts.as_str(): true },
-                "from": [{ "email": from.address }], "to": [{ "email": to }], "subject": subject,
-                "bodyValues": { "1": { "value": text } }, "textBody": [{ "partId": "1", "type": "text/plain" }],
-            } } }, "0"],
-            ["EmailSubmission/set", { "accountId": jmap.account_id(), "create": { "send": {
-                "emailId": "#draft", "identityId": identity["id"],
-            } } }, "1"],
-        ]))
-        .await;
-    answer[1][1].clone()
+    jmap.request(json!([
+        ["Email/set", { "accountId": jmap.account_id(), "create": { "draft": {
+            "mailboxIds": { drafts.as_str(): true },
+            "from": [{ "email": from.address }], "to": [{ "email": to }], "subject": subject,
+            "bodyValues": { "1": { "value": text } }, "textBody": [{ "partId": "1", "type": "text/plain" }],
+        } } }, "0"],
+        ["EmailSubmission/set", { "accountId": jmap.account_id(), "create": { "send": {
+            "emailId": "#draft", "identityId": identity["id"],
+        } } }, "1"],
+    ]))
+    .await
 }
 
 async fn a_free_mailbox_needs_a_purpose(engine: Engine) {
@@ -274,8 +277,9 @@ async fn no_secret_passes_any_door(engine: Engine) {
     refused(&submit(&program, &clerk, &other.address, &body), &words);
     refused(&bring(&program, "binh@outside.test", &clerk.address, &body), &words);
     let jmap = Jmap::sign_in(&program, &clerk).await;
-    let not = submit_over_jmap(&jmap, &clerk, &other.address, "Báo cáo", "MẬT\nlời không ai được đọc").await;
-    assert_eq!(not["notCreated"]["send"]["reason"], "state_secret", "{not}");
+    let not = over_jmap(&jmap, &clerk, &other.address, "Báo cáo", "MẬT\nlời không ai được đọc").await;
+    // Not even the draft is kept (RULES R8).
+    assert_eq!(not[0][1]["notCreated"]["draft"]["reason"], "state_secret", "{not}");
     // On the first page of a PDF, where a stamp is.
     let paper = Paper::new(&program, "MAT").await;
     let file = format!("@{}", paper.path.display());

@@ -2,6 +2,8 @@
 
 use std::io::Write as _;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tests::{Account, Clamd, Engine, Jmap, Program, Rspamd, Swaks};
 
@@ -12,6 +14,7 @@ on_both_engines! {
     m33_archives_wait_for_the_records_office => quarantine,
     m33_spam_is_refused_by_rspamd => spam,
     m33_whom_it_came_to_lets_it_go => let_go,
+    m33_people_are_told_what_waits_for_them => told,
 }
 
 /// The harmless file that every scanner takes for malware, made of two halves so that this file is none.
@@ -112,8 +115,11 @@ async fn list(program: &Program) -> Vec<Value> {
     serde_json::from_str(&printed).expect("a list")
 }
 
+/// Nobody is told what waits.
+const NO_DIGEST: (&str, &str) = ("digest_hours = 24", "digest_hours = 0");
+
 async fn quarantine(engine: Engine) {
-    let mut program = Program::demo(engine).await;
+    let mut program = Program::demo_of(engine, "H99", &[NO_DIGEST]).await;
     let (first, second) = program.systems();
     let people = [&first.agency, &second.agency].map(|agency| program.account(agency, "clerk").clone());
     let (is_taken, talk) =
@@ -176,6 +182,11 @@ async fn spam(engine: Engine) {
     let gtube = ["XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE", "-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"].concat();
     let (is_taken, talk) = swaks(&program, &clerk.address, "Thu rac", &["--body", &gtube]);
     assert!(!is_taken && talk.contains("554 5.7.1"), "{talk}\n{}", program.log());
+    // Wrapped in base64 as well. rspamd 3.4 does not search a text of the pattern's very size, so a line's end follows.
+    let wrapped = STANDARD.encode(format!("{gtube}\r\n"));
+    let encoded = ["--add-header", "Content-Transfer-Encoding: base64", "--body", &wrapped];
+    let (is_taken, talk) = swaks(&program, &clerk.address, "Thu rac", &encoded);
+    assert!(!is_taken && talk.contains("554 5.7.1"), "{talk}\n{}", program.log());
     let (is_taken, talk) = swaks(&program, &clerk.address, "Thu sach", &["--body", "xin chao"]);
     assert!(is_taken, "{talk}\n{}", program.log());
     Jmap::sign_in(&program, &clerk).await.wait_for("Thu sach").await;
@@ -183,7 +194,7 @@ async fn spam(engine: Engine) {
 
 /// Whom a document with macros came to lets it go from their own mail program; an archive that nobody looked into waits for an administrator.
 async fn let_go(engine: Engine) {
-    let program = Program::demo(engine).await;
+    let program = Program::demo_of(engine, "H99", &[NO_DIGEST]).await;
     let (first, second) = program.systems();
     let [an, binh] = [&first.agency, &second.agency].map(|agency| program.account(agency, "clerk").clone());
     let macros = zipped("word/vbaProject.bin", b"x");
@@ -212,5 +223,40 @@ async fn let_go(engine: Engine) {
     assert_eq!(jmap.all_subjects("inbox").await, ["Thu co macro"]);
     let left = jmap.call("HeldMail/get", json!({ "ids": null, "properties": ["id"] })).await;
     assert_eq!(left["list"], json!([{ "id": id(&closed) }]));
+    program.doctor().await;
+}
+
+/// A letter says what waits, once; the report counts, and neither shows what is in it.
+async fn told(engine: Engine) {
+    let mut program = Program::demo(engine).await;
+    let an = clerk(&program);
+    let macros = zipped("word/vbaProject.bin", b"x");
+    assert!(attached(&program, &an.address, "Thu co macro", "a.docm", &macros).0, "{}", program.log());
+    assert!(attached(&program, &an.address, "Thu nen", "a.rar", b"Rar!\x1A\x07\x00").0, "{}", program.log());
+    let subject = "2 thư bị giữ lại / 2 messages held";
+    for round in 0..2 {
+        // The house looks when it starts, and then every minute.
+        program.stop().await;
+        program.start().await;
+        let jmap = Jmap::sign_in(&program, &an).await;
+        let letter = jmap.wait_for(subject).await;
+        let whole = jmap.download(letter["blobId"].as_str().expect("a blob")).await;
+        assert!(String::from_utf8_lossy(&whole).contains("Auto-Submitted: auto-generated"), "{whole:?}");
+        assert_eq!(jmap.all_subjects("inbox").await, [subject], "round {round}");
+    }
+    let held = list(&program).await;
+    let id = held[0]["id"].as_str().expect("an id");
+    let jmap = Jmap::sign_in(&program, &an).await;
+    let said = jmap.call("HeldMail/set", json!({ "update": { id: { "judgement": "phishing" } } })).await;
+    assert_eq!(said["updated"], json!({ id: null }), "{said}");
+    let report = program.must(&["quarantine", "report", "--json"]).await;
+    assert!(!report.contains("Thu ") && !report.contains('@'), "{report}");
+    let report: Vec<Value> = serde_json::from_str(&report).expect("a list");
+    assert_eq!(report.len(), 2, "{report:?}");
+    assert!(
+        report.iter().all(|line| line["count"] == 1 && line["agency"].is_string() && line["state"] == "held"),
+        "{report:?}"
+    );
+    assert!(report.iter().any(|line| line["judgement"] == "phishing"), "{report:?}");
     program.doctor().await;
 }

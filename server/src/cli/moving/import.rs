@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
-use mail::{AccountId, EmailAddress, MailboxId, Timestamp};
+use mail::{AccountId, Door, EmailAddress, Examine, Letter, MailboxId, Timestamp};
 use serde::Serialize;
 use store::{Audit, ImportMark, Imported, NewEmail, NewImport};
 
@@ -17,6 +17,7 @@ use super::progress::Progress;
 use super::source::{Body, Found, Source};
 use super::{Format, account, levels};
 use crate::house::House;
+use crate::mail_path::MailPath;
 
 /// Messages written together: one sync for all of them, and a running server's writer does not wait long.
 const TOGETHER: usize = 64;
@@ -57,6 +58,8 @@ enum Why {
     TooLarge,
     /// It has no header field.
     NoMessage,
+    /// It has a mark of secrecy (RULES R7).
+    StateSecret,
 }
 
 impl Why {
@@ -65,6 +68,7 @@ impl Why {
             Self::NoRoom => "hộp thư hết dung lượng (the mailbox is full)",
             Self::TooLarge => "thư quá lớn (larger than mail.message_bytes_max)",
             Self::NoMessage => "không phải thư (no message)",
+            Self::StateSecret => "văn bản có độ mật (a mark of secrecy)",
         }
     }
 }
@@ -108,6 +112,7 @@ impl Import {
         let mut progress = Progress::new(source.total);
         let mut run = Run {
             folders: Folders::new(house.clone(), account_id).await?,
+            entrance: MailPath::for_appending(&house),
             house,
             account_id,
             into: self.into.as_deref().map(levels).unwrap_or_default(),
@@ -130,6 +135,8 @@ impl Import {
 /// An import as it goes.
 struct Run {
     house: Arc<House>,
+    /// What nothing comes in without.
+    entrance: Arc<MailPath>,
     account_id: AccountId,
     folders: Folders,
     into: Vec<String>,
@@ -161,6 +168,9 @@ impl Run {
             }
             Body::Message(raw) => raw,
         };
+        if self.is_secret(&raw).await? {
+            return self.leave_out(found.at, Why::StateSecret);
+        }
         let store = &self.house.store;
         let times = self.seen.entry(store.import_mark(self.account_id, &raw, 0)).or_default();
         let mark = store.import_mark(self.account_id, &raw, *times);
@@ -178,6 +188,27 @@ impl Run {
             self.flush().await?;
         }
         Ok(())
+    }
+
+    /// Whether the house takes nothing of it (RULES R8: importing is an entrance). What cannot be looked at ends the run.
+    async fn is_secret(&self, raw: &[u8]) -> anyhow::Result<bool> {
+        let facts = mail::message::read(raw, &mail::message::Limits::default());
+        let letter = Letter {
+            door: Door::Imap,
+            id: "import",
+            reverse_path: None,
+            recipients: Vec::new(),
+            account: Some(self.account_id),
+            peer: None,
+            received_at: self.house.now(),
+            message: raw,
+            facts: &facts,
+        };
+        match self.entrance.examine(&letter).await {
+            Ok(_) => Ok(false),
+            Err(refused) if refused.is_temporary() => Err(refused.into()),
+            Err(_) => Ok(true),
+        }
     }
 
     fn leave_out(&mut self, at: String, why: Why) -> anyhow::Result<()> {

@@ -216,6 +216,8 @@ async fn submit(office: &Office) -> SubmissionId {
                         trace: String::new(),
                         keywords: Vec::new(),
                         list: None,
+                        forwarded_by: None,
+                        to_list: None,
                     };
                     let row = NewOutbox {
                         kind: OutboxKind::Mail,
