@@ -18,6 +18,7 @@ pub mod letter;
 pub mod list;
 pub mod message;
 pub mod opened;
+pub mod recode;
 mod recognised;
 mod secret;
 pub mod text;

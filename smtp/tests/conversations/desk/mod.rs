@@ -6,3 +6,4 @@ mod delegates;
 pub(crate) mod house;
 mod lists;
 mod tracing;
+mod wishes;
