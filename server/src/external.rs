@@ -46,7 +46,8 @@ pub(crate) fn verifier(config: &Config) -> anyhow::Result<Arc<dyn ClientCertVeri
         // The lists of those above may be with somebody else.
         builder = builder.with_crls(lists).only_check_end_entity_revocation();
     }
-    builder.allow_unauthenticated().build().context("external.authorities")
+    let built = builder.allow_unauthenticated().build();
+    built.context("external.authorities, external.revocations: not readable (không đọc được)")
 }
 
 fn read(key: &str, path: &Path) -> anyhow::Result<Vec<u8>> {
