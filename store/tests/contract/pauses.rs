@@ -93,8 +93,8 @@ stories! {
         assert_eq!(reaches(&claimed), vec![("dead.vn", Reach::Paused); 3]);
     }
 
-    /// Who wants it by a time hears then what became of it, without a connection.
     async fn rfc_2852_what_has_a_time_is_not_put_off(house: House) {
+        // Who wants it by a time hears then what became of it, without a connection.
         enqueue(&house, "dead.vn", 2).await;
         let timed = NewOutbox {
             kind: OutboxKind::Mail,
