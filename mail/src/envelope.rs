@@ -197,7 +197,7 @@ pub struct DeliverBy {
 }
 
 impl DeliverBy {
-    /// Seconds left at `now`, as they are passed on (RFC 2852 §4.1.1); none or fewer when it is late.
+    /// Seconds left at `now`, as they are passed on (RFC 2852 §4.1); none or fewer when it is late.
     pub fn seconds_left(&self, now: Timestamp) -> i64 {
         (self.at.millis() - now.millis()).div_euclid(1_000)
     }

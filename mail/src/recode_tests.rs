@@ -1,6 +1,6 @@
 //! Rows for recoding, and what another parser makes of the result.
 
-use mail_parser::{MessageParser, MimeHeaders};
+use mail_parser::MessageParser;
 use proptest::prelude::*;
 
 use super::*;

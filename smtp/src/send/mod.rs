@@ -73,7 +73,7 @@ pub struct Delivery {
     pub require_tls: bool,
     /// The message holds what only BINARYMIME carries as it is (RFC 3030 §3); for a peer without, it is recoded ([`mail::recode`]).
     pub binary: bool,
-    /// DELIVERBY: the time left is passed on (RFC 2852 §4.1.1).
+    /// DELIVERBY: the time left is passed on (RFC 2852 §4.1).
     pub deliver_by: Option<DeliverBy>,
     /// The message says that it need not be safe on its way (`TLS-Required: No`, RFC 8689 §3); then what the destination asks for is passed over.
     pub tls_optional: bool,
@@ -121,7 +121,7 @@ pub struct Outcome {
     pub at: Timestamp,
     /// Whether the peer reports successes itself (RFC 3461 §5.2.2); if not, we owe a `relayed` report.
     pub peer_reports: bool,
-    /// Whether the peer keeps to the time to deliver by (RFC 2852 §4.1.2).
+    /// Whether the peer keeps to the time to deliver by (RFC 2852 §4.1).
     pub keeps_time: bool,
 }
 

@@ -192,7 +192,7 @@ fn in_a_form_for(mut delivery: Delivery, offers: &Offers) -> (Delivery, bool, Op
     }
 }
 
-/// What is to be given back when late goes only to who keeps to that, and has the time for it (RFC 2852 §4.1.1, §4.1.2).
+/// What is to be given back when late goes only to who keeps to that, and has the time for it (RFC 2852 §4.1).
 fn out_of_time(delivery: &Delivery, offers: &Offers, now: Timestamp) -> Option<table::Row> {
     let by = delivery.deliver_by.filter(|by| by.then == WhenLate::Return)?;
     match offers.deliver_by {

@@ -78,7 +78,7 @@ pub struct Attempt {
     pub remote: Option<Domain>,
     /// Whether the peer reports successes itself (RFC 3461 §5.2.2).
     pub peer_reports: bool,
-    /// Whether the peer keeps to the time to deliver by (RFC 2852 §4.1.2).
+    /// Whether the peer keeps to the time to deliver by (RFC 2852 §4.1).
     pub keeps_time: bool,
     /// When a peer last said yes: the legal time of sending for those it took (RULES M36). It is before the commit.
     pub taken_at: Option<Timestamp>,

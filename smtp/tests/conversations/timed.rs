@@ -14,7 +14,7 @@ fn by(seconds: u64, then: WhenLate, trace: bool) -> Option<DeliverBy> {
 }
 
 #[test]
-fn rfc_2852_section_5_a_message_with_a_time() {
+fn rfc_2852_a_message_with_a_time() {
     let mut house = House::mx();
     house.play(
         "C: EHLO acme.net

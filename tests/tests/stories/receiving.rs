@@ -199,8 +199,7 @@ async fn by_a_socket(engine: Engine) {
     let door = path.to_str().unwrap();
     let (_, domain) = clerk.address.split_once('@').unwrap();
     let nobody = format!("khong.co@{domain}");
-    let answers =
-        client(&["lmtp", door, "an@outside.test", &clerk.address, &nobody, &leader.address]);
+    let answers = client(&["lmtp", door, "an@outside.test", &clerk.address, &nobody, &leader.address]);
     assert_eq!(answers, json!({ "asked": [250, 550, 250], "taken": [250, 250] }));
     let letter = Jmap::sign_in(&program, &clerk).await.wait_for("Qua socket").await;
     assert_eq!(letter["from"][0]["email"], "an@outside.test");
