@@ -331,7 +331,8 @@ impl SignIn {
         Ok(signed_in(account, address))
     }
 
-    /// Who holds this account by the word of the single sign-on, and until when; `None` when the token opened nothing.
+    /// Who holds this account by the word of the single sign-on, or of an authority of certificates, and until when; `None` when what was shown
+    /// opened nothing.
     pub(crate) fn shown_token(
         &self,
         attempt: &Attempt,
@@ -349,6 +350,26 @@ impl SignIn {
         self.0.succeeded(attempt, None, now);
         let basis = Basis::Token(until);
         Ok(SignedIn { must_change_password: false, basis, ..signed_in(account, address) })
+    }
+
+    /// Who signed in at a front end that is trusted to say so (XCLIENT). Nothing is counted: nobody guesses there.
+    ///
+    /// # Errors
+    /// [`Refusal::Wrong`] when nobody has that address, [`Refusal::Disabled`] (RULES M20), or the store's trouble.
+    pub async fn vouched_for(
+        &self,
+        store: &Store,
+        address: EmailAddress,
+        now: Timestamp,
+    ) -> Result<SignedIn, Refusal> {
+        let found = store.read((address.clone(), now), |tx, (address, now)| {
+            Box::pin(async move { tx.account_at(address, *now).await })
+        });
+        let account = found.await?.ok_or(Refusal::Wrong)?;
+        if account.state != AccountState::Active {
+            return Err(Refusal::Disabled(account.state));
+        }
+        Ok(SignedIn { must_change_password: false, basis: Basis::Word, ..signed_in(account, address) })
     }
 
     /// Bytes that look drawn, always the same for an address in this process.

@@ -21,8 +21,10 @@ pub struct Standing {
 pub(crate) enum Basis {
     /// A password: the digest of the hash it was verified against.
     Password([u8; 32]),
-    /// A token of the single sign-on, good until a moment.
+    /// A token of the single sign-on, or a certificate, good until a moment.
     Token(Timestamp),
+    /// The word of a front end that is trusted: nothing was shown here.
+    Word,
 }
 
 impl Basis {
@@ -71,7 +73,7 @@ impl Standing {
         }
         match self.basis {
             Basis::Token(until) if until <= now => Err(Over::TokenExpired),
-            Basis::Token(_) => Ok(()),
+            Basis::Token(_) | Basis::Word => Ok(()),
             Basis::Password(_) => {
                 let is_same = Basis::of_hash(account.password_hash.as_ref()) == self.basis;
                 if is_same && !account.must_change_password { Ok(()) } else { Err(Over::PasswordChanged) }

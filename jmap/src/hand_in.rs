@@ -41,6 +41,8 @@ pub(crate) struct Handover {
     pub(crate) boxes: BTreeSet<AccountId>,
     pub(crate) smtputf8: bool,
     pub(crate) body_8bit: bool,
+    /// It holds what no line can hold (RFC 3030 §3).
+    pub(crate) binary: bool,
     /// The lists it came through.
     pub(crate) came_from: Vec<String>,
     pub(crate) now: Timestamp,
@@ -231,9 +233,11 @@ fn outbound(
         ret: h.envelope.ret,
         smtputf8: h.smtputf8 || needs_smtputf8,
         body_8bit: h.body_8bit,
+        binary: h.binary,
         require_tls: h.envelope.require_tls,
         priority: h.envelope.priority,
         not_before: h.envelope.leaves_at.filter(|at| *at > h.now),
+        deliver_by: None,
         received_at: h.now,
         trace: h.trace.clone(),
         keywords: if kind == OutboxKind::Local { h.findings.keywords.clone() } else { Vec::new() },

@@ -103,6 +103,7 @@ impl Context<'_> {
             boxes: speaks.boxes,
             smtputf8: outgoing.header_8bit,
             body_8bit: outgoing.body_8bit,
+            binary: email.facts.is_binary(&raw),
             came_from: mail::list::ids(&raw),
             now: self.now,
         })

@@ -33,6 +33,10 @@ pub struct OutboundMail {
     /// Whether the body has bytes beyond ASCII (RFC 6152): the next hop must offer 8BITMIME or the body be recoded.
     #[serde(default, skip_serializing_if = "is_false")]
     pub body_8bit: bool,
+    /// Whether it came with BODY=BINARYMIME and holds what no line-oriented host takes (RFC 3030 §3): the next hop must offer that, or
+    /// the parts be recoded ([`crate::recode`]).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub binary: bool,
     /// Every host on the way must take it through TLS that is proven, and say so (REQUIRETLS, RFC 8689 §2).
     #[serde(default, skip_serializing_if = "is_false")]
     pub require_tls: bool,
@@ -44,6 +48,9 @@ pub struct OutboundMail {
     /// Not before (FUTURERELEASE, RFC 4865).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
+    /// By when the sender wants it delivered (DELIVERBY, RFC 2852).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deliver_by: Option<DeliverBy>,
     /// The message's name in the trace ([`crate::Letter::id`]); empty for what the house writes itself.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub trace: String,
@@ -157,9 +164,11 @@ impl OutboundMail {
             envid: None,
             ret: None,
             body_8bit: false,
+            binary: false,
             require_tls: false,
             priority: None,
             not_before: None,
+            deliver_by: None,
             received_at: now,
             trace: String::new(),
             keywords: Vec::new(),
@@ -177,6 +186,63 @@ impl OutboundMail {
     /// Whether it is carried in the urgent lane (RULES R21).
     pub fn is_urgent(&self) -> bool {
         self.priority.is_some_and(Priority::is_urgent)
+    }
+}
+
+/// By when a mail is to be delivered (RFC 2852 §4): the moment, for time goes on while it waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliverBy {
+    /// The moment.
+    pub at: Timestamp,
+    /// What becomes of it then.
+    pub then: WhenLate,
+    /// Whether each hand-over to another system is reported (`T`).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub trace: bool,
+    /// Whether its sender has been told that it is late.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub told: bool,
+}
+
+impl DeliverBy {
+    /// Seconds left at `now`, as they are passed on (RFC 2852 §4.1); none or fewer when it is late.
+    pub fn seconds_left(&self, now: Timestamp) -> i64 {
+        (self.at.millis() - now.millis()).div_euclid(1_000)
+    }
+
+    /// Whether it is late at `now`.
+    pub fn is_late(&self, now: Timestamp) -> bool {
+        now >= self.at
+    }
+
+    /// Whether it is not to be delivered any more at `now`.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.then == WhenLate::Return && self.is_late(now)
+    }
+
+    /// When whoever keeps it has to act, if that is still to come.
+    pub fn wakes_at(&self, now: Timestamp) -> Option<Timestamp> {
+        (!self.told && !self.is_late(now)).then_some(self.at)
+    }
+}
+
+/// `by-mode` of RFC 2852 §4: what becomes of a mail that is late.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WhenLate {
+    /// `R`: it is given back and not delivered.
+    Return,
+    /// `N`: its sender is told, and it goes on.
+    Notify,
+}
+
+impl fmt::Display for WhenLate {
+    /// As it goes on the wire.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Return => "R",
+            Self::Notify => "N",
+        })
     }
 }
 
@@ -374,10 +440,17 @@ mod tests {
             ret: Some(DsnReturn::Hdrs),
             smtputf8: true,
             body_8bit: true,
+            binary: true,
             require_tls: true,
             priority: Some("-3".parse().unwrap()),
             received_at: Timestamp::from_secs(1_795_309_200),
             not_before: Some(Timestamp::from_secs(1_795_309_900)),
+            deliver_by: Some(DeliverBy {
+                at: Timestamp::from_secs(1_795_309_999),
+                then: WhenLate::Notify,
+                trace: true,
+                told: true,
+            }),
             trace: "s1.1".to_owned(),
             keywords: vec!["$junk".to_owned()],
             list: None,
@@ -412,6 +485,28 @@ mod tests {
             r#"{"b@b.vn":{"smtpReply":"250 2.0.0 queued","delivered":"queued","displayed":"unknown"}}"#
         );
         assert_eq!(serde_json::from_str::<DeliveryStates>(&json).unwrap(), states);
+    }
+
+    #[test]
+    #[rustfmt::skip]
+    fn rfc_2852_time_goes_on_while_a_mail_waits() {
+        let by = |then, told| DeliverBy { at: Timestamp::from_secs(100), then, trace: false, told };
+        let rows = [
+            // at      left   late   over (R)  wakes
+            (40_000,   60,    false, false,    true),
+            (99_001,   0,     false, false,    true),
+            (100_000,  0,     true,  true,     false),
+            (100_001,  -1,    true,  true,     false),
+            (160_000,  -60,   true,  true,     false),
+        ];
+        for (millis, left, late, over, wakes) in rows {
+            let now = Timestamp::from_millis(millis);
+            let (r, n) = (by(WhenLate::Return, false), by(WhenLate::Notify, false));
+            assert_eq!((r.seconds_left(now), r.is_late(now), r.is_over(now)), (left, late, over), "{millis}");
+            assert!(!n.is_over(now), "{millis}");
+            assert_eq!(r.wakes_at(now).is_some(), wakes, "{millis}");
+            assert_eq!(by(WhenLate::Notify, true).wakes_at(now), None, "{millis}");
+        }
     }
 
     #[test]

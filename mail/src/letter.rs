@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::ops::Range;
 use std::pin::Pin;
 
-use crate::authentication::Authentication;
+use crate::authentication::{Authentication, Verdict};
 use crate::message::Facts;
 use crate::{AccountId, Domain, EmailAddress, PolicyRecord, RecognisedDocument, Timestamp};
 
@@ -56,6 +56,8 @@ pub struct Peer {
     pub ip: IpAddr,
     /// The forward-confirmed name of that address (RFC 8601 §3, `iprev`), when it has one.
     pub reverse_name: Option<Domain>,
+    /// What looking for that name came to (RFC 8601 §2.7.3); `None` while nobody has looked.
+    pub iprev: Option<Verdict>,
     /// What it calls itself; proves nothing.
     pub name: Option<String>,
     /// Whether it came through TLS.

@@ -19,6 +19,7 @@ mod letters;
 pub mod list;
 pub mod message;
 pub mod opened;
+pub mod recode;
 mod recognised;
 mod secret;
 pub mod text;

@@ -261,6 +261,18 @@ impl Facts {
         self
     }
 
+    /// Whether a part that says `binary` makes the message one that no line can hold (RFC 3030 §3). Lines that merely end in LF are none.
+    pub fn is_binary(&self, raw: &[u8]) -> bool {
+        let mut waiting = vec![&self.body];
+        while let Some(part) = waiting.pop() {
+            if part.declared_encoding.as_deref() == Some("binary") {
+                return crate::recode::is_binary(raw);
+            }
+            waiting.extend(&part.parts);
+        }
+        false
+    }
+
     /// The part with an id.
     pub fn part(&self, part_id: &str) -> Option<&Part> {
         let mut waiting = vec![&self.body];

@@ -52,8 +52,10 @@ trait Explained: Default + Serialize {
 }
 
 mod clients;
+mod doors;
 
 pub(crate) use clients::Clients;
+pub(crate) use doors::{External, Front, Lmtp};
 
 section! {
     /// The installation as a whole.
@@ -517,6 +519,9 @@ pub(crate) struct Config {
     pub(crate) imap: Imap,
     pub(crate) sessions: Sessions,
     pub(crate) clients: Clients,
+    pub(crate) front: Front,
+    pub(crate) lmtp: Lmtp,
+    pub(crate) external: External,
     pub(crate) oauth: Oauth,
     pub(crate) sending: Sending,
     pub(crate) delegation: Delegation,
@@ -602,6 +607,8 @@ impl Config {
         self.dns_servers()?;
         crate::proxy::Relays::parse("mail.proxy_from", &self.mail.proxy_from)?;
         crate::proxy::Relays::parse("push.addresses", &self.push.addresses)?;
+        crate::proxy::Relays::parse("front.xclient_from", &self.front.xclient_from)?;
+        self.lmtp.mode()?;
         self.calendar()?;
         self.tls_key()?;
         self.tls_key_password()?;
@@ -696,6 +703,12 @@ impl Config {
         is_said.then(|| self.house.data.join(&self.mail.peer_anchors))
     }
 
+    /// Where LMTP comes by a socket, when the configuration says.
+    pub(crate) fn lmtp_socket(&self) -> Option<PathBuf> {
+        let is_said = !self.lmtp.socket.as_os_str().is_empty();
+        is_said.then(|| self.house.data.join(&self.lmtp.socket))
+    }
+
     pub(crate) fn push_key(&self) -> PathBuf {
         self.or_in_data(&self.push.key, "keys/push.pem")
     }
@@ -784,6 +797,9 @@ impl Config {
         print_section(&mut out, "imap", &self.imap)?;
         print_section(&mut out, "sessions", &self.sessions)?;
         print_section(&mut out, "clients", &self.clients)?;
+        print_section(&mut out, "front", &self.front)?;
+        print_section(&mut out, "lmtp", &self.lmtp)?;
+        print_section(&mut out, "external", &self.external)?;
         print_section(&mut out, "oauth", &self.oauth)?;
         print_section(&mut out, "sending", &self.sending)?;
         print_section(&mut out, "delegation", &self.delegation)?;

@@ -18,10 +18,12 @@ use imap::Limits;
 use imap::serve::Desk;
 use imap::session::{Answer, Ask, Facts, Grant, Session, SignIn, SignInCode, Wish};
 use mail::{AccountId, Timestamp};
+use smtp::Tls;
 use store::AccountWatch;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
+use crate::external;
 use crate::house::House;
 use crate::keys::OwnKey;
 use crate::listen::{self, Bounds};
@@ -84,7 +86,7 @@ pub(crate) fn start(house: &Arc<House>, opened: Vec<Opened>, own: Option<&OwnKey
             house: house.clone(),
             desk,
             limits: limits.clone(),
-            tls: TlsAcceptor::from(tls::server(own, &[])?),
+            tls: TlsAcceptor::from(tls::server_asking(own, &[], external::verifier(&house.config)?)?),
             end_point: tls::end_point(own),
             implicit_tls,
         });
@@ -109,14 +111,19 @@ impl Server {
     /// Serves one connection to its end.
     async fn visit(self: Arc<Self>, stream: TcpStream, peer: SocketAddr) {
         let mut wire = Wire::Plain(stream);
-        if self.implicit_tls && !Box::pin(self.begin_tls(&mut wire)).await {
-            return;
+        let mut agreed = None;
+        if self.implicit_tls {
+            agreed = Box::pin(self.begin_tls(&mut wire)).await;
+            if agreed.is_none() {
+                return;
+            }
         }
         let facts = Facts {
             host: self.house.host.clone(),
             is_encrypted: self.implicit_tls,
             starttls: !self.implicit_tls,
             mechanisms: sasl::offered(&self.house),
+            is_certified: agreed.is_some_and(|tls| tls.is_certified),
         };
         let session = Session::new(self.house.now(), self.limits.clone(), facts);
         let visit = Visit {
@@ -133,18 +140,18 @@ impl Server {
         visit.run().await;
     }
 
-    /// The handshake; false when it failed, and then the connection is of no use.
-    async fn begin_tls(&self, wire: &mut Wire) -> bool {
+    /// The handshake; `None` when it failed, and then the connection is of no use.
+    async fn begin_tls(&self, wire: &mut Wire) -> Option<Tls> {
         match tokio::time::timeout(HANDSHAKE, wire.accept_tls(&self.tls)).await {
-            Ok(Ok(_)) => true,
+            Ok(Ok(tls)) => Some(tls),
             // Scanners and broken clients; the operator sees them at the debug level.
             Ok(Err(error)) => {
                 tracing::debug!("a TLS handshake failed: {error}");
-                false
+                None
             }
             Err(_) => {
                 tracing::debug!("a TLS handshake took too long");
-                false
+                None
             }
         }
     }
@@ -228,10 +235,10 @@ impl Visit {
             Ask::Close => return false,
             Ask::StartTls => {
                 let server = self.server.clone();
-                if !server.begin_tls(&mut self.wire).await {
-                    return false;
+                match server.begin_tls(&mut self.wire).await {
+                    Some(tls) => Answer::TlsStarted { is_certified: tls.is_certified },
+                    None => return false,
                 }
-                Answer::TlsStarted
             }
             Ask::SignIn(step) => self.sign_in(step).await,
             Ask::SignOut => {

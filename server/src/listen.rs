@@ -33,8 +33,13 @@ impl Bounds {
         })
     }
 
+    /// A place among all, once there is one.
+    pub(crate) async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        self.all.clone().acquire_owned().await.ok()
+    }
+
     /// Counts a connection in; `None` when its address has too many.
-    fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Admitted> {
+    pub(crate) fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Admitted> {
         let mut by_address = self.by_address.lock().ok()?;
         let count = by_address.entry(address).or_insert(0);
         if *count >= self.per_address_max {
@@ -59,7 +64,7 @@ pub(crate) struct Entered {
 }
 
 /// A connection that was counted in; dropping it counts it out.
-struct Admitted {
+pub(crate) struct Admitted {
     bounds: Arc<Bounds>,
     address: IpAddr,
 }
@@ -97,11 +102,27 @@ where
     F: Fn(TcpStream, SocketAddr) -> S + Clone + Send + 'static,
     S: Future<Output = ()> + Send + 'static,
 {
+    attend_fronts(house, door, bounds, (relays, &Relays::default()), serve);
+}
+
+/// The same, where `fronts` are not counted themselves: they say in the conversation for whom they stand, and whoever serves it counts that
+/// client.
+pub(crate) fn attend_fronts<F, S>(
+    house: &House,
+    door: Opened,
+    bounds: &Arc<Bounds>,
+    (relays, fronts): (&Relays, &Relays),
+    serve: F,
+) where
+    F: Fn(TcpStream, SocketAddr) -> S + Clone + Send + 'static,
+    S: Future<Output = ()> + Send + 'static,
+{
     for listener in door.listeners {
         let doorway = Doorway {
             name: door.name,
             bounds: bounds.clone(),
             relays: relays.clone(),
+            fronts: fronts.clone(),
             stop: house.stop.clone(),
             inside: house.inside.clone(),
             metrics: house.metrics.clone(),
@@ -118,6 +139,8 @@ struct Doorway {
     bounds: Arc<Bounds>,
     /// Who may say for whom they stand.
     relays: Relays,
+    /// Who says so later, in the conversation.
+    fronts: Relays,
     /// Stops the accepting; what is inside finishes by itself.
     stop: CancellationToken,
     /// Counts what is inside.
@@ -150,10 +173,11 @@ impl Doorway {
                 }
             };
             // A relay is not counted itself: it says for whom it stands, and that client is.
-            let admitted = match self.relays.include(peer.ip()) {
-                true => None,
-                false => match admit(&self.bounds, self.name, peer) {
-                    Some(admitted) => Some(admitted),
+            let entrance = match peer.ip() {
+                ip if self.relays.include(ip) => Entrance::Relayed,
+                ip if self.fronts.include(ip) => Entrance::Counted(None),
+                _ => match admit(&self.bounds, self.name, peer) {
+                    Some(admitted) => Entrance::Counted(Some(admitted)),
                     None => continue,
                 },
             };
@@ -163,18 +187,26 @@ impl Doorway {
             open.inc();
             let (bounds, name, serve) = (self.bounds.clone(), self.name, serve.clone());
             self.inside.spawn(async move {
-                match admitted {
-                    Some(admitted) => {
+                match entrance {
+                    Entrance::Counted(admitted) => {
                         serve(stream, peer).await;
                         drop(admitted);
                     }
-                    None => announced(stream, peer, &bounds, name, serve).await,
+                    Entrance::Relayed => announced(stream, peer, &bounds, name, serve).await,
                 }
                 open.dec();
                 drop(place);
             });
         }
     }
+}
+
+/// How a connection came in.
+enum Entrance {
+    /// Counted, or a front end's, which is not.
+    Counted(Option<Admitted>),
+    /// By a relay, that begins by saying for whom.
+    Relayed,
 }
 
 /// Counts a connection in; says so when its address has too many.

@@ -1,7 +1,7 @@
 //! The mail doors: a driver for [`smtp::receive::Session`] over sockets. It reads as much as the session takes, writes what it
 //! says, and asks the desk, the directory and the clock on its behalf; what any of it means is the session's business.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,23 +9,26 @@ use directory::Said;
 use directory::sign_in::Refusal as SignInRefusal;
 use mail::Timestamp;
 use smtp::codec::{Reply, table};
-use smtp::receive::{Answer, Ask, Role, Session, SignIn};
+use smtp::receive::{Answer, Ask, Front, Role, Session, SignIn};
 use smtp::retry::Schedule;
 use smtp::serve::{Desk, Refusal};
 use smtp::{Client, Limits, Tls};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use crate::dns::ask::Asker;
+use crate::external;
+use crate::front::{self, Fronts};
 use crate::house::House;
 use crate::keys::OwnKey;
-use crate::listen::{self, Bounds};
+use crate::listen::{self, Admitted, Bounds};
+use crate::local_door::{self, LocalDoor};
 use crate::mail_path::MailPath;
 use crate::metrics::Outcome;
 use crate::proxy::Relays;
 use crate::reverse_name;
 use crate::sasl::{self, SigningIn};
 use crate::serve::Opened;
+use crate::still::Still;
 use crate::tls;
 use crate::turned_away::Turned;
 use crate::wire::Wire;
@@ -34,6 +37,9 @@ use crate::wire::Wire;
 const READ_BYTES: usize = 8 * 1024;
 /// A handshake that takes longer is nobody we know.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// Where a program on this machine comes from that uses a socket in the file system.
+const THIS_MACHINE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// The doors of this room: name, role, and whether TLS begins with the first byte.
 const DOORS: [(&str, Role, bool); 4] = [
@@ -70,21 +76,19 @@ pub(crate) fn desk(house: &House) -> Desk {
 pub(crate) fn start(
     house: &Arc<House>,
     path: &Arc<MailPath>,
-    opened: Vec<Opened>,
+    (opened, local): (Vec<Opened>, Option<LocalDoor>),
     own: Option<&OwnKey>,
 ) -> anyhow::Result<()> {
     let config = &house.config.mail;
     let bounds = Bounds::new(config.connections_max, config.connections_per_address_max);
     let relays = Relays::parse("mail.proxy_from", &config.proxy_from)?;
     let asker = Arc::new(Asker::new(&house.config));
+    let fronts = Arc::new(Fronts::new(&house.config)?);
     let needs_tls =
         opened.iter().any(|door| door.name.starts_with("submission") && !door.listeners.is_empty());
-    let tls = acceptor(own, needs_tls)?;
-    for door in opened {
-        let Some((_, role, implicit_tls)) = DOORS.into_iter().find(|(name, ..)| *name == door.name) else {
-            continue;
-        };
-        let server = Server {
+    let tls = acceptor(house, own, needs_tls)?;
+    let server = |role, implicit_tls| {
+        Arc::new(Server {
             house: house.clone(),
             path: path.clone(),
             desk: desk(house),
@@ -92,20 +96,37 @@ pub(crate) fn start(
             tls: tls.clone(),
             end_point: own.and_then(tls::end_point),
             asker: asker.clone(),
+            fronts: fronts.clone(),
+            bounds: bounds.clone(),
             role,
             implicit_tls,
+        })
+    };
+    for door in opened {
+        let Some((_, role, implicit_tls)) = DOORS.into_iter().find(|(name, ..)| *name == door.name) else {
+            continue;
         };
-        let server = Arc::new(server);
-        let serve = move |stream, peer| server.clone().visit(stream, peer);
-        listen::attend(house, door, &bounds, &relays, serve);
+        let server = server(role, implicit_tls);
+        let serve = move |stream, peer: std::net::SocketAddr| {
+            server.clone().visit(Wire::Plain(stream), peer.ip().to_canonical())
+        };
+        listen::attend_fronts(house, door, &bounds, (&relays, &fronts.networks), serve);
+    }
+    if let Some(local) = local {
+        let server = server(Role::Lmtp, false);
+        let serve = move |stream| server.clone().visit(Wire::Local(stream), THIS_MACHINE);
+        local_door::attend(house, local, "lmtp", &bounds, serve);
     }
     Ok(())
 }
 
 /// TLS for the mail doors. Without a certificate port 25 still takes mail, as it must; nobody can sign in.
-fn acceptor(own: Option<&OwnKey>, is_needed: bool) -> anyhow::Result<Option<TlsAcceptor>> {
+fn acceptor(house: &House, own: Option<&OwnKey>, is_needed: bool) -> anyhow::Result<Option<TlsAcceptor>> {
     match own {
-        Some(own) => Ok(Some(TlsAcceptor::from(tls::server(own, &[])?))),
+        Some(own) => {
+            let clients = external::verifier(&house.config)?;
+            Ok(Some(TlsAcceptor::from(tls::server_asking(own, &[], clients)?)))
+        }
         None if is_needed => {
             anyhow::bail!("submission needs tls.certificate and tls.key (thiếu chứng thư TLS)")
         }
@@ -124,14 +145,16 @@ struct Server {
     implicit_tls: bool,
     /// Tells the names of hosts that connect.
     asker: Arc<Asker>,
+    fronts: Arc<Fronts>,
+    /// What counts the clients of front ends.
+    bounds: Arc<Bounds>,
     /// The digest of our certificate, for channel binding.
     end_point: Option<Vec<u8>>,
 }
 
 impl Server {
     /// Serves one connection to its end.
-    async fn visit(self: Arc<Self>, stream: TcpStream, peer: SocketAddr) {
-        let mut wire = Wire::Plain(stream);
+    async fn visit(self: Arc<Self>, mut wire: Wire, ip: IpAddr) {
         let mut agreed = None;
         if self.implicit_tls {
             agreed = self.begin_tls(&mut wire).await;
@@ -139,17 +162,27 @@ impl Server {
                 return;
             }
         }
-        let ip = peer.ip().to_canonical();
-        let reverse_name = match self.role {
-            Role::Mx => reverse_name::find(&self.asker, ip).await,
-            Role::Submission | Role::Lmtp => None,
+        let front = self.fronts.trust(ip);
+        // Of a front end nobody wants to know; of the client that it names, it says so.
+        let found = match (self.role, front) {
+            (Role::Mx, Front::Nobody) => reverse_name::find(&self.asker, ip).await,
+            _ => reverse_name::Found::default(),
         };
         let facts = smtp::receive::Facts {
             host: self.house.host.clone(),
             session_id: draw_id(&self.house),
-            client: Client { ip, reverse_name, name: None, extended: false, tls: agreed, signed_in_as: None },
-            starttls: self.tls.is_some() && !self.implicit_tls,
+            client: Client {
+                ip,
+                reverse_name: found.name,
+                iprev: found.verdict,
+                name: None,
+                extended: false,
+                tls: agreed,
+                signed_in_as: None,
+            },
+            starttls: self.tls.is_some() && matches!(wire, Wire::Plain(_)),
             mechanisms: sasl::offered(&self.house),
+            front,
         };
         let turned = Turned::new(self.role, facts.session_id.clone(), &facts.client);
         let session = Session::new(self.house.now(), self.role, self.limits.clone(), facts);
@@ -161,6 +194,8 @@ impl Server {
             wake: None,
             told_of_stop: false,
             signing_in: None,
+            still: None,
+            _counted: None,
             turned,
         };
         visit.run().await;
@@ -204,6 +239,10 @@ struct Visit<'a> {
     wake: Option<Timestamp>,
     told_of_stop: bool,
     signing_in: Option<SigningIn>,
+    /// Who signed in.
+    still: Option<Still>,
+    /// The client of a front end counts as long as it is here.
+    _counted: Option<Admitted>,
     turned: Turned,
 }
 
@@ -217,7 +256,7 @@ impl Visit<'_> {
                     return self.wire.close().await;
                 }
             }
-            if !self.listen(&mut buffer).await {
+            if self.may_stay().await && !self.listen(&mut buffer).await {
                 return self.turned.remember(&self.server.desk, self.server.house.now()).await;
             }
         }
@@ -247,6 +286,7 @@ impl Visit<'_> {
                 let answer = self.sign_in(step).await;
                 self.turned.sign_in(answer)
             }
+            Ask::Introduced { client, login } => self.introduce(client, login).await,
             Ask::Sender { reverse_path, client } => {
                 let desk = &self.server.desk;
                 let outcome = desk.sender(self.server.role, &reverse_path, &client, self.now()).await;
@@ -274,6 +314,33 @@ impl Visit<'_> {
         true
     }
 
+    /// A front end says for whom it stands.
+    async fn introduce(&mut self, client: Client, login: Option<mail::EmailAddress>) -> Answer {
+        let server = self.server;
+        let house = &server.house;
+        match front::introduce(house, (server.role, &server.asker, &server.bounds), client, login).await {
+            Ok(introduced) => {
+                self.ip = introduced.client.ip;
+                self.still = introduced.signed_in.map(|signed_in| Still::new(house, signed_in.standing()));
+                self.turned.is_of(&introduced.client);
+                self._counted = Some(introduced.counted);
+                Answer::Introduced(introduced.client)
+            }
+            Err(refused) => refused,
+        }
+    }
+
+    /// Asks, when it is time to, whether whoever signed in may still be here; if not, the session says so and ends.
+    async fn may_stay(&mut self) -> bool {
+        let Some(still) = self.still.as_mut().filter(|still| still.is_due()) else { return true };
+        let house = &self.server.house;
+        let Err(over) = still.ask(house).await else { return true };
+        self.still = None;
+        let said = over.said();
+        self.session.sign_in_is_over(house.now(), &said.vi, &said.en);
+        false
+    }
+
     /// A step of AUTH. The answer names the account by its id.
     async fn sign_in(&mut self, step: SignIn) -> Answer {
         let house = &self.server.house;
@@ -293,7 +360,10 @@ impl Visit<'_> {
         };
         match outcome {
             sasl::Outcome::Challenge(challenge) => Answer::Challenge(challenge),
-            sasl::Outcome::SignedIn(standing) => Answer::SignedIn(standing.account_id().to_string()),
+            sasl::Outcome::SignedIn(standing) => {
+                self.still = Some(Still::new(house, standing));
+                Answer::SignedIn(standing.account_id().to_string())
+            }
             sasl::Outcome::NotUnderstood => Answer::Refused(table::AUTH_CANCELLED.reply()),
             sasl::Outcome::MustChangePassword => Answer::Refused(table::PASSWORD_MUST_CHANGE.reply()),
             sasl::Outcome::Refused(refusal) => Answer::Refused(not_signed_in(&refusal)),
@@ -311,6 +381,13 @@ impl Visit<'_> {
                 None => std::future::pending().await,
             }
         };
+        let still = self.still;
+        let look_again = async {
+            match still {
+                Some(still) => still.due().await,
+                None => std::future::pending().await,
+            }
+        };
         let stop = &self.server.house.stop;
         tokio::select! {
             read = self.wire.read(&mut buffer[..room]), if room > 0 => match read {
@@ -320,6 +397,7 @@ impl Visit<'_> {
                 }
                 _ => return false,
             },
+            () = look_again => {}
             () = sleep => {
                 let now = self.server.house.now();
                 // Clocks differ by a little: who wakes too early sleeps again.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use mail::Domain;
+use mail::authentication::Verdict;
 
 use crate::dns::ask::{self, Asker};
 
@@ -13,27 +14,49 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Names of one address that are looked at (RFC 8601 §3 lets each house bound it).
 const NAMES_MAX: usize = 3;
 
-/// The forward-confirmed name; `None` when there is none, when nobody answers in time, and for this machine itself.
-pub(crate) async fn find(asker: &Asker, ip: IpAddr) -> Option<Domain> {
-    if ip.is_loopback() {
-        return None;
-    }
-    tokio::time::timeout(PATIENCE, confirmed(asker, ip)).await.ok().flatten()
+/// What looking for the name of an address came to, once a connection: the name that leads back to it, and the verdict (RFC 8601 §2.7.3).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// The name, when it is one of ours to read.
+    pub(crate) name: Option<Domain>,
+    /// `None`: nobody has looked.
+    pub(crate) verdict: Option<Verdict>,
 }
 
-async fn confirmed(asker: &Asker, ip: IpAddr) -> Option<Domain> {
-    let answer = asker.ask(&Name::from(ip).to_ascii(), RecordType::PTR).await.ok()?;
+impl Found {
+    fn nothing(verdict: Verdict) -> Self {
+        Self { name: None, verdict: Some(verdict) }
+    }
+}
+
+/// Looks. For this machine itself nobody does: whoever wants to know has to ask.
+pub(crate) async fn find(asker: &Asker, ip: IpAddr) -> Found {
+    if ip.is_loopback() {
+        return Found::default();
+    }
+    let in_time = tokio::time::timeout(PATIENCE, confirmed(asker, ip)).await;
+    in_time.unwrap_or_else(|_| Found::nothing(Verdict::TempError))
+}
+
+async fn confirmed(asker: &Asker, ip: IpAddr) -> Found {
+    let Ok(answer) = asker.ask(&Name::from(ip).to_ascii(), RecordType::PTR).await else {
+        return Found::nothing(Verdict::TempError);
+    };
     let names = answer.records.iter().filter_map(|data| match data {
         RData::PTR(name) => Some(ask::plain(&name.0)),
         _ => None,
     });
+    let mut verdict = Verdict::PermError;
     for name in names.take(NAMES_MAX) {
-        let leads_back = ask::addresses(asker, &name).await.is_ok_and(|found| found.ips.contains(&ip));
-        if leads_back && let Ok(name) = name.parse() {
-            return Some(name);
+        match ask::addresses(asker, &name).await {
+            Ok(found) if found.ips.contains(&ip) => {
+                return Found { name: name.parse().ok(), verdict: Some(Verdict::Pass) };
+            }
+            Ok(_) => verdict = Verdict::Fail,
+            Err(_) => return Found::nothing(Verdict::TempError),
         }
     }
-    None
+    Found::nothing(verdict)
 }
 
 #[cfg(test)]
@@ -85,16 +108,17 @@ mod tests {
         });
         let asker = Asker::of(vec![server], Duration::from_secs(5), false);
         let rows = [
-            ("192.0.2.1", Some("mx.a.vn")),
-            ("192.0.2.2", None),
-            ("192.0.2.3", None),
-            ("2001:db8::1", Some("mx.a.vn")),
-            ("2001:db8::2", None),
-            ("127.0.0.1", None),
+            ("192.0.2.1", Some("mx.a.vn"), Some(Verdict::Pass)),
+            ("192.0.2.2", None, Some(Verdict::Fail)),
+            ("192.0.2.3", None, Some(Verdict::PermError)),
+            ("2001:db8::1", Some("mx.a.vn"), Some(Verdict::Pass)),
+            ("2001:db8::2", None, Some(Verdict::Fail)),
+            ("127.0.0.1", None, None),
         ];
-        for (ip, name) in rows {
+        for (ip, name, verdict) in rows {
             let found = find(&asker, ip.parse().unwrap()).await;
-            assert_eq!(found.map(|name| name.to_string()).as_deref(), name, "{ip}");
+            let expected = Found { name: name.map(|name| name.parse().unwrap()), verdict };
+            assert_eq!(found, expected, "{ip}");
         }
     }
 }

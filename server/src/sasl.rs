@@ -7,12 +7,16 @@ use directory::sign_in::{HashWork, Refusal};
 use directory::standing::Standing;
 use mail::Secret;
 
+use crate::external;
 use crate::house::House;
 use crate::wire::Wire;
 
 /// The mechanisms that are offered inside TLS, best first.
 pub(crate) fn offered(house: &House) -> Vec<&'static str> {
-    let works = |mechanism: &Mechanism| house.single_sign_on.is_some() || !mechanism.takes_tokens();
+    let works = |mechanism: &Mechanism| match mechanism {
+        Mechanism::External => external::is_offered(&house.config),
+        other => house.single_sign_on.is_some() || !other.takes_tokens(),
+    };
     Mechanism::ALL.into_iter().filter(works).map(Mechanism::name).collect()
 }
 
@@ -43,8 +47,15 @@ impl SigningIn {
         wire: &Wire,
         end_point: Option<&[u8]>,
     ) -> Option<Self> {
-        let channel = Channel { source, exporter: wire.exporter(), end_point: end_point.map(<[u8]>::to_vec) };
-        let exchange = Exchange::begin(Mechanism::from_name(mechanism)?, channel);
+        let mechanism = Mechanism::from_name(mechanism)?;
+        let certificate = wire.client_certificate().filter(|_| mechanism == Mechanism::External);
+        let channel = Channel {
+            source,
+            exporter: wire.exporter(),
+            end_point: end_point.map(<[u8]>::to_vec),
+            holder: certificate.and_then(external::holder),
+        };
+        let exchange = Exchange::begin(mechanism, channel);
         Some(Self { exchange })
     }
 

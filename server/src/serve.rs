@@ -19,8 +19,8 @@ use crate::listen::{self, Bounds};
 use crate::mail_path::MailPath;
 use crate::proxy::Relays;
 use crate::{
-    backup, beside, deadlines, go_live, housekeeping, http, imap, indexer, intake, mail_in, mail_out, push,
-    sequencer, stamping, tls, upstream, vacation,
+    backup, beside, deadlines, go_live, housekeeping, http, imap, indexer, intake, local_door, mail_in,
+    mail_out, push, sequencer, stamping, tls, upstream, vacation,
 };
 
 /// The ports that were really opened, by door.
@@ -62,6 +62,10 @@ pub(crate) async fn serve(
     for (name, addresses) in doors {
         opened.push(Opened { name, listeners: listen::open(name, addresses).await? });
     }
+    let local = match house.config.lmtp_socket() {
+        Some(path) => Some(local_door::open(&path, house.config.lmtp.mode()?)?),
+        None => None,
+    };
     let mut ports = Ports::new();
     for door in &opened {
         for listener in &door.listeners {
@@ -77,7 +81,7 @@ pub(crate) async fn serve(
     let judge = Judging::new(house.clone());
     start_doors(&house, (&intake, &path, &judge), web_doors, own.as_deref())?;
     house.inside.spawn(judge.run());
-    mail_in::start(&house, &path, mail_doors, own.as_deref())?;
+    mail_in::start(&house, &path, (mail_doors, local), own.as_deref())?;
     imap::start(&house, imap_doors, own.as_deref())?;
     mail_out::start(&house)?;
     upstream::start(&house, &intake)?;

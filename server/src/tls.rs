@@ -8,6 +8,8 @@ use certs::algorithm::Digest;
 use certs::keys::{KeyKind, Scheme, SigningKey};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::sign::{CertifiedKey, Signer, SingleCertAndKey};
 use rustls::{ServerConfig, SignatureAlgorithm, SignatureScheme};
 
@@ -50,12 +52,21 @@ pub(crate) async fn own_key(config: &Config) -> anyhow::Result<Option<Arc<OwnKey
 
 /// The server's side.
 pub(crate) fn server(own: &OwnKey, alpn: &[&[u8]]) -> anyhow::Result<Arc<ServerConfig>> {
+    server_asking(own, alpn, WebPkiClientVerifier::no_client_auth())
+}
+
+/// The server's side, that asks clients for a certificate as the verifier says.
+pub(crate) fn server_asking(
+    own: &OwnKey,
+    alpn: &[&[u8]],
+    clients: Arc<dyn ClientCertVerifier>,
+) -> anyhow::Result<Arc<ServerConfig>> {
     let chain = own.chain.iter().map(|one| CertificateDer::from(one.der().to_vec())).collect();
     let certified = CertifiedKey::new(chain, Arc::new(TlsKey(own.key.clone())));
     certified.keys_match().context("certificate and key do not fit together")?;
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
+        .with_client_cert_verifier(clients)
         .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
     config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
     Ok(Arc::new(config))

@@ -27,6 +27,11 @@ impl Turned {
         Self { name, counted }
     }
 
+    /// The connection is a front end's, and this is the client that it stands for.
+    pub(crate) fn is_of(&mut self, client: &Client) {
+        self.counted.peer = smtp::serve::connection(client);
+    }
+
     /// Sees the answer to MAIL.
     pub(crate) fn sender(&mut self, answer: Answer) -> Answer {
         let refused = self.see(&answer);

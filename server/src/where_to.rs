@@ -49,14 +49,15 @@ impl Finder {
         Self { house, policies, resolver: resolver.ok() }
     }
 
-    /// The places for a domain's mail, best first; never empty.
+    /// The places for a domain's mail, best first; never empty. A mail that need not be safe (`tls_optional`) goes past what the domain asks of
+    /// TLS, and never past what the operator does (RFC 8689 §4.2.2).
     ///
     /// # Errors
     /// The verdict that every recipient there gets.
-    pub(crate) async fn find(&self, domain: &str) -> Result<Vec<Target>, Verdict> {
+    pub(crate) async fn find(&self, domain: &str, tls_optional: bool) -> Result<Vec<Target>, Verdict> {
         match self.route(domain).await? {
             Some(route) => self.by_route(domain, &route).await,
-            None => self.by_dns(domain).await,
+            None => self.by_dns(domain, tls_optional).await,
         }
     }
 
@@ -80,9 +81,14 @@ impl Finder {
         if targets.is_empty() { Err(Verdict::Deferred(table::NO_DNS.reply())) } else { Ok(targets) }
     }
 
-    async fn by_dns(&self, domain: &str) -> Result<Vec<Target>, Verdict> {
+    async fn by_dns(&self, domain: &str, tls_optional: bool) -> Result<Vec<Target>, Verdict> {
         let (mut exchangers, is_secure) = exchangers(self.policies.asker(), domain).await?;
-        let wanted = self.policies.of_domain(domain).await?;
+        let wanted = match tls_optional {
+            true => self.policies.of_operator(domain).await?,
+            false => self.policies.of_domain(domain).await?,
+        };
+        // Signed records are asked for on signed ground only.
+        let is_secure = is_secure && !tls_optional;
         // Hosts of the same preference share the work (RFC 5321 §5.1).
         let mut dice = vec![0; exchangers.len()];
         self.house.chance.fill(&mut dice);

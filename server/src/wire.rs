@@ -11,7 +11,7 @@ use rustls::CommonState;
 use rustls::pki_types::ServerName;
 use smtp::Tls;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
 /// How long a goodbye may take; nothing depends on it.
@@ -20,6 +20,8 @@ const GOODBYE: Duration = Duration::from_secs(2);
 /// The connection.
 pub(crate) enum Wire {
     Plain(TcpStream),
+    /// From a program on this machine; it stays plain.
+    Local(UnixStream),
     Tls(Box<TlsStream<TcpStream>>),
     /// A handshake failed: there is nothing left to talk through.
     Broken,
@@ -30,6 +32,7 @@ impl Wire {
     pub(crate) async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(stream) => stream.read(buffer).await,
+            Self::Local(stream) => stream.read(buffer).await,
             Self::Tls(stream) => stream.read(buffer).await,
             Self::Broken => Err(io::ErrorKind::NotConnected.into()),
         }
@@ -39,6 +42,7 @@ impl Wire {
     pub(crate) async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
             Self::Plain(stream) => stream.write_all(bytes).await,
+            Self::Local(stream) => stream.write_all(bytes).await,
             Self::Tls(stream) => {
                 stream.write_all(bytes).await?;
                 stream.flush().await
@@ -76,11 +80,19 @@ impl Wire {
         is_new.then(export).flatten()
     }
 
+    /// The certificate that the client has shown and TLS has found good, as it came.
+    pub(crate) fn client_certificate(&self) -> Option<&[u8]> {
+        let Self::Tls(stream) = self else { return None };
+        let TlsStream::Server(stream) = stream.as_ref() else { return None };
+        stream.get_ref().1.peer_certificates()?.first().map(AsRef::as_ref)
+    }
+
     /// Closes politely.
     pub(crate) async fn close(mut self) {
         let goodbye = async {
             match &mut self {
                 Self::Plain(stream) => stream.shutdown().await,
+                Self::Local(stream) => stream.shutdown().await,
                 Self::Tls(stream) => stream.shutdown().await,
                 Self::Broken => Ok(()),
             }
@@ -93,23 +105,24 @@ impl Wire {
         match std::mem::replace(self, Self::Broken) {
             Self::Plain(stream) => Ok(stream),
             // A session never asks for TLS twice.
-            Self::Tls(_) | Self::Broken => Err(io::ErrorKind::NotConnected.into()),
+            Self::Local(_) | Self::Tls(_) | Self::Broken => Err(io::ErrorKind::NotConnected.into()),
         }
     }
 
     fn put_tls(&mut self, stream: TlsStream<TcpStream>) -> Tls {
-        let tls = agreed(stream.get_ref().1);
+        let tls = agreed(stream.get_ref().1, matches!(stream, TlsStream::Server(_)));
         *self = Self::Tls(Box::new(stream));
         tls
     }
 }
 
 /// What was agreed on, in registered names: rustls tells the suites of TLS 1.3 apart by a prefix of its own.
-fn agreed(state: &CommonState) -> Tls {
+fn agreed(state: &CommonState, is_server: bool) -> Tls {
     let version = state.protocol_version().and_then(|version| version.as_str());
     let suite = state.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str());
     Tls {
         version: version.unwrap_or("TLS").replace("TLSv1_", "TLS1."),
         cipher: suite.unwrap_or("TLS").replace("TLS13_", "TLS_"),
+        is_certified: is_server && state.peer_certificates().is_some(),
     }
 }

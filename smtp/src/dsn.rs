@@ -98,6 +98,15 @@ pub struct Fate {
     pub last_attempt: Timestamp,
     /// Until when it is tried again, for a delay.
     pub retry_until: Option<Timestamp>,
+    /// Whether the sender asked for it by the time to deliver by, and hears it unless it wants to hear nothing at all (RFC 2852 §4.1).
+    pub is_demanded: bool,
+}
+
+impl Fate {
+    fn is_wanted(&self) -> bool {
+        let notify = self.recipient.notify;
+        self.action.is_wanted(notify) || (self.is_demanded && notify != Some(Notify::Never))
+    }
 }
 
 /// All that a report is made of.
@@ -117,6 +126,8 @@ pub struct Facts<'a> {
     pub ret: Option<Ret>,
     /// When we accepted it.
     pub received_at: Timestamp,
+    /// By when its sender wanted it delivered.
+    pub deliver_by: Option<Timestamp>,
     /// The message.
     pub message: &'a [u8],
     /// What became of each recipient there is news of.
@@ -147,8 +158,7 @@ impl Report {
 /// the sender wants to hear.
 pub fn build(facts: &Facts<'_>) -> Option<Report> {
     let to = facts.reverse_path.mailbox()?;
-    let fates: Vec<&Fate> =
-        facts.fates.iter().filter(|fate| fate.action.is_wanted(fate.recipient.notify)).collect();
+    let fates: Vec<&Fate> = facts.fates.iter().filter(|fate| fate.is_wanted()).collect();
     let worst = fates.iter().map(|fate| fate.action).max()?;
     let full = worst == Action::Failed
         && facts.ret == Some(Ret::Full)
@@ -233,6 +243,9 @@ fn delivery_status(facts: &Facts<'_>, fates: &[&Fate]) -> String {
         out += &format!("Original-Envelope-Id: {}\r\n", id.as_str());
     }
     out += &format!("Arrival-Date: {}\r\n", facts.received_at.to_rfc5322());
+    if let Some(at) = facts.deliver_by {
+        out += &format!("Deliver-By-Date: {}\r\n", at.to_rfc5322());
+    }
     for fate in fates {
         let Fate { recipient, action, reply, .. } = fate;
         let status = reply.status_or_class();

@@ -12,12 +12,13 @@ struct Case {
     message: Vec<u8>,
     fates: Vec<Fate>,
     bytes_max: usize,
+    deliver_by: Option<Timestamp>,
 }
 
 impl Case {
     fn new(fates: Vec<Fate>) -> Self {
         let reverse_path = ReversePath::Mailbox("an@a.vn".parse().unwrap());
-        Self { reverse_path, ret: None, message: MESSAGE.to_vec(), fates, bytes_max: 1_000 }
+        Self { reverse_path, ret: None, message: MESSAGE.to_vec(), fates, bytes_max: 1_000, deliver_by: None }
     }
 
     fn report(&self) -> Option<Report> {
@@ -30,6 +31,7 @@ impl Case {
             envelope_id: id.as_ref(),
             ret: self.ret,
             received_at: Timestamp::from_secs(999_000_000),
+            deliver_by: self.deliver_by,
             message: &self.message,
             fates: &self.fates,
             returned_bytes_max: self.bytes_max,
@@ -69,6 +71,7 @@ fn fate(address: &str, action: Action, notify: Option<Notify>) -> Fate {
         remote: Some("mx.b.vn".parse().unwrap()),
         last_attempt: Timestamp::from_secs(999_999_000),
         retry_until: Some(Timestamp::from_secs(1_000_100_000)),
+        is_demanded: false,
     }
 }
 
@@ -196,4 +199,27 @@ fn a_long_header_is_cut_between_lines() {
     assert_eq!(header(&message, 1_000).len(), 60);
     assert_eq!(header(&message, 20), b"X: 1\r\nX: 1\r\nX: 1\r\n");
     assert_eq!(header(b"no end", 3), b"");
+}
+
+#[test]
+fn rfc_2852_section_4_what_the_time_to_deliver_by_brings_is_told_unless_nothing_is_wanted() {
+    let on = |success, failure, delay| Some(Notify::On { success, failure, delay });
+    for (action, notify, is_demanded, is_told) in [
+        (Action::Relayed, None, false, false),
+        (Action::Relayed, None, true, true),
+        (Action::Relayed, on(false, true, false), true, true),
+        (Action::Delayed, on(false, true, false), false, false),
+        (Action::Delayed, on(false, true, false), true, true),
+        (Action::Delayed, Some(Notify::Never), true, false),
+        (Action::Relayed, Some(Notify::Never), true, false),
+    ] {
+        let fate = Fate { is_demanded, ..fate("binh@b.vn", action, notify) };
+        let mut case = Case::new(vec![fate]);
+        case.deliver_by = Some(Timestamp::from_secs(0));
+        assert_eq!(case.report().is_some(), is_told, "{action:?} {notify:?} {is_demanded}");
+        if is_told {
+            let (_, status, ..) = case.parts();
+            assert!(status.contains("Deliver-By-Date: Thu, 1 Jan 1970 07:00:00 +0700\r\n"), "{status}");
+        }
+    }
 }

@@ -4,7 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use mail::envelope::Priority;
+use mail::authentication::Verdict;
+use mail::envelope::{DeliverBy, Priority};
 use mail::{EmailAddress, Timestamp};
 
 /// Where reports about a message go (RFC 5321 §4.1.2).
@@ -65,7 +66,7 @@ impl fmt::Display for ForwardPath {
     }
 }
 
-/// BODY (RFC 6152).
+/// BODY (RFC 6152, RFC 3030 §3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Body {
     /// `7BIT`, also when nothing is said.
@@ -73,6 +74,8 @@ pub enum Body {
     SevenBit,
     /// `8BITMIME`.
     EightBit,
+    /// `BINARYMIME`: it comes by BDAT, and after its header any octet may stand anywhere.
+    Binary,
 }
 
 /// RET: how much of the message a failure report brings back (RFC 3461 §4.3).
@@ -229,6 +232,8 @@ pub struct Tls {
     pub version: String,
     /// The registered name of the cipher suite, such as `TLS_AES_128_GCM_SHA256`.
     pub cipher: String,
+    /// Whether the client has shown a certificate of an authority that the house takes: then EXTERNAL is offered (RFC 4422 appendix A).
+    pub is_certified: bool,
 }
 
 /// What is known about the client that handed a message in.
@@ -238,6 +243,8 @@ pub struct Client {
     pub ip: IpAddr,
     /// The name of that address in DNS, forward-confirmed, when there is one.
     pub reverse_name: Option<mail::Domain>,
+    /// What looking for that name came to (RFC 8601 §2.7.3); `None` while nobody has looked.
+    pub iprev: Option<Verdict>,
     /// What it calls itself.
     pub name: Option<ClientName>,
     /// Whether it said EHLO or LHLO and so speaks ESMTP.
@@ -271,6 +278,8 @@ pub struct Envelope {
     pub priority: Option<Priority>,
     /// Not before this moment (RFC 4865).
     pub not_before: Option<Timestamp>,
+    /// DELIVERBY (RFC 2852): by when.
+    pub deliver_by: Option<DeliverBy>,
     /// When the last byte of the message entered this system: the legal time of receipt (RULES M36).
     pub received_at: Timestamp,
     /// Who handed it in.

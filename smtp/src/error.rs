@@ -61,6 +61,9 @@ pub enum Error {
     /// An address beyond ASCII without SMTPUTF8.
     #[error("the address needs SMTPUTF8")]
     NeedsSmtpUtf8,
+    /// XCLIENT from somebody who is no front end of ours, or of more than it may say.
+    #[error("not a front end that is trusted")]
+    NoFront,
     /// AUTH with a mechanism that is not offered.
     #[error("unknown authentication mechanism")]
     UnknownMechanism,
@@ -144,6 +147,7 @@ impl Error {
             Self::BadSender => table::BAD_SENDER.reply(),
             Self::BadRecipient => table::BAD_RECIPIENT.reply(),
             Self::NeedsSmtpUtf8 => table::NEEDS_SMTPUTF8.reply(),
+            Self::NoFront => table::NO_FRONT.reply(),
             Self::UnknownMechanism => table::UNKNOWN_MECHANISM.reply(),
             Self::OutOfSequence(missing) => table::OUT_OF_SEQUENCE.with(missing),
             Self::Silence => table::PEER_TOO_SLOW.reply(),

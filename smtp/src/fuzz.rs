@@ -10,6 +10,7 @@ use mail::Timestamp;
 
 use crate::codec::{Command, table};
 use crate::envelope::{Client, ForwardPath, Recipient, ReversePath, Tls};
+use crate::receive::Front;
 use crate::{Limits, receive, send};
 
 /// Small sizes, so that short inputs reach them.
@@ -73,20 +74,26 @@ pub fn session(bytes: &[u8]) {
     let Some((&door, mut rest)) = bytes.split_first() else { return };
     let role = [receive::Role::Mx, receive::Role::Submission, receive::Role::Lmtp][usize::from(door % 3)];
     let mut now = Timestamp::from_secs(1_000_000_000);
-    let tls = Tls { version: "TLS1.3".into(), cipher: "TLS_AES_128_GCM_SHA256".into() };
+    let tls = Tls {
+        version: "TLS1.3".into(),
+        cipher: "TLS_AES_128_GCM_SHA256".into(),
+        is_certified: door & 8 == 0,
+    };
     let facts = receive::Facts {
         host: "mx.a.vn".parse().expect("a domain"),
         session_id: "s1".into(),
         client: Client {
             ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
             reverse_name: None,
+            iprev: None,
             name: None,
             extended: false,
             tls: (door & 4 == 0).then(|| tls.clone()),
             signed_in_as: None,
         },
         starttls: true,
-        mechanisms: vec!["PLAIN", "LOGIN"],
+        mechanisms: vec!["EXTERNAL", "PLAIN", "LOGIN"],
+        front: [Front::Nobody, Front::Trusted, Front::TrustedToSignIn][usize::from(door >> 4) % 3],
     };
     let mut session = receive::Session::new(now, role, limits(), facts);
     let mut answer = 0u8;
@@ -113,6 +120,11 @@ pub fn session(bytes: &[u8]) {
                 _ if refused => receive::Answer::Refused(table::NO_SUCH_MAILBOX.reply()),
                 receive::Ask::SignIn(_) if answer % 4 == 2 => receive::Answer::Challenge(vec![answer; 9]),
                 receive::Ask::SignIn(_) => receive::Answer::SignedIn("an".to_owned()),
+                receive::Ask::Introduced { client, login } => {
+                    assert!(role == receive::Role::Submission || login.is_none());
+                    let signed_in_as = login.map(|login| login.to_string());
+                    receive::Answer::Introduced(Client { signed_in_as, ..client })
+                }
                 receive::Ask::Sender { .. } | receive::Ask::Recipient { .. } => receive::Answer::Permitted,
                 receive::Ask::Accept(arrived) => {
                     assert!(arrived.message.len() <= limits().message_bytes_max + 200);
@@ -161,6 +173,9 @@ pub fn peer(bytes: &[u8]) {
             ret: None,
             envelope_id: None,
             require_tls: false,
+            binary: bytes.first().is_some_and(|byte| byte % 2 == 0),
+            deliver_by: None,
+            tls_optional: false,
             priority: None,
         },
     );
@@ -222,6 +237,11 @@ mod tests {
             "x\r\n",
             "\r\n.\r\n",
             "\n.\n",
+            "MAIL FROM:<a@b.vn> BODY=BINARYMIME BY=9;RT\r\n",
+            "XCLIENT ADDR=192.0.2.9 NAME=a.b HELO=c\r\n",
+            "XCLIENT LOGIN=an@a.vn\r\n",
+            "AUTH EXTERNAL =\r\n",
+            "250-BINARYMIME\r\n250-CHUNKING\r\n",
             "RSET\r\n",
             "STARTTLS\r\n",
             "AUTH PLAIN AGEAYg==\r\n",

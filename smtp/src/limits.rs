@@ -30,6 +30,8 @@ pub struct Limits {
     pub messages_max: usize,
     /// The longest that a message is held back for its sender (RFC 4865 §3).
     pub hold_max: Duration,
+    /// The shortest time to deliver by that is taken of a message to be given back when late (RFC 2852 §3).
+    pub deliver_by_min: Duration,
     /// `Received` fields after which a message is going round in circles (RFC 5321 §6.3 suggests 100).
     pub received_max: usize,
     /// Octets of replies that may wait unwritten while more commands are read.
@@ -92,6 +94,7 @@ impl Default for Limits {
             auth_failures_max: 3,
             messages_max: 1_000,
             hold_max: Duration::from_secs(7 * 24 * 3_600),
+            deliver_by_min: Duration::from_secs(5),
             received_max: 100,
             output_bytes_max: 16 * 1024,
             greeting_delay: Duration::ZERO,

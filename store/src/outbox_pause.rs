@@ -34,21 +34,25 @@ pub struct Patience<'a> {
     pub pause: &'a (dyn Fn(u32) -> Duration + Sync),
 }
 
+/// What the payload of a mail with a time to deliver by holds (RFC 2852), as `serde_json` writes it; inside a text the quotes would be escaped.
+/// Such a mail is not put off: its sender hears at that time what became of it.
+const TIMED: &str = "\"deliver_by\":";
+
 /// The rows found by the walk that are for dead destinations and not late come back with the next probe, or soon.
 const PUT_OFF_DEAD: Sql = Sql {
     sqlite: "UPDATE outbox SET due_at = MIN($1, (SELECT p.paused_until FROM outbox_pause AS p \
             WHERE p.kind = outbox.kind AND p.destination = outbox.destination)) \
-        WHERE outbox_id IN (SELECT o.outbox_id FROM (SELECT outbox_id, destination, created_at FROM outbox \
+        WHERE outbox_id IN (SELECT o.outbox_id FROM (SELECT outbox_id, destination, created_at, payload FROM outbox \
             WHERE kind = $2 AND is_held = 0 AND lane = $3 AND due_at <= $4 ORDER BY due_at LIMIT $5) AS o \
             JOIN outbox_pause AS q ON q.kind = $2 AND q.destination = o.destination \
-            WHERE q.paused_until > $4 AND o.created_at > $6)",
+            WHERE q.paused_until > $4 AND o.created_at > $6 AND o.payload NOT LIKE '%\"deliver_by\":%')",
     postgres: "UPDATE outbox SET due_at = LEAST($1, (SELECT p.paused_until FROM outbox_pause AS p \
             WHERE p.kind = outbox.kind AND p.destination = outbox.destination)) \
-        WHERE outbox_id IN (SELECT o.outbox_id FROM (SELECT outbox_id, destination, created_at FROM outbox \
+        WHERE outbox_id IN (SELECT o.outbox_id FROM (SELECT outbox_id, destination, created_at, payload FROM outbox \
             WHERE kind = $2 AND is_held = 0 AND lane = $3 AND due_at <= $4 ORDER BY due_at LIMIT $5 \
             FOR UPDATE SKIP LOCKED) AS o \
             JOIN outbox_pause AS q ON q.kind = $2 AND q.destination = o.destination \
-            WHERE q.paused_until > $4 AND o.created_at > $6)",
+            WHERE q.paused_until > $4 AND o.created_at > $6 AND o.payload NOT LIKE '%\"deliver_by\":%')",
 };
 
 impl Tx {
@@ -114,7 +118,9 @@ impl Tx {
                 == 1;
         Ok(match won {
             true => Ok(Reach::Probe),
-            false if row.created_at <= patience.late_since => Ok(Reach::Paused),
+            false if row.created_at <= patience.late_since || row.payload.contains(TIMED) => {
+                Ok(Reach::Paused)
+            }
             false => Err(until.max(now).min(now.plus(PUT_OFF))),
         })
     }

@@ -40,11 +40,14 @@ pub enum Mechanism {
     OAuthBearer,
     /// The same as some clients knew it before there was a standard.
     XOAuth2,
+    /// The certificate that TLS has seen (RFC 4422 appendix A).
+    External,
 }
 
 impl Mechanism {
     /// All, best first.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
+        Self::External,
         Self::ScramSha256Plus,
         Self::ScramSha256,
         Self::OAuthBearer,
@@ -62,6 +65,7 @@ impl Mechanism {
             Self::ScramSha256Plus => "SCRAM-SHA-256-PLUS",
             Self::OAuthBearer => "OAUTHBEARER",
             Self::XOAuth2 => "XOAUTH2",
+            Self::External => "EXTERNAL",
         }
     }
 
@@ -85,6 +89,30 @@ pub struct Channel {
     pub exporter: Option<[u8; 32]>,
     /// `tls-server-end-point` (RFC 5929 §4): the digest of our certificate.
     pub end_point: Option<Vec<u8>>,
+    /// Who the client is by its certificate, if it has shown one.
+    pub holder: Option<Holder>,
+}
+
+/// What a certificate says that TLS has found good.
+#[derive(Clone, Debug)]
+pub struct Holder {
+    /// The addresses of its subject.
+    pub addresses: Vec<EmailAddress>,
+    /// Until when it holds.
+    pub until: Timestamp,
+    /// Its digest.
+    pub fingerprint: [u8; 32],
+}
+
+impl Holder {
+    /// Whom the client wants to be: one of the addresses, or the first where it does not say (RFC 4422 appendix A.1).
+    fn acts_as(&self, wanted: &str) -> Option<EmailAddress> {
+        if wanted.is_empty() {
+            return self.addresses.first().cloned();
+        }
+        let wanted: EmailAddress = wanted.parse().ok()?;
+        self.addresses.iter().any(|one| one.folded() == wanted.folded()).then_some(wanted)
+    }
 }
 
 /// Why an exchange ended without a sign-in.
@@ -212,6 +240,7 @@ impl Exchange {
             (Mechanism::OAuthBearer | Mechanism::XOAuth2, State::Begun) => {
                 self.by_token(means, &message).await
             }
+            (Mechanism::External, State::Begun) => self.by_certificate(means, &message).await,
             (_, State::Told(refusal)) => Err(refusal.into()),
             (_, State::Proven(signed_in)) if message.expose_secret().is_empty() => {
                 Ok(Step::SignedIn(signed_in))
@@ -243,6 +272,22 @@ impl Exchange {
                 Ok(Step::Challenge(bearer::told(judged.err().unwrap_or(TokenFault::Nobody))))
             }
         }
+    }
+
+    /// Nobody acts for somebody else: who is wanted is whom the certificate names. Its authority has looked at who it is, and TLS at whether the
+    /// client has its key.
+    async fn by_certificate(
+        &mut self,
+        means: &Means<'_>,
+        message: &Secret<Vec<u8>>,
+    ) -> Result<Step, Failure> {
+        let wanted = text(message).ok_or(Failure::NotUnderstood)?;
+        let holder = self.channel.holder.as_ref().ok_or(Failure::NotUnderstood)?;
+        let address = holder.acts_as(wanted.expose_secret()).ok_or(Refusal::Wrong)?;
+        let attempt = means.door.attempt(&address, self.channel.source, &holder.fingerprint, means.now)?;
+        let account = account_at(means, &address).await?.filter(|_| holder.until > means.now);
+        let shown = account.map(|account| (account, holder.until));
+        Ok(Step::SignedIn(Box::new(means.door.shown_token(&attempt, shown, address, means.now)?)))
     }
 
     async fn by_password<F, Fut>(
@@ -311,6 +356,30 @@ mod tests {
             let found = plain(&Secret::new(text.as_bytes().to_vec()));
             let found = found.as_ref().map(|(identity, password)| (identity.as_str(), password.expose_secret().as_str()));
             assert_eq!(found, expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    #[rustfmt::skip]
+    fn rfc_4422_appendix_a_who_a_certificate_lets_be() {
+        let holder = |addresses: &[&str]| Holder {
+            addresses: addresses.iter().map(|one| one.parse().unwrap()).collect(),
+            until: Timestamp::from_secs(0),
+            fingerprint: [0; 32],
+        };
+        let two: &[&str] = &["an@a.vn", "vanthu@a.vn"];
+        let rows = [
+            (two, "",             Some("an@a.vn")),
+            (two, "vanthu@a.vn",  Some("vanthu@a.vn")),
+            (two, "VanThu@A.vn",  Some("VanThu@a.vn")),
+            (two, "binh@a.vn",    None),
+            (two, "an",           None),
+            (&[], "",             None),
+            (&[], "an@a.vn",      None),
+        ];
+        for (addresses, wanted, expected) in rows {
+            let found = holder(addresses).acts_as(wanted).map(|address| address.to_string());
+            assert_eq!(found.as_deref(), expected, "{addresses:?} {wanted:?}");
         }
     }
 

@@ -262,7 +262,12 @@ mod tests {
     use super::*;
 
     fn channel() -> Channel {
-        Channel { source: [192, 0, 2, 1].into(), exporter: Some([7; 32]), end_point: Some(vec![9; 32]) }
+        Channel {
+            source: [192, 0, 2, 1].into(),
+            exporter: Some([7; 32]),
+            end_point: Some(vec![9; 32]),
+            holder: None,
+        }
     }
 
     /// RFC 7677 §3: user, pencil, and the very keys that lead to its messages.

@@ -18,7 +18,12 @@ const AN: &str = "annv@bentre.gov.vn";
 const PASSWORD: &str = "Con-Cò-bay-lả-12";
 
 fn channel() -> Channel {
-    Channel { source: IpAddr::from([192, 0, 2, 1]), exporter: Some([7; 32]), end_point: Some(vec![9; 32]) }
+    Channel {
+        source: IpAddr::from([192, 0, 2, 1]),
+        exporter: Some([7; 32]),
+        end_point: Some(vec![9; 32]),
+        holder: None,
+    }
 }
 
 async fn say(exchange: &mut Exchange, door: &SignIn, house: &House, message: &[u8]) -> Result<Step, String> {

@@ -19,7 +19,7 @@ impl Session {
             all.extend(SIGNED_IN.split_whitespace().map(str::to_owned));
             all.push(format!("APPENDLIMIT={}", self.limits.input.append_bytes_max));
         } else if self.facts.is_encrypted {
-            all.extend(self.facts.mechanisms.iter().map(|mechanism| format!("AUTH={mechanism}")));
+            all.extend(self.facts.offered().map(|mechanism| format!("AUTH={mechanism}")));
         } else {
             all.push("LOGINDISABLED".to_owned());
             all.extend(self.facts.starttls.then(|| "STARTTLS".to_owned()));

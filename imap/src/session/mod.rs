@@ -59,6 +59,16 @@ pub struct Facts {
     pub starttls: bool,
     /// The mechanisms that are offered inside TLS, best first.
     pub mechanisms: Vec<&'static str>,
+    /// Whether the client has shown a certificate that the house takes: only then EXTERNAL is offered (RFC 4422 appendix A).
+    pub is_certified: bool,
+}
+
+impl Facts {
+    /// The mechanisms that this client can use.
+    fn offered(&self) -> impl Iterator<Item = &'static str> {
+        let is_certified = self.is_certified;
+        self.mechanisms.iter().copied().filter(move |name| is_certified || *name != "EXTERNAL")
+    }
 }
 
 /// A step of somebody signing in (RFC 4422 §3).
@@ -112,7 +122,10 @@ pub enum Ask {
 #[derive(Debug)]
 pub enum Answer {
     /// TLS holds; bytes handed in from now on came through it.
-    TlsStarted,
+    TlsStarted {
+        /// As [`Facts::is_certified`].
+        is_certified: bool,
+    },
     /// The mechanism wants to say this and hear more.
     Challenge(Vec<u8>),
     /// Somebody is let in.
@@ -245,7 +258,7 @@ impl Session {
             return self.say_bye("An answer out of turn");
         }
         match answer {
-            Answer::TlsStarted => self.tls_started(),
+            Answer::TlsStarted { is_certified } => self.tls_started(is_certified),
             Answer::Challenge(challenge) => self.challenged(&challenge),
             Answer::SignedIn(account_id) => self.signed_in(account_id),
             Answer::NotSignedIn(code, words) => self.not_signed_in(code, &words),

@@ -29,7 +29,8 @@ impl Session {
         if !self.may_sign_in(&tag) {
             return;
         }
-        match self.facts.mechanisms.iter().find(|name| **name == mechanism) {
+        let offered = self.facts.offered().find(|name| *name == mechanism);
+        match offered {
             Some(mechanism) => self.begin(tag, mechanism, initial),
             None => self.no(&tag, Some(Code::Cannot), "No such mechanism here"),
         }
@@ -109,9 +110,10 @@ impl Session {
         self.ask(Ask::StartTls);
     }
 
-    pub(super) fn tls_started(&mut self) {
+    pub(super) fn tls_started(&mut self, is_certified: bool) {
         self.job = Job::Nothing;
         self.facts.is_encrypted = true;
+        self.facts.is_certified = is_certified;
     }
 
     /// UNAUTHENTICATE (RFC 8437 §2): all is as it was after the greeting.

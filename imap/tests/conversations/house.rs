@@ -157,7 +157,8 @@ impl House {
             host: "mail.a.gov.vn".parse().unwrap(),
             is_encrypted,
             starttls: !is_encrypted,
-            mechanisms: vec!["PLAIN", "LOGIN"],
+            mechanisms: vec!["EXTERNAL", "PLAIN", "LOGIN"],
+            is_certified: false,
         };
         let session = Session::new(NOW, limits, facts);
         let mut talk = Talk {
@@ -222,7 +223,7 @@ impl Talk<'_> {
                     self.is_over = true;
                     continue;
                 }
-                Ask::StartTls => Answer::TlsStarted,
+                Ask::StartTls => Answer::TlsStarted { is_certified: false },
                 Ask::SignOut => {
                     self.account = None;
                     continue;

@@ -103,7 +103,8 @@ async fn rfc_7208_results() {
         ("192.0.2.1", "", Verdict::Pass),
     ];
     for (ip, from, expected) in rows {
-        let path = Path { ip: ip.parse().unwrap(), helo: "a.vn", from, at: Timestamp::from_millis(0) };
+        let path =
+            Path { ip: ip.parse().unwrap(), iprev: None, helo: "a.vn", from, at: Timestamp::from_millis(0) };
         assert_eq!(verifier.mail_from(&path).await.verdict, expected, "{ip} {from}");
     }
 }

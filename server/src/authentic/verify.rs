@@ -41,6 +41,8 @@ pub(crate) struct Verifier {
 /// The path that a message came by.
 pub(crate) struct Path<'a> {
     pub(crate) ip: IpAddr,
+    /// What looking for the name of that address came to, when somebody has looked already.
+    pub(crate) iprev: Option<Verdict>,
     pub(crate) helo: &'a str,
     /// MAIL FROM; empty is the null path.
     pub(crate) from: &'a str,
@@ -259,11 +261,13 @@ impl Verifier {
                 false => Some(timeout_at(until, self.mail_from(path)).await),
             }
         };
-        let (iprev, helo, spf) = tokio::join!(
-            timeout_at(until, spf::iprev(self.dns.resolver(), path.ip)),
-            timeout_at(until, self.helo(path)),
-            mail_from,
-        );
+        let iprev = async {
+            match path.iprev {
+                Some(known) => Ok(known),
+                None => timeout_at(until, spf::iprev(self.dns.resolver(), path.ip)).await,
+            }
+        };
+        let (iprev, helo, spf) = tokio::join!(iprev, timeout_at(until, self.helo(path)), mail_from,);
         let helo = in_time(path.helo)(helo);
         let spf = spf.map_or_else(|| helo.clone(), in_time(path.from));
         FromWhere { iprev: iprev.unwrap_or(Verdict::TempError), helo, spf }

@@ -77,7 +77,7 @@ impl MailAuthCommand {
     async fn answer(self, config: &FilePath) -> anyhow::Result<Value> {
         Ok(match self {
             Self::Spf { dns, ip, helo, from } => {
-                let path = Path { ip, helo: &helo, from: &from, at: super::files::now() };
+                let path = Path { ip, iprev: None, helo: &helo, from: &from, at: super::files::now() };
                 let found = verifier(config, dns)?.mail_from(&path).await;
                 json!({ "result": found.verdict.as_str(), "explanation": found.explanation.unwrap_or_default() })
             }

@@ -52,13 +52,13 @@ impl Carrier {
             let gone = Verdict::Refused(table::MESSAGE_GONE.reply());
             return (Attempt::same(outgoing, &gone), Answer::Unknown, None);
         };
-        let targets = match self.finder.find(outgoing.destination()).await {
+        let targets = match self.finder.find(outgoing.destination(), delivery.tls_optional).await {
             Ok(targets) => targets,
             Err(verdict) => return (Attempt::same(outgoing, &verdict), Answer::Unknown, None),
         };
         let give_up_at = self.house.now().plus(ATTEMPT);
         let mut attempt = no_answer(outgoing);
-        attempt.peer_reports = true;
+        (attempt.peer_reports, attempt.keeps_time) = (true, true);
         let mut waiting: Vec<usize> = (0..outgoing.recipients()).collect();
         let (mut conversation, mut answer) = (None, Answer::Unknown);
         let (hosts, mut unwilling) = (targets.len(), 0);
@@ -159,6 +159,7 @@ fn take_verdicts(attempt: &mut Attempt, waiting: &[usize], outcome: &Outcome) ->
         match verdict {
             Verdict::Delivered(_) => {
                 attempt.peer_reports &= outcome.peer_reports;
+                attempt.keeps_time &= outcome.keeps_time;
                 attempt.taken_at = Some(outcome.at);
             }
             Verdict::Deferred(_) => left.push(*n),
@@ -195,16 +196,22 @@ mod tests {
     fn a_broken_connection_leaves_only_the_deferred_to_the_next_host() {
         let reply = |code| Reply::new(code, None, ["words"]);
         let later = Verdict::Deferred(reply(451));
-        let mut attempt =
-            Attempt { verdicts: vec![later.clone(); 3], remote: None, peer_reports: true, taken_at: None };
+        let mut attempt = Attempt {
+            verdicts: vec![later.clone(); 3],
+            remote: None,
+            peer_reports: true,
+            keeps_time: true,
+            taken_at: None,
+        };
         let outcome = Outcome {
             verdicts: vec![Verdict::Delivered(reply(250)), Verdict::Refused(reply(550)), later],
             fault: Some(Error::Lost),
             at: Timestamp::from_secs(7),
             peer_reports: false,
+            keeps_time: true,
         };
         assert_eq!(take_verdicts(&mut attempt, &[0, 1, 2], &outcome), [2]);
-        assert!(!attempt.peer_reports);
+        assert!(!attempt.peer_reports && attempt.keeps_time);
         // M36: when the peer said yes, not when we wrote it down.
         assert_eq!(attempt.taken_at, Some(Timestamp::from_secs(7)));
         assert!(matches!(attempt.verdicts[0], Verdict::Delivered(_)));

@@ -10,7 +10,7 @@ mod sealing;
 use std::sync::Arc;
 use std::time::Duration;
 
-use smtp::serve::{Desk, Dice, Refusal, Tally};
+use smtp::serve::{Attempt, Desk, Dice, Refusal, Tally};
 use smtp::{ClientName, Limits};
 use store::{Claimed, Lane, OutboxKind, Reach, Signal};
 use tokio::sync::broadcast::error::RecvError;
@@ -177,6 +177,10 @@ impl Carrier {
         };
         let dice = self.dice();
         let (settled, conversation) = match self.kind {
+            _ if let Some(verdict) = outgoing.over(self.house.now()) => {
+                let attempt = Attempt::same(&outgoing, &verdict);
+                (self.desk.settle(&outgoing, &attempt, &dice, self.house.now()).await, None)
+            }
             OutboxKind::Local => (self.desk.deliver_here(&outgoing, &dice, self.house.now()).await, None),
             _ => {
                 let (attempt, conversation) = match reach {

@@ -63,6 +63,7 @@ impl Authenticity {
         let from = letter.reverse_path.map(ToString::to_string).unwrap_or_default();
         let path = letter.peer.as_ref().map(|peer| Path {
             ip: peer.ip,
+            iprev: peer.iprev,
             helo: peer.name.as_deref().unwrap_or_default(),
             from: &from,
             at: letter.received_at,

@@ -122,6 +122,14 @@ impl Policies {
         })
     }
 
+    /// What the operator demands of a destination, for mail that goes past what it asks for itself (RFC 8689 §4.2.2).
+    ///
+    /// # Errors
+    /// As [`Self::of_domain`].
+    pub(crate) async fn of_operator(&self, domain: &str) -> Result<Wanted, Verdict> {
+        Ok(self.configured(domain).await?.map_or(Wanted::Nothing, Wanted::Configured))
+    }
+
     async fn configured(&self, domain: &str) -> Result<Option<TlsPolicyRow>, Verdict> {
         let domain = domain.to_ascii_lowercase();
         let read =

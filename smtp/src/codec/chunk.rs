@@ -13,6 +13,8 @@ pub struct Chunk {
 
 /// Counts chunks off the wire and looks at the text in them. Lines still end in CRLF and nowhere else: a bare CR, a bare LF or a NUL
 /// makes the text wrong, for the next host may take it with DATA and see another end of it. A CRLF may lie across two chunks.
+///
+/// With BODY=BINARYMIME (RFC 3030 §3) that holds up to the empty line after the header; what follows is kept as it comes.
 #[derive(Debug)]
 pub struct ChunkDecoder {
     /// Octets of the chunk under way that are still to come.
@@ -23,12 +25,30 @@ pub struct ChunkDecoder {
     line_bytes: usize,
     line_bytes_max: usize,
     wrong: Option<WrongText>,
+    /// Whether the body is kept as it comes.
+    is_binary: bool,
+    /// The empty line of a binary message has come.
+    is_free: bool,
 }
 
 impl ChunkDecoder {
     /// Before the first chunk.
     pub fn new(line_bytes_max: usize) -> Self {
-        Self { left: 0, is_last: false, cr: false, line_bytes: 0, line_bytes_max, wrong: None }
+        Self {
+            left: 0,
+            is_last: false,
+            cr: false,
+            line_bytes: 0,
+            line_bytes_max,
+            wrong: None,
+            is_binary: false,
+            is_free: false,
+        }
+    }
+
+    /// The same for BODY=BINARYMIME.
+    pub fn binary(line_bytes_max: usize) -> Self {
+        Self { is_binary: true, ..Self::new(line_bytes_max) }
     }
 
     /// A chunk was announced.
@@ -57,9 +77,10 @@ impl ChunkDecoder {
         let count = usize::try_from(self.left).unwrap_or(usize::MAX).min(input.len());
         let piece = input.get(..count).unwrap_or_default();
         let mut rest = piece;
-        while let Some((&first, tail)) = rest.split_first() {
+        while let Some((&first, tail)) = rest.split_first().filter(|_| !self.is_free) {
             rest = match (std::mem::take(&mut self.cr), first) {
                 (true, b'\n') => {
+                    self.is_free = self.is_binary && self.line_bytes == 0;
                     self.line_bytes = 0;
                     tail
                 }
@@ -99,7 +120,10 @@ mod tests {
 
     /// All chunks, the wire cut into pieces; the text and what was wrong with it.
     fn decode(chunks: &[&[u8]], pieces: usize) -> (Vec<u8>, Option<WrongText>) {
-        let mut decoder = ChunkDecoder::new(10);
+        decode_by(ChunkDecoder::new(10), chunks, pieces)
+    }
+
+    fn decode_by(mut decoder: ChunkDecoder, chunks: &[&[u8]], pieces: usize) -> (Vec<u8>, Option<WrongText>) {
         let mut out = Vec::new();
         for (n, chunk) in chunks.iter().enumerate() {
             decoder.begin(Chunk { bytes: chunk.len() as u64, is_last: n + 1 == chunks.len() });
@@ -136,6 +160,32 @@ mod tests {
         for (chunks, wrong) in rows {
             for pieces in [1, 2, 64] {
                 let (text, found) = decode(chunks, pieces);
+                assert_eq!(found, wrong, "{chunks:?} in pieces of {pieces}");
+                assert!(wrong.is_some() || text == chunks.concat(), "{chunks:?}");
+            }
+        }
+    }
+
+    #[test]
+    #[rustfmt::skip]
+    fn rfc_3030_section_3_a_binary_body_is_kept_as_it_comes() {
+        let (bad, long) = (Some(WrongText::LineEnd), Some(WrongText::LineTooLong));
+        let rows: [(&[&[u8]], Option<WrongText>); 11] = [
+            (&[b"a: b\r\n\r\n\r\r\n\n\0\r\n.\r\n"],   None),
+            (&[b"a: b\r\n\r", b"\n0123456789012\n\r"], None),
+            (&[b"\r\n\n"],                            None),
+            (&[b"\r\n\r"],                            None),
+            (&[b"a: b\r\n"],                          None),
+            (&[b"a: b\r\n\r\n", b"\r", b""],         None),
+            (&[b"a: b\n\r\n"],                        bad),
+            (&[b"a: b\r\n\r"],                        bad),
+            (&[b"\0\r\n\r\n"],                       bad),
+            (&[b"a\r\r\n\r\n"],                      bad),
+            (&[b"0123456789a\r\n\r\n"],              long),
+        ];
+        for (chunks, wrong) in rows {
+            for pieces in [1, 2, 64] {
+                let (text, found) = decode_by(ChunkDecoder::binary(10), chunks, pieces);
                 assert_eq!(found, wrong, "{chunks:?} in pieces of {pieces}");
                 assert!(wrong.is_some() || text == chunks.concat(), "{chunks:?}");
             }

@@ -1,13 +1,13 @@
-//! A command line to a typed command (RFC 5321 §4.1.1, RFC 1870, 2033, 3030, 3207, 3461, 4865, 4954, 6152, 6531, 6710, 8689).
+//! A command line to a typed command (RFC 5321 §4.1.1, RFC 1870, 2033, 2852, 3030, 3207, 3461, 4865, 4954, 6152, 6531, 6710, 8689).
 //!
 //! The parser is our own and strict. `smtp-proto` reads the same grammar leniently: it takes a SIZE beyond 64 bits for a small one,
 //! drops broken `xtext` escapes, takes a parameter twice and ignores what follows DATA. It serves as second opinion in the tests:
 //! whatever this parser accepts, that one must read alike.
 
-use mail::envelope::Priority;
+use mail::envelope::{DeliverBy, Priority, WhenLate};
 use mail::{EmailAddress, Secret, Timestamp};
 
-use super::{Chunk, xtext};
+use super::{Chunk, XClient, xtext};
 use crate::envelope::{
     Body, ClientName, EnvelopeId, ForwardPath, Notify, OriginalRecipient, Recipient, Ret, ReversePath,
 };
@@ -42,6 +42,8 @@ pub enum Command {
     Quit,
     /// RFC 3207 §4.
     StartTls,
+    /// A front end says for whom it stands.
+    XClient(Box<XClient>),
     /// RFC 4954 §4.
     Auth {
         /// The name of the mechanism asked for, upper case (RFC 4422 §3.1).
@@ -72,6 +74,27 @@ pub struct Mail {
     pub priority: Option<Priority>,
     /// HOLDFOR or HOLDUNTIL (RFC 4865 §4).
     pub hold: Option<Hold>,
+    /// BY (RFC 2852 §4).
+    pub by: Option<By>,
+}
+
+/// How soon a message is to be delivered (RFC 2852 §4). With [`WhenLate::Return`] there is time left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct By {
+    /// From MAIL on; a message may come late already.
+    pub seconds: i64,
+    /// What becomes of it then.
+    pub then: WhenLate,
+    /// `T`: hand-overs are reported.
+    pub trace: bool,
+}
+
+impl By {
+    /// As a moment, when MAIL was said at `since`.
+    pub fn counted_from(self, since: Timestamp) -> DeliverBy {
+        let at = since.millis().saturating_add(self.seconds.saturating_mul(1_000));
+        DeliverBy { at: Timestamp::from_millis(at), then: self.then, trace: self.trace, told: false }
+    }
 }
 
 /// How long a message is held back (RFC 4865 §4).
@@ -114,6 +137,7 @@ impl Command {
             "HELP" => Ok(Self::Help),
             "VRFY" if rest.is_empty() => Err(Error::Syntax("VRFY string")),
             "VRFY" => Ok(Self::Vrfy),
+            "XCLIENT" => XClient::parse(rest).map(|told| Self::XClient(Box::new(told))),
             "BDAT" => bdat(rest).map(Self::Bdat).ok_or(Error::Bdat),
             "EXPN" => Err(Error::NotImplemented("EXPN")),
             "ETRN" => Err(Error::NotImplemented("ETRN")),
@@ -173,6 +197,7 @@ fn mail(rest: &str) -> Result<Mail, Error> {
         require_tls: false,
         priority: None,
         hold: None,
+        by: None,
     };
     let mut seen = Seen::default();
     for (name, value) in parameters {
@@ -197,6 +222,7 @@ fn mail(rest: &str) -> Result<Mail, Error> {
             ("HOLDUNTIL", value) => {
                 mail.hold = seen.once("HOLDFOR or HOLDUNTIL", value.and_then(hold_until))?
             }
+            ("BY", value) => mail.by = seen.once("BY", value.and_then(by))?,
             // RFC 4954 §5: whoever does not trust the client's word may treat it as `<>`. We never trust it.
             ("AUTH", value) => drop(seen.once("AUTH", value.and_then(xtext::decode))?),
             _ => return Err(Error::UnknownParameter),
@@ -317,10 +343,27 @@ fn hold_until(value: &str) -> Option<Hold> {
     Timestamp::parse_rfc3339(value).ok().map(Hold::Until)
 }
 
+/// `by-time ";" by-mode [by-trace]`; `R` with no time left is refused (RFC 2852 §4).
+fn by(value: &str) -> Option<By> {
+    let (time, mode) = value.split_once(';')?;
+    let digits = time.strip_prefix(['+', '-']).unwrap_or(time);
+    let plain = matches!(digits.len(), 1..=9) && digits.bytes().all(|b| b.is_ascii_digit());
+    let seconds = time.parse().ok().filter(|_| plain)?;
+    let (then, trace) = match mode.to_ascii_uppercase().as_str() {
+        "R" => (WhenLate::Return, false),
+        "RT" => (WhenLate::Return, true),
+        "N" => (WhenLate::Notify, false),
+        "NT" => (WhenLate::Notify, true),
+        _ => return None,
+    };
+    (then == WhenLate::Notify || seconds > 0).then_some(By { seconds, then, trace })
+}
+
 fn body(value: &str) -> Option<Body> {
     match value.to_ascii_uppercase().as_str() {
         "7BIT" => Some(Body::SevenBit),
         "8BITMIME" => Some(Body::EightBit),
+        "BINARYMIME" => Some(Body::Binary),
         _ => None,
     }
 }

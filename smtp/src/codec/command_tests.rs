@@ -16,6 +16,9 @@ fn told(line: &str) -> String {
             if m.body == Body::EightBit {
                 out += " 8bit";
             }
+            if m.body == Body::Binary {
+                out += " binary";
+            }
             if m.smtputf8 {
                 out += " utf8";
             }
@@ -25,6 +28,9 @@ fn told(line: &str) -> String {
             }
             m.priority.inspect(|priority| out += &format!(" priority {priority}"));
             m.hold.inspect(|hold| out += &format!(" {hold:?}").to_lowercase());
+            m.by.inspect(|by| {
+                out += &format!(" by {} {}{}", by.seconds, by.then, if by.trace { "T" } else { "" })
+            });
             m.envelope_id.inspect(|id| out += &format!(" id {:?}", id.as_str()));
             out
         }
@@ -108,7 +114,8 @@ fn parameters_of_rfc_1870_3461_4954_6152_6531() {
         ("MAIL FROM:<a@b.vn> SIZE=-1",                         "! bad value of SIZE"),
         ("MAIL FROM:<a@b.vn> SIZE=1 size=2",                   "! bad value of SIZE"),
         ("MAIL FROM:<a@b.vn> body=8bitmime",                   "mail <a@b.vn> 8bit"),
-        ("MAIL FROM:<a@b.vn> BODY=BINARYMIME",                 "! bad value of BODY"),
+        ("MAIL FROM:<a@b.vn> BODY=BINARYMIME",                 "mail <a@b.vn> binary"),
+        ("MAIL FROM:<a@b.vn> BODY=BINARY",                     "! bad value of BODY"),
         ("MAIL FROM:<nguyễn@b.vn> SMTPUTF8",                   "mail <nguyễn@b.vn> utf8"),
         ("MAIL FROM:<nguyễn@b.vn>",                            "! the address needs SMTPUTF8"),
         ("MAIL FROM:<a@b.vn> SMTPUTF8=1",                      "! bad value of SMTPUTF8"),
@@ -175,6 +182,33 @@ fn rfc_4865_section_4_parameters() {
         ("MAIL FROM:<a@b.vn> HOLDUNTIL=tomorrow",               wrong),
         ("MAIL FROM:<a@b.vn> HOLDFOR=1 HOLDUNTIL=2026-12-01T12:00:00Z", wrong),
         ("RCPT TO:<a@b.vn> HOLDFOR=1",                          "! unknown parameter"),
+    ];
+    for (line, expected) in rows {
+        assert_eq!(told(line), expected, "{line:?}");
+    }
+}
+
+#[test]
+#[rustfmt::skip]
+fn rfc_2852_section_4_parameters() {
+    let wrong = "! bad value of BY";
+    let rows = [
+        ("MAIL FROM:<eljefe@bigbiz.com> BY=120;R",           "mail <eljefe@bigbiz.com> by 120 R"),
+        ("MAIL FROM:<eljefe@bigbiz.com> BY=98;RT",           "mail <eljefe@bigbiz.com> by 98 RT"),
+        ("MAIL FROM:<a@b.vn> by=+999999999;nt",              "mail <a@b.vn> by 999999999 NT"),
+        ("MAIL FROM:<a@b.vn> BY=-30;N",                      "mail <a@b.vn> by -30 N"),
+        ("MAIL FROM:<a@b.vn> BY=0;N",                        "mail <a@b.vn> by 0 N"),
+        ("MAIL FROM:<a@b.vn> BY=0;R",                        wrong),
+        ("MAIL FROM:<a@b.vn> BY=-1;R",                       wrong),
+        ("MAIL FROM:<a@b.vn> BY=1000000000;R",               wrong),
+        ("MAIL FROM:<a@b.vn> BY=120",                        wrong),
+        ("MAIL FROM:<a@b.vn> BY=;R",                         wrong),
+        ("MAIL FROM:<a@b.vn> BY=--1;N",                      wrong),
+        ("MAIL FROM:<a@b.vn> BY=1;X",                        wrong),
+        ("MAIL FROM:<a@b.vn> BY=1;TR",                       wrong),
+        ("MAIL FROM:<a@b.vn> BY",                            wrong),
+        ("MAIL FROM:<a@b.vn> BY=1;R BY=1;R",                 wrong),
+        ("RCPT TO:<a@b.vn> BY=1;R",                          "! unknown parameter"),
     ];
     for (line, expected) in rows {
         assert_eq!(told(line), expected, "{line:?}");

@@ -25,6 +25,13 @@ impl Row {
     }
 }
 
+impl Row {
+    /// The reply with other words, where the reason is somebody else's to say.
+    pub fn because(&self, vi: &str, en: &str) -> Reply {
+        Reply::new(self.code, self.status, [vi, en])
+    }
+}
+
 /// [`MAILBOX_CLOSED`], naming the office to write to instead (RULES M23).
 pub fn mailbox_closed(office: Option<&mail::EmailAddress>) -> Reply {
     let Some(office) = office else { return MAILBOX_CLOSED.reply() };
@@ -85,6 +92,8 @@ table! {
     TOO_MANY_COMMANDS = row(421, (4, 7, 0), "Too many commands without a message");
     /// RFC 9422 §4.1 MAILMAX.
     TOO_MANY_MESSAGES = row(421, (4, 7, 0), "Enough messages for one connection, connect again");
+    /// RULES M20, M25: who signed in may not be here any more.
+    SIGN_IN_IS_OVER = refusal(421, (4, 7, 0), "Phiên đăng nhập đã hết hiệu lực", "The sign-in does not hold any more");
     /// RFC 5321 §4.2.2: the listener is full.
     TOO_MANY_CONNECTIONS = row(421, (4, 7, 0), "Too many connections, try again later");
     /// A fault of ours; the client keeps its message.
@@ -155,6 +164,8 @@ table! {
     NOT_OFFICIAL = refusal(550, (5, 7, 1), "Chỉ được dùng thư điện tử công vụ cho nội dung này", "Only official mail may carry this");
     /// RFC 3463 §3.3 X.2.2; RULES M31, after the period of temporary refusals.
     QUOTA_EXCEEDED = refusal(552, (5, 2, 2), "Hộp thư người nhận đã đầy", "Mailbox is full");
+    /// Postfix XCLIENT_README: `550`, insufficient authorization.
+    NO_FRONT = row(550, (5, 7, 0), "Not for you to say");
     /// RFC 1870 §6; RULES M32.
     TOO_LARGE = refusal(552, (5, 3, 4), "Thư vượt quá dung lượng cho phép, xin dùng liên kết nội bộ", "Message is too large");
     /// RFC 6531 §3.5 `553`.
@@ -165,12 +176,22 @@ table! {
     EARLY_TALKER = row(554, (5, 5, 1), "Wait for the greeting");
     /// RFC 5321 §3.3: DATA with nobody to receive it.
     NO_RECIPIENTS = row(554, (5, 5, 1), "No valid recipients");
+    /// RFC 2852 §3: less time than is offered; RFC 3463 §3.5 X.4.7.
+    DELIVER_BY_TOO_SOON = refusal(554, (5, 4, 7), "Thời hạn chuyển thư ngắn hơn mức máy chủ nhận", "The time to deliver by is shorter than is offered");
+    /// RFC 2852 §4.1: late, and to be given back; RFC 3463 §3.5 X.4.7.
+    DELIVER_BY_IS_OVER = refusal(554, (5, 4, 7), "Đã quá thời hạn chuyển thư mà người gửi đặt ra", "The time to deliver by is over");
+    /// RFC 5322 §3.6.2, RFC 6409 §8.1: who wrote it has to be said, once.
+    NOT_ONE_FROM = refusal(554, (5, 6, 0), "Thư phải có đúng một trường From ghi người gửi", "The message needs exactly one From field with an author");
+    /// RFC 5322 §3.6.2: one Sender at most, with one mailbox.
+    NOT_ONE_SENDER = refusal(554, (5, 6, 0), "Thư chỉ được có một trường Sender với một địa chỉ", "The message may have one Sender field, with one mailbox");
     /// RFC 3463 §3.5 X.4.6; RFC 5321 §6.3.
     LOOP = refusal(554, (5, 4, 6), "Thư bị chuyển vòng quanh quá nhiều lần", "Too many hops, the message is looping");
     /// RFC 5321 §4.5.3.1.6.
     TEXT_LINE_TOO_LONG = row(554, (5, 6, 0), "The message holds a line that is too long");
     /// RFC 6152 §3: the next host takes no 8-bit text.
     NEEDS_8BITMIME = refusal(554, (5, 6, 3), "Máy chủ nhận không nhận thư 8 bit", "The receiving server takes no 8-bit mail");
+    /// RFC 3030 §3: the next host takes no binary mail, and signatures forbid to write it otherwise (RFC 3463 §3.7 X.6.3).
+    NEEDS_BINARYMIME = refusal(554, (5, 6, 3), "Máy chủ nhận không nhận thư nhị phân, và thư đã ký nên không đổi dạng được", "The receiving server takes no binary mail, and what is signed cannot be recoded");
     /// RULES M33: malware.
     MALWARE = refusal(554, (5, 7, 1), "Thư có mã độc nên bị từ chối", "The message carries malware");
     /// RFC 5321 §4.1.1.11 `555`.
@@ -204,6 +225,8 @@ table! {
     PEER_UNTRUSTED = refusal(451, (4, 7, 5), "Chứng thư của máy chủ nhận không đúng yêu cầu", "The receiving server's certificate is not as required");
     /// Sending: the domain's own policy names none of its servers (RFC 8461 §5).
     HOSTS_NOT_NAMED = refusal(451, (4, 7, 5), "Chính sách của tên miền nhận không có máy chủ này", "The recipient domain's policy names none of its servers");
+    /// Sending: the next host promises no time to deliver by (RFC 2852 §4.1; RFC 3463 §3.4 X.3.3).
+    PEER_WITHOUT_DELIVERBY = refusal(554, (5, 3, 3), "Máy chủ nhận không cam kết thời hạn chuyển thư (DELIVERBY)", "The receiving server promises no time to deliver by");
     /// Sending: the smart host offers no sign-in we can use.
     PEER_WITHOUT_AUTH = row(451, (4, 7, 0), "The receiving server offers no usable authentication");
     /// Sending: the recipient's letters cannot travel this way (RFC 6531 §3.5).

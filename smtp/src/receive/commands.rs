@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use mail::Timestamp;
+use mail::envelope::WhenLate;
 
 use super::moment::{Awaiting, Draining, Greeted, Moment, Receiving};
-use super::{Ask, Role, Session};
+use super::{Ask, Front, Role, Session};
 use crate::Error;
-use crate::codec::{Chunk, Command, Hold, Mail, Reply, table};
-use crate::envelope::{ClientName, ForwardPath, Recipient, Tls};
+use crate::codec::{By, Chunk, Command, Hold, Mail, Reply, table};
+use crate::envelope::{Body, ClientName, ForwardPath, Recipient, Tls};
 
 /// A chunk from here on pays for its command: the size of the message bounds how many there are. Exim sends 8 KiB; a message in
 /// smaller crumbs is somebody who wants to keep us busy.
@@ -40,6 +41,7 @@ impl Session {
             (Command::Data, _) => return self.data(),
             (Command::Bdat(chunk), _) => self.bdat(chunk),
             (Command::StartTls, _) => return self.start_tls(),
+            (Command::XClient(told), _) => return self.xclient(*told),
             (Command::Auth { mechanism, initial }, _) => return self.auth(&mechanism, initial),
             (Command::Rset, _) => {
                 self.reset();
@@ -66,6 +68,12 @@ impl Session {
         let mut lines = vec![format!("{} greets {name}", self.host)];
         self.client.name = Some(name);
         self.client.extended = extended;
+        if let Some(told) = &self.told {
+            // From now on the client may be the one that speaks.
+            self.front = Front::Nobody;
+            self.client.name = told.helo.clone().or(self.client.name.take());
+            self.client.extended = told.extended.unwrap_or(extended);
+        }
         if extended {
             lines.extend(self.keywords());
         }
@@ -74,7 +82,8 @@ impl Session {
 
     /// Only what works is offered.
     fn keywords(&self) -> Vec<String> {
-        let words = ["PIPELINING", "8BITMIME", "CHUNKING", "SMTPUTF8", "ENHANCEDSTATUSCODES", "DSN"];
+        let words =
+            ["PIPELINING", "8BITMIME", "CHUNKING", "BINARYMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "DSN"];
         let mut lines: Vec<String> = words.map(str::to_owned).into();
         lines.push(format!("SIZE {}", self.limits.message_bytes_max));
         // RFC 9422 §4.
@@ -82,7 +91,9 @@ impl Session {
             "LIMITS RCPTMAX={} MAILMAX={}",
             self.limits.recipients_max, self.limits.messages_max
         ));
-        if self.starttls && self.client.tls.is_none() {
+        // RFC 2852 §3: less than this, and a message that is to be given back when late cannot be taken.
+        lines.push(format!("DELIVERBY {}", self.limits.deliver_by_min.as_secs()));
+        if self.has_starttls() && self.client.tls.is_none() {
             lines.push("STARTTLS".to_owned());
         }
         if self.offers_require_tls() {
@@ -99,9 +110,16 @@ impl Session {
             ));
         }
         if self.role == Role::Submission && self.client.tls.is_some() && self.client.signed_in_as.is_none() {
-            lines.push(format!("AUTH {}", self.mechanisms.join(" ")));
+            let offered: Vec<&str> = self.offered_mechanisms().collect();
+            lines.push(format!("AUTH {}", offered.join(" ")));
         }
+        lines.extend(self.offers_xclient());
         lines
+    }
+
+    /// Not behind a front end: what it said came in the clear, and would have to be forgotten (RFC 3207 §4.2).
+    fn has_starttls(&self) -> bool {
+        self.starttls && self.told.is_none()
     }
 
     /// RFC 8689 §2: inside TLS only.
@@ -124,7 +142,7 @@ impl Session {
 
     fn start_tls(&mut self) -> Result<(), Error> {
         match self.moment {
-            _ if !self.starttls => return Err(Error::NotImplemented("STARTTLS")),
+            _ if !self.has_starttls() => return Err(Error::NotImplemented("STARTTLS")),
             _ if self.client.tls.is_some() => return Err(Error::OutOfSequence("TLS has begun")),
             Moment::Connected => return Err(Error::OutOfSequence("EHLO first")),
             Moment::Greeted(_) => {}
@@ -160,6 +178,7 @@ impl Session {
             || ((mail.priority.is_some() || mail.hold.is_some()) && !self.offers_to_own());
         let too_long =
             mail.hold.is_some_and(|hold| self.let_go_at(hold) > self.now.plus(self.limits.hold_max));
+        let too_soon = mail.by.is_some_and(|by| self.is_too_soon(by));
         let too_large = mail.size.is_some_and(|size| size > self.limits.message_bytes_max as u64);
         if submission && self.client.tls.is_none() {
             self.say(&table::TLS_REQUIRED.reply());
@@ -169,6 +188,10 @@ impl Session {
             return Err(Error::UnknownParameter);
         } else if too_long {
             return Err(Error::BadParameter("HOLDFOR or HOLDUNTIL beyond what is offered"));
+        } else if self.is_late_when_let_go(&mail) {
+            return Err(Error::BadParameter("BY before HOLDFOR or HOLDUNTIL"));
+        } else if too_soon {
+            self.say(&table::DELIVER_BY_TOO_SOON.reply());
         } else if self.messages >= self.limits.messages_max {
             self.close_with(table::TOO_MANY_MESSAGES.reply());
         } else if too_large {
@@ -181,8 +204,20 @@ impl Session {
         Ok(())
     }
 
+    /// RFC 2852 §3: less time than is offered, of a message that is given back when late.
+    fn is_too_soon(&self, by: By) -> bool {
+        let least = i64::try_from(self.limits.deliver_by_min.as_secs()).unwrap_or(i64::MAX);
+        by.then == WhenLate::Return && by.seconds < least
+    }
+
+    /// A message that is held back beyond its time is nobody's wish (RFC 4865 §4).
+    fn is_late_when_let_go(&self, mail: &Mail) -> bool {
+        let (Some(by), Some(hold)) = (mail.by, mail.hold) else { return false };
+        by.counted_from(self.now).at <= self.let_go_at(hold)
+    }
+
     pub(super) fn sender_permitted(&mut self, mail: Mail) {
-        self.moment = Moment::Sender(Greeted.mail_from(mail));
+        self.moment = Moment::Sender(Greeted.mail_from(mail, self.now));
         self.say(&table::SENDER_OK.reply());
     }
 
@@ -239,7 +274,7 @@ impl Session {
 
     fn data(&mut self) -> Result<(), Error> {
         match std::mem::replace(&mut self.moment, Moment::Connected) {
-            Moment::Recipients(recipients) => {
+            Moment::Recipients(recipients) if recipients.sender.mail.body != Body::Binary => {
                 let receiving = recipients.data(self.now, self.limits.text_line_bytes_max);
                 self.moment = Moment::Receiving(Box::new(receiving));
                 self.say(&table::GO_AHEAD.reply());
@@ -251,6 +286,8 @@ impl Session {
             Moment::Sender(_) => table::NO_RECIPIENTS.reply(),
             // RFC 3030 §2: the two do not mix in one message.
             Moment::BetweenChunks(_) => Error::OutOfSequence("the message comes by BDAT").to_reply(),
+            // RFC 3030 §3.
+            Moment::Recipients(_) => Error::OutOfSequence("BINARYMIME comes by BDAT").to_reply(),
             _ => Error::OutOfSequence("MAIL and RCPT first").to_reply(),
         };
         // Whoever sends text without waiting for 354 has now sent lines that were meant as text and would be read as commands:

@@ -16,17 +16,19 @@
 //! read after it; only CRLF `.` CRLF ends a message that came with DATA, and only counting ends a chunk that came with BDAT (RFC 3030).
 
 mod commands;
+mod front;
 mod moment;
 mod sign_in;
 mod text;
 mod trace;
 
-use mail::{Domain, Secret, Timestamp};
+use mail::{Domain, EmailAddress, Secret, Timestamp};
 
 use crate::codec::{Input, Reply, table};
 use crate::envelope::{Client, Envelope, Recipient, ReversePath, Tls};
 use crate::{Error, Limits};
-use moment::{Awaiting, Greeted, Moment};
+pub use front::Front;
+use moment::{Awaiting, Greeted, Moment, Told};
 
 /// Which door this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +54,8 @@ pub struct Facts {
     pub starttls: bool,
     /// The mechanisms of AUTH that are offered inside TLS at the submission door, best first (RFC 4954 §3).
     pub mechanisms: Vec<&'static str>,
+    /// Whether who connects may say for whom it stands (XCLIENT).
+    pub front: Front,
 }
 
 /// A step of somebody signing in (RFC 4422 §3).
@@ -107,6 +111,14 @@ pub enum Ask {
         /// RCPT.
         recipient: Recipient,
     },
+    /// A front end says for whom it stands. Look for the name of the address if nobody has, and for the account of who signed in there; answer
+    /// [`Answer::Introduced`] with the client as it is from now on, or [`Answer::Refused`].
+    Introduced {
+        /// The client.
+        client: Client,
+        /// The address of who signed in at the front end.
+        login: Option<EmailAddress>,
+    },
     /// Store this durably; answer [`Answer::Stored`], [`Answer::StoredEach`] or [`Answer::Refused`].
     Accept(Box<Arrived>),
     /// Call [`Session::time_passed`] at this moment. A later ask replaces an earlier one.
@@ -124,9 +136,11 @@ pub enum Answer {
     Challenge(Vec<u8>),
     /// Somebody is let in; the name goes into the envelope.
     SignedIn(String),
+    /// The client that a front end stands for.
+    Introduced(Client),
     /// The sender or the recipient is welcome.
     Permitted,
-    /// Refused, with the words to say: of the sender, the recipient, the sign-in or the whole message.
+    /// Refused, with the words to say: of the sender, the recipient, the client, the sign-in or the whole message.
     Refused(Reply),
     /// The message is stored for every recipient and survives a power cut.
     Stored,
@@ -144,6 +158,10 @@ pub struct Session {
     starttls: bool,
     mechanisms: Vec<&'static str>,
     client: Client,
+    /// What a front end may still say; see [`Front`].
+    front: Front,
+    /// What it has said; the hello that follows is the client's.
+    told: Option<Told>,
     /// The last moment the driver told.
     now: Timestamp,
     input: Input,
@@ -181,6 +199,8 @@ impl Session {
             starttls: facts.starttls,
             mechanisms: facts.mechanisms,
             client: facts.client,
+            front: facts.front,
+            told: None,
             now,
             input: Input::default(),
             out: Vec::new(),
@@ -248,6 +268,8 @@ impl Session {
             (Awaiting::Sender(_), Answer::Refused(reply)) => self.say(&reply),
             (Awaiting::Recipient(recipient), Answer::Permitted) => self.recipient_permitted(recipient),
             (Awaiting::Recipient(_), Answer::Refused(reply)) => self.recipient_refused(&reply),
+            (Awaiting::Introduced(told), Answer::Introduced(client)) => self.introduced(told, client),
+            (Awaiting::Introduced(_), Answer::Refused(reply)) => self.say(&reply),
             (Awaiting::Verdict(verdict), answer) => self.verdict(verdict, answer),
             _ => self.close_with(Error::AnswerOutOfTurn.to_reply()),
         }
@@ -270,6 +292,15 @@ impl Session {
         let idle = matches!(self.awaiting, Awaiting::Nothing) && !matches!(self.moment, Moment::Receiving(_));
         if idle && !self.closing {
             self.close_with(table::SHUTTING_DOWN.reply());
+        }
+    }
+
+    /// Whoever signed in may not be here any more, for the reason in these words: the conversation ends, and a message on its way is not
+    /// taken.
+    pub fn sign_in_is_over(&mut self, now: Timestamp, vi: &str, en: &str) {
+        self.now = now;
+        if !self.closing {
+            self.close_with(table::SIGN_IN_IS_OVER.because(vi, en));
         }
     }
 
@@ -328,10 +359,14 @@ impl Session {
 
     fn greet_when_due(&mut self) {
         if self.greeting_due.take_if(|due| *due <= self.now).is_some() {
-            let protocol = if self.role == Role::Lmtp { "LMTP" } else { "ESMTP" };
-            self.say(&Reply::new(220, None, [format!("{} {protocol}", self.host)]));
+            self.greet();
             self.be_patient();
         }
+    }
+
+    fn greet(&mut self) {
+        let protocol = if self.role == Role::Lmtp { "LMTP" } else { "ESMTP" };
+        self.say(&Reply::new(220, None, [format!("{} {protocol}", self.host)]));
     }
 
     /// Sets the deadline anew. A half-sent line gets no new patience: this is called once per line, not per byte.

@@ -3,7 +3,7 @@
 use mail::Timestamp;
 
 use crate::codec::{Chunk, ChunkDecoder, DotDecoder, Fed, Mail, Reply, WrongText};
-use crate::envelope::Recipient;
+use crate::envelope::{Body, ClientName, Recipient};
 
 /// Where the conversation stands.
 #[derive(Debug)]
@@ -46,8 +46,8 @@ impl Moment {
 pub(super) struct Greeted;
 
 impl Greeted {
-    pub(super) fn mail_from(self, mail: Mail) -> Sender {
-        Sender { mail, refused: 0 }
+    pub(super) fn mail_from(self, mail: Mail, now: Timestamp) -> Sender {
+        Sender { mail, since: now, refused: 0 }
     }
 }
 
@@ -55,6 +55,8 @@ impl Greeted {
 #[derive(Debug)]
 pub(super) struct Sender {
     pub(super) mail: Mail,
+    /// When it was said: the time of BY counts from then (RFC 2852 §4).
+    pub(super) since: Timestamp,
     /// Recipients refused so far.
     pub(super) refused: usize,
 }
@@ -82,7 +84,11 @@ impl Recipients {
     }
 
     pub(super) fn bdat(self, now: Timestamp, line_bytes_max: usize) -> Receiving {
-        self.receiving(now, Form::Chunks(ChunkDecoder::new(line_bytes_max)))
+        let decoder = match self.sender.mail.body {
+            Body::Binary => ChunkDecoder::binary(line_bytes_max),
+            Body::SevenBit | Body::EightBit => ChunkDecoder::new(line_bytes_max),
+        };
+        self.receiving(now, Form::Chunks(decoder))
     }
 
     fn receiving(self, now: Timestamp, form: Form) -> Receiving {
@@ -166,7 +172,15 @@ pub(super) enum Awaiting {
     SignIn,
     Sender(Mail),
     Recipient(Recipient),
+    Introduced(Told),
     Verdict(Verdict),
+}
+
+/// What a front end said that its client says of itself; it counts more than what the front end says of itself afterwards.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Told {
+    pub(super) helo: Option<ClientName>,
+    pub(super) extended: Option<bool>,
 }
 
 impl Awaiting {

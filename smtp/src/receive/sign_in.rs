@@ -25,8 +25,8 @@ impl Session {
             Moment::Greeted(_) => {}
             _ => return Err(Error::OutOfSequence("a message is under way")),
         }
-        let offered = self.mechanisms.iter().find(|name| **name == mechanism);
-        let mechanism = *offered.ok_or(Error::UnknownMechanism)?;
+        let offered = self.offered_mechanisms().find(|name| *name == mechanism);
+        let mechanism = offered.ok_or(Error::UnknownMechanism)?;
         let initial = match initial.map(|initial| decode(&initial)) {
             Some(None) => {
                 self.sign_in_failed();
@@ -37,6 +37,12 @@ impl Session {
         };
         self.ask_sign_in(SignIn::Begin { mechanism, initial });
         Ok(())
+    }
+
+    /// EXTERNAL only to who has shown a certificate (RFC 4422 appendix A).
+    pub(super) fn offered_mechanisms(&self) -> impl Iterator<Item = &'static str> {
+        let is_certified = self.client.tls.as_ref().is_some_and(|tls| tls.is_certified);
+        self.mechanisms.iter().copied().filter(move |name| is_certified || *name != "EXTERNAL")
     }
 
     /// The mechanism wants to hear more.

@@ -96,7 +96,7 @@ impl Session {
 
     fn accept(&mut self, receiving: Receiving, header: Header) {
         let Receiving { recipients, mut text, .. } = receiving;
-        let mail = recipients.sender.mail;
+        let (mail, since) = (recipients.sender.mail, recipients.sender.since);
         let envelope = Envelope {
             id: format!("{}.{}", self.session_id, self.messages),
             reverse_path: mail.reverse_path,
@@ -108,6 +108,7 @@ impl Session {
             require_tls: mail.require_tls,
             priority: mail.priority,
             not_before: mail.hold.map(|hold| self.let_go_at(hold)),
+            deliver_by: mail.by.map(|by| by.counted_from(since)),
             received_at: self.now,
             client: self.client.clone(),
         };

@@ -125,10 +125,12 @@ mod tests {
             require_tls: false,
             priority: None,
             not_before: None,
+            deliver_by: None,
             received_at: Timestamp::parse_rfc3339("2026-11-22T01:02:03Z").unwrap(),
             client: Client {
                 ip: "192.0.2.1".parse().unwrap(),
                 reverse_name: Some("mail.bar.com".parse().unwrap()),
+                iprev: None,
                 name: Some("bar.com".parse().unwrap()),
                 extended: true,
                 tls: None,
@@ -149,8 +151,11 @@ mod tests {
         e.client.ip = "2001:db8::1".parse().unwrap();
         e.client.reverse_name = None;
         e.client.signed_in_as = Some("an".into());
-        e.client.tls =
-            Some(Tls { version: "TLS1.3".into(), cipher: "TLS_AES_128_GCM_SHA256\r\nX: y".into() });
+        e.client.tls = Some(Tls {
+            version: "TLS1.3".into(),
+            cipher: "TLS_AES_128_GCM_SHA256\r\nX: y".into(),
+            is_certified: false,
+        });
         e.recipients.push(e.recipients[0].clone());
         assert_eq!(
             received(&e, Role::Submission, &host),

@@ -18,6 +18,10 @@ pub(super) struct Offers {
     pub(super) dsn: bool,
     pub(super) require_tls: bool,
     pub(super) priority: bool,
+    pub(super) chunking: bool,
+    pub(super) binary: bool,
+    /// DELIVERBY was offered; with the least time of a message that is given back when late, 0 when that is unsaid (RFC 2852 §3).
+    pub(super) deliver_by: Option<i64>,
     pub(super) starttls: bool,
     pub(super) auth_plain: bool,
 }
@@ -39,6 +43,12 @@ impl Offers {
                 Some("SMTPUTF8") => offers.smtputf8 = true,
                 Some("REQUIRETLS") => offers.require_tls = true,
                 Some("MT-PRIORITY") => offers.priority = true,
+                Some("CHUNKING") => offers.chunking = true,
+                Some("BINARYMIME") => offers.binary = true,
+                Some("DELIVERBY") => {
+                    let least = words.next().and_then(|digits| digits.parse().ok());
+                    offers.deliver_by = Some(least.unwrap_or(0).max(0));
+                }
                 Some("DSN") => offers.dsn = true,
                 Some("STARTTLS") => offers.starttls = true,
                 Some("AUTH") => offers.auth_plain = words.any(|word| word == "PLAIN"),

@@ -20,7 +20,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mail::envelope::Priority;
+use mail::envelope::{DeliverBy, Priority};
 use mail::{Secret, Timestamp};
 
 use crate::codec::{Reply, ReplyReader};
@@ -71,6 +71,12 @@ pub struct Delivery {
     pub envelope_id: Option<EnvelopeId>,
     /// REQUIRETLS: only to a peer that offers it, inside TLS (RFC 8689 §4.2.1).
     pub require_tls: bool,
+    /// The message holds what only BINARYMIME carries as it is (RFC 3030 §3); for a peer without, it is recoded ([`mail::recode`]).
+    pub binary: bool,
+    /// DELIVERBY: the time left is passed on (RFC 2852 §4.1).
+    pub deliver_by: Option<DeliverBy>,
+    /// The message says that it need not be safe on its way (`TLS-Required: No`, RFC 8689 §3); then what the destination asks for is passed over.
+    pub tls_optional: bool,
     /// MT-PRIORITY; a peer that does not know it gets the message without.
     pub priority: Option<Priority>,
 }
@@ -115,6 +121,8 @@ pub struct Outcome {
     pub at: Timestamp,
     /// Whether the peer reports successes itself (RFC 3461 §5.2.2); if not, we owe a `relayed` report.
     pub peer_reports: bool,
+    /// Whether the peer keeps to the time to deliver by (RFC 2852 §4.1).
+    pub keeps_time: bool,
 }
 
 /// What the driver is asked to do next.
@@ -401,7 +409,7 @@ impl Session {
         self.out.clear();
         self.expected.clear();
         if let Some(transaction) = self.transaction.take() {
-            self.done.push_back(transaction.broken(self.now, self.offers.dsn, error));
+            self.done.push_back(transaction.broken(self.now, &self.offers, error));
         } else if let Some(delivery) = self.waiting.take() {
             self.done.push_back(deferred(self.now, delivery.recipients.len(), error));
         }
@@ -411,5 +419,5 @@ impl Session {
 /// All recipients put off by the same fault.
 fn deferred(at: Timestamp, recipients: usize, error: Error) -> Outcome {
     let verdicts = vec![Verdict::Deferred(error.to_reply()); recipients];
-    Outcome { verdicts, fault: Some(error), at, peer_reports: false }
+    Outcome { verdicts, fault: Some(error), at, peer_reports: false, keeps_time: false }
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use mail::Timestamp;
+use mail::envelope::WhenLate;
+use mail::{Timestamp, recode};
 
 use super::hello::Offers;
 use super::{Delivery, Expect, Outcome, Session, Verdict};
@@ -12,6 +13,8 @@ use crate::envelope::Recipient;
 
 /// Octets of text encoded at a time: what one write carries, whatever the message weighs.
 const BLOCK_BYTES: usize = 64 * 1024;
+/// The most that BY says, nine digits (RFC 2852 §4).
+const BY_MAX: i64 = 999_999_999;
 
 /// A delivery under way.
 #[derive(Debug)]
@@ -28,6 +31,8 @@ pub(super) struct Transaction {
     /// SMTPUTF8 has to be said.
     smtputf8: bool,
     eight_bit: bool,
+    /// It goes as it is, in a chunk (RFC 3030 §3).
+    binary: bool,
     mail_refused: bool,
     text: Option<Text>,
 }
@@ -37,12 +42,15 @@ pub(super) struct Transaction {
 struct Text {
     message: Arc<[u8]>,
     at: usize,
-    encoder: DotEncoder,
+    /// `None`: it goes as it is.
+    encoder: Option<DotEncoder>,
 }
 
 impl Transaction {
     /// Looks at what the peer can carry; who cannot be served gets a verdict before anything is said.
-    fn new(delivery: Delivery, offers: &Offers) -> Self {
+    fn new(delivery: Delivery, offers: &Offers, now: Timestamp) -> Self {
+        let (delivery, binary, cannot) = in_a_form_for(delivery, offers);
+        let cannot = cannot.or(out_of_time(&delivery, offers, now));
         let needs =
             |recipient: &Recipient| recipient.path.mailbox().is_some_and(mail::EmailAddress::needs_smtputf8);
         let header_8bit = delivery.smtputf8 && !header(&delivery.message).is_ascii();
@@ -52,7 +60,9 @@ impl Transaction {
         let too_large = offers.size.flatten().is_some_and(|limit| delivery.message.len() as u64 > limit);
 
         let beforehand = |recipient: &Recipient| {
-            let row = if too_large {
+            let row = if let Some(row) = cannot {
+                row
+            } else if too_large {
                 table::TOO_LARGE
             } else if !offers.smtputf8 && (whole_needs || needs(recipient)) {
                 table::PEER_WITHOUT_SMTPUTF8
@@ -74,6 +84,7 @@ impl Transaction {
             sent: 0,
             smtputf8,
             eight_bit,
+            binary,
             mail_refused: false,
             text: None,
         }
@@ -84,12 +95,14 @@ impl Transaction {
         self.text.is_some()
     }
 
-    fn mail_line(&self, offers: &Offers) -> String {
+    fn mail_line(&self, offers: &Offers, now: Timestamp) -> String {
         let mut line = format!("MAIL FROM:{}", self.delivery.reverse_path);
         if offers.size.is_some() {
             line += &format!(" SIZE={}", self.delivery.message.len());
         }
-        if self.eight_bit {
+        if self.binary {
+            line += " BODY=BINARYMIME";
+        } else if self.eight_bit {
             line += " BODY=8BITMIME";
         }
         if self.smtputf8 {
@@ -100,6 +113,10 @@ impl Transaction {
         }
         if let Some(priority) = self.delivery.priority.filter(|_| offers.priority) {
             line += &format!(" MT-PRIORITY={priority}");
+        }
+        if let Some(by) = self.delivery.deliver_by.filter(|_| offers.deliver_by.is_some()) {
+            let left = by.seconds_left(now).clamp(-BY_MAX, BY_MAX);
+            line += &format!(" BY={left};{}{}", by.then, if by.trace { "T" } else { "" });
         }
         if offers.dsn {
             match self.delivery.ret {
@@ -145,15 +162,44 @@ impl Transaction {
         }
     }
 
-    fn outcome(mut self, at: Timestamp, peer_reports: bool, fault: Option<Error>) -> Outcome {
+    fn outcome(mut self, at: Timestamp, offers: &Offers, fault: Option<Error>) -> Outcome {
         self.decide_rest(&Verdict::Deferred(table::PEER_NONSENSE.reply()));
-        Outcome { verdicts: self.verdicts.into_iter().flatten().collect(), fault, at, peer_reports }
+        let verdicts = self.verdicts.into_iter().flatten().collect();
+        Outcome { verdicts, fault, at, peer_reports: offers.dsn, keeps_time: offers.deliver_by.is_some() }
     }
 
     /// The connection broke.
-    pub(super) fn broken(mut self, at: Timestamp, peer_reports: bool, error: Error) -> Outcome {
+    pub(super) fn broken(mut self, at: Timestamp, offers: &Offers, error: Error) -> Outcome {
         self.decide_rest(&Verdict::Deferred(error.to_reply()));
-        self.outcome(at, peer_reports, Some(error))
+        self.outcome(at, offers, Some(error))
+    }
+}
+
+/// The delivery as this peer can carry it, whether in a chunk, and why it cannot.
+fn in_a_form_for(mut delivery: Delivery, offers: &Offers) -> (Delivery, bool, Option<table::Row>) {
+    if !delivery.binary {
+        return (delivery, false, None);
+    }
+    if offers.binary && offers.chunking {
+        return (delivery, true, None);
+    }
+    match recode::to_lines(&delivery.message) {
+        Ok(message) => {
+            delivery.message = Arc::from(message);
+            (delivery, false, None)
+        }
+        Err(_) => (delivery, false, Some(table::NEEDS_BINARYMIME)),
+    }
+}
+
+/// What is to be given back when late goes only to who keeps to that, and has the time for it (RFC 2852 §4.1).
+fn out_of_time(delivery: &Delivery, offers: &Offers, now: Timestamp) -> Option<table::Row> {
+    let by = delivery.deliver_by.filter(|by| by.then == WhenLate::Return)?;
+    match offers.deliver_by {
+        _ if by.is_late(now) => Some(table::DELIVER_BY_IS_OVER),
+        None => Some(table::PEER_WITHOUT_DELIVERBY),
+        Some(least) if by.seconds_left(now) < least.max(1) => Some(table::DELIVER_BY_IS_OVER),
+        Some(_) => None,
     }
 }
 
@@ -175,15 +221,15 @@ impl Session {
             return self.fault(Error::NoRequireTls);
         }
         let Some(delivery) = self.waiting.take() else { return };
-        let transaction = Transaction::new(delivery, &self.offers);
+        let transaction = Transaction::new(delivery, &self.offers, self.now);
         if transaction.asked.is_empty() {
-            self.done.push_back(transaction.outcome(self.now, self.offers.dsn, None));
+            self.done.push_back(transaction.outcome(self.now, &self.offers, None));
             return;
         }
         if std::mem::take(&mut self.needs_reset) {
             self.command("RSET", Expect::Rset);
         }
-        let line = transaction.mail_line(&self.offers);
+        let line = transaction.mail_line(&self.offers, self.now);
         self.command(&line, Expect::Mail);
         self.transaction = Some(transaction);
         if self.offers.pipelining {
@@ -232,17 +278,26 @@ impl Session {
         if !self.expected.is_empty() {
             return;
         }
-        match self.transaction.as_ref().is_some_and(|transaction| !transaction.accepted.is_empty()) {
-            true => self.command("DATA", Expect::Data),
-            false => self.transaction_over(),
+        match self.transaction.as_ref().filter(|transaction| !transaction.accepted.is_empty()) {
+            Some(transaction) if transaction.binary => self.one_chunk(),
+            Some(_) => self.command("DATA", Expect::Data),
+            None => self.transaction_over(),
         }
+    }
+
+    /// The whole message as its only chunk (RFC 3030 §2). Its reply is that of the message.
+    fn one_chunk(&mut self) {
+        let Some(transaction) = &mut self.transaction else { return };
+        let message = Arc::clone(&transaction.delivery.message);
+        self.out.extend_from_slice(format!("BDAT {} LAST\r\n", message.len()).as_bytes());
+        transaction.text = Some(Text { message, at: 0, encoder: None });
     }
 
     pub(super) fn data_answered(&mut self, reply: Reply) {
         let Some(transaction) = &mut self.transaction else { return };
         if reply.code() == 354 {
             let message = Arc::clone(&transaction.delivery.message);
-            transaction.text = Some(Text { message, at: 0, encoder: DotEncoder::default() });
+            transaction.text = Some(Text { message, at: 0, encoder: Some(DotEncoder::default()) });
             return;
         }
         transaction.decide_rest(&no_success(reply));
@@ -255,12 +310,17 @@ impl Session {
         let Some(mut text) = transaction.text.take() else { return };
         let rest = text.message.get(text.at..).unwrap_or_default();
         let block = rest.get(..BLOCK_BYTES.min(rest.len())).unwrap_or_default();
-        text.encoder.encode(block, &mut self.out);
+        match &mut text.encoder {
+            Some(encoder) => encoder.encode(block, &mut self.out),
+            None => self.out.extend_from_slice(block),
+        }
         text.at += block.len();
         if text.at < text.message.len() {
             transaction.text = Some(text);
         } else {
-            text.encoder.finish(&mut self.out);
+            if let Some(encoder) = text.encoder {
+                encoder.finish(&mut self.out);
+            }
             self.expected.push_back(Expect::Dot);
         }
         self.be_patient();
@@ -279,7 +339,7 @@ impl Session {
 
     fn transaction_over(&mut self) {
         if let Some(transaction) = self.transaction.take() {
-            self.done.push_back(transaction.outcome(self.now, self.offers.dsn, None));
+            self.done.push_back(transaction.outcome(self.now, &self.offers, None));
         }
     }
 }

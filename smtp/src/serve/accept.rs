@@ -16,7 +16,7 @@ use super::expand::{Copies, ToList, copies, sender_of, welcome};
 use super::moved::{Notice, ToMoved};
 use super::payload::{lane, outbound, recipient_out, return_path, to_json};
 use super::recipient::{Place, has_room, place, postmaster};
-use super::sender::{Speaks, may_say, may_send, signed_in};
+use super::sender::{Authors, Speaks, may_say, may_send, signed_in};
 use super::traced;
 use super::{Desk, Refusal};
 use crate::codec::{Reply, table};
@@ -151,6 +151,7 @@ impl Desk {
         examiner: &dyn Examine,
         now: Timestamp,
     ) -> Result<(), Refusal> {
+        let arrived = self.in_lines(role, arrived, now).await?;
         let facts = mail::message::read(&arrived.message, &self.reading);
         let arrival = traced::arrival(role, &arrived.envelope, &arrived.message, &facts);
         let asked =
@@ -247,6 +248,7 @@ impl Desk {
             peer: Some(Peer {
                 ip: client.ip,
                 reverse_name: client.reverse_name.clone(),
+                iprev: client.iprev,
                 name: client.name.as_ref().map(ToString::to_string),
                 is_encrypted: client.tls.is_some(),
             }),
@@ -380,13 +382,13 @@ impl Desk {
         (message, facts): (&[u8], &Facts),
         now: Timestamp,
     ) -> Result<Speaks, Refusal> {
-        let sender_fields = mail::fields::fields(message).filter(|field| field.is("Sender")).count();
+        let authors = Authors::count(message);
         let input = (account, envelope.reverse_path.clone(), facts.clone());
         self.store
             .read(input, move |tx, (account, path, facts)| {
                 Box::pin(async move {
                     may_send(tx, *account, path, now).await?;
-                    may_say(tx, *account, (facts, sender_fields), now).await
+                    may_say(tx, *account, (facts, authors), now).await
                 })
             })
             .await

@@ -14,6 +14,7 @@
 //! exactly one place at a time, an outbox row or a mailbox, and moves from one to the other in one transaction.
 
 mod accept;
+mod binary;
 mod expand;
 mod local;
 mod moved;

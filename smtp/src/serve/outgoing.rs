@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mail::envelope::{OutboundMail, OutboundRecipient};
+use mail::envelope::{DeliverBy, OutboundMail, OutboundRecipient};
 use mail::{Domain, EmailAddress, Timestamp};
 use store::{Claimed, NewEmail, NewTrace};
 
@@ -68,9 +68,25 @@ impl Outgoing {
             ret: ret(&self.mail),
             envelope_id: envelope_id(&self.mail),
             require_tls: self.mail.require_tls,
+            binary: self.mail.binary,
+            deliver_by: self.mail.deliver_by,
+            tls_optional: !self.mail.require_tls && self.message.as_deref().is_some_and(need_not_be_safe),
             priority: self.mail.priority,
         })
     }
+
+    /// The verdict of a mail whose time to deliver by is over, which is not offered to anybody any more (RFC 2852 §4.1).
+    pub fn over(&self, now: Timestamp) -> Option<Verdict> {
+        let by = self.mail.deliver_by.filter(|by| by.is_over(now));
+        by.map(|_| Verdict::Refused(table::DELIVER_BY_IS_OVER.reply()))
+    }
+}
+
+/// Whether a message says `TLS-Required: No`, once and nothing else (RFC 8689 §3).
+fn need_not_be_safe(message: &[u8]) -> bool {
+    let mut said = mail::fields::fields(message).filter(|field| field.is("TLS-Required"));
+    let first = said.next().is_some_and(|field| field.text().eq_ignore_ascii_case("no"));
+    first && said.next().is_none()
 }
 
 /// What an attempt at an [`Outgoing`] came to.
@@ -82,6 +98,8 @@ pub struct Attempt {
     pub remote: Option<Domain>,
     /// Whether the peer reports successes itself (RFC 3461 §5.2.2).
     pub peer_reports: bool,
+    /// Whether the peer keeps to the time to deliver by (RFC 2852 §4.1).
+    pub keeps_time: bool,
     /// When a peer last said yes: the legal time of sending for those it took (RULES M36). It is before the commit.
     pub taken_at: Option<Timestamp>,
 }
@@ -93,6 +111,7 @@ impl Attempt {
             verdicts: vec![verdict.clone(); outgoing.recipients()],
             remote: None,
             peer_reports: false,
+            keeps_time: false,
             taken_at: None,
         }
     }
@@ -127,6 +146,8 @@ pub(super) struct Plan {
     pub(super) tally: Tally,
     /// The words of the last deferral.
     pub(super) error: String,
+    /// The sender hears that the time to deliver by is over (RFC 2852 §4.1).
+    pub(super) tells_late: bool,
 }
 
 /// What a plan is made from.
@@ -150,6 +171,7 @@ impl Case<'_> {
             progress: Vec::new(),
             tally: Tally::default(),
             error: String::new(),
+            tells_late: false,
         };
         // A recipient without a verdict was not served: later is always safe.
         let unserved = Verdict::Deferred(table::PEER_NONSENSE.reply());
@@ -168,11 +190,15 @@ impl Case<'_> {
                 let delivered = if self.here { "yes" } else { "unknown" };
                 plan.progress.push(progress(&recipient.address, reply, delivered));
                 let action = if self.here { Action::Delivered } else { Action::Relayed };
-                if self.here || !self.attempt.peer_reports {
-                    plan.fates.push(self.fate(recipient, action, reply, None));
+                let is_demanded = !self.here && self.relaying_is_told();
+                if self.here || !self.attempt.peer_reports || is_demanded {
+                    plan.fates.push(Fate { is_demanded, ..self.fate(recipient, action, reply, None) });
                 }
             }
             Verdict::Refused(reply) => self.give_up(recipient, reply, plan),
+            Verdict::Deferred(_) if self.mail.deliver_by.is_some_and(|by| by.is_over(self.now)) => {
+                self.give_up(recipient, &table::DELIVER_BY_IS_OVER.reply(), plan);
+            }
             Verdict::Deferred(reply) => {
                 let accepted_at = self.mail.starts_at();
                 match self.schedule.next(accepted_at, self.now, self.attempts, self.jitter) {
@@ -180,18 +206,30 @@ impl Case<'_> {
                     Next::Again(at) => {
                         plan.tally.deferred += 1;
                         plan.error = reply.to_string();
-                        plan.due_at = Some(at);
+                        // Whoever is to hear of it at a moment is looked at then.
+                        let wakes_at = self.mail.deliver_by.and_then(|by| by.wakes_at(self.now));
+                        plan.due_at = Some(wakes_at.map_or(at, |wakes_at| at.min(wakes_at)));
                         plan.progress.push(progress(&recipient.address, reply, "queued"));
                         let is_late = self.now >= self.schedule.warn_at(accepted_at);
-                        if is_late {
+                        // Late by what its sender said, which it hears once, whatever else it has heard.
+                        let is_demanded =
+                            self.mail.deliver_by.is_some_and(|by| by.is_late(self.now) && !by.told);
+                        plan.tells_late |= is_demanded;
+                        if is_late || is_demanded {
                             let until = self.schedule.give_up_at(accepted_at);
-                            plan.fates.push(self.fate(recipient, Action::Delayed, reply, Some(until)));
+                            let fate = self.fate(recipient, Action::Delayed, reply, Some(until));
+                            plan.fates.push(Fate { is_demanded, ..fate });
                         }
                         plan.remaining.push(if is_late { delay_told(recipient) } else { recipient.clone() });
                     }
                 }
             }
         }
+    }
+
+    /// Hand-overs that are traced, and those to a host that keeps no time (RFC 2852 §4.1).
+    fn relaying_is_told(&self) -> bool {
+        self.mail.deliver_by.is_some_and(|by| by.trace || !self.attempt.keeps_time)
     }
 
     fn give_up(&self, recipient: &OutboundRecipient, reply: &Reply, plan: &mut Plan) {
@@ -214,6 +252,7 @@ impl Case<'_> {
             remote: self.attempt.remote.clone(),
             last_attempt: self.now,
             retry_until,
+            is_demanded: false,
         }
     }
 }
@@ -286,7 +325,12 @@ impl Desk {
         let after = match plan.due_at {
             None => After::Done,
             Some(due_at) => {
-                let left = OutboundMail { recipients: plan.remaining, ..outgoing.mail.clone() };
+                let told = |by: DeliverBy| DeliverBy { told: by.told || plan.tells_late, ..by };
+                let left = OutboundMail {
+                    recipients: plan.remaining,
+                    deliver_by: outgoing.mail.deliver_by.map(told),
+                    ..outgoing.mail.clone()
+                };
                 After::Again { payload: to_json(&left)?, due_at, error: plan.error }
             }
         };

@@ -8,7 +8,7 @@ use super::Refusal;
 use super::recipient::postmaster;
 use crate::codec::table;
 use crate::envelope::{
-    Envelope, EnvelopeId, ForwardPath, Notify, OriginalRecipient, Recipient, Ret, ReversePath,
+    Body, Envelope, EnvelopeId, ForwardPath, Notify, OriginalRecipient, Recipient, Ret, ReversePath,
 };
 
 /// A row's payload for some recipients of an accepted message.
@@ -28,9 +28,11 @@ pub(super) fn outbound(
         }),
         smtputf8: envelope.smtputf8,
         body_8bit: !message.is_ascii(),
+        binary: envelope.body == Body::Binary && mail::recode::is_binary(message),
         require_tls: envelope.require_tls,
         priority: envelope.priority.filter(|_| envelope.client.signed_in_as.is_some()),
         not_before: envelope.not_before,
+        deliver_by: envelope.deliver_by,
         received_at: envelope.received_at,
         trace: envelope.id.clone(),
         keywords: Vec::new(),
@@ -99,10 +101,11 @@ pub(super) fn reverse_path(mail: &OutboundMail) -> ReversePath {
     mail.reverse_path.clone().map_or(ReversePath::Null, ReversePath::Mailbox)
 }
 
-/// What a report brings back. Of a mail that may only travel through TLS it is never the text (RFC 8689 §5).
+/// What a report brings back. Of a mail that may only travel through TLS it is never the text (RFC 8689 §5), nor of one that no line can hold:
+/// the report goes by DATA.
 pub(super) fn ret(mail: &OutboundMail) -> Option<Ret> {
     match mail.ret {
-        _ if mail.require_tls => Some(Ret::Headers),
+        _ if mail.require_tls || mail.binary => Some(Ret::Headers),
         Some(DsnReturn::Full) => Some(Ret::Full),
         Some(DsnReturn::Hdrs) => Some(Ret::Headers),
         None => None,

@@ -31,6 +31,7 @@ impl Desk {
             envelope_id: envelope_id.as_ref(),
             ret: ret(mail),
             received_at: mail.received_at,
+            deliver_by: mail.deliver_by.map(|by| by.at),
             message: outgoing.message.as_deref().unwrap_or_default(),
             fates,
             returned_bytes_max: self.limits.returned_bytes_max,

@@ -87,15 +87,40 @@ impl Speaks {
     }
 }
 
+/// How often the fields are there that say who writes, readable or not.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Authors {
+    from: usize,
+    sender: usize,
+}
+
+impl Authors {
+    /// Of a message.
+    pub(super) fn count(message: &[u8]) -> Self {
+        let mut found = Self { from: 0, sender: 0 };
+        for field in mail::fields::fields(message) {
+            found.from += usize::from(field.is("From"));
+            found.sender += usize::from(field.is("Sender"));
+        }
+        found
+    }
+}
+
 /// The addresses in `From` are the account's own, or those of a box whose delegate it is (RULES M26): it is that field which the
-/// recipient reads. Who sends on behalf of a box is named in `Sender`, and nobody else is; `sender_fields` is how often it is there,
-/// readable or not.
+/// recipient reads, so it is there once, and somebody is in it (RFC 5322 §3.6.2). Who sends on behalf of a box is named in `Sender`, and nobody
+/// else is; of several authors one is named there too.
 pub(super) async fn may_say(
     tx: &mut Tx,
     account_id: AccountId,
-    (facts, sender_fields): (&Facts, usize),
+    (facts, authors): (&Facts, Authors),
     now: Timestamp,
 ) -> Result<Speaks, Refusal> {
+    if authors.from != 1 || facts.from.is_empty() {
+        return Err(table::NOT_ONE_FROM.into());
+    }
+    if authors.sender > 1 || facts.sender.len() != authors.sender {
+        return Err(table::NOT_ONE_SENDER.into());
+    }
     let mut speaks = Speaks::default();
     let mut is_on_behalf = false;
     for mailbox in &facts.from {
@@ -103,10 +128,10 @@ pub(super) async fn may_say(
         speaks.boxes.extend(says.box_id());
         is_on_behalf |= matches!(says, SendsAs::BoxOnBehalf(_));
     }
-    if is_on_behalf {
-        match (sender_fields, facts.sender.as_slice()) {
-            (0, _) => speaks.sender = Some(own_address(tx, account_id, now).await?),
-            (1, [sender]) if says(tx, account_id, sender, now).await? == SendsAs::Itself => {}
+    if is_on_behalf || facts.from.len() > 1 {
+        match facts.sender.as_slice() {
+            [] => speaks.sender = Some(own_address(tx, account_id, now).await?),
+            [sender] if says(tx, account_id, sender, now).await? == SendsAs::Itself => {}
             _ => return Err(table::SENDER_NOT_YOURS.into()),
         }
     }

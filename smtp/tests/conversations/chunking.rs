@@ -126,7 +126,7 @@ fn rfc_1870_what_is_too_large_is_read_away_or_not_at_all() {
 #[rustfmt::skip]
 fn a_chunk_holds_what_every_reader_reads_alike() {
     // Whoever takes the message from us by DATA must not see another end of it. Counting goes on, so the conversation can.
-    let rows = ["a\n.\n", "a\n.\r\n", "a\r\n.\n", "a\r.\r\n", "a\r\n.\r\r\n", "a\r\n\0.\r\n", "a\r"];
+    let rows = ["a\n.\n", "a\n.\r\n", "a\r\n.\n", "a\r.\r\n", "a\r\n.\r\r\n", "a\r\n\0.\r\n", "a\n.\r", "a\r\n.\n\r", "a\r"];
     for near_miss in rows {
         let mut house = ready();
         let talk = format!("BDAT {}\r\n{near_miss}BDAT 0 LAST\r\nNOOP\r\n", near_miss.len());

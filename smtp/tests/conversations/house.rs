@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use mail::Timestamp;
 use smtp::codec::table;
-use smtp::receive::{Answer, Arrived, Ask, Facts, Role, Session, SignIn};
+use smtp::receive::{Answer, Arrived, Ask, Facts, Front, Role, Session, SignIn};
 use smtp::{Client, Limits, Tls};
 
 /// Ten in the morning of an ordinary day in Hà Nội.
@@ -13,7 +13,7 @@ pub(crate) fn morning() -> Timestamp {
 }
 
 pub(crate) fn tls() -> Tls {
-    Tls { version: "TLS1.3".into(), cipher: "TLS_AES_128_GCM_SHA256".into() }
+    Tls { version: "TLS1.3".into(), cipher: "TLS_AES_128_GCM_SHA256".into(), is_certified: false }
 }
 
 /// A house with mailboxes for everybody, except that `no…` does not exist, `full…` is full while `full` holds, and the
@@ -35,19 +35,32 @@ pub(crate) struct House {
 
 impl House {
     pub(crate) fn new(now: Timestamp, role: Role, limits: Limits, over: Option<Tls>) -> Self {
+        Self::behind(Front::Nobody, now, role, limits, over)
+    }
+
+    /// The same for who connects through a front end.
+    pub(crate) fn behind(
+        front: Front,
+        now: Timestamp,
+        role: Role,
+        limits: Limits,
+        over: Option<Tls>,
+    ) -> Self {
         let facts = Facts {
             host: "mx.foo.com".parse().unwrap(),
             session_id: "s1".into(),
             client: Client {
                 ip: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
                 reverse_name: None,
+                iprev: None,
                 name: None,
                 extended: false,
                 tls: over,
                 signed_in_as: None,
             },
             starttls: true,
-            mechanisms: vec!["PLAIN", "LOGIN"],
+            mechanisms: vec!["EXTERNAL", "PLAIN", "LOGIN"],
+            front,
         };
         Self {
             session: Session::new(now, role, limits, facts),
@@ -132,6 +145,18 @@ impl House {
                 };
                 (format!("recipient {path}"), answer)
             }
+            // Nobody's name is known here, and only An may sign in elsewhere.
+            Ask::Introduced { mut client, login } => {
+                let answer = match login.map(|login| login.to_string()) {
+                    None => Answer::Introduced(client),
+                    Some(login) if login == "an@foo.com" => {
+                        client.signed_in_as = Some("an".to_owned());
+                        Answer::Introduced(client)
+                    }
+                    Some(_) => Answer::Refused(table::NO_FRONT.reply()),
+                };
+                ("introduced".to_owned(), answer)
+            }
             Ask::Accept(arrived) => {
                 if matches!(self.store, Answer::Stored | Answer::StoredEach(_)) {
                     self.stored.push(*arrived);
@@ -161,7 +186,9 @@ impl House {
                 self.signing_in = "LOGIN of an".to_owned();
                 Answer::Challenge(b"Password:".to_vec())
             }
-            ("PLAIN", b"\0an\0secret") | ("LOGIN of an", b"secret") => Answer::SignedIn("an".to_owned()),
+            ("PLAIN", b"\0an\0secret") | ("LOGIN of an", b"secret") | ("EXTERNAL", b"") => {
+                Answer::SignedIn("an".to_owned())
+            }
             _ => Answer::Refused(table::BAD_CREDENTIALS.reply()),
         }
     }

@@ -1,7 +1,9 @@
 //! Two ends and one pretend clock: stories about whole conversations.
 
+mod binary;
 mod chunking;
 mod desk;
+mod fronts;
 mod house;
 mod pair;
 mod properties;
@@ -10,3 +12,4 @@ mod sending;
 mod simulation;
 mod smuggling;
 mod stories;
+mod timed;

@@ -29,6 +29,9 @@ pub(crate) fn delivery(recipients: &[&str], message: &[u8]) -> Delivery {
         ret: None,
         envelope_id: None,
         require_tls: false,
+        binary: false,
+        deliver_by: None,
+        tls_optional: false,
         priority: None,
     }
 }

@@ -9,14 +9,14 @@ use crate::house::morning;
 use crate::pair::{delivery, terms, to};
 
 /// What a script led to: the outcome and the commands that were sent (text as `<text>`).
-struct Told {
-    outcome: Outcome,
-    sent: Vec<String>,
+pub(crate) struct Told {
+    pub(crate) outcome: Outcome,
+    pub(crate) sent: Vec<String>,
 }
 
 impl Told {
     /// One letter each: Delivered, deferred (W as in wait), Refused.
-    fn verdicts(&self) -> String {
+    pub(crate) fn verdicts(&self) -> String {
         let letter = |verdict: &Verdict| match verdict {
             Verdict::Delivered(_) => 'D',
             Verdict::Deferred(_) => 'W',
@@ -27,7 +27,7 @@ impl Told {
 }
 
 /// Plays a peer that gives one reply for each command, in order; when it has none left, it hangs up.
-fn play(tls: TlsPolicy, replies: &[&str], delivery: Delivery) -> Told {
+pub(crate) fn play(tls: TlsPolicy, replies: &[&str], delivery: Delivery) -> Told {
     let mut session = Session::new(morning(), terms(tls), Limits::default());
     session.deliver(morning(), delivery);
     let mut replies = replies.iter();

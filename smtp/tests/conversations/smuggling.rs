@@ -1,8 +1,10 @@
 //! The smuggling table: each row ends a message in an almost-right way and puts a second one behind it. Whoever takes the near
 //! miss for an end lets a stranger write with our name (SMTP smuggling, 2023).
 
-use crate::house::{House, morning};
+use crate::house::{House, morning, tls};
 use crate::pair::{delivery, one_delivery};
+use smtp::Limits;
+use smtp::receive::Role;
 use smtp::send::{TlsPolicy, Verdict};
 
 /// What the attacker wants to be read as commands.
@@ -12,6 +14,10 @@ const SECOND: &str = "MAIL FROM:<boss@foo.com>\r\nRCPT TO:<an@foo.com>\r\nDATA\r
 #[rustfmt::skip]
 fn only_crlf_dot_crlf_ends_a_message() {
     let rows = [
+        ("a\n.\r",          "An LF before the dot and a CR after it, each of which somebody takes for a line end."),
+        ("a\r\n.\n\r",      "A proper line, and the wrong way round after the dot."),
+        ("a\r\r\n.\r\r\n", "Doubled CRs on both sides."),
+        ("a\r\n.\r\0\n",    "A NUL inside the line end after the dot."),
         ("a\n.\n",          "Servers that take LF for CRLF see an end; the relay before them did not."),
         ("a\n.\r\n",        "Half right: an end for parsers that look for `.CRLF` after any line end."),
         ("a\r\n.\n",        "Half right the other way round, as some readers accept after a proper line."),
@@ -23,9 +29,17 @@ fn only_crlf_dot_crlf_ends_a_message() {
         ("a\r\n\0.\r\n",    "A NUL, dropped by readers in C before they look for the dot."),
         ("a\r\n.\0\r\n",    "The same after the dot."),
     ];
-    for (near_miss, attack) in rows {
-        let mut house = House::mx();
-        house.play("C: EHLO bar.com\nS: 250-\nC: MAIL FROM:<a@bar.com>\nS: 250\nC: RCPT TO:<b@foo.com>\nS: 250\nC: DATA\nS: 354");
+    let doors = [Role::Mx, Role::Submission, Role::Lmtp];
+    for ((near_miss, attack), role) in rows.iter().flat_map(|row| doors.map(|role| (*row, role))) {
+        let over = (role == Role::Submission).then(tls);
+        let mut house = House::new(morning(), role, Limits::default(), over);
+        house.settle(morning());
+        let hello = if role == Role::Lmtp { "LHLO" } else { "EHLO" };
+        house.play(&format!("C: {hello} bar.com\nS: 250-"));
+        if role == Role::Submission {
+            house.play("C: AUTH PLAIN AGFuAHNlY3JldA==\nS: 235");
+        }
+        house.play("C: MAIL FROM:<an@foo.com>\nS: 250\nC: RCPT TO:<b@foo.com>\nS: 250\nC: DATA\nS: 354");
         let answer = house.hear(morning(), format!("{near_miss}{SECOND}").as_bytes());
         assert!(answer.starts_with("550 5.5.2 "), "{near_miss:?} {attack} {answer}");
         assert_eq!(answer.matches("\r\n").count(), 1, "{near_miss:?}: one message, one answer");

@@ -92,6 +92,7 @@ fn warn(now: Timestamp, reply: smtp::codec::Reply) -> Vec<u8> {
         envelope_id: None,
         ret: None,
         received_at: morning(),
+        deliver_by: None,
         message: b"Subject: a\r\n\r\nb\r\n",
         fates: &[dsn::Fate {
             recipient: mail.recipients[0].clone(),
@@ -100,6 +101,7 @@ fn warn(now: Timestamp, reply: smtp::codec::Reply) -> Vec<u8> {
             remote: None,
             last_attempt: now,
             retry_until: Some(Schedule::mail().give_up_at(morning())),
+            is_demanded: false,
         }],
         returned_bytes_max: 1_000,
     })

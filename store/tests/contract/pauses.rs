@@ -93,6 +93,30 @@ stories! {
         assert_eq!(reaches(&claimed), vec![("dead.vn", Reach::Paused); 3]);
     }
 
+    async fn rfc_2852_what_has_a_time_is_not_put_off(house: House) {
+        // Who wants it by a time hears then what became of it, without a connection.
+        enqueue(&house, "dead.vn", 2).await;
+        let timed = NewOutbox {
+            kind: OutboxKind::Mail,
+            owner: account_id(1).into(),
+            lane: Lane::Normal,
+            destination: "dead.vn".to_owned(),
+            payload: r#"{"envid":"\"deliver_by\":","deliver_by":{"at":0,"then":"return"}}"#.to_owned(),
+            blob_id: None,
+            due_at: NOW,
+        };
+        let named = NewOutbox { payload: r#"{"envid":"\"deliver_by\":"}"#.to_owned(), ..timed.clone() };
+        write!(house, timed, named, |tx| {
+            tx.enqueue(timed, NOW).await?;
+            tx.enqueue(named, NOW).await?;
+        })
+        .unwrap();
+        pause(&house, "dead.vn", NOW).await;
+        let claimed = claim(&house, "a", NOW).await;
+        assert_eq!(reaches(&claimed), [("dead.vn", Reach::Paused)]);
+        assert!(claimed[0].0.payload.contains("\"at\""), "{}", claimed[0].0.payload);
+    }
+
     async fn the_first_failure_counts_and_those_beside_it_do_not(house: House) {
         for at in [NOW, NOW.plus(MINUTE / 2)] {
             pause(&house, "dead.vn", at).await;

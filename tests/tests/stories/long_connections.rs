@@ -14,7 +14,7 @@ on_both_engines! {
 }
 
 /// Changes a row behind the program's back, as another node or a command would.
-fn sql(program: &Program, statement: &str) {
+pub(crate) fn sql(program: &Program, statement: &str) {
     let config = std::fs::read_to_string(program.config()).expect("a configuration");
     let database = config.lines().find_map(|line| line.strip_prefix("database = ")).expect("a database");
     let done = match database.trim_matches('"') {

@@ -38,6 +38,7 @@ mod policy;
 mod proof;
 mod provisioning;
 mod push;
+mod receiving;
 mod refusals;
 mod register;
 mod scan;

@@ -135,6 +135,11 @@ struct Writer<'s> {
 impl Writer<'_> {
     /// Writes to somebody and answers what the submission is called.
     async fn write(&self, domain: &str, subject: &str) -> String {
+        self.write_with(domain, subject, None).await
+    }
+
+    /// The same with a field TLS-Required.
+    async fn write_with(&self, domain: &str, subject: &str, tls_required: Option<&str>) -> String {
         let identity = self.jmap.call("Identity/get", json!({ "ids": null })).await;
         let mine = |one: &&Value| one["email"] == self.account.address.as_str();
         let identity = identity["list"].as_array().unwrap().iter().find(mine).unwrap().clone();
@@ -146,6 +151,7 @@ impl Writer<'_> {
                     "mailboxIds": { drafts: true },
                     "from": [{ "email": self.account.address }],
                     "to": [{ "email": format!("an@{domain}") }],
+                    "header:TLS-Required:asText": tls_required,
                     "subject": subject,
                     "bodyValues": { "1": { "value": "Kính gửi" } },
                     "textBody": [{ "partId": "1", "type": "text/plain" }],
@@ -203,6 +209,7 @@ async fn to_others(engine: Engine) {
     writer.arrives("thu.tran.test", "sts-testing").await;
     writer.arrives("tho.tran.test", "nothing-demanded").await;
     our_own_demands(&writer).await;
+    what_need_not_be_safe(&writer).await;
     what_it_came_to(&writer).await;
     what_we_publish(&writer).await;
     drop(writer);
@@ -224,6 +231,36 @@ async fn our_own_demands(writer: &Writer<'_>) {
     let list: Value = serde_json::from_str(&list).unwrap();
     assert_eq!(list[0]["names"], json!(["khac.ky.test"]));
     writer.program.must(&["tls-policy", "remove", ".tran.test"]).await;
+}
+
+/// RFC 8689 §4.2.2: what says that it need not be safe goes past what destinations ask, and never past what the operator does.
+async fn what_need_not_be_safe(writer: &Writer<'_>) {
+    let no = async |domain: &str, subject: &str| writer.write_with(domain, subject, Some("No")).await;
+    for (domain, subject) in
+        [("lech.ky.test", "unsafe-dane"), ("sai.tran.test", "unsafe-sts"), ("la.tran.test", "unsafe-unnamed")]
+    {
+        no(domain, subject).await;
+        let letter = writer.others.postfix.wait_for(subject);
+        assert!(letter.contains("using TLSv1.3"), "encrypted all the same: {letter}");
+    }
+    no("tran.ky.test", "unsafe-stripped").await;
+    let letter = writer.others.stripped.wait_for("unsafe-stripped");
+    assert!(letter.contains("TLS-Required: No") && !letter.contains("using TLS"), "{letter}");
+    writer.program.must(&["tls-policy", "set", "tran.ky.test", "--require", "--name", "mx.ky.test"]).await;
+    no("tran.ky.test", "unsafe-configured").await;
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let printed =
+            writer.program.must(&["queue", "list", "--destination", "tran.ky.test", "--json"]).await;
+        let rows: Vec<Value> = serde_json::from_str(&printed).unwrap();
+        // This one, and the one that was put off before.
+        if rows.len() == 2 && rows.iter().all(|row| row["state"] == "waiting" && row["attempts"] != 0) {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{rows:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    writer.program.must(&["tls-policy", "remove", "tran.ky.test"]).await;
 }
 
 /// RFC 8460: every connection was counted, and who asks for it is told.

@@ -31,7 +31,13 @@ fn refused() -> Verdict {
 }
 
 async fn settle(office: &Office, row: &Outgoing, verdicts: Vec<Verdict>, now: Timestamp) -> Option<Tally> {
-    let attempt = Attempt { verdicts, remote: "mx.b.vn".parse().ok(), peer_reports: true, taken_at: None };
+    let attempt = Attempt {
+        verdicts,
+        remote: "mx.b.vn".parse().ok(),
+        peer_reports: true,
+        keeps_time: true,
+        taken_at: None,
+    };
     office.desk.settle(row, &attempt, &dice(), now).await.unwrap()
 }
 
@@ -66,7 +72,7 @@ stories! {
         let row = office.claim(OutboxKind::Mail, "h1", NOW).await.remove(0);
         let (taken, committed) = (NOW.plus(Duration::from_secs(5)), NOW.plus(Duration::from_secs(40)));
         let verdicts = vec![delivered()];
-        let attempt = Attempt { verdicts, remote: None, peer_reports: true, taken_at: Some(taken) };
+        let attempt = Attempt { verdicts, remote: None, peer_reports: true, keeps_time: true, taken_at: Some(taken) };
         office.desk.settle(&row, &attempt, &dice(), committed).await.unwrap().unwrap();
         let detail = office.audit_detail(AN).await;
         assert!(detail.contains(&taken.to_rfc3339_utc()), "{detail}");
@@ -209,9 +215,11 @@ async fn submit(office: &Office) -> SubmissionId {
                         ret: None,
                         smtputf8: false,
                         body_8bit: false,
+                        binary: false,
                         require_tls: false,
                         priority: None,
                         not_before: None,
+                        deliver_by: None,
                         received_at: NOW,
                         trace: String::new(),
                         keywords: Vec::new(),

@@ -278,6 +278,7 @@ pub(crate) fn client(signed_in: Option<AccountId>) -> Client {
     Client {
         ip: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
         reverse_name: None,
+        iprev: None,
         name: None,
         extended: true,
         tls: None,
@@ -305,6 +306,7 @@ pub(crate) fn arrived(from: &str, to: &[&str], text: &str, signed_in: Option<Acc
             require_tls: false,
             priority: None,
             not_before: None,
+            deliver_by: None,
             received_at: NOW,
             client: client(signed_in),
         },

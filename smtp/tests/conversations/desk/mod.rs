@@ -7,3 +7,4 @@ pub(crate) mod house;
 mod lists;
 mod moved;
 mod tracing;
+mod wishes;

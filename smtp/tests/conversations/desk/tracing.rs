@@ -94,7 +94,7 @@ stories! {
         let words = |text: &'static str| Reply::new(text[..3].parse().unwrap(), None, [&text[4..]]);
         let row = office.claim(OutboxKind::Mail, "h1", NOW).await.remove(0);
         let verdicts = vec![Verdict::Deferred(words("451 Later")), Verdict::Refused(words("550 No"))];
-        let attempt = Attempt { verdicts, remote: "mx.b.vn".parse().ok(), peer_reports: true, taken_at: None };
+        let attempt = Attempt { verdicts, remote: "mx.b.vn".parse().ok(), peer_reports: true, keeps_time: true, taken_at: None };
         office.desk.settle(&row, &attempt, &dice(), NOW).await.unwrap().unwrap();
         let later = NOW.plus(std::time::Duration::from_secs(3_600));
         let row = office.claim(OutboxKind::Mail, "h2", later).await.remove(0);

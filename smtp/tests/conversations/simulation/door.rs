@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use base64::Engine as _;
 use mail::{AccountId, Timestamp};
-use smtp::receive::{Answer, Ask, Facts, Role, Session};
+use smtp::receive::{Answer, Ask, Facts, Front, Role, Session};
 use smtp::serve::Refusal;
 use smtp::{Client, Limits};
 
@@ -42,14 +42,21 @@ impl Visit<'_> {
         let client = Client {
             ip: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)),
             reverse_name: None,
+            iprev: None,
             name: None,
             extended: false,
             tls: self.account.is_some().then(tls),
             signed_in_as: None,
         };
         let host = "mx.a.gov.vn".parse().unwrap();
-        let facts =
-            Facts { host, session_id: self.id.clone(), client, starttls: false, mechanisms: vec!["PLAIN"] };
+        let facts = Facts {
+            host,
+            session_id: self.id.clone(),
+            client,
+            starttls: false,
+            mechanisms: vec!["PLAIN"],
+            front: Front::Nobody,
+        };
         let mut session = Session::new(now, self.role(), Limits::default(), facts);
         self.settle(&mut session, office, now).await.unwrap();
         let mut lines = vec!["EHLO mail.b.vn".to_owned()];
@@ -127,7 +134,7 @@ impl Visit<'_> {
                         Known::Nothing => return None,
                     }
                 }
-                Ask::StartTls | Ask::Close => panic!("nobody asked for that"),
+                Ask::StartTls | Ask::Introduced { .. } | Ask::Close => panic!("nobody asked for that"),
             };
             session.answer_arrived(now, answer);
         }

@@ -233,6 +233,7 @@ impl Simulation {
                 verdicts: outcome.verdicts.clone(),
                 remote: "mx.b.vn".parse().ok(),
                 peer_reports: true,
+                keeps_time: outcome.keeps_time,
                 taken_at: Some(outcome.at),
             };
             let desk = self.office.desk.clone();
