@@ -1,6 +1,7 @@
 //! A submission that no line can hold (BODY=BINARYMIME, RFC 3030 §3), on its way to somebody elsewhere.
 
 use mail::{Timestamp, recode};
+use store::MovedPlace;
 
 use super::recipient::{Place, place};
 use super::{Desk, Refusal};
@@ -39,7 +40,10 @@ impl Desk {
                     for recipient in recipients {
                         match place(tx, host, &recipient.path, now).await {
                             Ok(Place::Elsewhere(_) | Place::List(_)) => return Ok(true),
-                            Ok(Place::Here(_)) | Err(Refusal::Said(_)) => {}
+                            Ok(Place::Moved(moved)) if !matches!(moved.place, MovedPlace::Here(_)) => {
+                                return Ok(true);
+                            }
+                            Ok(Place::Here(_) | Place::Moved(_)) | Err(Refusal::Said(_)) => {}
                             Err(trouble) => return Err(trouble),
                         }
                     }
