@@ -25,6 +25,7 @@ mod intake;
 mod jmap;
 mod judging;
 mod keys;
+mod late_marks;
 mod ledger;
 mod listen;
 mod mail_in;

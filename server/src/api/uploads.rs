@@ -13,7 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mail::{FileUploadId, Timestamp};
 use registry::keys::{Caller, Scope};
-use store::FileUpload;
+use store::{FileUpload, Spool};
 
 use super::json::{media_type, unsupported};
 use super::model::{UploadView, moment};
@@ -384,7 +384,7 @@ pub(super) async fn finished(
     caller: &Caller,
     id: &str,
     pointer: &str,
-) -> Result<(Vec<u8>, String), Problem> {
+) -> Result<(Spool, String), Problem> {
     let upload = find(api, caller, id).await.map_err(|problem| match problem.is_not_found() {
         true => refused(pointer, "there is no such upload"),
         false => problem,
@@ -393,7 +393,7 @@ pub(super) async fn finished(
         let here = format!("the upload has {} of {} bytes", upload.received, upload.length);
         return Err(refused(pointer, &here));
     }
-    Ok((api.house.store.read_file_upload(&upload).await?, upload.name))
+    Ok((api.house.store.spool_file_upload(&upload).await?, upload.name))
 }
 
 /// How long an upload is; nothing for one that is not there, which is refused when it is read.

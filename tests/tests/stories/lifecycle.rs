@@ -15,7 +15,7 @@ on_both_engines! {
 }
 
 /// Runs a command with a person's password on its standard input; answers its exit code and what it said.
-async fn by(program: &Program, person: &Account, arguments: &[&str]) -> (i32, String) {
+pub(crate) async fn by(program: &Program, person: &Account, arguments: &[&str]) -> (i32, String) {
     let config = program.config();
     let mut command = tokio::process::Command::new(tests::binary());
     command.args(["--config", config.to_str().unwrap()]).args(arguments);
