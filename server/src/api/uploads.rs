@@ -299,12 +299,17 @@ fn too_much() -> Problem {
 /// Keeps what comes, part by part, to the end of the body or of the line.
 async fn receive(api: &Api, mut upload: FileUpload, mut body: Body) -> Answer {
     let mut part: Vec<u8> = Vec::new();
+    let whole_part = PART_BYTES.min(usize::try_from(upload.length - upload.received).unwrap_or(PART_BYTES));
     loop {
         let next = piece(&mut body).await;
         let is_lost = next.is_err();
         let next = next.unwrap_or_default();
         let is_end = next.is_none();
         if let Some(piece) = next {
+            if part.is_empty() {
+                // A part that grows moves, and is twice in memory then.
+                part.reserve_exact(whole_part.saturating_add(piece.len()));
+            }
             part.extend_from_slice(&piece);
         }
         let room = upload.length - upload.received;
