@@ -153,6 +153,40 @@ fn appended(package: &[u8], organ_id: &str, at: Timestamp) -> Vec<u8> {
 }
 
 stories! {
+    async fn r66_a_large_package_gets_its_line_where_a_small_one_does(house: House) {
+        let house = house.with_peers().await;
+        let noise: Vec<u8> = (0..2_000_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        let files = [("van-ban.pdf", World::get().complete()), ("kem.bin", noise)];
+        let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
+        let package = registry::package::write_document(&crate::house::document("05", &["H41.01"], &files)).unwrap();
+        assert!(package.len() > 1024 * 1024);
+        house.send("hub.01", "H37.01", &package).await.unwrap();
+        let outgoing = house.next("bac", after(0)).await.unwrap();
+        assert!(outgoing.parcel.bytes.spools().iter().any(|spool| spool.held().is_none()), "it is not in memory");
+        let whole = outgoing.parcel.bytes.whole().unwrap();
+        assert!(whole == appended(&package, "truc.h37", NOW));
+        let digest = ring::digest::digest(&ring::digest::SHA256, &whole);
+        assert_eq!(digest.as_ref(), outgoing.parcel.sha256);
+    }
+
+    async fn r11_what_waits_for_another_axis_and_is_set_aside_waits_on(house: House) {
+        let house = house.with_peers().await;
+        let package = good("05", &["H41.01"]);
+        let sent = house.send("hub.01", "H37.01", &package).await.unwrap();
+        let mark = registry::set_aside::Mark { detector: "secrecy.person".to_owned(), by: "thử".to_owned() };
+        assert_eq!(house.desk.set_document_aside(agency_id(1), sent.document_id, &mark, NOW).await, Ok(true));
+        assert!(house.next("bac", after(0)).await.is_none());
+        assert_eq!(house.queued("bac").await, 1, "it is not let go");
+        let sha256 = ring::digest::digest(&ring::digest::SHA256, &package).as_ref().try_into().unwrap();
+        let leader = crate::recalls::person(&house, 102, 1, store::Role::Leader).await;
+        for account_id in [leader, mail::AccountId::from_bytes([1; 16])] {
+            let word = registry::two_persons::Word { account_id, reason: "Không mật".to_owned() };
+            house.desk.release_secret(sha256, word, NOW).await.unwrap();
+        }
+        assert!(house.next("bac", after(0)).await.is_none(), "it is asked for again in ten minutes");
+        assert!(house.next("bac", after(601)).await.is_some());
+    }
+
     async fn r65_r66_what_is_handed_over_has_our_line_and_is_the_same_each_time(house: House) {
         let house = house.with_peers().await;
         // One of its receivers by another of its codes: the peer is told in the package's own spelling.
