@@ -50,8 +50,8 @@ struct Parties {
     chance: Arc<Counting>,
 }
 
-/// Adds documents number `have` to `many`, oldest first; answers the id of the one in the middle, as the API writes places.
-pub(crate) async fn documents(program: &Program, engine: Engine, have: u64, many: u64) -> String {
+/// Adds documents number `have` to `many` of `total`, oldest first; answers the id of the one in the middle, as the API writes places.
+pub(crate) async fn documents(program: &Program, engine: Engine, have: u64, many: u64, total: u64) -> String {
     let chance = Arc::new(Counting(AtomicU64::new(1 + have * 100)));
     let (store, worker) = open(program, engine, chance.clone()).await;
     let (first, second) = (program.systems().0.clone(), program.systems().1.clone());
@@ -78,9 +78,9 @@ pub(crate) async fn documents(program: &Program, engine: Engine, have: u64, many
     let mut middle = None;
     for begins in (have..many).step_by(AT_ONCE as usize) {
         let ends = (begins + AT_ONCE).min(many);
-        let input = (parties.clone(), begins, ends, many);
-        let written = store.write("fill", input, |tx, (parties, begins, ends, many)| {
-            Box::pin(async move { batch(tx, parties, *begins..*ends, *many).await })
+        let input = (parties.clone(), begins, ends, total);
+        let written = store.write("fill", input, |tx, (parties, begins, ends, total)| {
+            Box::pin(async move { batch(tx, parties, *begins..*ends, *total).await })
         });
         let ids: Vec<DocumentId> = written.await.expect("documents");
         if (begins..ends).contains(&(many / 2)) || middle.is_none() {
@@ -118,13 +118,13 @@ async fn batch(
     tx: &mut Tx,
     parties: &Parties,
     numbers: std::ops::Range<u64>,
-    many: u64,
+    total: u64,
 ) -> Result<Vec<DocumentId>, store::Error> {
     let mut ids = Vec::new();
     let mut facts = Vec::new();
     let newest = now();
     for number in numbers {
-        let back = i64::try_from(many - number).unwrap_or_default().saturating_mul(APART);
+        let back = i64::try_from(total - number).unwrap_or_default().saturating_mul(APART);
         let at = Timestamp::from_millis(newest.millis() - back);
         let id = DocumentId::new(at, &*parties.chance);
         one(tx, parties, number, id, at).await?;

@@ -37,6 +37,9 @@ impl Wanted {
     }
 }
 
+/// One client asks more often than any of them may.
+pub(crate) const UNHURRIED: (&str, &str) = ("requests_per_minute = 1200", "requests_per_minute = 100000000");
+
 /// Documents of the house that the large one is held against.
 const SMALL: u64 = 1_000;
 
@@ -75,13 +78,13 @@ pub(crate) struct Times {
 }
 
 async fn lists(engine: Engine, documents: u64, lasts: Duration) {
-    let mut program = Program::demo(engine).await;
+    let mut program = Program::demo_of(engine, "H99", &[UNHURRIED]).await;
     let mut columns: Vec<Vec<Times>> = Vec::new();
     let mut have = 0;
     for many in [SMALL.min(documents), documents] {
         program.stop().await;
         let began = Instant::now();
-        let middle = fill::documents(&program, engine, have, many).await;
+        let middle = fill::documents(&program, engine, have, many, documents).await;
         let filled = began.elapsed();
         have = many;
         program.start().await;
