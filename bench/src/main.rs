@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout)] // a benchmark prints its table
 
 mod cost;
+mod documents;
 mod judging;
 mod ledger;
 mod mail;
@@ -75,6 +76,8 @@ enum What {
     Mailboxes(mailboxes::Wanted),
     /// Packages only.
     Packages,
+    /// Lists and searches of documents, a register of all agencies, an urgent document behind many others.
+    Documents(documents::Wanted),
     /// Judging signatures, beside pyHanko and the raw arithmetic.
     Judging,
     /// Leaves of the ledger made durable, placed and signed; proofs, and how long they take to exist.
@@ -87,6 +90,10 @@ fn main() -> anyhow::Result<()> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(async {
         if let What::Mailboxes(wanted) = &arguments.what {
             mailboxes::measure(&arguments.engines(), wanted, lasts).await;
+            return;
+        }
+        if let What::Documents(wanted) = &arguments.what {
+            documents::measure(&arguments.engines(), wanted, lasts).await;
             return;
         }
         if matches!(arguments.what, What::Judging | What::All) {

@@ -45,6 +45,7 @@ fn in_words(error: &store::Error) -> &'static str {
         store::Error::NotFound(_) => "It is not there",
         store::Error::Conflict(_) => "It is there already",
         store::Error::Refused(_) => "It cannot be done",
+        store::Error::SetAside => "It is set aside because of a mark of secrecy",
         store::Error::Damaged(_) => "What is stored is damaged; tell the administrator",
         store::Error::Internal(_) => "A fault of the server; tell the administrator",
     }
@@ -65,7 +66,7 @@ impl Error {
             Self::Store(error) => match error {
                 store::Error::Full("the mailbox account") => Code::OverQuota,
                 store::Error::Full(_) => Code::Limit,
-                store::Error::Refused(_) => Code::Cannot,
+                store::Error::Refused(_) | store::Error::SetAside => Code::Cannot,
                 store::Error::Damaged(_) => Code::Corruption,
                 store::Error::Internal(_) => Code::ServerBug,
                 _ => Code::Unavailable,
@@ -92,6 +93,7 @@ impl Error {
                 store::Error::NotFound(_) => "Không tìm thấy",
                 store::Error::Conflict(_) => "Đã có rồi",
                 store::Error::Refused(_) => "Không thực hiện được",
+                store::Error::SetAside => "Đang được tạm giữ do có dấu hiệu độ mật",
                 store::Error::Damaged(_) => "Dữ liệu hỏng; hãy báo quản trị",
                 store::Error::Internal(_) => "Lỗi máy chủ; hãy báo quản trị",
             },

@@ -19,12 +19,13 @@ const PROPERTIES: [&str; 8] =
     ["id", "direction", "from", "subject", "heldAt", "reason", "label", "mayRelease"];
 
 /// Why a mail is held, as people are told; the reasons of the stages of the mail path.
-const LABELS: [(&str, &str, &str); 5] = [
+const LABELS: [(&str, &str, &str); 6] = [
     ("spam", "nghi là thư rác", "suspected spam"),
     ("malware", "nghi có mã độc", "suspected malware"),
     ("macros", "tệp đính kèm có macro", "an attachment has macros"),
     ("encrypted_archive", "tệp nén có mật khẩu", "an encrypted archive"),
     ("opaque_archive", "tệp nén không đọc được", "an archive that cannot be read"),
+    (store::SECRECY, "có dấu hiệu độ mật", "a mark of secrecy"),
 ];
 
 /// Whether it came to this account, or to a list that it keeps, and was not sent by it.

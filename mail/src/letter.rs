@@ -103,6 +103,8 @@ pub enum Releaser {
     Person,
     /// Only an administrator: the records officer (RULES M33).
     Administrator,
+    /// A records officer and a head together (RULES R13).
+    TwoPersons,
 }
 
 /// A message is taken and kept, and nobody carries it further before a person says so (RULES M33).

@@ -30,6 +30,7 @@ use signer::Judged;
 use store::{Audit, ExchangeSystem, SignerCertificate, Spool, Store, Tx};
 
 pub use fault::SignatureFault;
+pub(crate) use notice::{payload as notice_payload, words as header_words};
 pub(crate) use route::speaks_for;
 pub use worth::{INFORMATION, ORIGINAL};
 
@@ -234,6 +235,7 @@ pub trait Memory {
 /// Whoever looks for stamps in the files of a package while it is read.
 struct Stamps<'m> {
     memory: &'m dyn Memory,
+    limits: &'m Limits,
     found: Option<secrecy::Hit>,
 }
 
@@ -243,13 +245,13 @@ impl Along for Stamps<'_> {
     }
 
     fn file(&mut self, file: &Attachment) {
-        self.found = self.found.or_else(|| secrecy::in_file(file));
+        self.found = self.found.or_else(|| secrecy::in_file(file, self.limits));
     }
 }
 
 /// Reads a package wherever it lies and looks for marks of secrecy. Takes as long as the package is large: not for an async thread.
 pub fn open_from(source: &dyn Source, limits: &Limits, memory: &dyn Memory) -> Opened {
-    let mut stamps = Stamps { memory, found: None };
+    let mut stamps = Stamps { memory, limits, found: None };
     let (package, trace) = match crate::package::open(source, limits, &mut stamps) {
         Ok(opened) => (opened.package, opened.trace),
         Err(error) => {

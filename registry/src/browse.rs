@@ -77,8 +77,11 @@ impl Seen {
     /// Refuses a document that the caller has cancelled, with what remains of it.
     ///
     /// # Errors
-    /// [`Error::Withdrawn`], or the store's trouble.
+    /// [`Error::Withdrawn`], [`Error::SetAside`], or the store's trouble.
     pub async fn check_readable(&self, tx: &mut Tx) -> Result<(), Error> {
+        if tx.is_set_aside(self.document.agency_id, self.document.document_id).await? {
+            return Err(Error::SetAside);
+        }
         let Some(delivery) = self.delivery.as_ref().filter(|_| self.is_cancelled()) else { return Ok(()) };
         let stone = Tombstone::read_at(tx, &self.document, delivery, self.receivers.first()).await?;
         Err(stone.map_or(Error::NoSuchDocument, |stone| Error::Withdrawn(Box::new(stone))))
@@ -95,7 +98,7 @@ pub struct Page {
 }
 
 /// The smallest id a document accepted at that moment can have: ids begin with their time (RFC 9562 §5.7).
-fn first_id_at(at: Timestamp) -> DocumentId {
+pub fn first_id_at(at: Timestamp) -> DocumentId {
     let millis = at.millis().max(0).unsigned_abs().to_be_bytes();
     let mut bytes = [0u8; 16];
     bytes[..6].copy_from_slice(&millis[2..]);

@@ -78,6 +78,9 @@ pub enum Error {
     /// The document was cancelled after a recall; what remains of it is here (RULES R39).
     #[error("recalled and cancelled")]
     Withdrawn(Box<Tombstone>),
+    /// A mark of secrecy was found in it after it was stored: nobody reads it before two persons have released it (RULES R11).
+    #[error("set aside")]
+    SetAside,
     /// Under that identifier a recall is still to be answered (RULES R38).
     #[error("frozen by a recall")]
     Frozen,
@@ -143,7 +146,11 @@ impl Error {
         match self {
             Self::BadParameter { .. } => 400,
             Self::NotAuthenticated | Self::DamagedHeaders => 401,
-            Self::NotYourAgency { .. } | Self::Forbidden | Self::Denied(_) | Self::OutOfScope(_) => 403,
+            Self::NotYourAgency { .. }
+            | Self::Forbidden
+            | Self::Denied(_)
+            | Self::OutOfScope(_)
+            | Self::SetAside => 403,
             Self::NoSuchCall
             | Self::NoSuchDocument
             | Self::UnknownAgencies(_)
@@ -185,6 +192,7 @@ impl Error {
             Self::Conflict => "vxp.conflict",
             Self::Frozen => "document.frozen",
             Self::Withdrawn(_) => "document.withdrawn",
+            Self::SetAside => "document.set-aside",
             Self::Denied(_) => "two-person.denied",
             Self::Loop => "trace.loop",
             Self::TooLarge { .. } => "vxp.too-large",
@@ -251,6 +259,7 @@ impl Error {
                 .to_owned(),
             Self::Frozen => "Văn bản mang mã định danh này đang được thu hồi, chưa có đủ trả lời; chưa thể gửi cho nơi nhận mới".to_owned(),
             Self::Withdrawn(stone) => stone.vi(),
+            Self::SetAside => "Văn bản đang được tạm giữ do có dấu hiệu độ mật; chưa ai được đọc".to_owned(),
             Self::Denied(why) => format!("Không được phép: {why}"),
             Self::Loop => "Gói tin đã đi qua hệ thống này hoặc qua quá nhiều hệ thống trung gian".to_owned(),
             Self::TooLarge { max } => format!("Gói tin vượt quá {max} byte"),
@@ -302,6 +311,7 @@ impl Error {
                 .to_owned(),
             Self::Frozen => "A document under this identifier is being recalled and not all have answered; it may not go to new receivers".to_owned(),
             Self::Withdrawn(stone) => stone.en(),
+            Self::SetAside => "The document is set aside because of a mark of secrecy; nobody may read it yet".to_owned(),
             Self::Denied(why) => format!("Not permitted: {why}"),
             Self::Loop => "The package has passed through here before, or through too many hands".to_owned(),
             Self::TooLarge { max } => format!("The package is larger than {max} bytes"),
@@ -325,6 +335,9 @@ impl Error {
 impl From<store::Error> for Error {
     /// What is the store's own trouble is said to the log here; the caller learns only whether to try again.
     fn from(error: store::Error) -> Self {
+        if matches!(error, store::Error::SetAside) {
+            return Self::SetAside;
+        }
         tracing::warn!("the exchange could not use the store: {error}");
         if error.is_temporary() { Self::Unavailable } else { Self::Internal }
     }

@@ -48,11 +48,15 @@ pub enum Happened {
     Late,
     /// To an agency: its system has not asked for long (RULES R71).
     Silent,
+    /// To sender and receivers: a mark of secrecy was found in a document, and nobody may read it (RULES R11).
+    SetAside,
+    /// To sender and receivers: two persons have released a document that was set aside (RULES R13).
+    LetGo,
 }
 
 impl Happened {
     /// Every kind of event, for manuals and tests.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Accepted,
         Self::Arrived,
         Self::Delivered,
@@ -72,6 +76,8 @@ impl Happened {
         Self::Unlinked,
         Self::Late,
         Self::Silent,
+        Self::SetAside,
+        Self::LetGo,
     ];
 
     /// The stable word.
@@ -96,6 +102,8 @@ impl Happened {
             Self::Unlinked => "status.unlinked",
             Self::Late => "document.late",
             Self::Silent => "system.silent",
+            Self::SetAside => "document.set-aside",
+            Self::LetGo => "document.let-go",
         }
     }
 }

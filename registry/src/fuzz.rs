@@ -4,7 +4,7 @@ use store::ledger::walk::{read_bundle, write_bundle};
 
 use crate::package::{self, Along, Attachment, Package, Room, Source, read, trace};
 use crate::receipt::{self, NoteTrouble, NoteVerifier, Receipt, TlogProof};
-use crate::transport::{Credentials, Errand, Heard, Transport};
+use crate::transport::{Credentials, Done, Errand, Heard, Transport};
 use crate::vxp::call::Kind;
 use crate::vxp::client::Vxp;
 use crate::{Error, Limits};
@@ -75,7 +75,8 @@ fn forwarded(bytes: &[u8], is_package: bool) {
         assert!(!is_package, "what was read as a package has a trace");
         return;
     };
-    let after = before.append(bytes, "truc.h37", mail::Timestamp::from_secs(0));
+    let after = before.append(&bytes.to_vec().into(), "truc.h37", mail::Timestamp::from_secs(0));
+    let after = after.whole().unwrap_or_default();
     if is_package {
         let hops = trace::read(&after).map(|trace| trace.hops.len());
         assert_eq!(hops.ok(), Some(before.hops.len() + 1));
@@ -102,9 +103,11 @@ pub fn file_text(bytes: &[u8]) {
 pub fn axis_answer(bytes: &[u8]) {
     let credentials = Credentials { system_id: "a".to_owned(), secret: mail::Secret::from("b") };
     let client = Vxp::new(credentials, &Limits::default());
-    let heard = Heard { status: 200, body: bytes.to_vec() };
+    let heard = Heard { status: 200, body: bytes.to_vec().into() };
     for errand in [Errand::List(Kind::Documents), Errand::Fetch("1".to_owned()), Errand::Agencies] {
-        let _ = client.read(&errand, &heard);
+        if let Ok(Done::Fetched(fetched)) = client.read(&errand, &heard) {
+            let _ = fetched.unpack(&mut Vec::new());
+        }
     }
 }
 

@@ -46,10 +46,10 @@ pub use model::{
 pub use read::{Opened, open, read};
 pub use refusal::{Class, Reason, Refusal};
 pub use sniff::{FileKind, sniff};
-pub use source::{Along, Room, Source};
+pub use source::{Along, Room, Source, find_in};
 pub(crate) use text::numbers as text_numbers;
 pub use warning::{Oddity, Warning};
 pub use write::{
     NewAttachment, NewBusiness, NewDocument, NewParty, NewStatus, Packing, Unwritable, write_document,
-    write_status,
+    write_document_into, write_status,
 };

@@ -18,7 +18,7 @@ use unicode_normalization::char::is_combining_mark;
 pub use office::in_office;
 
 use crate::Limits;
-use crate::package::{Attachment, FileKind, Package};
+use crate::package::{Attachment, FileKind, Package, sniff};
 
 /// The degree of secrecy a mark names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -130,9 +130,35 @@ pub fn in_package(package: &Package, limits: &Limits) -> Option<Hit> {
     }
 }
 
-/// Looks at the first page of a file in a package, when it is a PDF.
-pub fn in_file(file: &Attachment) -> Option<Hit> {
-    if file.kind == FileKind::Pdf { in_pdf(&file.content) } else { None }
+/// Looks at the first page of a file in a package.
+pub fn in_file(file: &Attachment, limits: &Limits) -> Option<Hit> {
+    match file.kind {
+        FileKind::Pdf => in_pdf(&file.content),
+        FileKind::Docx | FileKind::OpenDocument => in_office(&file.content, limits),
+        _ => None,
+    }
+}
+
+/// Pages of one file that are looked at when there is time. Ours: more than a bound volume has.
+const PAGES_MAX: usize = 500;
+
+/// Looks at all pages of a file, which takes longer than a door has (RULES R11): a document that was bound into another one has its
+/// stamp on its own first page. `go_on` is asked before each page.
+pub fn in_every_page(file: &[u8], limits: &Limits, go_on: &dyn Fn() -> bool) -> Option<Hit> {
+    match sniff(file) {
+        FileKind::Pdf => {
+            let mut found = None;
+            let see = |lines: Vec<signer::pdf::Line>| {
+                found = in_place(&lines);
+                found.is_none() && go_on()
+            };
+            // What cannot be read says nothing.
+            let _ = signer::pdf::each_page(file, &signer::Limits::default(), PAGES_MAX, see);
+            found
+        }
+        FileKind::Docx | FileKind::OpenDocument => in_office(file, limits),
+        _ => None,
+    }
 }
 
 /// How far from the left and from the top of its page a stamp of secrecy begins, as a share of the page: it belongs below number and
@@ -142,7 +168,11 @@ const STAMP_FROM_TOP: f64 = 0.45;
 
 /// (c) A stamp in the text of a PDF's first page. A scanned page has no text, and nothing is found in it.
 pub fn in_pdf(file: &[u8]) -> Option<Hit> {
-    let lines = signer::pdf::first_page(file, &signer::Limits::default()).ok()?;
+    in_place(&signer::pdf::first_page(file, &signer::Limits::default()).ok()?)
+}
+
+/// A stamp among the lines of a page, where one stands.
+fn in_place(lines: &[signer::pdf::Line]) -> Option<Hit> {
     let in_place = |line: &&signer::pdf::Line| {
         line.from_left <= STAMP_FROM_LEFT && (0.0..=STAMP_FROM_TOP).contains(&line.from_top)
     };

@@ -3,18 +3,90 @@
 //! A transport is sans-IO. It says what is to be asked ([`Ask`]) and reads what was heard; whoever has windows does the asking.
 //! The package layer, the outbox and the lines' schedules know no more of a protocol than is here.
 
-use std::sync::Arc;
-
 use mail::{AgencyCode, Secret, Timestamp};
+use ring::digest::{Context, SHA256};
+use store::Spool;
 
 use crate::vxp::call::{Acknowledgement, Kind};
-use crate::vxp::client::Vxp;
+use crate::vxp::client::{Fetched, Vxp};
+
+/// Bytes on their way out: spools one behind the other, so that putting something in between copies nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Chain(Vec<Spool>);
+
+impl From<Vec<u8>> for Chain {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(vec![bytes.into()])
+    }
+}
+
+impl From<Spool> for Chain {
+    fn from(spool: Spool) -> Self {
+        Self(vec![spool])
+    }
+}
+
+impl Chain {
+    /// The same with more behind it.
+    #[must_use]
+    pub fn then(mut self, more: impl Into<Spool>) -> Self {
+        self.0.push(more.into());
+        self
+    }
+
+    /// How many bytes.
+    pub fn len(&self) -> u64 {
+        self.0.iter().map(Spool::len).fold(0, u64::saturating_add)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What it is made of, in its order.
+    pub fn spools(&self) -> &[Spool] {
+        &self.0
+    }
+
+    /// Their SHA-256.
+    ///
+    /// # Errors
+    /// As [`Spool::read_at`].
+    pub fn sha256(&self) -> Result<[u8; 32], store::Error> {
+        let mut print = Context::new(&SHA256);
+        for spool in &self.0 {
+            spool.each_window(|window| {
+                print.update(window);
+                Ok::<_, store::Error>(())
+            })?;
+        }
+        print.finish().as_ref().try_into().map_err(|_| store::Error::Internal("a digest".to_owned()))
+    }
+
+    /// All of them in memory.
+    ///
+    /// # Errors
+    /// As [`Spool::read_at`].
+    pub fn whole(&self) -> Result<Vec<u8>, store::Error> {
+        let mut whole = Vec::with_capacity(usize::try_from(self.len()).unwrap_or_default());
+        for spool in &self.0 {
+            spool.each_window(|window| {
+                whole.extend_from_slice(window);
+                Ok::<_, store::Error>(())
+            })?;
+        }
+        Ok(whole)
+    }
+}
 
 /// A package to send.
 #[derive(Clone, Debug)]
 pub struct Parcel {
     /// The bytes, as they are to arrive.
-    pub bytes: Arc<[u8]>,
+    pub bytes: Chain,
+    /// Their SHA-256.
+    pub sha256: [u8; 32],
     /// The sending agency's code.
     pub from: AgencyCode,
     /// For whom of its receivers it goes this way, in the package's own spelling.
@@ -68,14 +140,14 @@ pub struct Announced {
 }
 
 /// What an errand came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Done {
     /// It has the package, under this id.
     Sent(String),
     /// What waits, oldest first.
     Listed(Vec<Waiting>),
-    /// The package, whole (RULES E18).
-    Fetched(Vec<u8>),
+    /// The package, still as it came (RULES E18).
+    Fetched(Fetched),
     /// It took note.
     Acknowledged,
     /// The agencies.
@@ -120,8 +192,16 @@ impl Failure {
     }
 }
 
+impl From<store::Error> for Failure {
+    /// Ours, and no fault of the peer's.
+    fn from(error: store::Error) -> Self {
+        tracing::warn!("an answer could not be kept while it was read: {error}");
+        Self::new(Outlook::Line, "line.unkept", "the answer could not be kept")
+    }
+}
+
 /// What is to be asked, in the words of a window. Doors that are no HTTP get a kind of their own.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Ask {
     /// A request.
@@ -129,7 +209,7 @@ pub enum Ask {
 }
 
 /// A request over HTTP/1.1.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct HttpAsk {
     /// `POST` or `GET`.
     pub method: &'static str,
@@ -138,18 +218,18 @@ pub struct HttpAsk {
     /// Header lines in the order of the wire, ASCII.
     pub headers: Vec<(String, String)>,
     /// The body.
-    pub body: Vec<u8>,
+    pub body: Chain,
     /// Bytes of an answer worth reading.
     pub answer_bytes_max: usize,
 }
 
 /// What was heard.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Heard {
     /// The status of the answer.
     pub status: u16,
     /// Its body.
-    pub body: Vec<u8>,
+    pub body: Spool,
 }
 
 /// A protocol towards another axis.

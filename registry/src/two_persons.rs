@@ -22,6 +22,7 @@ use crate::accept::{Desk, Opened, Parties, speaks_for};
 use crate::events::{Happened, tell};
 use crate::package::Package;
 use crate::reasons::REASON_CHARS_MAX;
+use crate::set_aside;
 use crate::status::{Progress, State, StatusCode};
 use crate::vxp::hash::full_hex;
 
@@ -98,7 +99,7 @@ async fn keep_word(
     Ok(())
 }
 
-async fn agreement(
+pub(crate) async fn agreement(
     tx: &mut Tx,
     agency_id: AgencyId,
     act: TwoPersonAct,
@@ -129,7 +130,7 @@ pub(crate) async fn owner(
 
 impl Desk {
     /// One person's word that a refused package is no state secret. With the second one that exact file is let through
-    /// when it comes again (RULES R13).
+    /// when it comes again (RULES R13), and what was set aside with these bytes is let go (R11).
     ///
     /// # Errors
     /// [`Error::Denied`] for who may not speak; [`Error::NoSuchDocument`] when no such package of his agency was refused; or
@@ -163,6 +164,7 @@ impl Desk {
                         let said =
                             Said { act: word::RELEASED, to: Vec::new(), system: "", status: &detector };
                         leaves.append_digest(tx, agency_id, sha256, said, "", now).await?;
+                        set_aside::let_go(tx, agency_id, sha256, &actor, now).await?;
                     }
                     Ok(agreed)
                 })

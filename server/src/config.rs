@@ -352,6 +352,9 @@ section! {
         /// Whether a document needs valid signatures of leader and agency to be accepted (RULES R14): "required" refuses without
         /// them, "recorded" accepts and records that it is for information only.
         signatures: String = "required".to_owned(),
+        /// Seconds after which an accepted document is looked at again, every page of it, for marks of secrecy that its first pages did
+        /// not show (RULES R11); it is done slowly, behind everything else. 0: never.
+        look_again_seconds: u64 = 300,
         /// Seconds to wait for revocation evidence of a signature.
         evidence_seconds: u64 = 10,
         /// Addresses (scheme and host) from which CRL, OCSP and issuer certificates may be fetched; "*" means any address a

@@ -104,6 +104,7 @@ fn line(mail: &HeldMail) -> String {
     let who = match mail.releaser {
         Releaser::Person => "tự quyết định / yours to decide",
         Releaser::Administrator => "quản trị quyết định / an administrator decides",
+        Releaser::TwoPersons => "văn thư và lãnh đạo cùng quyết định / a clerk and a leader decide together",
     };
     let at = mail.held_at.to_rfc3339_vietnam();
     format!("{at}  {}  {vi} / {en}  ({who})\r\n", from.as_deref().unwrap_or("<>"))

@@ -6,6 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mail::AccountId;
+use registry::accept::Desk;
+use registry::secrecy::{self, Hit};
+use registry::set_aside::Mark;
 use store::{Signal, UnreadFiles};
 use tokio::sync::broadcast::error::RecvError;
 
@@ -23,7 +26,7 @@ const AT_ONCE: i64 = 50;
 const TEXT_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// Works until the house stops.
-pub(crate) async fn run(house: Arc<House>) {
+pub(crate) async fn run(house: Arc<House>, desk: Desk) {
     let mut news = house.store.signals();
     let mut look = tokio::time::interval(EVERY);
     let mut accounts = BTreeSet::new();
@@ -62,7 +65,7 @@ pub(crate) async fn run(house: Arc<House>) {
         if let Err(error) = outcome {
             tracing::warn!("the full-text index could not be filled: {error}");
         }
-        if let Err(error) = attachments(&house).await {
+        if let Err(error) = attachments(&house, &desk).await {
             tracing::warn!("attachments could not be read for the full-text index: {error}");
         }
     }
@@ -95,15 +98,18 @@ async fn all_accounts(house: &House) -> Result<(), store::Error> {
 }
 
 /// Reads the attachments that wait.
-async fn attachments(house: &Arc<House>) -> Result<(), store::Error> {
+async fn attachments(house: &Arc<House>, desk: &Desk) -> Result<(), store::Error> {
     while !house.stop.is_cancelled() {
         let waiting = house.store.unread_files(AT_ONCE).await?;
         for unread in &waiting {
-            let text = match house.config.search.attachments {
-                true => text_of(house, unread).await?,
-                false => String::new(),
+            let read = match house.config.search.attachments {
+                true => read_files(house, unread).await?,
+                false => Read::default(),
             };
-            house.store.enter_files(*unread, &text).await?;
+            if let Some(mark) = &read.mark {
+                set_aside(house, desk, unread, &read, mark).await?;
+            }
+            house.store.enter_files(*unread, &read.text).await?;
             if house.stop.is_cancelled() {
                 return Ok(());
             }
@@ -115,29 +121,59 @@ async fn attachments(house: &Arc<House>) -> Result<(), store::Error> {
     Ok(())
 }
 
+/// What was found in the attachments of a message.
+#[derive(Default)]
+struct Read {
+    text: String,
+    /// A mark of secrecy on one of their pages.
+    mark: Option<Hit>,
+    /// Of the message.
+    sha256: [u8; 32],
+}
+
+/// A mark that was found after delivery: the mail goes into the quarantine (RULES R11).
+async fn set_aside(
+    house: &House,
+    desk: &Desk,
+    unread: &UnreadFiles,
+    read: &Read,
+    hit: &Hit,
+) -> Result<(), store::Error> {
+    let mark = Mark { detector: hit.detector.code().to_owned(), by: "indexer".to_owned() };
+    let (account_id, blob_id) = (unread.account_id, unread.blob_id);
+    match desk.set_mail_aside(account_id, blob_id, read.sha256, &mark, house.now()).await {
+        Ok(true) => {
+            tracing::error!(detector = mark.detector, account = %account_id, "a mail was set aside (R11)");
+            Ok(())
+        }
+        Ok(false) => Ok(()),
+        Err(_) => Err(store::Error::Unavailable("a mail could not be set aside".to_owned())),
+    }
+}
+
 /// What the attachments of a message say. A file that cannot be read says nothing: nobody waits for it.
-async fn text_of(house: &House, unread: &UnreadFiles) -> Result<String, store::Error> {
+async fn read_files(house: &House, unread: &UnreadFiles) -> Result<Read, store::Error> {
     let raw = match house.store.read_blob(unread.account_id, unread.blob_id).await {
         Ok(Some(raw)) => raw,
-        Ok(None) | Err(store::Error::Damaged(_)) => return Ok(String::new()),
+        Ok(None) | Err(store::Error::Damaged(_)) => return Ok(Read::default()),
         Err(error) => return Err(error),
     };
     let limits = registry::Limits::default();
     let until = Instant::now() + Duration::from_secs(house.config.search.attachment_seconds);
     let bytes_max = house.config.search.attachment_bytes_max;
-    let read = tokio::task::spawn_blocking(move || files_text(&raw, &limits, bytes_max, until));
+    let read = tokio::task::spawn_blocking(move || files_read(&raw, &limits, bytes_max, until));
     Ok(read.await.unwrap_or_else(|error| {
         // The name of a message is no name of a person.
         tracing::warn!(blob = %unread.blob_id, "reading attachments for the full-text index failed: {error}");
-        String::new()
+        Read::default()
     }))
 }
 
-fn files_text(raw: &[u8], limits: &registry::Limits, bytes_max: usize, until: Instant) -> String {
+fn files_read(raw: &[u8], limits: &registry::Limits, bytes_max: usize, until: Instant) -> Read {
     let go_on = || Instant::now() < until;
     let mail_limits = mail::message::Limits::default();
     let facts = mail::message::read(raw, &mail_limits);
-    let mut text = String::new();
+    let (mut text, mut mark) = (String::new(), None);
     for part in facts.attachments.iter().filter_map(|id| facts.part(id)) {
         let is_small = usize::try_from(part.size).is_ok_and(|size| size <= bytes_max);
         // What is a text or a message was read with the message.
@@ -147,10 +183,12 @@ fn files_text(raw: &[u8], limits: &registry::Limits, bytes_max: usize, until: In
         }
         if is_small && !is_read {
             let bytes = mail::message::part_bytes(raw, part);
+            mark = mark.or_else(|| secrecy::in_every_page(&bytes, limits, &go_on));
             let found = registry::file_text(&bytes, limits, &go_on).unwrap_or_default();
             text.push_str(mail::text::clip(&found, TEXT_BYTES_MAX.saturating_sub(text.len())));
             text.push('\n');
         }
     }
-    text
+    let digest = ring::digest::digest(&ring::digest::SHA256, raw);
+    Read { text, mark, sha256: digest.as_ref().try_into().unwrap_or_default() }
 }

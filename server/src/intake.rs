@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use certs::note::{Note, NoteSigner};
 use registry::accept::{self, Accepted, Arrived, Desk, Examined, Lifecycle, Pending, Screened};
-use registry::package::{self, Attachment, Warning};
+use registry::package::{self, Attachment, FileKind, Package, Warning};
 use registry::upstream::Forwarding;
 use registry::vxp::call::SendParameters;
 use registry::{Error, Limits, Whose};
@@ -68,6 +68,17 @@ impl accept::Memory for Files {
     }
 }
 
+/// Lets the files of a package pass, one at a time.
+struct Passing(Files);
+
+impl package::Along for Passing {
+    fn room(&self, bytes: usize) -> Result<package::Room, Error> {
+        accept::Memory::room(&self.0, bytes)
+    }
+
+    fn file(&mut self, _: &Attachment) {}
+}
+
 /// Up to this size a package is a small one, and stays in memory. Ours: most documents without annexes are.
 const SMALL_BYTES_MAX: usize = 1024 * 1024;
 /// One part in so many is for small ones alone.
@@ -75,7 +86,7 @@ const SMALL_PART: u32 = 4;
 /// One part in so many is for files of large ones.
 const FILES_PART: u32 = 2;
 
-/// What is held whole is held as it came and as files, and a third time while it is built or packed.
+/// What is small is held as it came and as files, and a third time while it is built or packed.
 const TIMES_IN_MEMORY: usize = 3;
 /// A large package lies in a spool. Ours: windows, its markup and the small ones of its files are rarely more.
 const SPOOLED_BYTES: usize = 8 * 1024 * 1024;
@@ -124,15 +135,6 @@ impl Intake {
         }
     }
 
-    /// The same for one that is in memory as a whole.
-    ///
-    /// Errors: [`Error::SlowDown`].
-    pub(crate) async fn enter_whole(&self, bytes: Option<u64>) -> Result<OwnedSemaphorePermit, Error> {
-        let bytes = self.announced(bytes);
-        let room = if bytes <= SMALL_BYTES_MAX { &self.small } else { &self.room };
-        room.take(bytes.saturating_mul(TIMES_IN_MEMORY), self.patience()).await
-    }
-
     /// How long a package may be of which so much is known.
     fn announced(&self, bytes: Option<u64>) -> usize {
         let max = self.desk.limits.package_bytes_max;
@@ -144,9 +146,9 @@ impl Intake {
     }
 
     /// Puts bytes that are in memory where they need none.
-    pub(crate) async fn spool(&self, bytes: Vec<u8>) -> Result<Spool, Error> {
+    async fn spool(&self, bytes: Arc<[u8]>) -> Result<Spool, Error> {
         if bytes.len() <= SMALL_BYTES_MAX {
-            return Ok(bytes.into());
+            return Ok(bytes.to_vec().into());
         }
         let mut spooling = self.house.store.spool();
         blocking(move || {
@@ -180,6 +182,44 @@ impl Intake {
         let runtime = tokio::runtime::Handle::current();
         let files = Files { room: self.files.clone(), patience: self.patience(), runtime };
         blocking(move || accept::open_from(&bytes, &limits, &files)).await
+    }
+
+    /// A file of a package, unwrapped, and what it is; `None` when there is no such file. It lies in a spool too: whoever reads
+    /// slowly keeps no memory from others.
+    pub(crate) async fn file_of(
+        &self,
+        package: Spool,
+        number: usize,
+    ) -> Result<Option<(FileKind, Spool)>, Error> {
+        let limits = self.desk.limits.clone();
+        let runtime = tokio::runtime::Handle::current();
+        let mut along = Passing(Files { room: self.files.clone(), patience: self.patience(), runtime });
+        let source = package.clone();
+        let opened = blocking(move || package::open(&source, &limits, &mut along)).await??;
+        let Package::Document(document) = opened.package else { return Ok(None) };
+        let Some(file) = number.checked_sub(1).and_then(|index| document.attachments.into_iter().nth(index))
+        else {
+            return Ok(None);
+        };
+        let (content, _place) = self.content(&package, &file).await?;
+        Ok(Some((file.kind, self.spool(content).await?)))
+    }
+
+    /// Looks at every page of a package that was accepted before, for marks of secrecy (RULES R11).
+    pub(crate) async fn look_again(
+        &self,
+        package: Spool,
+        patience: Duration,
+    ) -> Result<Option<registry::secrecy::Hit>, Error> {
+        let limits = self.desk.limits.clone();
+        let runtime = tokio::runtime::Handle::current();
+        let files = Files { room: self.files.clone(), patience: self.patience(), runtime };
+        let until = std::time::Instant::now() + patience;
+        blocking(move || {
+            let go_on = || std::time::Instant::now() < until;
+            registry::set_aside::look_again(&package, &limits, &files, &go_on)
+        })
+        .await?
     }
 
     /// The same as [`Intake::take_in`] for a package that was looked at before.

@@ -28,6 +28,7 @@ mod intake;
 mod jmap;
 mod judging;
 mod keys;
+mod late_marks;
 mod ledger;
 mod listen;
 mod local_door;

@@ -19,8 +19,8 @@ use crate::listen::{self, Bounds};
 use crate::mail_path::MailPath;
 use crate::proxy::Relays;
 use crate::{
-    backup, beside, deadlines, go_live, housekeeping, http, imap, indexer, intake, local_door, mail_in,
-    mail_out, push, sequencer, stamping, tls, upstream, vacation,
+    backup, beside, deadlines, go_live, housekeeping, http, imap, indexer, intake, late_marks, local_door,
+    mail_in, mail_out, push, sequencer, stamping, tls, upstream, vacation,
 };
 
 /// The ports that were really opened, by door.
@@ -85,6 +85,7 @@ pub(crate) async fn serve(
     imap::start(&house, imap_doors, own.as_deref())?;
     mail_out::start(&house)?;
     upstream::start(&house, &intake)?;
+    house.inside.spawn(late_marks::run(house.clone(), intake.clone()));
     house.inside.spawn(vacation::run(house.clone(), path.clone()));
     push::start(&house)?;
     // Whoever needs them holds them; the store ends with its last handle.
@@ -105,7 +106,7 @@ fn start_work(house: &Arc<House>) -> anyhow::Result<()> {
     house.inside.spawn(stamping::run(house.clone()));
     house.inside.spawn(housekeeping::run(house.clone(), intake::desk(house)?));
     house.inside.spawn(deadlines::run(house.clone()));
-    house.inside.spawn(indexer::run(house.clone()));
+    house.inside.spawn(indexer::run(house.clone(), intake::desk(house)?));
     house.inside.spawn(backup::run(house.clone()));
     house.inside.spawn(beside::run(house.clone()));
     Ok(())

@@ -62,6 +62,8 @@ pub enum Audit {
     DocumentRefused,
     /// A package was handed to its receiving system.
     DocumentDelivered,
+    /// A document was printed for a receiver that is not ready (RULES R17).
+    DocumentPrinted,
     /// A receiving system acknowledged a package.
     DocumentAcknowledged,
     /// A receiving agency reported a status of a document.
@@ -92,6 +94,8 @@ pub enum Audit {
     RecallReversed,
     /// Two persons released a package that was refused as a state secret.
     SecrecyReleased,
+    /// A mark of secrecy was found in something that was stored.
+    SecrecyFound,
     /// A released package was let through although a detector found a mark.
     SecrecyPassed,
     /// A package was handed to another axis.
@@ -138,6 +142,7 @@ impl Audit {
             Self::DocumentAccepted => "document.accepted",
             Self::DocumentRefused => "document.refused",
             Self::DocumentDelivered => "document.delivered",
+            Self::DocumentPrinted => "document.printed",
             Self::DocumentAcknowledged => "document.acknowledged",
             Self::StatusReported => "status.reported",
             Self::CalendarChanged => "calendar.changed",
@@ -153,6 +158,7 @@ impl Audit {
             Self::ConsentGiven => "consent.given",
             Self::RecallReversed => "recall.reversed",
             Self::SecrecyReleased => "secrecy.released",
+            Self::SecrecyFound => "secrecy.found",
             Self::SecrecyPassed => "secrecy.passed",
             Self::DocumentForwarded => "document.forwarded",
             Self::PeerChanged => "peer.changed",

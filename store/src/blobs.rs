@@ -10,7 +10,7 @@ use object_store::{ObjectStoreExt, path::Path};
 use crate::error::{Error, Result};
 use crate::keyring::{DataKey, KeyName, NONCE_LEN, TAG_LEN};
 use crate::segments::{self, BlobPieces, Sealing};
-use crate::spool::{Spool, WINDOW};
+use crate::spool::Spool;
 use crate::sql::values;
 use crate::{Store, Tx};
 
@@ -206,13 +206,10 @@ impl Store {
 
     fn name_spool(&self, owner: OwnerId, spool: &Spool) -> Result<BlobId> {
         let mut naming = self.shared.keyring.naming(owner);
-        let mut window = vec![0; WINDOW];
-        let mut at = 0;
-        while at < spool.len() {
-            let read = spool.read_at(at, &mut window)?;
-            naming.update(window.get(..read).unwrap_or_default());
-            at += read as u64;
-        }
+        spool.each_window(|window| {
+            naming.update(window);
+            Ok::<_, Error>(())
+        })?;
         Ok(BlobId::from_bytes(naming.finalize().into()))
     }
 
@@ -473,18 +470,27 @@ impl Tx {
         )
         .await?;
         let gone = self
-            .exec(
+            .row(
                 "DELETE FROM blob WHERE owner_id = $1 AND blob_id = $2 AND refs <= 0 \
-                 AND (hold_until IS NULL OR hold_until <= $3)",
+                 AND (hold_until IS NULL OR hold_until <= $3) RETURNING key_no",
                 values![&owner, &blob_id, now],
             )
             .await?;
-        if gone == 1 {
+        if let Some(gone) = gone {
             self.exec(
                 "DELETE FROM blob_bytes WHERE owner_id = $1 AND blob_id = $2",
                 values![&owner, &blob_id],
             )
             .await?;
+            // A key of its own opens nothing else.
+            let key_no = gone.int(0)?;
+            if key_no != OWN_KEY {
+                self.exec(
+                    "DELETE FROM data_key WHERE owner_id = $1 AND key_no = $2",
+                    values![&owner, key_no],
+                )
+                .await?;
+            }
             self.forget_judgements(owner, blob_id).await?;
         }
         Ok(())

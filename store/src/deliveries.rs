@@ -379,13 +379,16 @@ impl Store {
                 Box::pin(async move {
                     let grant = tx
                         .row(
-                            "SELECT grant_key FROM delivery WHERE agency_id = $1 AND delivery_id = $2 AND withdrawn_at IS NULL",
+                            "SELECT d.grant_key, s.subject_id FROM delivery d LEFT JOIN set_aside s ON s.agency_id = d.sender_id \
+                             AND s.subject_id = d.document_id AND s.released_at IS NULL \
+                             WHERE d.agency_id = $1 AND d.delivery_id = $2 AND d.withdrawn_at IS NULL",
                             values![&found.agency_id, &found.delivery_id],
                         )
-                        .await?
-                        .map(|row| row.opt_bytes(0))
-                        .transpose()?
-                        .flatten();
+                        .await?;
+                    if grant.as_ref().map(|row| row.opt_bytes(1)).transpose()?.flatten().is_some() {
+                        return Err(Error::SetAside);
+                    }
+                    let grant = grant.map(|row| row.opt_bytes(0)).transpose()?.flatten();
                     let (Some(grant), Some(blob)) = (grant, tx.blob(found.sender_id, found.blob_id).await?)
                     else {
                         return Ok(None);

@@ -24,6 +24,9 @@ pub enum Error {
     /// The caller asked for something no state of the data allows. Trying again changes nothing.
     #[error("refused: {0}")]
     Refused(&'static str),
+    /// It bears a mark of secrecy and nobody may read it before two persons have released it (RULES R11).
+    #[error("set aside because of a mark of secrecy")]
+    SetAside,
     /// What was read back is not what was written: a wrong master key or damaged storage. An operator must look.
     #[error("damaged: {0}")]
     Damaged(&'static str),

@@ -78,6 +78,7 @@ mod search;
 mod search_term;
 mod segments;
 mod sending;
+mod set_aside;
 mod settings;
 mod smime;
 mod spool;
@@ -163,6 +164,7 @@ pub use search::{EmailSearch, SearchCounts, SearchKey, SearchMarks, SearchSort, 
 pub use search_term::{SearchField, SearchTerm, SearchWords, SmimeIs};
 pub use segments::BlobPieces;
 pub use sending::{OwnLimit, SendingLimit, Sent};
+pub use set_aside::{SECRECY, SetAside, SetAsideKind};
 pub use smime::{Smime, SmimeDue, SmimeJudged, SmimeStatus};
 pub use spool::{Spool, Spooling, WINDOW};
 pub use statistics::{FactKind, NewFact, Tally};

@@ -39,6 +39,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (29, "statistics", include_str!("../migrations/0029_statistics.sql")),
     (30, "office", include_str!("../migrations/0030_office.sql")),
     (33, "addresses", include_str!("../migrations/0033_addresses.sql")),
+    (34, "set_aside", include_str!("../migrations/0034_set_aside.sql")),
 ];
 
 /// The engine's words for what the migration files leave open.

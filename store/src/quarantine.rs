@@ -138,6 +138,7 @@ const fn releaser_name(releaser: Releaser) -> &'static str {
     match releaser {
         Releaser::Person => "person",
         Releaser::Administrator => "administrator",
+        Releaser::TwoPersons => "two-persons",
     }
 }
 
@@ -167,6 +168,7 @@ fn held(row: &Row) -> Result<HeldMail> {
         releaser: match row.text(11)?.as_str() {
             "person" => Releaser::Person,
             "administrator" => Releaser::Administrator,
+            "two-persons" => Releaser::TwoPersons,
             _ => return Err(Error::Damaged("who may release a mail")),
         },
         state: HeldState::from_name(row.str(12)?)?,
@@ -279,7 +281,29 @@ impl Tx {
 
     /// Lets a mail go: its row is written into the outbox, and its reference to the blob goes along. `false` when it does not wait
     /// any more, so that doing it twice is doing it once.
+    ///
+    /// # Errors
+    /// [`Error::SetAside`] for what takes two persons.
     pub async fn release_mail(&mut self, id: QuarantineId, actor: &str, now: Timestamp) -> Result<bool> {
+        self.check_takes_one(id).await?;
+        self.release_agreed(id, actor, now).await
+    }
+
+    /// Whether one person may decide (RULES R13).
+    async fn check_takes_one(&mut self, id: QuarantineId) -> Result<()> {
+        match self.held_mail(id).await?.is_some_and(|mail| mail.releaser == Releaser::TwoPersons) {
+            true => Err(Error::SetAside),
+            false => Ok(()),
+        }
+    }
+
+    /// [`Tx::release_mail`] for whoever knows that everybody who has to has agreed.
+    pub(crate) async fn release_agreed(
+        &mut self,
+        id: QuarantineId,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<bool> {
         let Some(mail) = self.settle(id, HeldState::Released, actor, now).await? else { return Ok(false) };
         let row = NewOutbox {
             kind: mail.kind,
@@ -296,7 +320,11 @@ impl Tx {
     }
 
     /// Deletes a mail: its reference to the blob goes. `false` when it does not wait any more.
+    ///
+    /// # Errors
+    /// [`Error::SetAside`] for what bears a mark of secrecy: that is never deleted here (RULES R11).
     pub async fn discard_mail(&mut self, id: QuarantineId, actor: &str, now: Timestamp) -> Result<bool> {
+        self.check_takes_one(id).await?;
         let Some(mail) = self.settle(id, HeldState::Deleted, actor, now).await? else { return Ok(false) };
         self.drop_blob(mail.owner, mail.blob_id, now).await?;
         Ok(true)
@@ -332,7 +360,7 @@ impl Tx {
         let rows = self
             .rows(
                 select_held!(
-                    "WHERE held_at < $1 AND NOT EXISTS (SELECT 1 FROM account \
+                    "WHERE held_at < $1 AND NOT (releaser = 'two-persons' AND state = 'held') AND NOT EXISTS (SELECT 1 FROM account \
                      WHERE account.account_id = quarantine.account_id AND account.legal_hold = 1) ORDER BY held_at LIMIT $2"
                 ),
                 values![before, limit],

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::Store;
 use crate::error::{Error, Result};
 use crate::keyring::{DataKey, TAG_LEN};
+use crate::segments::BlobPieces;
 
 /// Bytes that are sealed together, and read at once.
 pub const WINDOW: usize = 128 * 1024;
@@ -61,6 +62,20 @@ impl Store {
     /// Begins to take bytes in.
     pub fn spool(&self) -> Spooling {
         Spooling { store: self.clone(), held: Vec::new(), apart: None }
+    }
+
+    /// Puts a blob where it can be read from any place on, and needs no memory when it is large.
+    ///
+    /// # Errors
+    /// As [`BlobPieces::next`]; [`Error::Unavailable`] when the disk is full.
+    pub async fn spool_pieces(&self, mut pieces: BlobPieces) -> Result<Spool> {
+        let mut spooling = self.spool();
+        while let Some(piece) = pieces.next().await? {
+            spooling.push(&piece)?;
+            // A piece takes a millisecond or two: others want the thread too.
+            tokio::task::yield_now().await;
+        }
+        spooling.finish()
     }
 }
 
@@ -119,6 +134,17 @@ impl Spooling {
                 Spool { bytes: Arc::new(Bytes::Apart { file, key, len }), begins: 0, len }
             }
         })
+    }
+}
+
+impl io::Write for Spooling {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.push(bytes).map_err(io::Error::other)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -182,6 +208,35 @@ impl Spool {
                 Ok(copy(plain.get(skip..).unwrap_or_default(), into, most))
             }
         }
+    }
+
+    /// Shows all of it, window by window.
+    ///
+    /// # Errors
+    /// As [`Spool::read_at`], and whatever `each` has to say.
+    pub fn each_window<E: From<Error>>(
+        &self,
+        mut each: impl FnMut(&[u8]) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        if let Some(bytes) = self.held() {
+            return each(bytes);
+        }
+        let (mut window, mut at) = (vec![0; WINDOW], 0);
+        while at < self.len {
+            let read = self.read_at(at, &mut window)?;
+            each(window.get(..read).unwrap_or_default())?;
+            at += read as u64;
+        }
+        Ok(())
+    }
+
+    /// Writes all of it, window by window.
+    ///
+    /// # Errors
+    /// What reading or writing comes to.
+    pub fn write_to(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        self.each_window(|window| out.write_all(window).map_err(|e| unavailable(&e)))
+            .map_err(|error: Error| io::Error::other(error))
     }
 
     /// All of it in memory.

@@ -5,7 +5,7 @@ use mail::{AgencyId, ApiKeyId, BlobId, FileUploadId, Timestamp};
 use crate::blobs::Sealed;
 use crate::error::{Error, Result};
 use crate::sql::{Row, Sql, values};
-use crate::{Store, Tx};
+use crate::{Spool, Store, Tx};
 
 /// A file on its way.
 #[derive(Clone, Debug)]
@@ -231,22 +231,23 @@ impl Tx {
 }
 
 impl Store {
-    /// The bytes of an upload that is complete.
+    /// The bytes of an upload that is complete. One part at a time is in memory.
     ///
     /// # Errors
     /// [`Error::Damaged`] when what lies there is not what was written.
-    pub async fn read_file_upload(&self, upload: &FileUpload) -> Result<Vec<u8>> {
+    pub async fn spool_file_upload(&self, upload: &FileUpload) -> Result<Spool> {
         let parts = self
             .read(upload.clone(), |tx, upload| Box::pin(async move { tx.upload_parts(upload).await }))
             .await?;
-        let mut file = Vec::with_capacity(usize::try_from(upload.received).unwrap_or_default());
+        let mut spooling = self.spool();
         for part in parts {
             let bytes = self.read_blob(upload.agency_id, part.blob_id).await?;
-            file.extend_from_slice(&bytes.ok_or(Error::Damaged("a part of an upload"))?);
+            spooling.push(&bytes.ok_or(Error::Damaged("a part of an upload"))?)?;
         }
-        match u64::try_from(file.len()) {
-            Ok(length) if length == upload.length => Ok(file),
-            _ => Err(Error::Damaged("an upload")),
+        let file = spooling.finish()?;
+        match file.len() == upload.length {
+            true => Ok(file),
+            false => Err(Error::Damaged("an upload")),
         }
     }
 }

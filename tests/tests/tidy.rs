@@ -255,6 +255,38 @@ fn every_room_forbids_unsafe_code_and_says_what_it_is() {
     assert!(workspace.contains("unsafe_code = \"forbid\""));
 }
 
+/// RULES R93, R94: what was exchanged, what was said of it, and what its acceptance rested on have no statement that deletes them. A
+/// destruction decided by law is an act of its own, and there is none yet.
+#[test]
+fn r93_r94_no_statement_deletes_a_document_its_history_or_its_evidence() {
+    let kept = [
+        "document",
+        "document_file",
+        "document_act",
+        "document_receiver",
+        "document_status",
+        "document_link",
+        "delivery",
+        "register_line",
+        "ledger_leaf",
+        "ledger_checkpoint",
+        "exchange_fact",
+        "audit",
+        "consent",
+        "set_aside",
+    ];
+    let mut statements = 0;
+    for file in rust_files(&root().join("store/src")) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        for rest in text.split("DELETE FROM ").skip(1) {
+            let table: String = rest.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
+            assert!(!kept.contains(&table.as_str()), "{} deletes from {table}", file.display());
+            statements += 1;
+        }
+    }
+    assert!(statements > 40, "the statements are not found any more: {statements}");
+}
+
 /// RULES R63: every rule that software keeps is kept somewhere and held by a test, and the table in `docs` says which.
 /// `CONGVAN_WRITE_DOCS=1` writes it anew.
 #[test]

@@ -1,7 +1,10 @@
-//! A form with files, as browsers send it (RFC 7578): where its parts lie in the body. Nothing is copied, nothing is
-//! guessed: a body that is not exactly such a form is refused.
+//! A form with files, as browsers send it (RFC 7578): where its parts lie in the body, which may be larger than memory. Nothing is
+//! copied, nothing is guessed: a body that is not exactly such a form is refused.
 
+use std::io;
 use std::ops::Range;
+
+use registry::package::{Source, find_in};
 
 /// Parts of one form. Ours has three.
 const PARTS_MAX: usize = 8;
@@ -18,13 +21,25 @@ pub struct Part {
     /// The file's name, its folders left out; `None` when the part is no file.
     pub file_name: Option<String>,
     /// Where its content lies in the body.
-    pub content: Range<usize>,
+    pub content: Range<u64>,
 }
 
-/// Not a form with files.
+/// Why there are no parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the body is no multipart/form-data")]
-pub struct BadForm;
+pub enum FormError {
+    /// Not a form with files.
+    #[error("the body is no multipart/form-data")]
+    NoForm,
+    /// The body cannot be read. Not the sender's fault.
+    #[error("the body cannot be read")]
+    Unread,
+}
+
+impl From<io::Error> for FormError {
+    fn from(_: io::Error) -> Self {
+        Self::Unread
+    }
+}
 
 /// Whether a Content-Type speaks of such a form, and which line divides its parts.
 pub fn boundary(content_type: &str) -> Option<&str> {
@@ -43,61 +58,54 @@ pub fn boundary(content_type: &str) -> Option<&str> {
 /// The parts of a form.
 ///
 /// # Errors
-/// [`BadForm`]: no such form, cut short, or of more parts than a form has.
-pub fn read(content_type: &str, body: &[u8]) -> Result<Vec<Part>, BadForm> {
-    let line = format!("--{}", boundary(content_type).ok_or(BadForm)?);
-    let line = line.as_bytes();
-    if !body.starts_with(line) {
-        return Err(BadForm);
+/// [`FormError::NoForm`]: no such form, cut short, or of more parts than a form has; [`FormError::Unread`].
+pub fn read(content_type: &str, body: &dyn Source) -> Result<Vec<Part>, FormError> {
+    let line = format!("--{}", boundary(content_type).ok_or(FormError::NoForm)?);
+    let dividing = format!("\r\n{line}");
+    if !bytes_at(body, 0, line.len())?.starts_with(line.as_bytes()) {
+        return Err(FormError::NoForm);
     }
     let mut parts = Vec::new();
-    let mut at = line.len();
+    let mut at = line.len() as u64;
     loop {
-        let rest = body.get(at..).ok_or(BadForm)?;
-        if rest.starts_with(b"--") {
+        let head = bytes_at(body, at, 2 + HEADER_MAX + 4)?;
+        if head.starts_with(b"--") {
             return Ok(parts);
         }
-        if !rest.starts_with(b"\r\n") || parts.len() == PARTS_MAX {
-            return Err(BadForm);
-        }
-        let head = at + 2;
-        let header_end =
-            head + find(body.get(head..).unwrap_or_default(), b"\r\n\r\n", HEADER_MAX).ok_or(BadForm)?;
-        let start = header_end + 4;
-        let length = next_line(body.get(start..).unwrap_or_default(), line).ok_or(BadForm)?;
-        let (name, file_name) = names(body.get(head..header_end).unwrap_or_default())?;
-        parts.push(Part { name, file_name, content: start..start + length });
-        at = start + length + 2 + line.len();
+        let head = head.strip_prefix(b"\r\n").filter(|_| parts.len() < PARTS_MAX).ok_or(FormError::NoForm)?;
+        let header_end = head.windows(4).take(HEADER_MAX).position(|window| window == b"\r\n\r\n");
+        let header_end = header_end.ok_or(FormError::NoForm)?;
+        let start = at + 2 + header_end as u64 + 4;
+        let end = find_in(body, dividing.as_bytes(), start)?.ok_or(FormError::NoForm)?;
+        let (name, file_name) = names(head.get(..header_end).unwrap_or_default())?;
+        parts.push(Part { name, file_name, content: start..end });
+        at = end + dividing.len() as u64;
     }
 }
 
-/// Where `what` begins, looking at the first `within` places.
-fn find(bytes: &[u8], what: &[u8], within: usize) -> Option<usize> {
-    bytes.windows(what.len()).take(within).position(|window| window == what)
-}
-
-/// Where the next dividing line begins: CR, LF, `line`.
-fn next_line(bytes: &[u8], line: &[u8]) -> Option<usize> {
-    let mut from = 0;
-    loop {
-        let at = from + bytes.get(from..)?.iter().position(|byte| *byte == b'\r')?;
-        let rest = bytes.get(at + 1..)?;
-        if rest.first() == Some(&b'\n') && rest.get(1..).is_some_and(|rest| rest.starts_with(line)) {
-            return Some(at);
+/// Some bytes of a body, or what there is of them.
+fn bytes_at(body: &dyn Source, at: u64, most: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; most];
+    let mut have = 0;
+    while have < most {
+        match body.read_at(at + have as u64, bytes.get_mut(have..).unwrap_or_default())? {
+            0 => break,
+            read => have += read,
         }
-        from = at + 1;
     }
+    bytes.truncate(have);
+    Ok(bytes)
 }
 
 /// The names in a part's Content-Disposition.
-fn names(header: &[u8]) -> Result<(String, Option<String>), BadForm> {
-    let header = std::str::from_utf8(header).map_err(|_| BadForm)?;
+fn names(header: &[u8]) -> Result<(String, Option<String>), FormError> {
+    let header = std::str::from_utf8(header).map_err(|_| FormError::NoForm)?;
     let disposition = header.split("\r\n").find_map(|line| {
         let (name, value) = line.split_once(':')?;
         name.trim().eq_ignore_ascii_case("content-disposition").then_some(value)
     });
-    let disposition = disposition.ok_or(BadForm)?;
-    let name = parameter(disposition, "name").ok_or(BadForm)?;
+    let disposition = disposition.ok_or(FormError::NoForm)?;
+    let name = parameter(disposition, "name").ok_or(FormError::NoForm)?;
     let file_name = parameter(disposition, "filename")
         .map(|path| path.rsplit(['/', '\\']).next().unwrap_or_default().to_owned());
     Ok((name, file_name))
@@ -148,10 +156,16 @@ mod tests {
             ("name=\"content\"; filename=\"\"", b""),
             ("name=lang", b"vi"),
         ]);
-        let parts = read(TYPE, &sent).unwrap();
+        let parts = read(TYPE, &sent.as_slice()).unwrap();
         let told: Vec<_> = parts
             .iter()
-            .map(|p| (p.name.as_str(), p.file_name.as_deref(), &sent[p.content.clone()]))
+            .map(|p| {
+                (
+                    p.name.as_str(),
+                    p.file_name.as_deref(),
+                    &sent[p.content.start as usize..p.content.end as usize],
+                )
+            })
             .collect();
         let expected: [(&str, Option<&str>, &[u8]); 3] = [
             ("document", Some("v\u{103}n b\u{1ea3}n \"m\u{1edb}i\".pdf"), tricky),
@@ -164,9 +178,9 @@ mod tests {
     #[test]
     fn what_is_no_form_is_refused() {
         let good = body(&[("name=\"a\"", b"1")]);
-        assert_eq!(read(TYPE, &good).unwrap().len(), 1);
+        assert_eq!(read(TYPE, &good.as_slice()).unwrap().len(), 1);
         for end in 0..good.len() - 4 {
-            assert_eq!(read(TYPE, &good[..end]), Err(BadForm), "cut at {end}");
+            assert_eq!(read(TYPE, &&good[..end]), Err(FormError::NoForm), "cut at {end}");
         }
         for kind in [
             "",
@@ -175,12 +189,12 @@ mod tests {
             "multipart/form-data; boundary=",
             "multipart/form-data; boundary=\u{e9}",
         ] {
-            assert_eq!(read(kind, &good), Err(BadForm), "{kind}");
+            assert_eq!(read(kind, &good.as_slice()), Err(FormError::NoForm), "{kind}");
         }
         let many: Vec<(&str, &[u8])> = vec![("name=\"a\"", b"1"); PARTS_MAX + 1];
-        assert_eq!(read(TYPE, &body(&many)), Err(BadForm));
-        assert_eq!(read(TYPE, &body(&[("filename=\"nameless\"", b"1")])), Err(BadForm));
+        assert_eq!(read(TYPE, &body(&many).as_slice()), Err(FormError::NoForm));
+        assert_eq!(read(TYPE, &body(&[("filename=\"nameless\"", b"1")]).as_slice()), Err(FormError::NoForm));
         let long = format!("name=\"{}\"", "a".repeat(HEADER_MAX));
-        assert_eq!(read(TYPE, &body(&[(&long, b"1")])), Err(BadForm));
+        assert_eq!(read(TYPE, &body(&[(&long, b"1")]).as_slice()), Err(FormError::NoForm));
     }
 }

@@ -26,6 +26,8 @@ pub(crate) mod word {
     pub(crate) const SHREDDED: &str = "document-shredded";
     /// Two persons reversed its recall (RULES R43).
     pub(crate) const REINSTATED: &str = "document-reinstated";
+    /// A mark of secrecy was found in it after it was stored (RULES R11).
+    pub(crate) const SET_ASIDE: &str = "document-set-aside";
     /// A package was refused at the door.
     pub(crate) const TURNED_AWAY: &str = "package-refused";
     /// Two persons released a package that was refused as a state secret (RULES R13).

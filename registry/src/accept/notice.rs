@@ -135,7 +135,7 @@ fn urgency(priority: Priority) -> &'static str {
 
 /// Text in a header: encoded-words, one a line (RFC 2047), at most `words_max` of them. Nothing in the text can end
 /// the header.
-fn words(text: &str, words_max: usize) -> String {
+pub(crate) fn words(text: &str, words_max: usize) -> String {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut words = Vec::new();
     let mut rest = text.as_str();
@@ -148,7 +148,7 @@ fn words(text: &str, words_max: usize) -> String {
 }
 
 /// What the carrier of one clerk's copy is told. The null path: nobody is told when a notice cannot be delivered.
-pub(super) fn payload(
+pub(crate) fn payload(
     account_id: AccountId,
     address: &EmailAddress,
     now: Timestamp,

@@ -55,6 +55,37 @@ impl Source for store::Spool {
     }
 }
 
+/// Bytes that are looked at together.
+const WINDOW: usize = 128 * 1024;
+
+/// Where a short text stands first, from `from` on.
+///
+/// # Errors
+/// When the bytes cannot be read.
+pub fn find_in(source: &dyn Source, needle: &[u8], from: u64) -> io::Result<Option<u64>> {
+    let finder = memchr::memmem::Finder::new(needle);
+    // What was read last, with the end of what was before it: a needle may lie across.
+    let (mut window, mut begins) = (Vec::new(), from);
+    let mut at = from;
+    while at < source.len() {
+        let before = window.len();
+        window.resize(before + WINDOW, 0);
+        let read = source.read_at(at, window.get_mut(before..).unwrap_or_default())?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        window.truncate(before + read);
+        at += read as u64;
+        if let Some(found) = finder.find(&window) {
+            return Ok(Some(begins + found as u64));
+        }
+        let done = window.len().saturating_sub(needle.len().saturating_sub(1));
+        window.drain(..done);
+        begins += done as u64;
+    }
+    Ok(None)
+}
+
 /// A place in memory, given back when it is dropped.
 pub type Room = Box<dyn Any + Send>;
 

@@ -5,8 +5,12 @@
 
 use mail::Timestamp;
 use quick_xml::events::Event;
+use store::Spool;
 
 use super::refusal::{Reason, Refusal};
+use super::skim::skim;
+use crate::transport::Chain;
+use crate::{Error, Limits};
 
 /// What forwarding needs to know of a package. Taken from one that was read before, so nothing here is judged anew.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,6 +37,38 @@ enum Place {
 struct Open {
     local: String,
     prefix: String,
+}
+
+/// Reads the trace of a package wherever it lies.
+///
+/// # Errors
+/// [`Error::Unavailable`] when it cannot be read.
+pub fn find(package: &Spool, limits: &Limits) -> Result<Trace, Error> {
+    if let Some(bytes) = package.held() {
+        return Ok(read(bytes).unwrap_or_default());
+    }
+    let skimmed = skim(package, limits)?;
+    let mut trace = read(&skimmed.text).unwrap_or_default();
+    if let Some(place) = &mut trace.place {
+        place.move_by(|at| {
+            let before = skimmed.cuts.iter().take_while(|cut| cut.at <= at);
+            before.map(|cut| usize::try_from(cut.source.end - cut.source.start).unwrap_or(usize::MAX)).sum()
+        });
+    }
+    Ok(trace)
+}
+
+impl Place {
+    /// Puts it where it is in the source: `left_out` says how many bytes before a place of the text are not in the text.
+    fn move_by(&mut self, left_out: impl Fn(usize) -> usize) {
+        match self {
+            Self::In { at, .. } | Self::None { at, .. } => *at += left_out(*at),
+            Self::Empty { slash, after, .. } => {
+                *slash += left_out(*slash);
+                *after += left_out(*after);
+            }
+        }
+    }
 }
 
 /// Reads the trace of a package.
@@ -214,8 +250,9 @@ impl Trace {
         self.hops.iter().flatten().any(|hop| hop.eq_ignore_ascii_case(organ_id))
     }
 
-    /// The package with one more line. The same `at` gives the same bytes, so a repeat is the same package (VXP 3.8 step 6).
-    pub fn append(&self, bytes: &[u8], organ_id: &str, at: Timestamp) -> Vec<u8> {
+    /// The package with one more line. The same `at` gives the same bytes, so a repeat is the same package (VXP 3.8 step 6). Nothing of
+    /// it is copied.
+    pub fn append(&self, package: &Spool, organ_id: &str, at: Timestamp) -> Chain {
         let line = |prefix: &str| {
             let p = if prefix.is_empty() { String::new() } else { format!("{prefix}:") };
             let time = at.to_edxml();
@@ -232,20 +269,17 @@ impl Trace {
                 let p = if prefix.is_empty() { String::new() } else { format!("{prefix}:") };
                 (*at, *at, format!("<{p}TraceHeaderList>{}</{p}TraceHeaderList>", line(prefix)))
             }
-            None => return bytes.to_vec(),
+            None => return package.clone().into(),
         };
-        let mut out = Vec::with_capacity(bytes.len() + text.len());
-        out.extend_from_slice(bytes.get(..from).unwrap_or_default());
-        out.extend_from_slice(text.as_bytes());
-        out.extend_from_slice(bytes.get(to..).unwrap_or_default());
-        out
+        let (from, to) = (from as u64, to as u64);
+        let behind = package.part(to, package.len().saturating_sub(to));
+        Chain::from(package.part(0, from)).then(text.into_bytes()).then(behind)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Limits;
 
     const AT: Timestamp = Timestamp::from_secs(1_795_309_200);
     const LINE: &str = "<edXML:TraceHeader><edXML:OrganId>truc.h41</edXML:OrganId><edXML:Timestamp>2026/11/22 08:00:00</edXML:Timestamp></edXML:TraceHeader>";
@@ -258,6 +292,10 @@ mod tests {
         include_str!("tests/minimal.edxml")
             .replace("application/zip", "application/pdf")
             .replace("@CONTENT@", "JVBERi0xLjc=")
+    }
+
+    fn appended(trace: &Trace, package: &[u8]) -> Vec<u8> {
+        trace.append(&package.to_vec().into(), "truc.h41", AT).whole().unwrap()
     }
 
     /// Every place our line can have, and every byte around it.
@@ -298,14 +336,10 @@ mod tests {
         ];
         for (package, put_in, at) in rows {
             let trace = read(package.as_bytes()).unwrap();
-            let after = trace.append(package.as_bytes(), "truc.h41", AT);
+            let after = appended(&trace, package.as_bytes());
             let expected = format!("{}{put_in}{}", &package[..at], &package[at..]);
             assert_eq!(String::from_utf8(after.clone()).unwrap(), expected);
-            assert_eq!(
-                trace.append(package.as_bytes(), "truc.h41", AT),
-                after,
-                "a repeat is the same package"
-            );
+            assert_eq!(appended(&trace, package.as_bytes()), after, "a repeat is the same package");
             assert_eq!(hops(&after).last().unwrap().as_deref(), Some("truc.h41"));
             assert_eq!(hops(&after).len(), trace.hops.len() + 1);
             assert_eq!(read(&after).unwrap().was_forwarded("000.00.01.H07"), !trace.hops.is_empty());
@@ -324,7 +358,7 @@ mod tests {
         }
         // The slash of an empty list is the one byte that makes room.
         let empty = list("<edXML:TraceHeaderList mustUnderstand='1' />");
-        let after = read(empty.as_bytes()).unwrap().append(empty.as_bytes(), "truc.h41", AT);
+        let after = appended(&read(empty.as_bytes()).unwrap(), empty.as_bytes());
         let expected =
             list(&format!("<edXML:TraceHeaderList mustUnderstand='1' >{LINE}</edXML:TraceHeaderList>"));
         assert_eq!(String::from_utf8(after).unwrap(), expected);
@@ -336,10 +370,10 @@ mod tests {
         let package = format!(
             "<edXML xmlns=\"{ns}\"><edXMLEnvelope><edXMLHeader><MessageHeader><From/></MessageHeader></edXMLHeader></edXMLEnvelope></edXML>"
         );
-        let after = read(package.as_bytes()).unwrap().append(package.as_bytes(), "a", AT);
+        let after = appended(&read(package.as_bytes()).unwrap(), package.as_bytes());
         let after = String::from_utf8(after).unwrap();
         assert!(
-            after.contains("</MessageHeader><TraceHeaderList><TraceHeader><OrganId>a</OrganId>"),
+            after.contains("</MessageHeader><TraceHeaderList><TraceHeader><OrganId>truc.h41</OrganId>"),
             "{after}"
         );
     }
@@ -423,7 +457,7 @@ mod tests {
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200), text in "[<>/a-zA-Z:='\" !\\[\\]-]{0,120}") {
             for bytes in [bytes.as_slice(), text.as_bytes()] {
                 if let Ok(trace) = read(bytes) {
-                    let after = trace.append(bytes, "a", AT);
+                    let after = appended(&trace, bytes);
                     proptest::prop_assert!(after.len() >= bytes.len());
                 }
             }

@@ -8,19 +8,21 @@
 
 mod xml;
 
-use std::io::{Cursor, Write as _};
+use std::io;
 
-use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use base64::write::EncoderWriter;
 use mail::{AgencyCode, Timestamp};
+use store::Spool;
 
-use self::xml::Xml;
+use self::xml::{Markup, Xml};
 use super::attachment::extension_of;
 use super::model::{
     Answered, BusinessType, Code, DocumentType, OtherInfo, PromulgationInfo, Replacement, SignerInfo, Staff,
     StatusAddress, Update,
 };
 use super::text::{is_date, is_xml_char};
+use crate::Error;
 use crate::document_id::DocumentIdentifier;
 use crate::status::StatusCode;
 
@@ -111,7 +113,7 @@ pub enum Packing {
 }
 
 /// A file to send.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct NewAttachment {
     /// A fresh random id; it names the entry in the ZIP and binds manifest and attachment.
     pub id: [u8; 16],
@@ -119,14 +121,14 @@ pub struct NewAttachment {
     pub name: String,
     /// What it is.
     pub description: String,
-    /// The file.
-    pub content: Vec<u8>,
+    /// The file, wherever it lies.
+    pub content: Spool,
     /// How to pack it.
     pub packing: Packing,
 }
 
 /// A document to send.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct NewDocument {
     /// Who sends.
     pub from: NewParty,
@@ -183,11 +185,32 @@ pub struct NewStatus {
     pub sent: Timestamp,
 }
 
-/// Writes a document package.
+/// Writes a document package into memory.
 ///
 /// # Errors
 /// [`Unwritable`] names the field that receivers would not take. Nothing is cut or corrected silently.
 pub fn write_document(document: &NewDocument) -> Result<Vec<u8>, Unwritable> {
+    let markup = lay_out(document)?;
+    let mut package = Vec::with_capacity(markup.text.len());
+    // Memory takes what it is given: what fails is a file that cannot be read.
+    pour(document, &markup, &mut package).map_err(|_| Unwritable::Form("ContentTransferEncoded"))?;
+    Ok(package)
+}
+
+/// Writes a document package wherever it is to lie: a window of one file at a time is in memory.
+///
+/// # Errors
+/// [`Error::Unwritable`] as [`write_document`]; [`Error::Unavailable`] when a file cannot be read or the package not be written.
+pub fn write_document_into(document: &NewDocument, out: &mut dyn io::Write) -> Result<(), Error> {
+    let markup = lay_out(document)?;
+    pour(document, &markup, out).map_err(|error| {
+        tracing::warn!("a package could not be written: {error}");
+        Error::Unavailable
+    })
+}
+
+/// The markup of a package, and where in it the contents of its files belong.
+fn lay_out(document: &NewDocument) -> Result<Markup, Unwritable> {
     check_document(document)?;
     let mut xml = Xml::new();
     xml.open("edXML:edXMLHeader");
@@ -206,6 +229,19 @@ pub fn write_document(document: &NewDocument) -> Result<Vec<u8>, Unwritable> {
         xml.close("AttachmentEncoded");
     }
     Ok(xml.finish())
+}
+
+/// Writes the markup with each file in its place.
+fn pour(document: &NewDocument, markup: &Markup, out: &mut dyn io::Write) -> io::Result<()> {
+    let mut at = 0;
+    for (attachment, place) in document.attachments.iter().zip(&markup.places) {
+        out.write_all(markup.text.get(at..*place).unwrap_or_default())?;
+        let mut base64 = EncoderWriter::new(&mut *out, &STANDARD);
+        pack(attachment, &mut base64)?;
+        base64.finish()?;
+        at = *place;
+    }
+    out.write_all(markup.text.get(at..).unwrap_or_default())
 }
 
 /// Writes a status package (RULES 2.7, VXP 5).
@@ -242,7 +278,7 @@ pub fn write_status(status: &NewStatus) -> Result<Vec<u8>, Unwritable> {
     xml.close("edXML:MessageHeader");
     xml.close("edXML:edXMLHeader");
     xml.close_envelope();
-    Ok(xml.finish())
+    Ok(xml.finish().text)
 }
 
 fn check_document(document: &NewDocument) -> Result<(), Unwritable> {
@@ -477,8 +513,11 @@ fn attachment_encoded(xml: &mut Xml, attachment: &NewAttachment) -> Result<(), U
     xml.leaf("AttachmentName", &attachment.name)?;
     xml.leaf("Description", &attachment.description)?;
     xml.leaf("ContentType", content_type(attachment))?;
-    let packed = pack(attachment).ok_or(Unwritable::Form("ContentTransferEncoded"))?;
-    xml.content_transfer_encoded(&STANDARD.encode(packed));
+    // Beyond 4 GB it would take another kind of ZIP (APPNOTE 4.4.9).
+    if attachment.content.len() >= u64::from(u32::MAX) {
+        return Err(Unwritable::Form("ContentTransferEncoded"));
+    }
+    xml.content_transfer_encoded();
     xml.close("Attachment");
     Ok(())
 }
@@ -512,11 +551,11 @@ fn content_type(attachment: &NewAttachment) -> &'static str {
     }
 }
 
-/// The bytes to encode: the file, or a ZIP with it as its one entry, named by the id (RULES E12). `None` only for a
-/// file beyond 4 GB.
-fn pack(attachment: &NewAttachment) -> Option<Vec<u8>> {
+/// The bytes to encode: the file, or a ZIP with it as its one entry, named by the id (RULES E12). It is written in one go, sizes
+/// behind the data (APPNOTE 4.3.9), as the vendor's own builder does.
+fn pack(attachment: &NewAttachment, out: &mut dyn io::Write) -> io::Result<()> {
     if goes_bare(attachment) {
-        return Some(attachment.content.clone());
+        return attachment.content.write_to(out);
     }
     let extension: String =
         extension_of(&attachment.name).chars().filter(char::is_ascii_alphanumeric).take(16).collect();
@@ -526,10 +565,11 @@ fn pack(attachment: &NewAttachment) -> Option<Vec<u8>> {
         .compression_method(zip::CompressionMethod::Deflated)
         // A fixed time: the same file gives the same bytes.
         .last_modified_time(zip::DateTime::DEFAULT);
-    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    writer.start_file(name, options).ok()?;
-    writer.write_all(&attachment.content).ok()?;
-    writer.finish().ok().map(Cursor::into_inner)
+    let mut writer = zip::ZipWriter::new_stream(out);
+    writer.start_file(name, options)?;
+    attachment.content.write_to(&mut writer)?;
+    writer.finish()?;
+    Ok(())
 }
 
 /// The longest value receivers take, in characters (RULES 2.3, 2.9).

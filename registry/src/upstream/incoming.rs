@@ -1,7 +1,7 @@
 //! From another axis: who speaks, what became of a package, and what is said back of one that cannot be taken in (RULES E41).
 
 use mail::{AgencyCode, DeliveryId, DocumentId, Secret, Timestamp};
-use store::{Agency, Direction, DocumentKind, ExchangeSystem, PEER, PeerMessage, Tx, way_of_peer};
+use store::{Agency, Direction, DocumentKind, ExchangeSystem, PEER, PeerMessage, Spool, Tx, way_of_peer};
 
 use crate::Error;
 use crate::accept::{Desk, Parties};
@@ -161,11 +161,11 @@ impl Desk {
     pub async fn note_incoming(
         &self,
         incoming: Incoming,
-        quarantine: Option<&[u8]>,
+        quarantine: Option<&Spool>,
         now: Timestamp,
     ) -> Result<(), Error> {
         let blob = match quarantine {
-            Some(bytes) => Some(self.store.seal(PEER, bytes, now).await?),
+            Some(bytes) => Some(self.store.seal_spool_apart(PEER, bytes).await?),
             None => None,
         };
         let line = PeerMessage {

@@ -1,6 +1,5 @@
 //! To another axis: rows of the outbox, what is handed over for each, and what becomes of it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use mail::{AgencyCode, AgencyId, DeliveryId, DocumentId, OwnerId, Timestamp};
@@ -17,7 +16,7 @@ use crate::accept::{Arrived, Desk};
 use crate::events::{Happened, tell};
 use crate::package::trace;
 use crate::receipt::{Act, draw_salt, moment, salted};
-use crate::transport::{Failure, Outlook, Parcel};
+use crate::transport::{Chain, Failure, Outlook, Parcel};
 use crate::vxp::call::Kind;
 use crate::vxp::hash::full_hex;
 
@@ -25,6 +24,8 @@ use crate::vxp::hash::full_hex;
 const LEASE: Duration = Duration::from_secs(30);
 /// How often to prolong it.
 pub const HOLD_ON_EVERY: Duration = Duration::from_secs(10);
+/// How often a package that is set aside is asked for again.
+const ASIDE_AGAIN: Duration = Duration::from_secs(600);
 /// Attempts after which one package alone is put off when the line is well otherwise: it may be what breaks it.
 const SUSPECT_AFTER: i64 = 3;
 /// Overdue packages looked at in one go.
@@ -219,8 +220,15 @@ impl Desk {
                 read.await?.map(|(delivery, message)| (payload, delivery, message))
             }
         };
-        let package = match &found {
-            Some((_, delivery, _)) => self.store.read_delivery(delivery).await?,
+        let pieces = match &found {
+            Some((_, delivery, _)) => match self.store.read_delivery_in_pieces(delivery).await {
+                Err(store::Error::SetAside) => return self.put_aside_off(row, holder, now).await,
+                pieces => pieces?,
+            },
+            None => None,
+        };
+        let package = match pieces {
+            Some(pieces) => Some(self.store.spool_pieces(pieces).await?),
             None => None,
         };
         let (Some((payload, delivery, message)), Some(package)) = (found, package) else {
@@ -232,22 +240,39 @@ impl Desk {
                 .await?;
             return Ok(None);
         };
-        let hops = trace::read(&package).unwrap_or_default();
+        let hops = trace::find(&package, &self.limits)?;
         let was_forwarded = hops.was_forwarded(delivery.from_code.as_str());
         let stays_whole = hops.signed_whole && !forwarding.breaks_whole_signatures;
         // The moment of acceptance, not of sending: a repeat has to be the same bytes.
-        let bytes: Arc<[u8]> = match peer.trace && !stays_whole {
-            true => hops.append(&package, &forwarding.organ_id, delivery.created_at).into(),
+        let bytes: Chain = match peer.trace && !stays_whole {
+            true => hops.append(&package, &forwarding.organ_id, delivery.created_at),
             false => package.into(),
         };
+        let sha256 = bytes.sha256()?;
         let kind = match delivery.kind {
             DocumentKind::Edoc => Kind::Documents,
             DocumentKind::Status => Kind::Statuses,
         };
         let to = message.to_codes.split(',').filter_map(|code| code.parse().ok()).collect();
-        let parcel = Parcel { bytes, from: delivery.from_code.clone(), to, kind };
+        let parcel = Parcel { bytes, sha256, from: delivery.from_code.clone(), to, kind };
         let holder = holder.to_owned();
         Ok(Some(Outgoing { parcel, row, holder, payload, delivery, message, was_forwarded }))
+    }
+
+    /// A package that is set aside waits: it leaves when two persons have released it (RULES R11).
+    async fn put_aside_off(
+        &self,
+        row: Claimed,
+        holder: &str,
+        now: Timestamp,
+    ) -> Result<Option<Outgoing>, Error> {
+        let (reason, due) = (Error::SetAside.code(), now.plus(ASIDE_AGAIN));
+        let input = (row, holder.to_owned());
+        let put_off = self.store.write("put a package off", input, move |tx, (row, holder)| {
+            Box::pin(async move { tx.retry_outbox(row, holder, &row.payload, due, reason).await })
+        });
+        put_off.await?;
+        Ok(None)
     }
 
     /// A package that takes its time is still being carried. Losing the lease does no harm: handing over twice is handing over
@@ -273,11 +298,10 @@ impl Desk {
         peer_doc_id: &str,
         now: Timestamp,
     ) -> Result<Settled, Error> {
-        let sha256 = ring::digest::digest(&ring::digest::SHA256, &outgoing.parcel.bytes);
         let message = PeerMessage {
             peer_doc_id: peer_doc_id.to_owned(),
             size: i64::try_from(outgoing.parcel.bytes.len()).unwrap_or(i64::MAX),
-            sha256: sha256.as_ref().to_vec(),
+            sha256: outgoing.parcel.sha256.to_vec(),
             state: "sent".to_owned(),
             reason: String::new(),
             attempts: outgoing.row.attempts,

@@ -3,19 +3,23 @@
 //! The real client takes an error page for an empty list and saves one as a document (VXP 3.1). Here an answer counts only when it
 //! is the JSON object of the protocol; everything else is a bad line, to be tried again.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+mod answer;
+
 use mail::Timestamp;
-use ring::{digest, hmac};
+use ring::hmac;
 use serde_json::Value;
+
+pub use self::answer::Fetched;
+use self::answer::outline;
 
 use super::auth::PREFIX;
 use super::call::{Acknowledgement, Kind};
-use super::hash::{full_hex, names_digest, thin_hex};
+use super::hash::{full_hex, thin_hex};
 use super::json::Object;
 use crate::Limits;
 use crate::transport::{
-    Announced, Ask, Credentials, Done, Errand, Failure, Heard, HttpAsk, Outlook, Parcel, Transport, Waiting,
+    Announced, Ask, Chain, Credentials, Done, Errand, Failure, Heard, HttpAsk, Outlook, Parcel, Transport,
+    Waiting,
 };
 
 /// What the national client calls itself; known exchanges look at it (VXP 2.1).
@@ -51,7 +55,7 @@ impl Vxp {
         &self,
         path: &'static str,
         parameters: &[(&str, &str)],
-        body: Vec<u8>,
+        body: Chain,
         answer_bytes_max: usize,
         now: Timestamp,
     ) -> Ask {
@@ -78,7 +82,7 @@ impl Vxp {
     }
 
     fn send(&self, parcel: &Parcel, now: Timestamp) -> Ask {
-        let hash = thin_hex(digest::digest(&digest::SHA256, &parcel.bytes).as_ref());
+        let hash = thin_hex(&parcel.sha256);
         let to = serde_json::to_string(&parcel.to).unwrap_or_default();
         let mut parameters = vec![
             ("from", parcel.from.as_str()),
@@ -91,9 +95,7 @@ impl Vxp {
         }
         parameters.push(("hash-file", &hash));
         // The file, and two bytes that are not part of it (VXP 0.3).
-        let mut body = Vec::with_capacity(parcel.bytes.len() + 2);
-        body.extend_from_slice(&parcel.bytes);
-        body.extend_from_slice(b"\r\n");
+        let body = parcel.bytes.clone().then(b"\r\n".to_vec());
         self.request("sendEdoc", &parameters, body, WORD_BYTES_MAX, now)
     }
 }
@@ -106,9 +108,11 @@ impl Transport for Vxp {
             Errand::Send(parcel) => self.send(parcel, now),
             Errand::List(kind) => {
                 let parameters = [("servicetype", "eDoc"), ("messagetype", message_type(*kind))];
-                self.request("getReceivedEdocList", &parameters, Vec::new(), LIST_BYTES_MAX, now)
+                self.request("getReceivedEdocList", &parameters, Chain::default(), LIST_BYTES_MAX, now)
             }
-            Errand::Fetch(id) => self.request("getEdoc", &[("docId", id)], b"{}".to_vec(), package, now),
+            Errand::Fetch(id) => {
+                self.request("getEdoc", &[("docId", id)], b"{}".to_vec().into(), package, now)
+            }
             Errand::Acknowledge { id, acknowledgement, word } => {
                 let status = match acknowledgement {
                     Acknowledgement::Processing => "processing",
@@ -120,22 +124,26 @@ impl Transport for Vxp {
                 if !word.is_empty() {
                     parameters.push(("description", word));
                 }
-                self.request("updateStatus", &parameters, b"{}".to_vec(), WORD_BYTES_MAX, now)
+                self.request("updateStatus", &parameters, b"{}".to_vec().into(), WORD_BYTES_MAX, now)
             }
-            Errand::Agencies => self.request("getAgenciesList", &[], Vec::new(), LIST_BYTES_MAX, now),
+            Errand::Agencies => self.request("getAgenciesList", &[], Chain::default(), LIST_BYTES_MAX, now),
         }
     }
 
     fn read(&self, errand: &Errand, heard: &Heard) -> Result<Done, Failure> {
-        let answer = object(heard)?;
+        if let Errand::Fetch(_) = errand {
+            let outline = outline(&heard.body, WORD_BYTES_MAX)?;
+            let answer = object(heard.status, &outline.text)?;
+            return Fetched::new(&answer, outline.data).map(Done::Fetched);
+        }
+        let answer = object(heard.status, &heard.body.whole()?)?;
         match errand {
             Errand::Send(_) => match text(&answer, "DocId") {
                 "" => Err(Failure::line("the answer to sendEdoc has no DocId")),
                 id => Ok(Done::Sent(id.to_owned())),
             },
             Errand::List(_) => Ok(Done::Listed(waiting(&answer, self.rows_max)?)),
-            Errand::Fetch(_) => fetched(&answer).map(Done::Fetched),
-            Errand::Acknowledge { .. } => Ok(Done::Acknowledged),
+            Errand::Acknowledge { .. } | Errand::Fetch(_) => Ok(Done::Acknowledged),
             Errand::Agencies => Ok(Done::Agencies(rows(&answer)?.iter().filter_map(announced).collect())),
         }
     }
@@ -179,12 +187,12 @@ fn timestamp(now: Timestamp) -> String {
 }
 
 /// The object of an answer that says yes; every other answer is a failure (VXP 3.1).
-fn object(heard: &Heard) -> Result<Value, Failure> {
-    let body = heard.body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&heard.body);
+fn object(status: u16, body: &[u8]) -> Result<Value, Failure> {
+    let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
     let answer: Option<Value> = serde_json::from_slice(body).ok();
     let answer = answer.filter(|answer| answer.get("status").is_some_and(Value::is_string));
     let Some(answer) = answer else {
-        return Err(Failure::line(&format!("HTTP {}: no answer of the protocol", heard.status)));
+        return Err(Failure::line(&format!("HTTP {status}: no answer of the protocol")));
     };
     let code = match answer.get("ErrorCode") {
         Some(Value::String(code)) => code.trim().to_owned(),
@@ -238,31 +246,6 @@ fn waiting(answer: &Value, rows_max: usize) -> Result<Vec<Waiting>, Failure> {
         })
     };
     Ok(rows(answer)?.iter().filter_map(read).take(rows_max).collect())
-}
-
-/// The package, held against what the axis says of it where it does (RULES E18).
-fn fetched(answer: &Value) -> Result<Vec<u8>, Failure> {
-    let data = text(answer, "data");
-    let bytes = match data.bytes().any(|b| b.is_ascii_whitespace()) {
-        false => STANDARD.decode(data),
-        true => STANDARD.decode(data.split_ascii_whitespace().collect::<String>()),
-    };
-    let bytes = bytes.ok().filter(|bytes| !bytes.is_empty());
-    let bytes = bytes.ok_or_else(|| Failure::line("data holds no package"))?;
-    let said_length = match answer.get("contentLength") {
-        Some(Value::Number(length)) => length.as_u64(),
-        Some(Value::String(length)) => length.trim().parse().ok(),
-        _ => None,
-    };
-    if said_length.is_some_and(|length| usize::try_from(length).ok() != Some(bytes.len())) {
-        return Err(Failure::line("the package is not as long as contentLength says"));
-    }
-    let said_digest = text(answer, "contentSha256");
-    let digest = digest::digest(&digest::SHA256, &bytes);
-    match said_digest.is_empty() || names_digest(said_digest, digest.as_ref()) {
-        true => Ok(bytes),
-        false => Err(Failure::line("the package is not what contentSha256 says")),
-    }
 }
 
 /// A row of the register in either of its forms (VXP 3.2, 3.3).

@@ -6,7 +6,7 @@ use ring::digest::{Context, Digest, SHA256};
 
 use super::hash::names_digest;
 use crate::Error;
-use crate::package::Source;
+use crate::package::{self, Source};
 
 /// Hashes a body while it streams in, with and without its last two bytes. Feed it in pieces of any size.
 #[derive(Clone)]
@@ -154,26 +154,8 @@ fn first_part(body: &dyn Source, boundary: &[u8]) -> Result<Option<Range<u64>>, 
     Ok(end.map(|end| start..end))
 }
 
-/// Where a short text stands first, from `from` on.
 fn find(body: &dyn Source, needle: &[u8], from: u64) -> Result<Option<u64>, Error> {
-    let finder = memchr::memmem::Finder::new(needle);
-    // What was read last, with the end of what was before it: a needle may lie across.
-    let (mut window, mut begins) = (Vec::new(), from);
-    let mut at = from;
-    while at < body.len() {
-        let before = window.len();
-        window.resize(before + WINDOW, 0);
-        let read = read_some(body, at, window.get_mut(before..).unwrap_or_default())?;
-        window.truncate(before + read);
-        at += read as u64;
-        if let Some(found) = finder.find(&window) {
-            return Ok(Some(begins + found as u64));
-        }
-        let done = window.len().saturating_sub(needle.len().saturating_sub(1));
-        window.drain(..done);
-        begins += done as u64;
-    }
-    Ok(None)
+    package::find_in(body, needle, from).map_err(|_| Error::Unavailable)
 }
 
 #[cfg(test)]

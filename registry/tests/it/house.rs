@@ -380,7 +380,7 @@ pub(crate) fn document(number: &str, to: &[&str], files: &[(&str, &[u8])]) -> Ne
         id: [id; 16],
         name: (*name).to_owned(),
         description: String::new(),
-        content: content.to_vec(),
+        content: content.to_vec().into(),
         packing: Packing::default(),
     });
     NewDocument {

@@ -16,6 +16,7 @@ mod receipts;
 mod refusals;
 mod register;
 mod registers;
+mod set_aside;
 mod simulation;
 mod stamp;
 mod statistics;

@@ -54,7 +54,7 @@ async fn call(house: &House, system: &str, call: Call) -> Result<Answer, Error> 
 }
 
 /// Both ways of fetching.
-async fn fetched(house: &House, system: &str, id: &str) -> [Result<Answer, Error>; 2] {
+pub(crate) async fn fetched(house: &House, system: &str, id: &str) -> [Result<Answer, Error>; 2] {
     let id = DocId::read(id).unwrap();
     [call(house, system, Call::Get(id.clone())).await, call(house, system, Call::Download(id)).await]
 }
@@ -69,7 +69,7 @@ fn states(receivers: &[Receiver]) -> Vec<(&str, &str)> {
     receivers.iter().map(|at| (at.state.as_str(), at.ask.as_str())).collect()
 }
 
-async fn leaf_acts(house: &House, accepted: &Accepted) -> Vec<String> {
+pub(crate) async fn leaf_acts(house: &House, accepted: &Accepted) -> Vec<String> {
     let read = house.desk.store.read(accepted.document_id, |tx, id| {
         Box::pin(async move { tx.leaves_of(agency_id(1), id.as_bytes()).await })
     });

@@ -213,7 +213,7 @@ impl Simulation {
         let peer = self.house.peer("bac").await;
         let next = self.house.desk.next_package(&peer, &forwarding(), "một", self.now).await.unwrap();
         let Some(outgoing) = next else { return };
-        self.peer_has.insert(outgoing.parcel.bytes.to_vec());
+        self.peer_has.insert(outgoing.parcel.bytes.whole().unwrap());
         let desk = &self.house.desk;
         match self.dice.below(6) {
             // Never: the lease runs out.
@@ -243,7 +243,7 @@ impl Simulation {
         while let Some(outgoing) =
             self.house.desk.next_package(&peer, &forwarding(), "hai", self.now).await.unwrap()
         {
-            self.peer_has.insert(outgoing.parcel.bytes.to_vec());
+            self.peer_has.insert(outgoing.parcel.bytes.whole().unwrap());
             let sent = self.house.desk.package_sent(&outgoing, "p", self.now).await.unwrap();
             assert_eq!(sent, Settled::Sent);
         }

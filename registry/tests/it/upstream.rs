@@ -146,7 +146,48 @@ impl House {
     }
 }
 
+/// A package as somebody has handed it on.
+fn appended(package: &[u8], organ_id: &str, at: Timestamp) -> Vec<u8> {
+    let trace = trace::read(package).unwrap();
+    trace.append(&package.to_vec().into(), organ_id, at).whole().unwrap()
+}
+
 stories! {
+    async fn r66_a_large_package_gets_its_line_where_a_small_one_does(house: House) {
+        let house = house.with_peers().await;
+        let digest = |n: u32| ring::digest::digest(&ring::digest::SHA256, &n.to_be_bytes()).as_ref().to_vec();
+        let noise: Vec<u8> = (0..60_000).flat_map(digest).collect();
+        let files = [("van-ban.pdf", World::get().complete()), ("kem.bin", noise)];
+        let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
+        let package = registry::package::write_document(&crate::house::document("05", &["H41.01"], &files)).unwrap();
+        assert!(package.len() > 1024 * 1024);
+        house.send("hub.01", "H37.01", &package).await.unwrap();
+        let outgoing = house.next("bac", after(0)).await.unwrap();
+        assert!(outgoing.parcel.bytes.spools().iter().any(|spool| spool.held().is_none()), "it is not in memory");
+        let whole = outgoing.parcel.bytes.whole().unwrap();
+        assert!(whole == appended(&package, "truc.h37", NOW));
+        let digest = ring::digest::digest(&ring::digest::SHA256, &whole);
+        assert_eq!(digest.as_ref(), outgoing.parcel.sha256);
+    }
+
+    async fn r11_what_waits_for_another_axis_and_is_set_aside_waits_on(house: House) {
+        let house = house.with_peers().await;
+        let package = good("05", &["H41.01"]);
+        let sent = house.send("hub.01", "H37.01", &package).await.unwrap();
+        let mark = registry::set_aside::Mark { detector: "secrecy.person".to_owned(), by: "thử".to_owned() };
+        assert_eq!(house.desk.set_document_aside(agency_id(1), sent.document_id, &mark, NOW).await, Ok(true));
+        assert!(house.next("bac", after(0)).await.is_none());
+        assert_eq!(house.queued("bac").await, 1, "it is not let go");
+        let sha256 = ring::digest::digest(&ring::digest::SHA256, &package).as_ref().try_into().unwrap();
+        let leader = crate::recalls::person(&house, 102, 1, store::Role::Leader).await;
+        for account_id in [leader, mail::AccountId::from_bytes([1; 16])] {
+            let word = registry::two_persons::Word { account_id, reason: "Không mật".to_owned() };
+            house.desk.release_secret(sha256, word, NOW).await.unwrap();
+        }
+        assert!(house.next("bac", after(0)).await.is_none(), "it is asked for again in ten minutes");
+        assert!(house.next("bac", after(601)).await.is_some());
+    }
+
     async fn r65_r66_what_is_handed_over_has_our_line_and_is_the_same_each_time(house: House) {
         let house = house.with_peers().await;
         // One of its receivers by another of its codes: the peer is told in the package's own spelling.
@@ -157,14 +198,14 @@ stories! {
         let first = house.next("bac", after(0)).await.unwrap();
         let to: Vec<&str> = first.parcel.to.iter().map(|code| code.as_str()).collect();
         assert_eq!((first.parcel.from.as_str(), to), ("H37.01", vec!["000.00.41.h00", "H41.02"]));
-        let expected = trace::read(&package).unwrap().append(&package, "truc.h37", NOW);
-        assert_eq!(first.parcel.bytes[..], expected[..]);
+        let expected = appended(&package, "truc.h37", NOW);
+        assert_eq!(first.parcel.bytes.whole().unwrap(), expected[..]);
         // The worker dies before it can say what became of it: another has the same bytes, and the first one's word is late.
         assert!(house.next("bac", after(0)).await.is_none(), "it is being carried");
         assert!(house.desk.hold_on(&first, after(20)).await.unwrap());
         assert!(house.next("bac", after(49)).await.is_none(), "it still is");
         let second = house.next("bac", after(3600)).await.unwrap();
-        assert_eq!(second.parcel.bytes, first.parcel.bytes);
+        assert_eq!(second.parcel.bytes.whole().unwrap(), first.parcel.bytes.whole().unwrap());
         assert_eq!(house.desk.package_sent(&second, "p-7", after(3601)).await.unwrap(), Settled::Sent);
         assert_eq!(house.desk.package_failed(&first, &failure(Outlook::Never), after(3602)).await.unwrap(), Settled::LeaseLost);
         assert!(!house.desk.hold_on(&first, after(3602)).await.unwrap());
@@ -193,15 +234,15 @@ stories! {
         house.send("hub.01", "H37.01", &signed_whole).await.unwrap();
         let bare = Peer { trace: false, ..house.peer("bac").await };
         let first = house.desk.next_package(&bare, &forwarding(), "w", after(0)).await.unwrap().unwrap();
-        assert_eq!(first.parcel.bytes[..], plain[..]);
+        assert_eq!(first.parcel.bytes.whole().unwrap(), plain[..]);
         // RULES R67: a signature over everything would break.
         let second = house.next("bac", after(0)).await.unwrap();
-        assert_eq!(second.parcel.bytes[..], signed_whole[..]);
+        assert_eq!(second.parcel.bytes.whole().unwrap(), signed_whole[..]);
         let insisting = Forwarding { breaks_whole_signatures: true, ..forwarding() };
         let peer = house.peer("bac").await;
         let again = house.desk.next_package(&peer, &insisting, "w", after(3600)).await.unwrap().unwrap();
         let again_too = house.desk.next_package(&peer, &insisting, "w", after(3600)).await.unwrap().unwrap();
-        assert!([again, again_too].iter().all(|outgoing| trace::read(&outgoing.parcel.bytes).unwrap().has("truc.h37")));
+        assert!([again, again_too].iter().all(|outgoing| trace::read(&outgoing.parcel.bytes.whole().unwrap()).unwrap().has("truc.h37")));
     }
 
     async fn e34_a_signed_package_verifies_after_one_and_two_hops(house: House) {
@@ -209,8 +250,8 @@ stories! {
         let world = World::get();
         let package = world.sign_package(&good("05", &["H41.01"]), &world.seal);
         house.send("hub.01", "H37.01", &package).await.unwrap();
-        let once = house.next("bac", after(0)).await.unwrap().parcel.bytes.to_vec();
-        let twice = trace::read(&once).unwrap().append(&once, "truc.h41", after(60));
+        let once = house.next("bac", after(0)).await.unwrap().parcel.bytes.whole().unwrap();
+        let twice = appended(&once, "truc.h41", after(60));
         for (hops, package) in [(0, package), (1, once), (2, twice)] {
             assert_eq!(trace::read(&package).unwrap().hops.len(), hops + 1);
             let policy = signer::Policy { trust: world.trust(), ..signer::Policy::default() };
@@ -224,7 +265,7 @@ stories! {
         for number in ["05", "06"] {
             house.send("hub.01", "H37.01", &good(number, &["H41.01"])).await.unwrap();
         }
-        let number = |outgoing: &Outgoing| String::from_utf8_lossy(&outgoing.parcel.bytes).contains(">05<");
+        let number = |outgoing: &Outgoing| String::from_utf8_lossy(&outgoing.parcel.bytes.whole().unwrap()).contains(">05<");
         let mut due = 0;
         for pause in [30, 60, 120, 240, 480, 1800, 1800] {
             let outgoing = house.next("bac", after(due)).await.unwrap();
@@ -259,7 +300,7 @@ stories! {
         for number in ["05", "06"] {
             house.send("hub.01", "H37.01", &good(number, &["H41.01"])).await.unwrap();
         }
-        let is_first = |outgoing: &Outgoing| String::from_utf8_lossy(&outgoing.parcel.bytes).contains(">05<");
+        let is_first = |outgoing: &Outgoing| String::from_utf8_lossy(&outgoing.parcel.bytes.whole().unwrap()).contains(">05<");
         for attempt in 0..3 {
             let outgoing = house.next("bac", after(attempt * 60)).await.unwrap();
             assert!(is_first(&outgoing), "attempt {attempt}");
@@ -407,16 +448,16 @@ stories! {
         let outgoing = house.next("bac", after(0)).await.unwrap();
         house.desk.package_sent(&outgoing, "p-1", after(0)).await.unwrap();
         // The peer lists it for all receivers, ours among them, with our line in it.
-        assert_eq!(house.bring("bac", &outgoing.parcel.bytes).await.unwrap(), None);
+        assert_eq!(house.bring("bac", &outgoing.parcel.bytes.whole().unwrap()).await.unwrap(), None);
         assert_eq!(house.waiting("hub.02").await.len(), 1);
         // Over another line it never went, and what comes from there is no echo.
-        assert_eq!(house.bring("nam", &outgoing.parcel.bytes).await.unwrap_err().code(), "trace.loop");
+        assert_eq!(house.bring("nam", &outgoing.parcel.bytes.whole().unwrap()).await.unwrap_err().code(), "trace.loop");
     }
 
     async fn r66_a_package_that_goes_in_circles_is_refused(house: House) {
         let house = house.with_peers().await;
         let add = |package: &[u8], hops: &[&str]| {
-            hops.iter().fold(package.to_vec(), |package, hop| trace::read(&package).unwrap().append(&package, hop, NOW))
+            hops.iter().fold(package.to_vec(), |package, hop| appended(&package, hop, NOW))
         };
         let package = bytes(&from_afar("H41.01", "05", &["H37.02"]));
         for hops in [&["truc.h41", "TRUC.H37"][..], &["a", "b", "c", "d"]] {
@@ -429,11 +470,11 @@ stories! {
     async fn r65_from_one_axis_to_another(house: House) {
         let house = house.with_peers().await;
         let package = bytes(&from_afar("H51.01", "05", &["H41.01", "H37.02"]));
-        let package = trace::read(&package).unwrap().append(&package, "truc.h51", NOW);
+        let package = appended(&package, "truc.h51", NOW);
         let accepted = house.bring("nam", &package).await.unwrap().unwrap();
         assert_eq!((house.queued("bac").await, house.waiting("hub.02").await.len()), (1, 1));
         let outgoing = house.next("bac", after(0)).await.unwrap();
-        let hops: Vec<String> = trace::read(&outgoing.parcel.bytes).unwrap().hops.into_iter().flatten().collect();
+        let hops: Vec<String> = trace::read(&outgoing.parcel.bytes.whole().unwrap()).unwrap().hops.into_iter().flatten().collect();
         assert_eq!(hops, ["H51.01", "truc.h51", "truc.h37"]);
         // RULES R68: what the next axis refuses is told to the sender, who is not ours and asks us nothing; and told once.
         for _ in 0..2 {
@@ -445,7 +486,7 @@ stories! {
         }
         house.desk.package_failed(&outgoing, &failure(Outlook::Never), after(0)).await.unwrap();
         let back = house.next("nam", after(0)).await.unwrap();
-        let text = String::from_utf8_lossy(&back.parcel.bytes).into_owned();
+        let text = String::from_utf8_lossy(&back.parcel.bytes.whole().unwrap()).into_owned();
         assert!(text.contains("StatusCode>02<") && text.contains("không nhận") && text.contains("H51.01,2026/11/22,05/SNV-VP"), "{text}");
         assert!(house.next("nam", after(0)).await.is_none());
         let place = house.desk.store.read(accepted.document_id, |tx, id| {
@@ -487,7 +528,7 @@ stories! {
         let parameters = SendParameters { from: report.from.to_string(), to: Vec::new(), hash_file: None, hint: None, declared: Declared::default() };
         house.take_in(report.system, parameters, &report.bytes, &World::get().evidence(&[])).await.unwrap();
         let back = house.next("bac", after(0)).await.unwrap();
-        assert!(matches!(registry::package::read(&back.parcel.bytes, &house.desk.limits), Ok(Package::Status(said)) if said.code.as_str() == "02"));
+        assert!(matches!(registry::package::read(&back.parcel.bytes.whole().unwrap(), &house.desk.limits), Ok(Package::Status(said)) if said.code.as_str() == "02"));
         let incoming = Incoming {
             peer: "bac".to_owned(),
             waiting: waiting.clone(),
@@ -498,7 +539,7 @@ stories! {
             state: "refused",
             reason: refused.code().to_owned(),
         };
-        house.desk.note_incoming(incoming, Some(broken), NOW).await.unwrap();
+        house.desk.note_incoming(incoming, Some(&broken.to_vec().into()), NOW).await.unwrap();
         let seen = house.desk.seen("bac", "d-1").await.unwrap().unwrap();
         let kept = house.desk.store.read_blob(store::PEER, seen.quarantine_id.unwrap()).await.unwrap().unwrap();
         assert_eq!((seen.state.as_str(), kept.as_slice()), ("refused", broken.as_slice()));
@@ -517,7 +558,7 @@ stories! {
     async fn r69_content_goes_after_its_time_and_the_log_stays(house: House) {
         let house = house.with_peers().await;
         // One that only passes through, and one of ours, who has people here.
-        let transit = trace::read(&bytes(&from_afar("H51.01", "05", &["H41.01"]))).unwrap().append(&bytes(&from_afar("H51.01", "05", &["H41.01"])), "truc.h51", NOW);
+        let transit = appended(&bytes(&from_afar("H51.01", "05", &["H41.01"])), "truc.h51", NOW);
         let passing = house.bring("nam", &transit).await.unwrap().unwrap();
         let own = house.send("hub.01", "H37.01", &good("06", &["H41.01"])).await.unwrap();
         for id in ["p-1", "p-2"] {

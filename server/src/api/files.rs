@@ -7,11 +7,9 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use registry::Error;
 use registry::browse::Seen;
 use registry::keys::Caller;
-use registry::package::{self, Package};
 use store::BlobPieces;
 
 use super::documents::{names, readable};
@@ -20,7 +18,6 @@ use super::problem::{Answer, Problem};
 use super::send::packed;
 use super::{Api, Reader};
 use crate::exchange::handing;
-use crate::intake::blocking;
 
 /// The bytes of a package, as they came.
 async fn pieces_of(api: &Api, caller: &Caller, seen: &Seen) -> Result<BlobPieces, Problem> {
@@ -60,17 +57,9 @@ pub(super) async fn package(
     if names(headers.get(header::IF_NONE_MATCH), &etag) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
     }
-    if !headers.contains_key(header::RANGE) {
-        let pieces = pieces_of(&api, &caller, &seen).await?;
-        let size = pieces.size();
-        let body = handing::as_it_is(pieces);
-        let mut response = octets(StatusCode::OK, body, &etag, "application/xml");
-        response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(size));
-        return Ok(response);
-    }
-    let _room = api.intake.enter_whole(Some(size_of(&seen))).await?;
-    let bytes = pieces_of(&api, &caller, &seen).await?.whole_of_it().await?;
-    ranged(&headers, etag, "application/xml", None, bytes.into())
+    let pieces = pieces_of(&api, &caller, &seen).await?;
+    let size = pieces.size();
+    ranged(&headers, etag, "application/xml", None, size, |range| handing::a_part(pieces, range))
 }
 
 /// Fetches a file of the document, as it was before it was packed.
@@ -98,42 +87,31 @@ pub(super) async fn file(
     if names(headers.get(header::IF_NONE_MATCH), &etag) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
     }
-    let _room = api.intake.enter_whole(Some(size_of(&seen))).await?;
-    let bytes = pieces_of(&api, &caller, &seen).await?.whole_of_it().await?;
-    let limits = api.intake.desk().limits.clone();
-    let read = blocking(move || match package::read(&bytes, &limits) {
-        Ok(Package::Document(document)) => document.attachments.into_iter().nth(wanted - 1),
-        _ => None,
-    });
-    let attachment = read.await?.ok_or_else(no_file)?;
-    ranged(
-        &headers,
-        etag,
-        attachment.kind.media_type(),
-        Some(known.name()),
-        Bytes::from_owner(attachment.content),
-    )
+    let _room = api.intake.enter(Some(size_of(&seen))).await?;
+    let pieces = pieces_of(&api, &caller, &seen).await?;
+    let package = api.house.store.spool_pieces(pieces).await?;
+    let (kind, content) = api.intake.file_of(package, wanted).await?.ok_or_else(no_file)?;
+    let size = content.len();
+    ranged(&headers, etag, kind.media_type(), Some(known.name()), size, |range| {
+        handing::of_spool(content.part(range.start, range.end - range.start))
+    })
 }
 
-/// Bytes, or the range of them that was asked for.
+/// All of something, or the range of it that was asked for; `body` makes it.
 fn ranged(
     headers: &HeaderMap,
     etag: String,
     media_type: &'static str,
     name: Option<&str>,
-    bytes: Bytes,
+    size: u64,
+    body: impl FnOnce(Range<u64>) -> Body,
 ) -> Answer {
-    let size = bytes.len();
     // A range of another version of the file is of no use (RFC 9110 §13.1.5).
     let is_same = headers.get(header::IF_RANGE).is_none_or(|wanted| wanted == etag.as_str());
     let asked = headers.get(header::RANGE).filter(|_| is_same).and_then(|value| value.to_str().ok());
-    let range = asked.and_then(|text| range_of(text, size));
-    let (status, body, content_range) = match range {
-        None => (StatusCode::OK, bytes, None),
-        Some(Some(range)) => {
-            let told = format!("bytes {}-{}/{size}", range.start, range.end - 1);
-            (StatusCode::PARTIAL_CONTENT, bytes.slice(range), Some(told))
-        }
+    let (status, range) = match asked.and_then(|text| range_of(text, size)) {
+        None => (StatusCode::OK, 0..size),
+        Some(Some(range)) => (StatusCode::PARTIAL_CONTENT, range),
         Some(None) => {
             let problem = Problem::new(
                 StatusCode::RANGE_NOT_SATISFIABLE,
@@ -144,13 +122,16 @@ fn ranged(
             return Err(problem.header(header::CONTENT_RANGE, format!("bytes */{size}")));
         }
     };
-    let mut response = octets(status, Body::from(body), &etag, media_type);
+    let told = format!("bytes {}-{}/{size}", range.start, range.end.saturating_sub(1));
+    let length = range.end - range.start;
+    let mut response = octets(status, body(range), &etag, media_type);
+    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     let mut put = |name: header::HeaderName, value: &str| {
         if let Ok(value) = HeaderValue::try_from(value) {
             response.headers_mut().insert(name, value);
         }
     };
-    if let Some(told) = content_range {
+    if status == StatusCode::PARTIAL_CONTENT {
         put(header::CONTENT_RANGE, &told);
     }
     if let Some(name) = name {
@@ -176,13 +157,13 @@ fn octets(status: StatusCode, body: Body, etag: &str, media_type: &'static str) 
 
 /// One range of bytes; `None` for what is not understood and is therefore not heeded (RFC 9110 §14.2), `Some(None)` for one that
 /// lies outside.
-fn range_of(text: &str, size: usize) -> Option<Option<Range<usize>>> {
+fn range_of(text: &str, size: u64) -> Option<Option<Range<u64>>> {
     let (first, last) = text.strip_prefix("bytes=")?.split_once('-')?;
     if last.contains(',') {
         return None;
     }
     let (first, last) = (first.trim(), last.trim());
-    let range = match (first.parse::<usize>(), last.parse::<usize>()) {
+    let range = match (first.parse::<u64>(), last.parse::<u64>()) {
         (Ok(first), Ok(last)) if first <= last => first..last.saturating_add(1).min(size),
         (Ok(first), Err(_)) if last.is_empty() => first..size,
         (Err(_), Ok(count)) if first.is_empty() => size.saturating_sub(count)..size,

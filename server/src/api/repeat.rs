@@ -9,10 +9,10 @@
 //! what the acceptance wrote, so it comes out the same, and once it is kept it is given again byte for byte.
 
 use axum::http::{HeaderMap, StatusCode};
-use mail::{AgencyId, ApiKeyId};
+use mail::{AgencyId, ApiKeyId, BlobId};
 use registry::Error;
 use registry::keys::Caller;
-use store::Repeat;
+use store::{Repeat, Spool};
 
 use super::Api;
 use super::problem::Problem;
@@ -78,16 +78,18 @@ impl Repeatable {
     }
 
     /// The package that was kept for it before.
-    pub(super) async fn package(&self, api: &Api) -> Result<Option<Vec<u8>>, Problem> {
-        let Some(blob_id) = self.known.package_id else { return Ok(None) };
-        let bytes = api.house.store.read_blob(self.known.agency_id, blob_id).await?;
-        Ok(Some(bytes.ok_or(Error::Internal)?))
+    pub(super) async fn package(&self, api: &Api) -> Result<Option<Spool>, Problem> {
+        match self.known.package_id {
+            Some(blob_id) => read(api, self.known.agency_id, blob_id).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Keeps the package built for it; answers the one that counts, which is another when the same request came twice at once.
-    pub(super) async fn keep(&self, api: &Api, package: Vec<u8>) -> Result<Vec<u8>, Problem> {
+    pub(super) async fn keep(&self, api: &Api, package: Spool) -> Result<Spool, Problem> {
         let now = api.house.now();
-        let sealed = api.house.store.seal(self.owner, &package, now).await?;
+        // Under a key of its own, as the document will be, which is the same bytes of the same owner and so the same blob.
+        let sealed = api.house.store.seal_spool_apart(self.owner, &package).await?;
         let ours = sealed.blob_id();
         let kept = api.house.store.write(
             "keep a built package",
@@ -96,13 +98,11 @@ impl Repeatable {
                 Box::pin(async move { tx.keep_repeat_package(*key_id, key, sealed, now).await })
             },
         );
-        let kept: Result<mail::BlobId, store::Error> = kept.await;
-        let kept = kept?;
-        if kept == ours {
-            return Ok(package);
+        let kept: Result<BlobId, store::Error> = kept.await;
+        match kept? {
+            kept if kept == ours => Ok(package),
+            other => read(api, self.owner, other).await,
         }
-        let other = api.house.store.read_blob(self.owner, kept).await?;
-        Ok(other.ok_or(Error::Internal)?)
     }
 
     /// Keeps the answer. A request whose answer could not be kept is answered from its package when it comes again.
@@ -133,6 +133,12 @@ impl Repeatable {
             tracing::warn!("a refused request was not forgotten: {error}");
         }
     }
+}
+
+/// A kept package, wherever it lies.
+async fn read(api: &Api, owner: AgencyId, blob_id: BlobId) -> Result<Spool, Problem> {
+    let pieces = api.house.store.read_blob_in_pieces(owner, blob_id).await?;
+    Ok(api.house.store.spool_pieces(pieces.ok_or(Error::Internal)?).await?)
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -14,21 +13,21 @@ use registry::document_id::DocumentIdentifier;
 use registry::keys::{Caller, Scope};
 use registry::package::{
     Answered, BusinessType, NewAttachment, OtherInfo, Packing, Priority, ReceiverChange, SignerInfo, Staff,
-    Update, write_document,
+    Update, write_document_into,
 };
 use registry::reasons::PaperReason;
 use registry::vxp::call::{Declared, DeclaredPaper, SendParameters};
 use registry::{Error, Limits};
 use ring::digest::{Context, SHA256};
-use store::{Spool, WINDOW};
-use web::form;
+use store::Spool;
+use web::form::{self, FormError};
 
 use super::documents::seen;
 use super::json::{self, media_type, unsupported};
 use super::model::{Accepted, DocumentToSend, FileToSend, StaffToSend, WarningWords};
 use super::problem::{Answer, Problem};
 use super::repeat::Repeatable;
-use super::{Api, SMALL_BODY_MAX, cut, take, uploads};
+use super::{Api, SMALL_BODY_MAX, cut, uploads};
 use crate::body::{self, drain};
 use crate::intake::{TakenIn, blocking};
 
@@ -42,7 +41,7 @@ enum Said {
     /// A package, to be sent as it is.
     Package(Spool),
     /// A description, the parts of the form it may name, and the body in which they are.
-    Document(Box<DocumentToSend>, Vec<form::Part>, Arc<[u8]>),
+    Document(Box<DocumentToSend>, Vec<form::Part>, Spool),
 }
 
 /// Sends a document: as an edXML package that goes on byte for byte, or said plainly in JSON, alone or in a form with its files.
@@ -120,11 +119,9 @@ async fn send(api: &Api, request: Request, about: Option<(BusinessType, String)>
         }
     };
     // A package or a form brings its files along; what a description names lies in uploads, and is known when it is read.
-    let length = announced(&parts.headers);
     let room = match kind.as_str() {
         "application/json" => Ok(None),
-        "multipart/form-data" => api.intake.enter_whole(length).await.map(Some),
-        _ => api.intake.enter(length).await.map(Some),
+        _ => api.intake.enter(announced(&parts.headers)).await.map(Some),
     };
     let room = match room {
         Ok(room) => room,
@@ -133,17 +130,15 @@ async fn send(api: &Api, request: Request, about: Option<(BusinessType, String)>
             return Err(error.into());
         }
     };
-    let (said, fingerprint) = match kind.as_str() {
-        "application/json" | "multipart/form-data" => look_at(&parts, take(body, max).await?, kind).await?,
-        _ => look_at_package(api, &parts, body, max, &kind).await?,
-    };
+    let body = body::spool(body, max, api.house.store.spool()).await.map_err(cut)?;
+    let (said, fingerprint) = look_at(&parts, body, kind).await?;
     let repeat = Repeatable::begin(api, &caller, &parts.headers, fingerprint).await?;
     if let Some(answer) = repeat.as_ref().and_then(Repeatable::answered) {
         return Ok(created(answer.to_owned()));
     }
     let _room = match room {
         Some(room) => room,
-        None => api.intake.enter_whole(Some(size_of(api, &caller, &said).await?)).await?,
+        None => api.intake.enter(Some(size_of(api, &caller, &said).await?)).await?,
     };
     let outcome = accept(api, &caller, said, about.as_ref(), repeat.as_ref()).await;
     match (&outcome, &repeat) {
@@ -177,17 +172,16 @@ async fn accept(
     };
     let package = match (said, kept) {
         (Said::Package(package), _) => package,
-        (Said::Document(..), Some(kept)) => api.intake.spool(kept).await?,
+        (Said::Document(..), Some(kept)) => kept,
         (Said::Document(said, parts, body), None) => {
             let named = said.files.iter().filter_map(|file| file.upload.as_deref());
             used.extend(named.filter_map(|id| id.parse::<FileUploadId>().ok()));
             let built = build(api, caller, *said, &parts, &body, about).await?;
             drop(body);
-            let built = match repeat {
+            match repeat {
                 Some(repeat) => repeat.keep(api, built).await?,
                 None => built,
-            };
-            api.intake.spool(built).await?
+            }
         }
     };
     let answer = take_in(api, caller, package, declared).await?;
@@ -204,7 +198,7 @@ async fn size_of(api: &Api, caller: &Caller, said: &Said) -> Result<u64, Problem
         size = size.saturating_add(uploads::length(api, caller, id).await?);
     }
     // What is said of it becomes elements, each with its name twice.
-    let header = (body.len() as u64).saturating_mul(4).saturating_add(64 * 1024);
+    let header = body.len().saturating_mul(4).saturating_add(64 * 1024);
     Ok(packed(size).saturating_add(header))
 }
 
@@ -225,7 +219,9 @@ pub(super) async fn take_in(
     package: Spool,
     declared: Declared,
 ) -> Result<String, Problem> {
-    let sha256 = digest_of(package.clone(), Context::new(&SHA256)).await?;
+    let mut print = Context::new(&SHA256);
+    let hashed = package.clone();
+    let sha256 = blocking(move || see(&hashed, &mut print).and_then(|()| finished(print))).await??;
     let parameters = SendParameters {
         from: caller.system.system_id.clone(),
         to: Vec::new(),
@@ -244,33 +240,16 @@ pub(super) async fn take_in(
     serde_json::to_string(&answer).map_err(|_| Error::Internal.into())
 }
 
-/// The digest of what `context` has seen already and of a package.
-async fn digest_of(package: Spool, mut context: Context) -> Result<[u8; 32], Error> {
-    blocking(move || {
-        let (mut window, mut at) = (vec![0; WINDOW], 0);
-        while at < package.len() {
-            let read = package.read_at(at, &mut window)?;
-            context.update(window.get(..read).unwrap_or_default());
-            at += read as u64;
-        }
-        context.finish().as_ref().try_into().map_err(|_| Error::Internal)
+/// Has a digest see all of it.
+fn see(bytes: &Spool, print: &mut Context) -> Result<(), Error> {
+    bytes.each_window(|window| {
+        print.update(window);
+        Ok::<_, Error>(())
     })
-    .await?
 }
 
-/// A package, which lies in a spool from its first byte on.
-async fn look_at_package(
-    api: &Api,
-    parts: &Parts,
-    body: Body,
-    max: usize,
-    kind: &str,
-) -> Result<(Said, [u8; 32]), Problem> {
-    let package = body::spool(body, max, api.house.store.spool()).await.map_err(cut)?;
-    let mut print = Context::new(&SHA256);
-    print.update(place(parts, kind).as_bytes());
-    let print = digest_of(package.clone(), print).await?;
-    Ok((Said::Package(package), print))
+fn finished(print: Context) -> Result<[u8; 32], Error> {
+    print.finish().as_ref().try_into().map_err(|_| Error::Internal)
 }
 
 /// What is asked of whom, for the digest by which a repeat is known.
@@ -288,42 +267,54 @@ pub(super) fn created(answer: String) -> Response {
 
 /// Reads what was sent, and makes the digest by which a repeat is known: over what is asked, not over the frame of a form,
 /// which clients draw anew each time.
-async fn look_at(parts: &Parts, body: Vec<u8>, kind: String) -> Result<(Said, [u8; 32]), Problem> {
+async fn look_at(parts: &Parts, body: Spool, kind: String) -> Result<(Said, [u8; 32]), Problem> {
     let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let content_type = content_type.unwrap_or_default().to_owned();
     let place = place(parts, &kind);
     blocking(move || {
-        let body: Arc<[u8]> = body.into();
         let mut print = Context::new(&SHA256);
         print.update(place.as_bytes());
         let said = match kind.as_str() {
             "application/json" => {
-                print.update(&body);
-                Said::Document(Box::new(json::read(&body)?), Vec::new(), body)
+                see(&body, &mut print)?;
+                Said::Document(Box::new(json::read(&body.whole()?)?), Vec::new(), body)
             }
+            "multipart/form-data" => look_at_form(&content_type, body, &mut print)?,
             _ => {
-                let form = form::read(&content_type, &body)
-                    .map_err(|_| Problem::bad_request("/", "the form cannot be read"))?;
-                for part in &form {
-                    let content = body.get(part.content.clone()).unwrap_or_default();
-                    let head = format!("{:?} {:?} {}\n", part.name, part.file_name, content.len());
-                    print.update(head.as_bytes());
-                    print.update(content);
-                }
-                let metadata = form.iter().find(|part| part.name == METADATA).ok_or_else(|| {
-                    Problem::bad_request("/document", "the form has no part named document")
-                })?;
-                let metadata = body.get(metadata.content.clone()).unwrap_or_default();
-                if metadata.len() > SMALL_BODY_MAX {
-                    return Err(Error::TooLarge { max: SMALL_BODY_MAX }.into());
-                }
-                Said::Document(Box::new(json::read(metadata)?), form, body)
+                see(&body, &mut print)?;
+                Said::Package(body)
             }
         };
-        let print = print.finish().as_ref().try_into().map_err(|_| Error::Internal)?;
-        Ok((said, print))
+        Ok((said, finished(print)?))
     })
     .await?
+}
+
+fn look_at_form(content_type: &str, body: Spool, print: &mut Context) -> Result<Said, Problem> {
+    let form = form::read(content_type, &body).map_err(|error| match error {
+        FormError::NoForm => Problem::bad_request("/", "the form cannot be read"),
+        FormError::Unread => Error::Unavailable.into(),
+    })?;
+    for part in &form {
+        let content = content_of(&body, part);
+        let head = format!("{:?} {:?} {}\n", part.name, part.file_name, content.len());
+        print.update(head.as_bytes());
+        see(&content, print)?;
+    }
+    let metadata = form
+        .iter()
+        .find(|part| part.name == METADATA)
+        .ok_or_else(|| Problem::bad_request("/document", "the form has no part named document"))?;
+    let metadata = content_of(&body, metadata);
+    if metadata.len() > SMALL_BODY_MAX as u64 {
+        return Err(Error::TooLarge { max: SMALL_BODY_MAX }.into());
+    }
+    Ok(Said::Document(Box::new(json::read(&metadata.whole()?)?), form, body))
+}
+
+/// What a part of a form holds.
+fn content_of(body: &Spool, part: &form::Part) -> Spool {
+    body.part(part.content.start, part.content.end - part.content.start)
 }
 
 /// The package of a document that was said plainly.
@@ -332,9 +323,9 @@ async fn build(
     caller: &Caller,
     said: DocumentToSend,
     parts: &[form::Part],
-    body: &Arc<[u8]>,
+    body: &Spool,
     about: Option<&(BusinessType, Seen)>,
-) -> Result<Vec<u8>, Problem> {
+) -> Result<Spool, Problem> {
     let limits = api.intake.desk().limits.clone();
     let now = api.house.now();
     let mut draft = draft(&said, &limits)?;
@@ -350,8 +341,13 @@ async fn build(
             })
         })
         .await?;
-    let package = blocking(move || write_document(&document)).await?.map_err(Error::from)?;
-    match package.len() > limits.package_bytes_max {
+    let mut spooling = api.house.store.spool();
+    let written = blocking(move || {
+        write_document_into(&document, &mut spooling)?;
+        spooling.finish().map_err(Error::from)
+    });
+    let package = written.await??;
+    match package.len() > limits.package_bytes_max as u64 {
         true => Err(Error::TooLarge { max: limits.package_bytes_max }.into()),
         false => Ok(package),
     }
@@ -498,14 +494,14 @@ async fn files(
     caller: &Caller,
     named: &[FileToSend],
     parts: &[form::Part],
-    body: &Arc<[u8]>,
+    body: &Spool,
     limits: &Limits,
 ) -> Result<Vec<NewAttachment>, Problem> {
     if named.len() > limits.attachments_max {
         return Err(refused("/files", &format!("{} files at most", limits.attachments_max)));
     }
     let mut files = Vec::with_capacity(named.len());
-    let mut size = 0usize;
+    let mut size = 0u64;
     for (index, file) in named.iter().enumerate() {
         let pointer = format!("/files/{index}");
         let (content, own_name) = match (&file.upload, &file.part) {
@@ -515,13 +511,12 @@ async fn files(
                 let part = part.ok_or_else(|| {
                     refused(&format!("{pointer}/part"), "no part of the form has this name")
                 })?;
-                let content = body.get(part.content.clone()).unwrap_or_default().to_vec();
-                (content, part.file_name.clone().unwrap_or_default())
+                (content_of(body, part), part.file_name.clone().unwrap_or_default())
             }
             _ => return Err(refused(&pointer, "either upload or part")),
         };
         size = size.saturating_add(content.len());
-        if size > limits.package_bytes_max {
+        if size > limits.package_bytes_max as u64 {
             return Err(Error::TooLarge { max: limits.package_bytes_max }.into());
         }
         let name = file.name.clone().filter(|name| !name.trim().is_empty()).unwrap_or(own_name);

@@ -10,6 +10,7 @@ use registry::package::write_status;
 use registry::status::StatusCode;
 use registry::vxp::call::Declared;
 use ring::digest::{Context, SHA256};
+use store::Spool;
 
 use super::documents::{check_condition, seen};
 use super::json::{self, is_json, unsupported};
@@ -55,14 +56,14 @@ pub(super) async fn report(State(api): State<Arc<Api>>, Path(id): Path<String>, 
             None => {
                 // A repeat may find the document changed by its own first coming.
                 check_condition(&api, &parts.headers, &seen).await?;
-                let built = package_of(&api, seen, said).await?;
+                let built: Spool = package_of(&api, seen, said).await?.into();
                 match &repeat {
                     Some(repeat) => repeat.keep(&api, built).await?,
                     None => built,
                 }
             }
         };
-        take_in(&api, &caller, api.intake.spool(package).await?, Declared::default()).await
+        take_in(&api, &caller, package, Declared::default()).await
     };
     let outcome: Result<String, Problem> = outcome.await;
     match (&outcome, &repeat) {

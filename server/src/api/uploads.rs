@@ -13,7 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mail::{FileUploadId, Timestamp};
 use registry::keys::{Caller, Scope};
-use store::FileUpload;
+use store::{FileUpload, Spool};
 
 use super::json::{media_type, unsupported};
 use super::model::{UploadView, moment};
@@ -299,12 +299,17 @@ fn too_much() -> Problem {
 /// Keeps what comes, part by part, to the end of the body or of the line.
 async fn receive(api: &Api, mut upload: FileUpload, mut body: Body) -> Answer {
     let mut part: Vec<u8> = Vec::new();
+    let whole_part = PART_BYTES.min(usize::try_from(upload.length - upload.received).unwrap_or(PART_BYTES));
     loop {
         let next = piece(&mut body).await;
         let is_lost = next.is_err();
         let next = next.unwrap_or_default();
         let is_end = next.is_none();
         if let Some(piece) = next {
+            if part.is_empty() {
+                // A part that grows moves, and is twice in memory then.
+                part.reserve_exact(whole_part.saturating_add(piece.len()));
+            }
             part.extend_from_slice(&piece);
         }
         let room = upload.length - upload.received;
@@ -384,7 +389,7 @@ pub(super) async fn finished(
     caller: &Caller,
     id: &str,
     pointer: &str,
-) -> Result<(Vec<u8>, String), Problem> {
+) -> Result<(Spool, String), Problem> {
     let upload = find(api, caller, id).await.map_err(|problem| match problem.is_not_found() {
         true => refused(pointer, "there is no such upload"),
         false => problem,
@@ -393,7 +398,7 @@ pub(super) async fn finished(
         let here = format!("the upload has {} of {} bytes", upload.received, upload.length);
         return Err(refused(pointer, &here));
     }
-    Ok((api.house.store.read_file_upload(&upload).await?, upload.name))
+    Ok((api.house.store.spool_file_upload(&upload).await?, upload.name))
 }
 
 /// How long an upload is; nothing for one that is not there, which is refused when it is read.

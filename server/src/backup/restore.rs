@@ -38,6 +38,8 @@ pub(crate) struct Wanted<'w> {
     pub(crate) passphrase: &'w Secret<String>,
     /// The key that has to have signed the backup.
     pub(crate) key: Option<&'w VerifierKey>,
+    /// What would leave the house waits for a person.
+    pub(crate) hold: bool,
 }
 
 /// What was restored.
@@ -75,7 +77,7 @@ pub(crate) async fn restore(
     let source = Source { files: &files, vault: &vault, manifest: &manifest };
     source.files(&staging.path)?;
     let config = configure(&staging.path, wanted.database)?;
-    let restored = source.load(config, clock, chance).await?;
+    let restored = source.load(config, wanted.hold, clock, chance).await?;
     staging.done(wanted.data)?;
     Ok(Outcome {
         taken_at: manifest.taken_at.clone(),
@@ -184,6 +186,7 @@ impl Source<'_> {
     async fn load(
         &self,
         config: Config,
+        hold: bool,
         clock: &dyn Clock,
         chance: Arc<dyn Chance>,
     ) -> anyhow::Result<Restored> {
@@ -215,6 +218,9 @@ impl Source<'_> {
             anyhow::ensure!(rows == table.rows, "[backup-content] {}: {rows}, {}", table.name, table.rows);
         }
         self.blobs(&mut loading).await?;
+        if hold {
+            loading.hold_back().await.context("[restore-database] outbox")?;
+        }
         let said = serde_json::json!({
             "id": self.manifest.id,
             "taken_at": self.manifest.taken_at,

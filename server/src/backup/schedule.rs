@@ -301,8 +301,15 @@ pub(crate) async fn try_out(
         std::fs::remove_dir_all(scratch).with_context(|| format!("cannot remove {}", scratch.display()))?;
     }
     let key = LogKey::read(house)?.verifier()?.parse()?;
-    let wanted =
-        Wanted { from, id: None, data: scratch, database: Some("sqlite"), passphrase, key: Some(&key) };
+    let wanted = Wanted {
+        from,
+        id: None,
+        data: scratch,
+        database: Some("sqlite"),
+        passphrase,
+        key: Some(&key),
+        hold: false,
+    };
     let restored = restore(&wanted, &*house.clock, house.chance.clone()).await?;
     let looked = examine(scratch, &key).await;
     std::fs::remove_dir_all(scratch).with_context(|| format!("cannot remove {}", scratch.display()))?;

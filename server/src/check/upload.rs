@@ -79,11 +79,12 @@ pub(super) async fn read(content_type: String, body: Vec<u8>) -> Result<Upload, 
 }
 
 fn files(content_type: &str, body: &[u8]) -> Result<Upload, Trouble> {
-    let parts = form::read(content_type, body).map_err(|_| Trouble::NoForm)?;
+    let parts = form::read(content_type, &body).map_err(|_| Trouble::NoForm)?;
     // An empty choice is sent as a file without bytes.
     let file = |name: &str| {
         let part = parts.iter().find(|part| part.name == name)?;
-        let content = body.get(part.content.clone()).filter(|content| !content.is_empty())?;
+        let place = usize::try_from(part.content.start).ok()?..usize::try_from(part.content.end).ok()?;
+        let content = body.get(place).filter(|content| !content.is_empty())?;
         Some((Arc::<[u8]>::from(content), part.file_name.clone()))
     };
     let (bytes, file_name) = file("document").ok_or(Trouble::NoFile)?;

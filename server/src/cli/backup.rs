@@ -255,6 +255,10 @@ pub(super) struct Restore {
     /// A checkpoint of the ledger that was kept elsewhere: whether acts were lost is then known. May be repeated.
     #[arg(long, value_name = "FILE")]
     checkpoint: Vec<PathBuf>,
+    /// Hold back what would leave the house, for it may have left after the backup: mail until `congvan queue release`, lines to other axes
+    /// until `congvan peer resume`. Ask peers and receivers first.
+    #[arg(long)]
+    hold: bool,
     #[command(flatten)]
     passphrase: Passphrase,
 }
@@ -271,6 +275,7 @@ impl Restore {
             database: self.database.as_deref(),
             passphrase: &passphrase,
             key: key.as_ref(),
+            hold: self.hold,
         };
         let restoring = backup::restore(&wanted, &SystemClock, Arc::new(SystemChance::new()));
         let restored = super::runtime()?.block_on(restoring)?;

@@ -1,14 +1,15 @@
-//! `congvan document evidence|overdue|reinstate`: hands out what a document's acceptance rested on; lists what is late; reverses a
-//! recall.
+//! `congvan document evidence|print|overdue|reinstate`: hands out what a document's acceptance rested on; prints one; lists what is late;
+//! reverses a recall.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Subcommand;
-use mail::DocumentId;
+use mail::{AgencyCode, DocumentId};
 
-use super::{Outcome, files, overdue, two_persons};
+use super::{ACTOR, Outcome, files, overdue, two_persons};
+use crate::intake;
 
 #[derive(Subcommand)]
 pub(super) enum DocumentCommand {
@@ -20,6 +21,18 @@ pub(super) enum DocumentCommand {
         #[arg(long, default_value_t = 0)]
         file: i64,
         /// File to write.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Print a document for a receiver that is not ready for electronic ones (RULES R17): writes the signed file as it is, and a sheet
+    /// beside it with a place for the stamp "ĐẾN". That it went on paper is recorded.
+    Print {
+        /// The DocId.
+        doc_id: DocumentId,
+        /// Code of the agency that prints: the sender, or a receiver.
+        #[arg(long)]
+        agency: AgencyCode,
+        /// Folder to write into; it has to be there.
         #[arg(long)]
         out: PathBuf,
     },
@@ -39,6 +52,7 @@ impl DocumentCommand {
     pub(super) fn run(self, config: &Path) -> Outcome {
         let (doc_id, file, out) = match self {
             Self::Evidence { doc_id, file, out } => (doc_id, file, out),
+            Self::Print { doc_id, agency, out } => return print(config, doc_id, agency, out),
             Self::Overdue(overdue) => {
                 return super::on_data(config, |house| async move { overdue.run(&house).await });
             }
@@ -62,4 +76,25 @@ impl DocumentCommand {
             Ok(ExitCode::SUCCESS)
         })
     }
+}
+
+fn print(config: &Path, doc_id: DocumentId, agency: AgencyCode, out: PathBuf) -> Outcome {
+    super::on_data(config, |house| async move {
+        let now = house.now();
+        let found = house.store.read(agency.clone(), move |tx, agency| {
+            Box::pin(async move { tx.agency_by_code(agency, now).await })
+        });
+        let found: Result<_, store::Error> = found.await;
+        let agency_id =
+            found?.with_context(|| format!("{agency}: không có cơ quan này / no such agency"))?.agency_id;
+        let printed = intake::desk(&house)?.print_out(agency_id, doc_id, ACTOR, now).await;
+        let printed =
+            printed.map_err(|error| anyhow::anyhow!("[{}] {} / {}", error.code(), error.vi(), error.en()))?;
+        let sheet = out.join(format!("{doc_id}.html"));
+        let file = out.join(format!("{doc_id}-{}", printed.file_name));
+        files::put(&file, &printed.content, true)?;
+        files::put(&sheet, printed.sheet.as_bytes(), true)?;
+        println!("{}\n{}", file.display(), sheet.display());
+        Ok(ExitCode::SUCCESS)
+    })
 }

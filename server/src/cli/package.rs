@@ -174,7 +174,13 @@ impl Package {
             let name = file.file_name().and_then(|name| name.to_str()).context("a file without a name")?;
             let mut id = [0; 16];
             chance.fill(&mut id);
-            Ok(NewAttachment { id, name: name.to_owned(), description: name.to_owned(), content, packing })
+            Ok(NewAttachment {
+                id,
+                name: name.to_owned(),
+                description: name.to_owned(),
+                content: content.into(),
+                packing,
+            })
         });
         attachments.collect()
     }

@@ -200,6 +200,7 @@ fn shown(mail: &HeldMail) -> Value {
         "released_by": match mail.releaser {
             Releaser::Person => "person",
             Releaser::Administrator => "administrator",
+            Releaser::TwoPersons => "two-persons",
         },
         "door": mail.door,
         "message": mail.trace,
@@ -227,7 +228,21 @@ async fn act(house: Arc<House>, ids: Vec<QuarantineId>, act: Act) -> Outcome {
                 })
             })
             .await;
-        let done = done?;
+        let done = match done {
+            Err(store::Error::SetAside) => {
+                is_whole = false;
+                tell(
+                    &format!(
+                        "Thư {id} có dấu hiệu độ mật: chỉ văn thư và lãnh đạo cùng giải tỏa (congvan secrecy release)."
+                    ),
+                    &format!(
+                        "{id} bears a mark of secrecy: a records officer and a head release it together (congvan secrecy release)."
+                    ),
+                );
+                continue;
+            }
+            done => done?,
+        };
         is_whole &= done;
         match (done, act) {
             (true, Act::Release) => tell(&format!("Đã chuyển tiếp thư {id}."), &format!("Released {id}.")),

@@ -102,9 +102,10 @@ fn refused(refused: &Refused) -> Value {
     })
 }
 
-/// `reason` is the stable code and the words, as they were told to the sender.
+/// `reason` is the stable code and the words in both languages, the first of which the sender was told.
 fn set_aside(message: &PeerMessage) -> Value {
-    let (code, vi) = message.reason.split_once(": ").unwrap_or((&message.reason, ""));
+    let (code, words) = message.reason.split_once(": ").unwrap_or((&message.reason, ""));
+    let (vi, en) = words.split_once(" / ").unwrap_or((words, ""));
     let digest: String = message.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
     json!({
         "id": message.message_id,
@@ -114,7 +115,7 @@ fn set_aside(message: &PeerMessage) -> Value {
         "to": message.to_codes.split(',').filter(|code| !code.is_empty()).collect::<Vec<_>>(),
         "code": code,
         "vi": vi,
-        "en": "",
+        "en": en,
         "package_sha256": digest,
         "kept": message.quarantine_id.is_some(),
     })

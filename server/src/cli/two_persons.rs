@@ -1,5 +1,5 @@
-//! `congvan secrecy release|release-mail` and `congvan document reinstate`: what takes two persons (RULES R13, R43). Each runs it once, with his
-//! own password.
+//! `congvan secrecy` and `congvan document reinstate`: what takes two persons (RULES R13, R43), each of whom runs it once, with his own
+//! password; and what one person may see and set aside (R11).
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
@@ -9,9 +9,11 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use directory::policy::Act;
-use mail::{AccountId, DocumentId};
+use mail::{AccountId, DocumentId, QuarantineId};
 use registry::accept::Desk;
+use registry::set_aside::{BY_EYE, Mark};
 use registry::two_persons::{Agreement, Word, release_mail};
+use store::{SetAside, SetAsideKind};
 
 use super::Outcome;
 use super::provision::{from_standard_input, said, tell};
@@ -39,6 +41,23 @@ pub(super) enum SecrecyCommand {
         #[command(flatten)]
         person: Person,
     },
+    /// Set a document aside that bears a mark of secrecy: at once nobody can read it, and nothing of it is deleted. One clerk or leader of
+    /// its sender or of a receiver is enough. Exit: 0 set aside, 1 it was before.
+    SetAside {
+        /// The document's DocId.
+        document: DocumentId,
+        #[command(flatten)]
+        person: Person,
+    },
+    /// List what is set aside: ids, digests and detectors, nothing of the content.
+    List {
+        /// Rows at most, newest first.
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(i64).range(1..=1_000))]
+        limit: i64,
+        /// Answer as JSON: an array.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// One of the two.
@@ -54,31 +73,115 @@ pub(super) struct Person {
 
 impl SecrecyCommand {
     pub(super) fn run(self, config: &Path) -> Outcome {
-        let (code, person, is_mail) = match self {
-            Self::Release { sha256, person } => (sha256, person, false),
-            Self::ReleaseMail { code, person } => (code, person, true),
-        };
-        let digest = digest(&code).with_context(|| {
-            format!("{code:?} is no SHA-256: 64 hexadecimal digits (mã băm không hợp lệ)")
-        })?;
-        super::on_data(config, |house| async move {
-            let account_id = person.sign_in(&house, Act::ReleaseSecrecy).await?;
-            let word = Word { account_id, reason: person.reason };
-            let (agreed, vi, en) = match is_mail {
-                true => (
-                    release_mail(&house.store, digest, word, house.now()).await,
-                    "Đã giải tỏa; thư có nội dung này của người gửi này được nhận khi gửi lại, trong 7 ngày.",
-                    "Released; mail of this content from this sender is taken when it is sent again, for 7 days.",
-                ),
-                false => (
-                    desk(&house)?.release_secret(digest, word, house.now()).await,
-                    "Đã giải tỏa; gói tin này sẽ được nhận khi gửi lại.",
-                    "Released; the package is taken when it is sent again.",
-                ),
-            };
-            answer(agreed, (vi, en))
-        })
+        match self {
+            Self::Release { sha256, person } => release(config, &sha256, person, Released::Kept),
+            Self::ReleaseMail { code, person } => release(config, &code, person, Released::Mail),
+            Self::SetAside { document, person } => set_aside(config, document, person),
+            Self::List { limit, json } => {
+                super::on_data(config, |house| async move { list(&house, limit, json).await })
+            }
+        }
     }
+}
+
+/// What two persons let go.
+#[derive(Clone, Copy)]
+enum Released {
+    /// A package, and what was set aside.
+    Kept,
+    /// A mail that was refused, of which nothing was kept.
+    Mail,
+}
+
+fn release(config: &Path, digits: &str, person: Person, what: Released) -> Outcome {
+    let digest = digest(digits)
+        .with_context(|| format!("{digits:?} is no SHA-256: 64 hexadecimal digits (mã băm không hợp lệ)"))?;
+    super::on_data(config, |house| async move {
+        let account_id = person.sign_in(&house, Act::ReleaseSecrecy).await?;
+        let word = Word { account_id, reason: person.reason };
+        let (agreed, vi, en) = match what {
+            Released::Mail => (
+                release_mail(&house.store, digest, word, house.now()).await,
+                "Đã giải tỏa; thư có nội dung này của người gửi này được nhận khi gửi lại, trong 7 ngày.",
+                "Released; mail of this content from this sender is taken when it is sent again, for 7 days.",
+            ),
+            Released::Kept => (
+                desk(&house)?.release_secret(digest, word, house.now()).await,
+                "Đã giải tỏa; gói tin này sẽ được nhận khi gửi lại, văn bản hoặc thư đang tạm giữ được trả lại.",
+                "Released; the package is taken when it is sent again, and what was set aside is given back.",
+            ),
+        };
+        answer(agreed, (vi, en))
+    })
+}
+
+fn set_aside(config: &Path, document_id: DocumentId, person: Person) -> Outcome {
+    super::on_data(config, |house| async move {
+        let account_id = person.sign_in(&house, Act::ReleaseSecrecy).await?;
+        let sender = house.store.read((account_id, document_id), |tx, (account_id, document_id)| {
+            Box::pin(async move {
+                let account = tx.account(*account_id).await?.ok_or(store::Error::NotFound("the account"))?;
+                let own = tx.document(account.agency_id, *document_id).await?;
+                let received = tx.receiver(account.agency_id, *document_id).await?;
+                Ok(own.map(|own| own.agency_id).or(received.map(|at| at.sender_id)))
+            })
+        });
+        let sender: Result<_, store::Error> = sender.await;
+        let sender = sender?.context("there is no such document of this agency (không có văn bản này)")?;
+        let mark = Mark { detector: BY_EYE.to_owned(), by: account_id.to_string() };
+        let done = desk(&house)?.set_document_aside(sender, document_id, &mark, house.now()).await;
+        match done.map_err(|error| anyhow::anyhow!("[{}] {} / {}", error.code(), error.vi(), error.en()))? {
+            true => {
+                tell(
+                    "Đã tạm giữ văn bản; không ai đọc được.",
+                    "The document is set aside; nobody can read it.",
+                );
+                Ok(ExitCode::SUCCESS)
+            }
+            false => {
+                tell(
+                    "Văn bản đã được tạm giữ hoặc đã được giải tỏa trước đó.",
+                    "The document was set aside, or released, before.",
+                );
+                Ok(ExitCode::from(1))
+            }
+        }
+    })
+}
+
+async fn list(house: &House, limit: i64, is_json: bool) -> Outcome {
+    let found: Result<Vec<SetAside>, store::Error> =
+        house.store.read(limit, |tx, limit| Box::pin(async move { tx.all_set_aside(*limit).await })).await;
+    let found = found?;
+    let rows: Vec<serde_json::Value> = found.iter().map(shown).collect();
+    if is_json {
+        println!("{}", serde_json::Value::Array(rows));
+        return Ok(ExitCode::SUCCESS);
+    }
+    for row in &rows {
+        let text = |name: &str| row[name].as_str().unwrap_or("-").to_owned();
+        let columns = ["found_at", "kind", "id", "detector", "found_by", "sha256"].map(text);
+        println!("{}", columns.join("\t"));
+    }
+    if rows.is_empty() {
+        tell("Không có gì bị tạm giữ.", "Nothing is set aside.");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn shown(aside: &SetAside) -> serde_json::Value {
+    let id = match aside.kind {
+        SetAsideKind::Document => DocumentId::from_bytes(aside.subject_id).to_string(),
+        SetAsideKind::Mail => QuarantineId::from_bytes(aside.subject_id).to_string(),
+    };
+    serde_json::json!({
+        "id": id,
+        "kind": aside.kind.as_str(),
+        "sha256": registry::vxp::hash::full_hex(&aside.sha256),
+        "detector": aside.detector,
+        "found_by": aside.found_by,
+        "found_at": aside.found_at,
+    })
 }
 
 /// `congvan document reinstate`.

@@ -1,23 +1,63 @@
 //! Packages on their way out: read, opened and written segment by segment, so that a large one takes little memory however slowly its
 //! receiver reads. One that turns out to be damaged is cut off, and its receiver sees that it is shorter than was said.
 
+use std::ops::Range;
+
 use axum::body::Body;
 use axum::http::{HeaderValue, Version, header};
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::stream::{self, Stream};
 use registry::vxp::answer::{package_headers, package_json_frame};
 use ring::digest::{Context, SHA256};
-use store::{BlobPieces, Error};
+use store::{BlobPieces, Error, Spool, WINDOW};
 
 /// A package as it is.
 pub(crate) fn as_it_is(pieces: BlobPieces) -> Body {
-    Body::from_stream(stream::try_unfold(pieces, |mut pieces| async move {
-        let piece = pieces.next().await.inspect_err(said)?;
-        Ok::<_, Error>(piece.map(|piece| (Bytes::from(piece), pieces)))
+    let all = 0..pieces.size();
+    a_part(pieces, all)
+}
+
+/// A range of one: what is before it is read over, what is behind it is not read.
+pub(crate) fn a_part(pieces: BlobPieces, range: Range<u64>) -> Body {
+    // Reading to the very end tells whether it is all there; whoever wants less has read less.
+    let is_all = range.end == pieces.size();
+    Body::from_stream(stream::try_unfold((pieces, 0u64), move |(mut pieces, mut at)| {
+        let range = range.clone();
+        async move {
+            while at < range.end || is_all {
+                let Some(piece) = pieces.next().await.inspect_err(said)? else { break };
+                let begins = at;
+                at += piece.len() as u64;
+                let cut = |place: u64| usize::try_from(place.saturating_sub(begins)).unwrap_or(usize::MAX);
+                let wanted = cut(range.start).min(piece.len())..cut(range.end).min(piece.len());
+                if !wanted.is_empty() {
+                    return Ok::<_, Error>(Some((Bytes::from(piece).slice(wanted), (pieces, at))));
+                }
+            }
+            Ok(None)
+        }
     }))
+}
+
+/// What lies in a spool, window by window.
+pub(crate) fn of_spool(spool: Spool) -> Body {
+    Body::from_stream(windows(spool))
+}
+
+/// The windows of a spool. Reading one is a disk's work for a moment, from what is mostly still in its cache.
+pub(crate) fn windows(spool: Spool) -> impl Stream<Item = Result<Bytes, Error>> + Send + 'static {
+    stream::try_unfold((spool, 0u64), |(spool, at)| async move {
+        if at >= spool.len() {
+            return Ok(None);
+        }
+        let mut window = vec![0; WINDOW];
+        let read = spool.read_at(at, &mut window).inspect_err(said)?;
+        window.truncate(read);
+        Ok(Some((Bytes::from(window), (spool, at + read as u64))))
+    })
 }
 
 fn said(error: &Error) {

@@ -140,7 +140,7 @@ fn package(number: &str) -> Vec<u8> {
         id: [1; 16],
         name: "van-ban.pdf".to_owned(),
         description: String::new(),
-        content,
+        content: content.into(),
         packing: Packing::default(),
     };
     let document = NewDocument {

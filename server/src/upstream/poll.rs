@@ -11,6 +11,7 @@ use registry::vxp::call::{Acknowledgement, Kind};
 use store::{PeerState, Spool};
 
 use super::line::Line;
+use crate::intake::blocking;
 
 /// After something was sent an answer may come soon: systems say 01 as they take it in.
 const SOON: Duration = Duration::from_millis(500);
@@ -150,18 +151,14 @@ impl Line {
             Ok(None) => {}
             Err(_) => return false,
         }
-        let Ok(_room) = self.intake.enter_whole(None).await else { return false };
-        let bytes = match self.run(&Errand::Fetch(waiting.id.clone())).await {
-            Ok((Done::Fetched(bytes), _)) => bytes,
-            Ok(_) => return false,
+        let Ok(_room) = self.intake.enter(None).await else { return false };
+        let (bytes, sha256) = match self.fetch(&waiting.id).await {
+            Ok(fetched) => fetched,
             Err(failure) => {
                 tracing::warn!(peer = self.peer.name, code = failure.code, "a package could not be fetched");
                 return false;
             }
         };
-        let digest = ring::digest::digest(&ring::digest::SHA256, &bytes);
-        let Ok(sha256) = <[u8; 32]>::try_from(digest.as_ref()) else { return false };
-        let Ok(bytes) = self.intake.spool(bytes).await else { return false };
         let Some(fate) = self.take_in(&waiting, &bytes, sha256).await else { return false };
         self.count("in", fate.state);
         let incoming = Incoming {
@@ -174,13 +171,26 @@ impl Line {
             state: fate.state,
             reason: fate.reason,
         };
-        let Ok(kept) = fate.quarantine.then(|| bytes.whole()).transpose() else { return false };
-        if let Err(error) = desk.note_incoming(incoming, kept.as_deref(), self.house.now()).await {
+        let kept = fate.quarantine.then_some(&bytes);
+        if let Err(error) = desk.note_incoming(incoming, kept, self.house.now()).await {
             // Not noted, not acknowledged: next time it is the same package.
             tracing::warn!(peer = self.peer.name, "what became of a package was not noted: {error}");
             return false;
         }
         self.acknowledge(&waiting.id, fate.word, &fate.code).await
+    }
+
+    /// A package that waits there, and its SHA-256. Neither the answer nor the package is in memory when it is large.
+    async fn fetch(&self, id: &str) -> Result<(Spool, [u8; 32]), Failure> {
+        let (Done::Fetched(fetched), _) = self.run(&Errand::Fetch(id.to_owned())).await? else {
+            return Err(Failure::line("the answer is to another question"));
+        };
+        let mut spooling = self.house.store.spool();
+        let unpacked = blocking(move || {
+            let sha256 = fetched.unpack(&mut spooling)?;
+            Ok::<_, Failure>((spooling.finish()?, sha256))
+        });
+        unpacked.await.map_err(|_| Failure::line("the answer could not be read"))?
     }
 
     async fn acknowledge(&self, id: &str, acknowledgement: Acknowledgement, word: &str) -> bool {
@@ -261,6 +271,7 @@ impl Line {
                 tracing::warn!(peer = self.peer.name, "a refusal could not be reported: {error}");
             }
         }
-        Some(Fate::refused(error.code(), format!("{}: {}", error.code(), error.vi()), !is_secret))
+        let reason = format!("{}: {} / {}", error.code(), error.vi(), error.en());
+        Some(Fate::refused(error.code(), reason, !is_secret))
     }
 }

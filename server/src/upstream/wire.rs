@@ -3,18 +3,26 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use futures_util::stream::{self, StreamExt};
 use mail::Timestamp;
-use registry::transport::{Ask, Failure, Heard, HttpAsk};
+use registry::transport::{Ask, Chain, Failure, Heard, HttpAsk};
+use reqwest::header::CONTENT_LENGTH;
 use reqwest::{Client, Response, Url};
+use store::{Spool, Spooling};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
+use crate::exchange::handing::windows;
 use crate::house::House;
+use crate::intake::blocking;
 
 /// A peer that does not even take the connection by then is down.
 const CONNECT: Duration = Duration::from_secs(10);
 /// One exchange in all: the largest package over a line of 2 Mbit/s.
 const IN_ALL: Duration = Duration::from_secs(14 * 60);
+
+/// Bytes that go to a disk together, and up to which a body is small. Ours: as for bodies that come ([`crate::body`]).
+const BATCH: usize = 512 * 1024;
 
 /// What was heard, and by how many milliseconds the peer's clock is before ours, where it said.
 pub(crate) struct Answered {
@@ -88,7 +96,7 @@ impl Wire {
         let url = format!("{}/{}", self.base, ask.path);
         let mut request = match ask.method {
             "GET" => self.client.get(url),
-            _ => self.client.post(url).body(ask.body),
+            _ => self.client.post(url).body(body_of(&ask.body)?).header(CONTENT_LENGTH, ask.body.len()),
         };
         for (name, value) in &ask.headers {
             request = request.header(name, value);
@@ -98,20 +106,45 @@ impl Wire {
         let after = house.now();
         let clock_millis = clock(&response, before, after);
         let status = response.status().as_u16();
-        let body = whole(response, ask.answer_bytes_max).await?;
+        let body = kept(response, ask.answer_bytes_max, house.store.spool()).await?;
         Ok(Answered { heard: Heard { status, body }, clock_millis })
     }
 }
 
-async fn whole(mut response: Response, limit: usize) -> Result<Vec<u8>, Failure> {
-    let mut body = Vec::new();
-    while let Some(piece) = response.chunk().await.map_err(said)? {
-        if body.len().saturating_add(piece.len()) > limit {
+/// What is small goes as it is; what is large is read while it goes.
+fn body_of(bytes: &Chain) -> Result<reqwest::Body, Failure> {
+    if bytes.len() <= BATCH as u64 {
+        return Ok(bytes.whole()?.into());
+    }
+    let spools = bytes.spools().to_vec();
+    Ok(reqwest::Body::wrap_stream(stream::iter(spools).flat_map(|spool| Box::pin(windows(spool)))))
+}
+
+/// An answer, in a spool: what is large is not in memory.
+async fn kept(mut response: Response, limit: usize, mut spooling: Spooling) -> Result<Spool, Failure> {
+    let (mut batch, mut came) = (Vec::new(), 0usize);
+    loop {
+        let piece = response.chunk().await.map_err(said)?;
+        let is_last = piece.is_none();
+        let piece = piece.unwrap_or_default();
+        came = came.saturating_add(piece.len());
+        if came > limit {
             return Err(Failure::line("the answer is larger than any should be"));
         }
-        body.extend_from_slice(&piece);
+        batch.extend_from_slice(&piece);
+        if batch.len() >= BATCH || is_last {
+            let full = std::mem::take(&mut batch);
+            if came <= BATCH {
+                spooling.push(&full)?;
+            } else {
+                let pushed = blocking(move || spooling.push(&full).map(|()| spooling)).await;
+                spooling = pushed.map_err(|_| Failure::line("the answer could not be kept"))??;
+            }
+        }
+        if is_last {
+            return Ok(spooling.finish()?);
+        }
     }
-    Ok(body)
 }
 
 /// The address stays out of what is said: logs hold no addresses.

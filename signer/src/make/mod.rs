@@ -21,7 +21,7 @@ mod state;
 mod structure;
 pub mod xml;
 
-pub use blank::blank_pdf;
+pub use blank::{blank_pages, blank_pdf};
 pub use cms_file::{CmsSigning, PreparedCms, StampedCms, prepare_cms};
 pub use evidence::add_evidence;
 pub use form::Fill;

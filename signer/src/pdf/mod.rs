@@ -32,7 +32,7 @@ pub(crate) use form::{Field as SignatureField, fields as signature_fields};
 pub use object::{Dict, Object, ObjectId, Stream, Text, text_string};
 pub(crate) use signature::lock_of;
 pub use signature::{Found, Kind, Lock, Signature, SubFilter};
-pub use text::{Line, first_page, text};
+pub use text::{Line, each_page, first_page, text};
 pub(crate) use write::{Update as PendingUpdate, escape_text};
 
 use crate::coverage::Coverage;

@@ -43,21 +43,46 @@ pub fn first_page(bytes: &[u8], limits: &Limits) -> Result<Vec<Line>, Reason> {
     let file = File::open(bytes, limits)?;
     let view = View::last(&file)?;
     let (_, catalog) = view.catalog()?;
-    let Some((number, page)) = first_leaf(&view, &catalog)? else { return Ok(Vec::new()) };
-    let mut eye = Lines::new(&view);
-    content::follow(&view, number, &mut eye)?;
+    match first_leaf(&view, &catalog)? {
+        Some((number, page)) => lines_of(&view, number, &page),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Shows the lines of each page, one page at a time, until `see` has seen enough and answers `false`, or so many were shown. A page that
+/// cannot be read has none.
+///
+/// # Errors
+/// Why the file cannot be read as a PDF.
+pub fn each_page(
+    bytes: &[u8],
+    limits: &Limits,
+    pages_max: usize,
+    mut see: impl FnMut(Vec<Line>) -> bool,
+) -> Result<(), Reason> {
+    let file = File::open(bytes, limits)?;
+    let view = View::last(&file)?;
+    let (_, catalog) = view.catalog()?;
+    for (number, page) in leaves(&view, &catalog, pages_max)? {
+        if !see(lines_of(&view, number, &page).unwrap_or_default()) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn lines_of(view: &View<'_>, number: u32, page: &Dict) -> Result<Vec<Line>, Reason> {
+    let mut eye = Lines::new(view);
+    content::follow(view, number, &mut eye)?;
     eye.close();
-    let [left, bottom, right, top] = paper(&view, &page)?;
+    let [left, bottom, right, top] = paper(view, page)?;
     let (width, height) = (right - left, top - bottom);
-    Ok(eye
-        .found
-        .into_iter()
-        .map(|piece| Line {
-            text: piece.text,
-            from_left: (piece.x - left) / width,
-            from_top: (top - piece.y) / height,
-        })
-        .collect())
+    let line = |piece: Piece| Line {
+        text: piece.text,
+        from_left: (piece.x - left) / width,
+        from_top: (top - piece.y) / height,
+    };
+    Ok(eye.found.into_iter().map(line).collect())
 }
 
 /// The text of a file: its pages one after the other, a line each. Stops after so many pages or bytes of text, or when `go_on`
@@ -76,7 +101,7 @@ pub fn text(
     let view = View::last(&file)?;
     let (_, catalog) = view.catalog()?;
     let mut text = String::new();
-    for number in leaves(&view, &catalog, pages_max)? {
+    for (number, _) in leaves(&view, &catalog, pages_max)? {
         if !go_on() || text.len() >= bytes_max {
             break;
         }
@@ -93,7 +118,7 @@ pub fn text(
 }
 
 /// The pages, in their order. A tree that leads back into itself ends with the budget.
-fn leaves(view: &View<'_>, catalog: &Dict, pages_max: usize) -> Result<Vec<u32>, Reason> {
+fn leaves(view: &View<'_>, catalog: &Dict, pages_max: usize) -> Result<Vec<(u32, Dict)>, Reason> {
     let mut waiting = vec![catalog.get(b"Pages").clone()];
     let (mut found, mut left) = (Vec::new(), pages_max.saturating_mul(2));
     while let Some(at) = waiting.pop() {
@@ -106,7 +131,7 @@ fn leaves(view: &View<'_>, catalog: &Dict, pages_max: usize) -> Result<Vec<u32>,
         let Some(dict) = node.dict() else { continue };
         match dict.has(b"Kids") {
             true => waiting.extend(view.array_at(dict, b"Kids")?.into_iter().take(pages_max).rev()),
-            false => found.push(id.number),
+            false => found.push((id.number, dict.clone())),
         }
     }
     Ok(found)

@@ -94,7 +94,7 @@ pub fn reply_to(error: &store::Error) -> Reply {
         | store::Error::NotFound(_)
         | store::Error::Damaged(_)
         | store::Error::Internal(_) => table::OUR_FAULT,
-        store::Error::Refused(_) => table::CANNOT_STORE,
+        store::Error::Refused(_) | store::Error::SetAside => table::CANNOT_STORE,
     };
     row.reply()
 }

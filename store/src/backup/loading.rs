@@ -12,7 +12,7 @@ use crate::blobs::object_path;
 use crate::engine::Tx;
 use crate::error::{Error, Result};
 use crate::sql::{Conn, Row, Value, values};
-use crate::{Audit, Limits, Place, Shared, Store, migrate};
+use crate::{Audit, Limits, PeerState, Place, Shared, Store, migrate};
 
 /// Rows in one statement.
 const ROWS_AT_ONCE: usize = 64;
@@ -182,6 +182,17 @@ impl Loading {
         self.uncommitted = 0;
         self.tx.exec("COMMIT", &[]).await?;
         self.tx.exec(begin_of(&self.tx), &[]).await.map(drop)
+    }
+
+    /// Holds back what would leave the house: it may have left after the snapshot. Mail waits until it is released, lines to other axes
+    /// until they are resumed.
+    ///
+    /// # Errors
+    /// The engine's; then nothing is to be used.
+    pub async fn hold_back(&mut self) -> Result<()> {
+        self.tx.exec("UPDATE outbox SET is_held = 1 WHERE kind = 'mail'", &[]).await?;
+        let paused = PeerState::Paused.as_str();
+        self.tx.exec("UPDATE peer SET state = $1", values![paused]).await.map(drop)
     }
 
     /// Says what the house goes on from, remembers which backup it comes `from` and what is `said` of it, makes clients ask anew for what they may have seen after the snapshot, and commits.

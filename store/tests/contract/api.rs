@@ -150,7 +150,8 @@ stories! {
         let find = async || read!(house, |tx| tx.file_upload("qlvb.mau", FileUploadId::from_bytes([7; 16])).await?);
         let whole = find().await.unwrap();
         assert_eq!((whole.received, whole.expires_at, whole.name.as_str()), (10, until, "công văn.pdf"));
-        assert_eq!(house.store.read_file_upload(&whole).await.unwrap(), b"0123456789");
+        let file = house.store.spool_file_upload(&whole).await.unwrap();
+        assert_eq!(file.whole().unwrap()[..], *b"0123456789");
         assert!(read!(house, |tx| tx.file_upload("he.khac", FileUploadId::from_bytes([7; 16])).await?).is_none());
         // It goes with its parts, by its owner's wish or in its time.
         let parts = read!(house, |tx| tx.upload_parts(&whole).await?);

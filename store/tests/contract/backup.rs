@@ -1,10 +1,12 @@
 //! Everything is read out on one view and read back in, into the same engine and into the other.
 
-use mail::AccountId;
+use mail::{AccountId, Secret};
 use store::backup::{Cell, KeptBlob, Loading, Snapshot};
-use store::{Error, Place, Upload};
+use store::{Error, Lane, NewOutbox, NewPeer, OutboxKind, PeerState, PeerWrap, Place, Upload};
 
-use crate::house::{House, NOW, Seeded, account_id, deliver, letter, stories, with_account, write};
+use crate::house::{House, NOW, Seeded, account_id, deliver, letter, read, stories, with_account, write};
+
+const DAY: std::time::Duration = std::time::Duration::from_secs(86_400);
 
 /// A snapshot, all of it.
 #[derive(Debug, PartialEq)]
@@ -43,12 +45,19 @@ async fn read_all(mut snapshot: Snapshot) -> All {
 }
 
 async fn load(all: &All, into: &store::Config, schema: i64) -> Result<(), Error> {
+    load_held(all, into, schema, false).await
+}
+
+async fn load_held(all: &All, into: &store::Config, schema: i64, hold: bool) -> Result<(), Error> {
     let mut loading = Loading::begin(into.clone(), schema, Seeded::new(9), NOW).await?;
     for (name, columns, rows) in &all.tables {
         loading.rows(name, columns, rows).await?;
     }
     for (blob, sealed) in &all.blobs {
         loading.blob(blob, sealed.clone()).await?;
+    }
+    if hold {
+        loading.hold_back().await?;
     }
     loading.finish(&all.numbers, "a-name", "{}", NOW).await.map(drop)
 }
@@ -116,7 +125,57 @@ async fn live(house: &House) {
     .unwrap();
 }
 
+/// Mail that is on its way out, a local one, and a package for another axis.
+async fn waiting(house: &House) {
+    let peer = NewPeer {
+        name: "bac".to_owned(),
+        door: "vxp".to_owned(),
+        url: "https://truc.example.vn/vxp".to_owned(),
+        system_id: "00.22.W00".to_owned(),
+        secret: Secret::from("khóa của trục"),
+        ca: String::new(),
+        wrap: PeerWrap::Zip,
+        trace: true,
+        poll_seconds: 60,
+        is_default: false,
+    };
+    house.store.put_peer(peer, NOW).await.unwrap();
+    write!(house, |tx| {
+        for kind in [OutboxKind::Mail, OutboxKind::Local, OutboxKind::Package] {
+            let row = NewOutbox {
+                kind,
+                owner: account_id(1).into(),
+                lane: Lane::Normal,
+                destination: "bac".to_owned(),
+                payload: "{}".to_owned(),
+                blob_id: None,
+                due_at: NOW,
+            };
+            tx.enqueue(&row, NOW).await?;
+        }
+    })
+    .unwrap();
+}
+
 stories! {
+    async fn r59_what_would_leave_a_restored_house_waits_when_it_is_asked_to(house: House) {
+        waiting(&house).await;
+        let snapshot = house.store.snapshot().await.unwrap();
+        let schema = snapshot.schema();
+        let all = read_all(snapshot).await;
+        for (hold, leave, state) in [(false, 1, PeerState::Active), (true, 0, PeerState::Paused)] {
+            for other in [House::empty_sqlite(), House::empty_postgres().await] {
+                load_held(&all, &other, schema, hold).await.unwrap();
+                let restored = House::at(&other).await;
+                let mail = write!(restored, |tx| tx.claim_outbox(OutboxKind::Mail, "w", NOW, DAY, 9).await?).unwrap();
+                let local = write!(restored, |tx| tx.claim_outbox(OutboxKind::Local, "w", NOW, DAY, 9).await?).unwrap();
+                assert_eq!((mail.len(), local.len()), (leave, 1), "{hold}: what stays in the house goes on");
+                let peer = read!(restored, |tx| tx.peer("bac").await?).unwrap();
+                assert_eq!(peer.state, state, "{hold}");
+            }
+        }
+    }
+
     async fn r59_a_house_is_read_out_and_read_into_either_engine(house: House) {
         live(&house).await;
         let snapshot = house.store.snapshot().await.unwrap();

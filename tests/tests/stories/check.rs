@@ -10,6 +10,7 @@ use crate::on_both_engines;
 on_both_engines! {
     anybody_can_check_a_document => anybody_can_check_a_document,
     what_cannot_be_checked_is_told => what_cannot_be_checked_is_told,
+    r64_a_phone_checks_a_document => a_phone_checks_a_document,
 }
 
 /// Chooses a file on the public page and presses the button; answers the word in large letters.
@@ -118,6 +119,18 @@ async fn anybody_can_check_a_document(engine: Engine) {
     browser.picture("kiem-tra-cach-doc", 900).await;
     browser.close().await;
     evidence_judges_again(&program, sent.doc_id(), &good.path).await;
+}
+
+/// RULES R64: a window as wide as a phone's, and nothing but a browser.
+async fn a_phone_checks_a_document(engine: Engine) {
+    let program = Program::demo(engine).await;
+    let paper = Paper::new(&program, "dien-thoai").await;
+    let good = paper.signed_by(&program, "leader1").await.signed_by(&program, "seal1").await;
+    let browser = Browser::open().await;
+    browser.width(360).await;
+    assert_eq!(checked(&browser, &program, &good.path, "vi").await, "Hợp lệ");
+    is_tidy(&browser).await;
+    browser.close().await;
 }
 
 /// D31, D34: the evidence archived with the document, handed out, judges it again without server and network.

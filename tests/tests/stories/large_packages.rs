@@ -1,8 +1,11 @@
 //! A large package costs little more memory than its largest file, on its way in and on its way out, alone and with others.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use tests::{ALL_SCOPES, ApiClient, Engine, Exchange, Paper, Program};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tests::{ALL_SCOPES, ApiClient, Axis, Engine, Exchange, Paper, Program, said};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -10,6 +13,10 @@ use tokio::net::TcpStream;
 const ANNEX: usize = 12 << 20;
 /// Mebibytes for everything else: windows, segments, buffers of the connection, what the allocator keeps.
 const BESIDE: u64 = 20;
+/// Bytes of the file that goes through every door.
+const FILE: usize = 14 << 20;
+/// Mebibytes for everything else where nothing is kept by the allocator: less than another copy of the file.
+const WINDOWS: u64 = 12;
 /// Packages at the same time: more than there is memory for.
 const AT_ONCE: u32 = 3;
 
@@ -108,6 +115,149 @@ async fn e17_a_large_package_takes_the_memory_of_its_largest_file() {
     );
     assert!(out <= BESIDE, "handing one over took {out} MiB");
     program.doctor().await;
+}
+
+/// The API, with forms, uploads, ranges and files, and another axis both ways: each door takes no more than the largest file does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e17_every_door_takes_the_memory_of_the_largest_file() {
+    let changes = [
+        ("signatures = \"required\"", "signatures = \"recorded\""),
+        ("packages_memory_bytes_max = 1073741824", "packages_memory_bytes_max = 67108864"),
+        // Looking again takes memory too, in its time.
+        ("look_again_seconds = 300", "look_again_seconds = 0"),
+    ];
+    let mut program = Program::demo_of(Engine::Sqlite, "H98", &changes).await;
+    // What is asked is how much is held at once. So what is let go goes back to the machine, of any size: the allocator of the C library would
+    // keep as much for each thread as the largest piece it has seen there.
+    program.stop().await;
+    program.environment.push(("MALLOC_MMAP_THRESHOLD_", "131072".to_owned()));
+    program.start().await;
+    let axis = beside(&mut program).await;
+    let (first, second) = program.systems();
+    let sender = ApiClient::new(&program, first, ALL_SCOPES).await;
+    let receiver = ApiClient::new(&program, second, ALL_SCOPES).await;
+    let annex = noise(FILE);
+    let paper = Paper::new(&program, "cua-nao-cung-the").await;
+    // The main document is small: judging a large one takes what judging takes, at any door.
+    let main = std::fs::read(&paper.path).unwrap();
+    // One small one each way warms everything.
+    let warm = sent_as_form(&sender, &second.agency, "10", [&main, &main]).await;
+    receiver.bytes(&format!("/documents/{warm}/files/2")).await;
+    let idle = most(&program);
+    let mut told = Vec::new();
+    let most_of_one = FILE as u64 / 1024 / 1024 + WINDOWS;
+    let mut holds = |door: &'static str| {
+        let took = most(&program).saturating_sub(idle);
+        told.push(format!("{door} {took}"));
+        assert!(took <= most_of_one, "{door} took {took} MiB: {told:?}");
+    };
+
+    let by_form = sent_as_form(&sender, &second.agency, "11", [&main, &annex]).await;
+    holds("a form");
+    let uploads = [sender.upload(&main).await, sender.upload(&annex).await];
+    holds("an upload");
+    let mut letter = letter(&second.agency, "12");
+    letter["files"] = json!([{ "upload": uploads[0], "name": "cong-van.pdf" }, { "upload": uploads[1], "name": "phu-luc.bin" }]);
+    let request = sender.ask(Method::POST, "/documents").header("idempotency-key", "mot-lan");
+    let by_upload = said(request.json(&letter).send().await.unwrap(), 201).await;
+    holds("a description");
+    let repeated = sender.ask(Method::POST, "/documents").header("idempotency-key", "mot-lan");
+    assert_eq!(said(repeated.json(&letter).send().await.unwrap(), 201).await, by_upload);
+    for id in [by_form.as_str(), by_upload["id"].as_str().unwrap()] {
+        let path = format!("/documents/{id}/files/2");
+        assert!(receiver.bytes(&path).await == annex, "what comes out is what went in");
+        holds("a file");
+        assert!(part_of(&receiver, &path, 5_000_000, 5_999_999).await == annex[5_000_000..6_000_000]);
+        holds("a part of a file");
+    }
+    let path = format!("/documents/{by_form}/package");
+    let package = receiver.bytes(&path).await;
+    assert!(part_of(&receiver, &path, 7_000_000, 7_999_999).await == package[7_000_000..8_000_000]);
+    holds("a part of a package");
+
+    // To another axis, and from there.
+    let away = sent_as_form(&sender, "H41.01", "13", [&main, &annex]).await;
+    let taken = within(&program, async || axis.taken().into_iter().find(|taken| taken.len() > FILE)).await;
+    holds("sending to an axis");
+    let kept = sender.bytes(&format!("/documents/{away}/package")).await;
+    assert_eq!(taken.len() - kept.len(), one_line(&kept, &taken), "one line more, and nothing else");
+    let from_afar = String::from_utf8(package).unwrap().replace(&first.agency, "H41.01");
+    axis.offer("xa-1", "edoc", from_afar.as_bytes());
+    within(&program, async || {
+        axis.acknowledged().contains(&("xa-1".to_owned(), "done".to_owned())).then_some(())
+    })
+    .await;
+    holds("fetching from an axis");
+    let listed = receiver.get("/documents?box=received&limit=1").await;
+    let id = listed["documents"][0]["id"].as_str().unwrap().to_owned();
+    assert!(receiver.bytes(&format!("/documents/{id}/package")).await == from_afar.as_bytes());
+    println!("MiB beside the idle program: {}", told.join(", "));
+    program.doctor().await;
+}
+
+/// Another axis, behind which is H41.01.
+async fn beside(program: &mut Program) -> Axis {
+    let axis = Axis::start().await;
+    let url = format!("http://127.0.0.1:{}/vxp", axis.port);
+    program.must(&["agency", "add", "H41.01", "--name", "Cơ quan H41.01"]).await;
+    program.environment.push(("CONGVAN_PEER_SECRET", "khoa-bi-mat".to_owned()));
+    let peer = ["peer", "add", "quoc-gia", "--url", &url, "--system-id", "00.98.W00"];
+    program.must(&[&peer[..], &["--poll-seconds", "1", "--level-1", "H41"]].concat()).await;
+    axis
+}
+
+fn letter(to: &str, number: &str) -> Value {
+    json!({
+        "to": [to], "number": number, "notation": "SNV-VP", "date": "2026-11-28", "typeName": "Công văn",
+        "subject": "V/v phối hợp", "signer": { "position": "Giám đốc", "name": "Nguyễn Văn Giám" },
+    })
+}
+
+/// Answers its id.
+async fn sent_as_form(sender: &ApiClient, to: &str, number: &str, files: [&[u8]; 2]) -> String {
+    let mut said_of_it = letter(to, number);
+    said_of_it["files"] = json!([{ "part": "chinh" }, { "part": "tep" }]);
+    let boundary = "----mot-duong-ke";
+    let mut body = format!(
+        "--{boundary}\r\nContent-Disposition: form-data; name=\"document\"\r\n\r\n{said_of_it}\r\n\
+         --{boundary}\r\nContent-Disposition: form-data; name=\"chinh\"; filename=\"cong-van.pdf\"\r\n\r\n"
+    )
+    .into_bytes();
+    body.extend_from_slice(files[0]);
+    let next = "Content-Disposition: form-data; name=\"tep\"; filename=\"phu-luc.bin\"";
+    body.extend_from_slice(format!("\r\n--{boundary}\r\n{next}\r\n\r\n").as_bytes());
+    body.extend_from_slice(files[1]);
+    body.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
+    let form = sender.ask(Method::POST, "/documents").body(body);
+    let form = form.header("content-type", format!("multipart/form-data; boundary={boundary}"));
+    said(form.send().await.unwrap(), 201).await["id"].as_str().unwrap().to_owned()
+}
+
+async fn part_of(client: &ApiClient, path: &str, first: usize, last: usize) -> Vec<u8> {
+    let asked = client.ask(Method::GET, path).header("range", format!("bytes={first}-{last}"));
+    let answer = asked.send().await.unwrap();
+    assert_eq!(answer.status(), 206, "{path}");
+    answer.bytes().await.unwrap().to_vec()
+}
+
+/// How many bytes were put into a package at one place.
+fn one_line(before: &[u8], after: &[u8]) -> usize {
+    let at = before.iter().zip(after).take_while(|(a, b)| a == b).count();
+    let same = before.iter().rev().zip(after.iter().rev()).take_while(|(a, b)| a == b).count();
+    assert!(at + same >= before.len(), "changed elsewhere too");
+    after.len() - before.len()
+}
+
+/// Waits for what comes by itself.
+async fn within<T>(program: &Program, look: impl AsyncFn() -> Option<T>) -> T {
+    let begun = std::time::Instant::now();
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(120), "it does not come\n{}", program.log());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// Whoever finds no place in time is told so, nothing is kept of it, and the same bytes are taken when there is one.

@@ -68,7 +68,7 @@ fn new_document() -> NewDocument {
             ],
             name: "05-SX-VP.signed.pdf".into(),
             description: "Công văn 05/SX-VP".into(),
-            content: PDF.to_vec(),
+            content: PDF.to_vec().into(),
             packing: Packing::Zipped,
         }],
         sent: Timestamp::parse_rfc3339("2025-02-13T09:16:02+07:00").unwrap(),
@@ -152,7 +152,7 @@ fn variants() -> Vec<NewDocument> {
         id: [n; 16],
         name: name.into(),
         description: String::new(),
-        content: content.to_vec(),
+        content: content.to_vec().into(),
         packing,
     };
     documents.push(NewDocument {
@@ -227,7 +227,7 @@ fn t3_what_is_written_reads_back() {
         assert_eq!((&business.replacements, &business.staff[0]), (&new.business.replacements, &new.staff));
         assert_eq!(d.paper == "1", new.business.paper);
         let files: Vec<_> = d.attachments.iter().map(|a| (&a.name, &a.content[..])).collect();
-        let sent: Vec<_> = new.attachments.iter().map(|a| (&a.name, &a.content[..])).collect();
+        let sent: Vec<_> = new.attachments.iter().map(|a| (&a.name, a.content.held().unwrap())).collect();
         assert_eq!(files, sent);
     }
 }

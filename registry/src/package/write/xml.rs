@@ -10,11 +10,19 @@ use super::{Unwritable, check_value};
 pub(super) struct Xml {
     out: String,
     depth: usize,
+    places: Vec<usize>,
+}
+
+/// A package without the contents of its files.
+pub(super) struct Markup {
+    pub(super) text: Vec<u8>,
+    /// Before which byte of the text each content belongs.
+    pub(super) places: Vec<usize>,
 }
 
 impl Xml {
     pub(super) fn new() -> Self {
-        let mut xml = Self { out: String::with_capacity(16 * 1024), depth: 0 };
+        let mut xml = Self { out: String::with_capacity(16 * 1024), depth: 0, places: Vec::new() };
         xml.line("<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
         xml.line(&format!("<edXML xmlns=\"{NAMESPACE}\">"));
         xml.depth = 1;
@@ -79,16 +87,18 @@ impl Xml {
         Ok(())
     }
 
-    /// The one element below `AttachmentEncoded` that carries the prefix (RULES E2).
-    pub(super) fn content_transfer_encoded(&mut self, base64: &str) {
+    /// The one element below `AttachmentEncoded` that carries the prefix (RULES E2), with a place for what it holds.
+    pub(super) fn content_transfer_encoded(&mut self) {
         let name = "edXML:ContentTransferEncoded";
-        self.line(&format!("<{name} xmlns:edXML=\"{NAMESPACE}\">{base64}</{name}>"));
+        self.line(&format!("<{name} xmlns:edXML=\"{NAMESPACE}\"></{name}>"));
+        // Before the closing tag and the end of the line.
+        self.places.push(self.out.len().saturating_sub(name.len() + "</>\n".len()));
     }
 
-    pub(super) fn finish(mut self) -> Vec<u8> {
+    pub(super) fn finish(mut self) -> Markup {
         self.depth = 0;
         self.line("</edXML>");
-        self.out.into_bytes()
+        Markup { text: self.out.into_bytes(), places: self.places }
     }
 }
 
