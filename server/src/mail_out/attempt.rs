@@ -202,6 +202,7 @@ mod tests {
             fault: Some(Error::Lost),
             at: Timestamp::from_secs(7),
             peer_reports: false,
+            begun: true,
         };
         assert_eq!(take_verdicts(&mut attempt, &[0, 1, 2], &outcome), [2]);
         assert!(!attempt.peer_reports);

@@ -29,6 +29,8 @@ pub(super) struct Transaction {
     smtputf8: bool,
     eight_bit: bool,
     mail_refused: bool,
+    /// MAIL was taken.
+    begun: bool,
     text: Option<Text>,
 }
 
@@ -75,6 +77,7 @@ impl Transaction {
             smtputf8,
             eight_bit,
             mail_refused: false,
+            begun: false,
             text: None,
         }
     }
@@ -147,7 +150,8 @@ impl Transaction {
 
     fn outcome(mut self, at: Timestamp, peer_reports: bool, fault: Option<Error>) -> Outcome {
         self.decide_rest(&Verdict::Deferred(table::PEER_NONSENSE.reply()));
-        Outcome { verdicts: self.verdicts.into_iter().flatten().collect(), fault, at, peer_reports }
+        let begun = self.begun;
+        Outcome { verdicts: self.verdicts.into_iter().flatten().collect(), fault, at, peer_reports, begun }
     }
 
     /// The connection broke.
@@ -201,6 +205,7 @@ impl Session {
     pub(super) fn mail_answered(&mut self, reply: Reply) {
         let Some(transaction) = &mut self.transaction else { return };
         if reply.is_positive() {
+            transaction.begun = true;
             self.needs_reset = true;
             if !self.offers.pipelining {
                 self.ask_next_recipient();
