@@ -222,6 +222,7 @@ fn outbound(
         require_tls: h.envelope.require_tls,
         priority: h.envelope.priority,
         not_before: h.envelope.leaves_at.filter(|at| *at > h.now),
+        via: None,
         received_at: h.now,
         trace: h.trace.clone(),
         keywords: if kind == OutboxKind::Local { h.findings.keywords.clone() } else { Vec::new() },

@@ -44,6 +44,9 @@ pub struct OutboundMail {
     /// Not before (FUTURERELEASE, RFC 4865).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
+    /// Where an operator has sent it, `HOST:PORT`, whatever routes and DNS say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
     /// The message's name in the trace ([`crate::Letter::id`]); empty for what the house writes itself.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub trace: String,
@@ -154,6 +157,7 @@ impl OutboundMail {
             require_tls: false,
             priority: None,
             not_before: None,
+            via: None,
             received_at: now,
             trace: String::new(),
             keywords: Vec::new(),
@@ -370,6 +374,7 @@ mod tests {
             priority: Some("-3".parse().unwrap()),
             received_at: Timestamp::from_secs(1_795_309_200),
             not_before: Some(Timestamp::from_secs(1_795_309_900)),
+            via: Some("relay.a.vn:25".to_owned()),
             trace: "s1.1".to_owned(),
             keywords: vec!["$junk".to_owned()],
             list: None,

@@ -17,6 +17,7 @@ async fn hold(house: &House, (owner, to): (u8, u8), door: Door, releaser: Releas
         require_tls: false,
         priority: None,
         not_before: None,
+        via: None,
         list: None,
         reverse_path: Some("vt@so.vn".parse().unwrap()),
         recipients: vec![OutboundRecipient::plain("an@a.gov.vn".parse().unwrap())],

@@ -18,6 +18,7 @@ fn mail_for(addresses: &[&str]) -> OutboundMail {
         require_tls: false,
         priority: None,
         not_before: None,
+        via: None,
         received_at: Timestamp::from_secs(0),
         trace: "s1.1".to_owned(),
         keywords: Vec::new(),

@@ -31,6 +31,7 @@ pub(super) fn outbound(
         require_tls: envelope.require_tls,
         priority: envelope.priority.filter(|_| envelope.client.signed_in_as.is_some()),
         not_before: envelope.not_before,
+        via: None,
         received_at: envelope.received_at,
         trace: envelope.id.clone(),
         keywords: Vec::new(),

@@ -57,6 +57,7 @@ async fn live(house: &House) {
         require_tls: false,
         priority: None,
         not_before: None,
+        via: None,
         received_at: NOW,
         trace: "t.1".into(),
         keywords: Vec::new(),

@@ -14,6 +14,7 @@ fn payload() -> String {
         require_tls: false,
         priority: None,
         not_before: None,
+        via: None,
         list: None,
         reverse_path: None,
         recipients: vec![OutboundRecipient::plain("an@a.gov.vn".parse().unwrap())],

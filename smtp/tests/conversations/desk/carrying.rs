@@ -212,6 +212,7 @@ async fn submit(office: &Office) -> SubmissionId {
                         require_tls: false,
                         priority: None,
                         not_before: None,
+                        via: None,
                         received_at: NOW,
                         trace: String::new(),
                         keywords: Vec::new(),
