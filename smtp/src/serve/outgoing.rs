@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mail::envelope::{OutboundMail, OutboundRecipient};
-use mail::{Domain, EmailAddress, Timestamp};
+use mail::{Domain, Timestamp};
 use store::{Claimed, NewEmail, NewTrace};
 
 use super::expand::of_list;
@@ -30,6 +30,19 @@ impl Outgoing {
     /// Where to: a domain for mail that leaves the house.
     pub fn destination(&self) -> &str {
         &self.claimed.destination
+    }
+
+    /// The domain of its recipients; where to, unless an operator has sent it elsewhere.
+    pub fn domain(&self) -> &str {
+        match (&self.mail.via, self.mail.recipients.first()) {
+            (Some(_), Some(recipient)) => recipient.address.domain().as_str(),
+            _ => &self.claimed.destination,
+        }
+    }
+
+    /// Where an operator has sent it, `HOST:PORT`.
+    pub fn via(&self) -> Option<&str> {
+        self.mail.via.as_deref()
     }
 
     /// How many recipients wait.
@@ -146,7 +159,7 @@ impl Case<'_> {
                 plan.tally.delivered += 1;
                 // RFC 8621 §7: handed to another system says nothing about the mailbox there.
                 let delivered = if self.here { "yes" } else { "unknown" };
-                plan.progress.push(progress(&recipient.address, reply, delivered));
+                plan.progress.push(progress(recipient, reply, delivered));
                 let action = if self.here { Action::Delivered } else { Action::Relayed };
                 if self.here || !self.attempt.peer_reports {
                     plan.fates.push(self.fate(recipient, action, reply, None));
@@ -161,7 +174,7 @@ impl Case<'_> {
                         plan.tally.deferred += 1;
                         plan.error = reply.to_string();
                         plan.due_at = Some(at);
-                        plan.progress.push(progress(&recipient.address, reply, "queued"));
+                        plan.progress.push(progress(recipient, reply, "queued"));
                         let is_late = self.now >= self.schedule.warn_at(accepted_at);
                         if is_late {
                             let until = self.schedule.give_up_at(accepted_at);
@@ -176,7 +189,7 @@ impl Case<'_> {
 
     fn give_up(&self, recipient: &OutboundRecipient, reply: &Reply, plan: &mut Plan) {
         plan.tally.refused += 1;
-        plan.progress.push(progress(&recipient.address, reply, "no"));
+        plan.progress.push(progress(recipient, reply, "no"));
         plan.fates.push(self.fate(recipient, Action::Failed, reply, None));
     }
 
@@ -198,8 +211,14 @@ impl Case<'_> {
     }
 }
 
-fn progress(address: &EmailAddress, reply: &Reply, delivered: &'static str) -> Progress {
-    Progress { address: address.to_string(), smtp_reply: reply.to_string(), delivered }
+fn progress(recipient: &OutboundRecipient, reply: &Reply, delivered: &'static str) -> Progress {
+    let original = recipient.orcpt.as_deref().and_then(|text| text.split_once(';'));
+    Progress {
+        address: recipient.address.to_string(),
+        original: original.map(|(_, address)| address.to_owned()),
+        smtp_reply: reply.to_string(),
+        delivered,
+    }
 }
 
 impl Desk {

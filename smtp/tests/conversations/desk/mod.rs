@@ -5,4 +5,5 @@ mod carrying;
 mod delegates;
 pub(crate) mod house;
 mod lists;
+mod redirecting;
 mod tracing;
