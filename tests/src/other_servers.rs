@@ -98,8 +98,8 @@ impl OtherServer {
         let log = std::fs::File::create(root.join("output")).expect("a log");
         let errors = log.try_clone().expect("a log");
         let child = Command::new("unshare")
-            // Whoever kills the first of these processes has killed them all.
-            .args(["--mount", "--pid", "--fork", "--kill-child", "sh", "-ec", &inside(make, root)])
+            // Processes of a world of their own: they end with the first of them.
+            .args(["--mount", "--pid", "--fork", "sh", "-ec", &inside(make, root)])
             .current_dir(root)
             .stdin(Stdio::null())
             .stdout(log)
@@ -179,6 +179,9 @@ impl OtherServer {
 
 impl Drop for OtherServer {
     fn drop(&mut self) {
+        // The first process of that world, by who its parent is; with it all others end, and then `unshare` itself.
+        let parent = self.child.id().to_string();
+        let _ = Command::new("pkill").args(["-KILL", "-P", &parent]).status();
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
