@@ -8,7 +8,7 @@ export CARGO_TARGET_DIR
 DATA ?= data
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 
-.PHONY: help run test check build release packages-run packages-test packages-bench crash simulate bench bench-mailboxes fuzz docs
+.PHONY: help run test check build release packages-run packages-test packages-bench crash simulate bench bench-mailboxes bench-queue fuzz docs
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -51,6 +51,10 @@ bench: packages-bench release ## measure acceptance of mail and packages on both
 bench-mailboxes: packages-bench release ## measure mailboxes of 1,000 and 100,000 messages beside Dovecot and Cyrus (BENCH="--idle 10000 …")
 	CONGVAN_CYRUS=$$(scripts/bench-tools /var/tmp/congvan-bench-tools) CONGVAN_PG_FSYNC=on \
 	    scripts/with-postgres cargo run --locked --release -p bench -- mailboxes $(BENCH)
+
+bench-queue: packages-bench release ## measure with a million mails for a dead destination in the queue (QUEUED=n)
+	CONGVAN_PG_FSYNC=on \
+	    scripts/with-postgres cargo run --locked --release -p bench -- mail --queued $${QUEUED:-1000000}
 
 fuzz: ## fuzz every parser for a minute each (FUZZ_SECONDS=n)
 	fuzz/run

@@ -11,6 +11,63 @@ use tokio_rustls::TlsConnector;
 
 use crate::cost::Cost;
 use crate::rivals::{Rival, stored};
+use crate::{mailboxes, memory, queue};
+
+/// What is measured of mail.
+#[derive(clap::Args, Clone, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// Only this part: in (beside Postfix and Dovecot), out (a full queue empties into a sink), news (from the 250 to who waits for it) or memory
+    /// (of connections).
+    #[arg(long, value_parser = ["in", "out", "news", "memory"])]
+    part: Option<String>,
+    /// Instead of all that: so many mails for a dead destination wait, and everybody else is to notice nothing.
+    #[arg(long)]
+    queued: Option<u64>,
+    /// Mails of the queue that empties.
+    #[arg(long, default_value_t = 5_000)]
+    relayed: u64,
+    /// Connections whose memory is measured.
+    #[arg(long, default_value_t = 1_000)]
+    open: usize,
+    /// Messages delivered to who waits for them.
+    #[arg(long, default_value_t = 100)]
+    told: u64,
+}
+
+impl Wanted {
+    /// What is measured when nothing else is said.
+    pub(crate) fn usual() -> Self {
+        Self { part: None, queued: None, relayed: 5_000, open: 1_000, told: 100 }
+    }
+}
+
+/// Measures what is wanted.
+pub(crate) async fn parts(
+    wanted: &Wanted,
+    engines: &[Engine],
+    loads: &[(usize, usize, bool)],
+    lasts: Duration,
+) {
+    if let Some(count) = wanted.queued {
+        return queue::behind(engines, count, lasts).await;
+    }
+    let is_wanted = |part: &str| wanted.part.as_deref().is_none_or(|only| only == part);
+    if is_wanted("in") {
+        measure(engines, loads, lasts).await;
+        println!();
+    }
+    if is_wanted("out") {
+        queue::relay(engines, wanted.relayed).await;
+        println!();
+    }
+    if is_wanted("news") {
+        mailboxes::news(engines, wanted.told).await;
+        println!();
+    }
+    if is_wanted("memory") {
+        memory::measure(engines, wanted.open).await;
+    }
+}
 
 /// Mailboxes that mail is spread over.
 const MAILBOXES: usize = 20;
@@ -57,8 +114,8 @@ impl Taken {
     }
 }
 
-/// Measures everything asked for: each load at the rivals' door first, then at ours.
-pub(crate) async fn measure(engines: &[Engine], loads: &[(usize, usize, bool)], lasts: Duration) {
+/// Measures mail coming in: each load at the rivals' door first, then at ours.
+async fn measure(engines: &[Engine], loads: &[(usize, usize, bool)], lasts: Duration) {
     println!(
         "| work | connections | who | per second | CPU-ms each | × rival's rate | × rival's CPU | stored per octet |"
     );
@@ -114,7 +171,7 @@ async fn at_rivals(load: &Load) -> Taken {
 
 async fn at_ours(engine: Engine, load: &Load) -> Taken {
     let program = Program::demo(engine).await;
-    let to = mailboxes(&program).await;
+    let to = addresses(&program).await;
     let empty = stored(&program.data);
     let server = engine.server_pid();
     let cost = || {
@@ -134,7 +191,7 @@ async fn at_ours(engine: Engine, load: &Load) -> Taken {
 }
 
 /// As many mailboxes as the rivals have.
-async fn mailboxes(program: &Program) -> Arc<[String]> {
+pub(crate) async fn addresses(program: &Program) -> Arc<[String]> {
     let agency = &program.systems().0.agency;
     let mut all: Vec<String> = program.demo.accounts.iter().map(|account| account.address.clone()).collect();
     let domain = all.first().and_then(|address| address.split_once('@')).expect("an account").1.to_owned();
@@ -147,7 +204,7 @@ async fn mailboxes(program: &Program) -> Arc<[String]> {
 }
 
 /// Hands mail in for as long as asked; answers how many got their 250.
-async fn run(load: &Load) -> u64 {
+pub(crate) async fn run(load: &Load) -> u64 {
     let until = Instant::now() + load.lasts;
     let visits: Vec<_> =
         (0..load.connections).map(|number| tokio::spawn(visit(load.clone(), number, until))).collect();
@@ -162,13 +219,13 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// One connection.
-struct Visit {
+pub(crate) struct Visit {
     stream: BufReader<Box<dyn Stream>>,
     line: String,
 }
 
 impl Visit {
-    async fn to(load: &Load) -> Self {
+    pub(crate) async fn to(load: &Load) -> Self {
         let stream = TcpStream::connect(("127.0.0.1", load.port)).await.expect("the door is open");
         stream.set_nodelay(true).expect("a socket");
         let mut visit = Self { stream: BufReader::new(Box::new(stream)), line: String::new() };
@@ -185,10 +242,15 @@ impl Visit {
         visit
     }
 
-    /// Says something and waits for the reply; stops the benchmark when it is not the one expected.
-    async fn say(&mut self, text: &str, expected: char) {
+    /// Says something that is not answered yet.
+    pub(crate) async fn send(&mut self, text: &str) {
         self.stream.write_all(text.as_bytes()).await.expect("the server listens");
         self.stream.flush().await.expect("the server listens");
+    }
+
+    /// Says something and waits for the reply; stops the benchmark when it is not the one expected.
+    pub(crate) async fn say(&mut self, text: &str, expected: char) {
+        self.send(text).await;
         loop {
             self.line.clear();
             let count = self.stream.read_line(&mut self.line).await.expect("the server answers");

@@ -8,7 +8,9 @@ mod judging;
 mod ledger;
 mod mail;
 mod mailboxes;
+mod memory;
 mod packages;
+mod queue;
 mod rivals;
 
 use std::time::Duration;
@@ -70,8 +72,8 @@ impl Arguments {
 enum What {
     /// Mail and packages on both engines.
     All,
-    /// Mail only, beside Postfix and Dovecot from Debian.
-    Mail,
+    /// Mail only: in (beside Postfix and Dovecot from Debian), out, news of it, memory of connections; or with a long queue.
+    Mail(mail::Wanted),
     /// Mailboxes over IMAP and JMAP, beside Dovecot and Cyrus from Debian.
     Mailboxes(mailboxes::Wanted),
     /// Packages only.
@@ -112,11 +114,16 @@ fn main() -> anyhow::Result<()> {
         if arguments.what == What::Ledger {
             return;
         }
-        if matches!(arguments.what, What::Mail | What::All) {
-            mail::measure(&arguments.engines(), &arguments.mail_loads(), lasts).await;
+        let mail = match &arguments.what {
+            What::Mail(wanted) => Some(wanted.clone()),
+            What::All => Some(mail::Wanted::usual()),
+            _ => None,
+        };
+        if let Some(wanted) = mail {
+            mail::parts(&wanted, &arguments.engines(), &arguments.mail_loads(), lasts).await;
             println!();
         }
-        if arguments.what == What::Mail {
+        if matches!(arguments.what, What::Mail(_)) {
             return;
         }
         println!("| engine | work | connections | per second | CPU-ms each | idle MiB | loaded MiB |");

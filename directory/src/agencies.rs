@@ -349,8 +349,7 @@ pub async fn add_route(
     actor: &str,
     now: Timestamp,
 ) -> Result<Added<(String, String)>> {
-    let domain = if domain.trim() == "*" { "*".to_owned() } else { domain_of(domain)?.as_str().to_owned() };
-    let target = target_of(target)?;
+    let (domain, target) = route_words(domain, target)?;
     store
         .write("add a route", (domain, target, actor.to_owned(), now), |tx, (domain, target, actor, now)| {
             Box::pin(async move {
@@ -367,6 +366,15 @@ pub async fn add_route(
             })
         })
         .await
+}
+
+/// A route as it is kept: its domain, or `*`, and its place.
+///
+/// # Errors
+/// [`Error::BadDomain`], [`Error::BadTarget`].
+pub fn route_words(domain: &str, target: &str) -> Result<(String, String)> {
+    let domain = if domain.trim() == "*" { "*".to_owned() } else { domain_of(domain)?.as_str().to_owned() };
+    Ok((domain, target_of(target)?))
 }
 
 /// `host:port`, the host a domain name or an address (IPv6 in brackets).

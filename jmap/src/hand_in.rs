@@ -238,6 +238,7 @@ fn outbound(
         priority: h.envelope.priority,
         not_before: h.envelope.leaves_at.filter(|at| *at > h.now),
         deliver_by: None,
+        via: None,
         received_at: h.now,
         trace: h.trace.clone(),
         keywords: if kind == OutboxKind::Local { h.findings.keywords.clone() } else { Vec::new() },

@@ -51,6 +51,9 @@ pub struct OutboundMail {
     /// By when the sender wants it delivered (DELIVERBY, RFC 2852).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deliver_by: Option<DeliverBy>,
+    /// Where an operator has sent it, `HOST:PORT`, whatever routes and DNS say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
     /// The message's name in the trace ([`crate::Letter::id`]); empty for what the house writes itself.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub trace: String,
@@ -169,6 +172,7 @@ impl OutboundMail {
             priority: None,
             not_before: None,
             deliver_by: None,
+            via: None,
             received_at: now,
             trace: String::new(),
             keywords: Vec::new(),
@@ -451,6 +455,7 @@ mod tests {
                 trace: true,
                 told: true,
             }),
+            via: Some("relay.a.vn:25".to_owned()),
             trace: "s1.1".to_owned(),
             keywords: vec!["$junk".to_owned()],
             list: None,

@@ -52,9 +52,11 @@ trait Explained: Default + Serialize {
 }
 
 mod clients;
+mod delivery;
 mod doors;
 
 pub(crate) use clients::Clients;
+pub(crate) use delivery::Delivery;
 pub(crate) use doors::{External, Front, Lmtp};
 
 section! {
@@ -519,6 +521,7 @@ pub(crate) struct Config {
     pub(crate) listen: Listen,
     pub(crate) tls: Tls,
     pub(crate) mail: Mail,
+    pub(crate) delivery: Delivery,
     pub(crate) imap: Imap,
     pub(crate) sessions: Sessions,
     pub(crate) clients: Clients,
@@ -585,6 +588,9 @@ impl Config {
         }
         if !["off", "mark", "enforce"].contains(&self.mail.dmarc.as_str()) {
             anyhow::bail!("mail.dmarc: must be off, mark or enforce (giá trị không hợp lệ)");
+        }
+        if !(5..=3_600).contains(&self.delivery.lease_seconds) {
+            anyhow::bail!("delivery.lease_seconds is 5 to 3600 (giá trị không hợp lệ)");
         }
         if self.operation.level > 5 {
             anyhow::bail!("operation.level: there are five levels (cấp độ từ 1 đến 5)");
@@ -797,6 +803,7 @@ impl Config {
         print_section(&mut out, "listen", &self.listen)?;
         print_section(&mut out, "tls", &self.tls)?;
         print_section(&mut out, "mail", &self.mail)?;
+        print_section(&mut out, "delivery", &self.delivery)?;
         print_section(&mut out, "imap", &self.imap)?;
         print_section(&mut out, "sessions", &self.sessions)?;
         print_section(&mut out, "clients", &self.clients)?;

@@ -23,6 +23,7 @@ use crate::keys::OwnKey;
 use crate::listen::{self, Admitted, Bounds};
 use crate::local_door::{self, LocalDoor};
 use crate::mail_path::MailPath;
+use crate::mail_path::signing::ReportSigner;
 use crate::metrics::Outcome;
 use crate::proxy::Relays;
 use crate::reverse_name;
@@ -69,7 +70,8 @@ pub(crate) fn limits(house: &House) -> Limits {
 pub(crate) fn desk(house: &House) -> Desk {
     let patience = Duration::from_secs(house.config.mail.give_up_hours.saturating_mul(3_600));
     let schedule = Schedule::mail().giving_up_after(patience);
-    Desk::new(house.store.clone(), house.host.clone(), limits(house), schedule)
+    let signer = Arc::new(ReportSigner::new(house));
+    Desk::new(house.store.clone(), house.host.clone(), limits(house), schedule).signing_with(signer)
 }
 
 /// Sets the mail doors to work.

@@ -44,6 +44,8 @@ pub(crate) struct Metrics {
     pub(crate) mail_in: Family<Outcome, Counter>,
     /// Recipients of outgoing mail: delivered, deferred, refused.
     pub(crate) mail_out: Family<Outcome, Counter>,
+    /// Sign-ins that smart hosts refused: the operator has to look.
+    pub(crate) smart_host_refusals: Counter,
     /// Pushes to clients: taken, gone, put-off, refused.
     pub(crate) pushes: Family<Outcome, Counter>,
     /// Packages handed in: accepted, repeated, refused.
@@ -78,6 +80,7 @@ impl Metrics {
         let connections = Family::default();
         let mail_in = Family::default();
         let mail_out = Family::default();
+        let smart_host_refusals = Counter::default();
         let pushes = Family::default();
         let packages = Family::default();
         let checks = Family::default();
@@ -94,6 +97,8 @@ impl Metrics {
         registry.register("connections", "Connections now open, by door", connections.clone());
         registry.register("mail_in", "Messages at the doors, by outcome", mail_in.clone());
         registry.register("mail_out", "Recipients of outgoing mail, by outcome", mail_out.clone());
+        let refusals = "Sign-ins that smart hosts refused";
+        registry.register("smart_host_refusals", refusals, smart_host_refusals.clone());
         registry.register("pushes", "Pushes to clients, by outcome", pushes.clone());
         registry.register("packages", "Packages handed in, by outcome", packages.clone());
         let lines = "Packages over lines to other axes, by peer, direction and outcome";
@@ -121,6 +126,7 @@ impl Metrics {
             connections,
             mail_in,
             mail_out,
+            smart_host_refusals,
             pushes,
             packages,
             line_packages,

@@ -2,11 +2,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::proto::rr::{RData, RecordType};
 use smtp::codec::table;
-use smtp::send::Verdict;
+use smtp::send::{Credentials, Mechanism, Verdict};
+use store::{NewRoute, Route, RouteMechanism, RouteTls};
 
 use crate::dns::ask::{self, Answer, Asker};
 use crate::house::House;
@@ -19,14 +21,50 @@ const HOSTS_MAX: usize = 5;
 /// The port of mail between hosts.
 const SMTP_PORT: u16 = 25;
 
+/// How long a smart host is left alone that has refused our sign-in: it may count wrong passwords, as we do.
+const REFUSED_REST: Duration = Duration::from_secs(5 * 60);
+
 /// A place to connect to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Target {
     /// The host's name, for TLS and reports; for a route to an address, that address.
     pub(crate) host: String,
     pub(crate) address: SocketAddr,
     /// What TLS has to be on the way there.
     pub(crate) way: Way,
+    /// The route that leads there, if the operator set one.
+    pub(crate) route: Option<Arc<NewRoute>>,
+    /// The host of that route refused our sign-in last time.
+    pub(crate) was_refused: bool,
+}
+
+impl Target {
+    /// TLS begins before anything is said.
+    pub(crate) fn is_implicit(&self) -> bool {
+        self.route.as_ref().is_some_and(|route| route.tls == RouteTls::Implicit)
+    }
+
+    /// What a smart host wants to hear.
+    pub(crate) fn credentials(&self) -> Option<Credentials> {
+        let known = self.route.as_ref()?.sign_in.as_ref()?;
+        let mechanism = match known.mechanism {
+            RouteMechanism::Plain => Mechanism::Plain,
+            RouteMechanism::Login => Mechanism::Login,
+        };
+        Some(Credentials { mechanism, name: known.login.clone(), password: known.secret.clone() })
+    }
+
+    /// The same host, and we are the same there.
+    pub(crate) fn is_same_place(&self, other: &Self) -> bool {
+        let secret = |target: &Self| {
+            let known = target.route.as_ref()?.sign_in.as_ref()?;
+            Some((known.login.clone(), known.secret.expose_secret().clone()))
+        };
+        self.address == other.address
+            && self.host == other.host
+            && self.is_implicit() == other.is_implicit()
+            && secret(self) == secret(other)
+    }
 }
 
 /// Finds places.
@@ -49,34 +87,65 @@ impl Finder {
         Self { house, policies, resolver: resolver.ok() }
     }
 
-    /// The places for a domain's mail, best first; never empty. A mail that need not be safe (`tls_optional`) goes past what the domain asks of
-    /// TLS, and never past what the operator does (RFC 8689 §4.2.2).
+    /// The places for a domain's mail, best first; never empty. `via` is where an operator has sent this very mail, `HOST:PORT`. A mail that need
+    /// not be safe (`tls_optional`) goes past what the domain asks of TLS, and never past what the operator does (RFC 8689 §4.2.2).
     ///
     /// # Errors
     /// The verdict that every recipient there gets.
-    pub(crate) async fn find(&self, domain: &str, tls_optional: bool) -> Result<Vec<Target>, Verdict> {
+    pub(crate) async fn find(
+        &self,
+        domain: &str,
+        via: Option<&str>,
+        tls_optional: bool,
+    ) -> Result<Vec<Target>, Verdict> {
+        if let Some(via) = via {
+            let set = NewRoute {
+                domain: domain.to_owned(),
+                target: via.to_owned(),
+                tls: RouteTls::Policy,
+                sign_in: None,
+            };
+            return self.by_route(domain, Route { set, refused_at: None, refused: String::new() }).await;
+        }
         match self.route(domain).await? {
-            Some(route) => self.by_route(domain, &route).await,
+            Some(route) => self.by_route(domain, route).await,
             None => self.by_dns(domain, tls_optional).await,
         }
     }
 
-    async fn route(&self, domain: &str) -> Result<Option<String>, Verdict> {
+    async fn route(&self, domain: &str) -> Result<Option<Route>, Verdict> {
         let domain = domain.to_owned();
-        let route =
-            self.house.store.read(domain, |tx, domain| Box::pin(async move { tx.route(domain).await })).await;
+        let route = self
+            .house
+            .store
+            .read(domain, |tx, domain| Box::pin(async move { tx.next_hop(domain).await }))
+            .await;
         route.map_err(|error| Verdict::Deferred(smtp::serve::reply_to(&error)))
     }
 
-    async fn by_route(&self, domain: &str, route: &str) -> Result<Vec<Target>, Verdict> {
-        let Some((host, port)) = route_parts(route) else {
+    async fn by_route(&self, domain: &str, route: Route) -> Result<Vec<Target>, Verdict> {
+        let (refused_at, route) = (route.refused_at, Arc::new(route.set));
+        let Some((host, port)) = route_parts(&route.target) else {
             tracing::error!("a mail route is not HOST:PORT");
             return Err(Verdict::Deferred(table::NO_DNS.reply()));
         };
-        let way = self.policies.by_route(domain, host).await?;
+        if refused_at.is_some_and(|at| self.house.now() < at.plus(REFUSED_REST)) {
+            return Err(Verdict::Deferred(table::SMART_HOST_REFUSES.reply()));
+        }
+        let mut way = self.policies.by_route(domain, host).await?;
+        way.demand = match (&route.sign_in, route.tls) {
+            (Some(_), _) => way.demand.for_password(host),
+            (None, RouteTls::Starttls | RouteTls::Implicit) => way.demand.encrypted(),
+            (None, RouteTls::Policy) => way.demand,
+        };
         let addresses = self.addresses(host).await;
-        let target =
-            |ip| Target { host: host.to_owned(), address: SocketAddr::new(ip, port), way: way.clone() };
+        let target = |ip| Target {
+            host: host.to_owned(),
+            address: SocketAddr::new(ip, port),
+            way: way.clone(),
+            route: Some(route.clone()),
+            was_refused: refused_at.is_some(),
+        };
         let targets: Vec<Target> = addresses.into_iter().map(target).collect();
         if targets.is_empty() { Err(Verdict::Deferred(table::NO_DNS.reply())) } else { Ok(targets) }
     }
@@ -130,8 +199,13 @@ impl Finder {
             }
         };
         let way = self.policies.of_host(wanted, (domain, host), &found, is_secure).await?;
-        let target =
-            |ip| Target { host: host.to_owned(), address: SocketAddr::new(ip, SMTP_PORT), way: way.clone() };
+        let target = |ip| Target {
+            host: host.to_owned(),
+            address: SocketAddr::new(ip, SMTP_PORT),
+            way: way.clone(),
+            route: None,
+            was_refused: false,
+        };
         Ok(found.ips.into_iter().take(ADDRESSES_MAX).map(target).collect())
     }
 
@@ -192,7 +266,7 @@ fn before_ourselves(sorted: Vec<Exchanger>, ourselves: &str) -> Vec<String> {
 }
 
 /// `HOST:PORT`, with an IPv6 address in brackets.
-fn route_parts(route: &str) -> Option<(&str, u16)> {
+pub(crate) fn route_parts(route: &str) -> Option<(&str, u16)> {
     let (host, port) = route.rsplit_once(':')?;
     let host = match host.strip_prefix('[') {
         Some(rest) => rest.strip_suffix(']')?,

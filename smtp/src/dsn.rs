@@ -194,12 +194,12 @@ pub fn build(facts: &Facts<'_>) -> Option<Report> {
     Some(Report { to: to.clone(), message: out, smtputf8: to.needs_smtputf8() })
 }
 
-/// The report's own header (RFC 3461 §6.1).
+/// The report's own header (RFC 3461 §6.1). Whoever answers it reaches a person (RFC 5321 §4.5.1).
 fn top(facts: &Facts<'_>, to: &EmailAddress, worst: Action, boundary: &str, eight_bit: bool) -> String {
     let (vi, en) = worst.subject();
     let Facts { host, now, .. } = facts;
     format!(
-        "From: {} <MAILER-DAEMON@{host}>\r\nTo: <{to}>\r\nSubject: {} ({en})\r\nDate: {}\r\nMessage-ID: <{}@{host}>\r\n\
+        "From: {} <postmaster@{host}>\r\nTo: <{to}>\r\nSubject: {} ({en})\r\nDate: {}\r\nMessage-ID: <{}@{host}>\r\n\
          Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\nContent-Transfer-Encoding: {}\r\n\
          Content-Type: multipart/report; report-type=delivery-status;\r\n\tboundary=\"{boundary}\"\r\n",
         encoded_word("Hệ thống thư công vụ"),

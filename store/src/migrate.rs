@@ -38,6 +38,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (28, "packages", include_str!("../migrations/0028_packages.sql")),
     (29, "statistics", include_str!("../migrations/0029_statistics.sql")),
     (30, "office", include_str!("../migrations/0030_office.sql")),
+    (32, "carriers", include_str!("../migrations/0032_carriers.sql")),
     (33, "addresses", include_str!("../migrations/0033_addresses.sql")),
     (34, "set_aside", include_str!("../migrations/0034_set_aside.sql")),
 ];

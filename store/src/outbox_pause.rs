@@ -5,13 +5,17 @@ use std::time::Duration;
 use mail::Timestamp;
 
 use crate::error::Result;
+use crate::outbox_places::Term;
 use crate::sql::{Sql, values};
 use crate::{Claimed, Lane, OutboxKind, Tx};
 
 /// Rows looked at in one round of putting off: one walk along the beginning of an index.
 const LOOK_MAX: i64 = 512;
-/// Rounds in one claim. What still stands before the living then is put off by the next claim.
-const ROUNDS_MAX: usize = 20;
+/// Rounds in one claim, so that a long queue of the dead keeps nobody else from writing. What still stands before the living then is passed over, and put
+/// off by the next claim.
+const ROUNDS_MAX: usize = 4;
+/// Dead destinations that are passed over by name in one claim.
+const DEAD_MAX: i64 = 1_000;
 /// How far rows are put off at most: a destination that answers again gets its mail within this time.
 const PUT_OFF: Duration = Duration::from_secs(5 * 60);
 
@@ -32,6 +36,19 @@ pub struct Patience<'a> {
     pub late_since: Timestamp,
     /// The pause after so many failures.
     pub pause: &'a (dyn Fn(u32) -> Duration + Sync),
+    /// Destinations that bear no more for now: their mail is passed over and stays where it is.
+    pub full: &'a [String],
+    /// From which destination on others are looked for, where all that is due first is for those.
+    pub after: &'a str,
+}
+
+/// What a claim came to.
+#[derive(Debug, Default)]
+pub struct Reachable {
+    /// What may leave.
+    pub rows: Vec<(Claimed, Reach)>,
+    /// Where the next claim looks on.
+    pub after: String,
 }
 
 /// What the payload of a mail with a time to deliver by holds (RFC 2852), as `serde_json` writes it; inside a text the quotes would be escaped.
@@ -67,26 +84,72 @@ impl Tx {
         lasts: Duration,
         limit: i64,
         patience: &Patience<'_>,
-    ) -> Result<Vec<(Claimed, Reach)>> {
+    ) -> Result<Reachable> {
+        let term = Term { kind, lane, holder, now, lasts, limit };
         if !self.has_pauses(kind).await? {
-            let rows = self.claim_lane(kind, lane, holder, now, lasts, limit).await?;
-            return Ok(rows.into_iter().map(|row| (row, Reach::Open)).collect());
+            let (rows, after) = self.claim_others(&term, patience.full, patience.after).await?;
+            return Ok(Reachable { rows: rows.into_iter().map(|row| (row, Reach::Open)).collect(), after });
         }
-        for _ in 0..ROUNDS_MAX {
-            let input =
-                values![now.plus(PUT_OFF), kind.name(), lane.number(), now, LOOK_MAX, patience.late_since];
-            if self.exec(PUT_OFF_DEAD, input).await? == 0 {
-                break;
-            }
+        let mut full = patience.full.to_vec();
+        if !self.put_off_dead(&term, patience).await? {
+            full.extend(self.paused(kind, now).await?);
         }
         let mut reachable = Vec::new();
-        for row in self.claim_lane(kind, lane, holder, now, lasts, limit).await? {
+        let (rows, after) = self.claim_others(&term, &full, patience.after).await?;
+        for row in rows {
             match self.reach(&row, now, patience).await? {
                 Ok(reach) => reachable.push((row, reach)),
                 Err(until) => self.give_back(&row, holder, until).await?,
             }
         }
-        Ok(reachable)
+        Ok(Reachable { rows: reachable, after })
+    }
+
+    /// What is due, in turn. Where some destinations are full their mail is passed over: in a stretch of the turn first, and when nothing else
+    /// is in that, from one destination to the next.
+    async fn claim_others(
+        &mut self,
+        term: &Term<'_>,
+        full: &[String],
+        from: &str,
+    ) -> Result<(Vec<Claimed>, String)> {
+        let Term { kind, lane, holder, now, lasts, limit } = *term;
+        if full.is_empty() {
+            return Ok((self.claim_lane(kind, lane, holder, now, lasts, limit).await?, from.to_owned()));
+        }
+        let full = serde_json::Value::from(full).to_string();
+        let rows = self.claim_past(term, &full).await?;
+        if !rows.is_empty() {
+            return Ok((rows, from.to_owned()));
+        }
+        let (places, after) = self.due_places(lane, from, &full, now, limit).await?;
+        // To each the same share.
+        let each = limit / i64::try_from(places.len()).unwrap_or(i64::MAX).max(1);
+        let mut rows = Vec::new();
+        for place in places {
+            rows.extend(self.claim_place(lane, &place, holder, now, lasts, each.max(1)).await?);
+        }
+        Ok((rows, after))
+    }
+
+    /// Puts mail for dead destinations off that stands at the beginning of the turn; `false` when there may be more of it.
+    async fn put_off_dead(&mut self, term: &Term<'_>, patience: &Patience<'_>) -> Result<bool> {
+        let Term { kind, lane, now, .. } = *term;
+        for _ in 0..ROUNDS_MAX {
+            let input =
+                values![now.plus(PUT_OFF), kind.name(), lane.number(), now, LOOK_MAX, patience.late_since];
+            if self.exec(PUT_OFF_DEAD, input).await? == 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Destinations that are dead now.
+    async fn paused(&mut self, kind: OutboxKind, now: Timestamp) -> Result<Vec<String>> {
+        let sql = "SELECT destination FROM outbox_pause WHERE kind = $1 AND paused_until > $2 LIMIT $3";
+        let rows = self.rows(sql, values![kind.name(), now, DEAD_MAX]).await?;
+        rows.iter().map(|row| row.text(0)).collect()
     }
 
     async fn has_pauses(&mut self, kind: OutboxKind) -> Result<bool> {
@@ -170,7 +233,7 @@ impl Tx {
     }
 
     /// The row was not tried: as if it had not been claimed, but later.
-    async fn give_back(&mut self, row: &Claimed, holder: &str, until: Timestamp) -> Result<()> {
+    pub async fn give_back(&mut self, row: &Claimed, holder: &str, until: Timestamp) -> Result<()> {
         self.exec(
             "UPDATE outbox SET due_at = $3, lease_until = 0, lease_holder = '', attempts = attempts - 1 \
              WHERE outbox_id = $1 AND lease_holder = $2",

@@ -3,15 +3,26 @@
 use sqlx::{Connection as _, Row as _};
 
 use super::{CLAIM, FREE_LEASES, NEXT_DUE};
+use crate::outbox_places::{CLAIM_PAST, CLAIM_PLACE, PLACES};
+use crate::sql::Sql;
 
 const QUEUED: i64 = 20_000;
 
 /// The statements, with their parameters put in as literals: a plan is made for values.
-fn statements(is_postgres: bool) -> [String; 3] {
-    let claim = if is_postgres { CLAIM.postgres } else { CLAIM.sqlite };
-    let literals = [("$1", "9"), ("$2", "'h'"), ("$3", "'mail'"), ("$4", "0"), ("$5", "5"), ("$6", "16")];
-    let claim = literals.iter().fold(claim.to_owned(), |sql, (name, value)| sql.replace(name, value));
-    [claim, NEXT_DUE.replace("$1", "'mail'").replace("$2", "0"), FREE_LEASES.to_owned()]
+fn statements(is_postgres: bool) -> [String; 6] {
+    let with = |sql: Sql, literals: &[&str]| {
+        let text = if is_postgres { sql.postgres } else { sql.sqlite };
+        let put = |sql: String, (n, value): (usize, &&str)| sql.replace(&format!("${}", n + 1), value);
+        literals.iter().enumerate().fold(text.to_owned(), put)
+    };
+    [
+        with(CLAIM, &["9", "'h'", "'mail'", "0", "5", "16"]),
+        with(CLAIM_PLACE, &["9", "'h'", "'d7'", "0", "5", "16"]),
+        with(CLAIM_PAST, &["9", "'h'", "'mail'", "0", "5", "16", "'[\"d7\"]'", "512"]),
+        with(PLACES, &["'d2'", "256", "'[\"d7\"]'", "0", "5"]),
+        with(NEXT_DUE.into(), &["'mail'", "0"]),
+        FREE_LEASES.to_owned(),
+    ]
 }
 
 /// The table as the migrations leave it.
@@ -21,10 +32,15 @@ fn tables() -> Vec<String> {
     let table = house[start..].split(");").next().expect("its end");
     let peers = include_str!("../migrations/0010_peers.sql");
     let queue = include_str!("../migrations/0013_queue.sql");
-    let indexes = [peers, queue].into_iter().flat_map(str::lines);
+    let carriers = include_str!("../migrations/0032_carriers.sql");
+    let indexes = [peers, queue, carriers].into_iter().flat_map(str::lines);
     let indexes = indexes.filter(|line| line.starts_with("CREATE INDEX outbox_"));
     let mut all = vec![format!("{table})")];
     all.extend(indexes.map(str::to_owned));
+    let pauses = include_str!("../migrations/0020_pauses.sql");
+    let start = pauses.find("CREATE TABLE outbox_pause (").expect("the pauses");
+    let pauses = pauses[start..].split(");").next().expect("their end");
+    all.push(format!("{pauses})"));
     all
 }
 
@@ -72,6 +88,6 @@ async fn r21_postgresql_walks_an_index_from_its_beginning() {
         let plan: Vec<String> = rows.iter().map(|row| row.get::<String, _>(0)).collect();
         let plan = plan.join("\n");
         assert!(!plan.contains("Seq Scan on outbox"), "{sql}\n{plan}");
-        assert!(plan.contains("outbox_by_turn") || plan.contains("outbox_by_lease"), "{sql}\n{plan}");
+        assert!(plan.contains("outbox_by_"), "{sql}\n{plan}");
     }
 }

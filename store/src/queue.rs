@@ -34,6 +34,8 @@ pub struct Queued {
     pub owner: OwnerId,
     /// Where to: a domain, or an account of this house.
     pub destination: String,
+    /// It goes to a mailbox of this house.
+    pub is_for_here: bool,
     /// It is in the urgent lane (RULES R21).
     pub is_urgent: bool,
     /// Somebody carries it now.
@@ -72,8 +74,29 @@ pub enum QueueAct {
     Hold,
     /// Carried again in its turn.
     Release,
-    /// Tried at once, unless it is held or being carried.
+    /// Tried at once, unless it is held or being carried, or its sender wants it sent later.
     Retry,
+    /// Tried at once, also before its sender's own time (RFC 4865, RFC 8621 §7).
+    RetryEarly,
+}
+
+/// Where a waiting mail goes instead.
+#[derive(Clone, Debug)]
+pub struct Readdressed {
+    /// Which carrier takes it.
+    pub kind: OutboxKind,
+    /// Where to.
+    pub destination: String,
+    /// What the carrier needs to know.
+    pub payload: String,
+    /// Not before.
+    pub due_at: Timestamp,
+}
+
+/// Until when a mail waits by its sender's own wish; `None` in what is no mail.
+fn not_before(payload: &str) -> Option<Timestamp> {
+    let payload: serde_json::Value = serde_json::from_str(payload).ok()?;
+    serde_json::from_value(payload.get("not_before")?.clone()).ok()
 }
 
 impl QueueAct {
@@ -81,7 +104,7 @@ impl QueueAct {
         match self {
             Self::Hold => "UPDATE outbox SET is_held = 1 WHERE outbox_id = $1 AND is_held = 0 AND $2 > 0",
             Self::Release => "UPDATE outbox SET is_held = 0 WHERE outbox_id = $1 AND is_held = 1 AND $2 > 0",
-            Self::Retry => {
+            Self::Retry | Self::RetryEarly => {
                 "UPDATE outbox SET due_at = $2 WHERE outbox_id = $1 AND is_held = 0 AND lease_holder = '' AND due_at > $2"
             }
         }
@@ -92,12 +115,13 @@ impl QueueAct {
             Self::Hold => "hold",
             Self::Release => "release",
             Self::Retry => "retry",
+            Self::RetryEarly => "retry early",
         }
     }
 }
 
 const LIST: &str = "SELECT outbox_id, owner_id, destination, lane, lease_holder, is_held, attempts, created_at, due_at, \
-    last_error FROM outbox WHERE kind IN ('mail', 'local') AND outbox_id > $1 AND ($2 = 0 OR outbox_id = $3) \
+    last_error, kind FROM outbox WHERE kind IN ('mail', 'local') AND outbox_id > $1 AND ($2 = 0 OR outbox_id = $3) \
     AND ($4 = '' OR destination = $4) AND created_at < $5 AND is_held BETWEEN $6 AND $7 \
     AND ($8 = '' OR LOWER(last_error) LIKE '%' || LOWER($8) || '%') ORDER BY outbox_id LIMIT $9";
 
@@ -106,6 +130,7 @@ fn queued(row: &Row) -> Result<Queued> {
         outbox_id: row.id(0)?,
         owner: row.id(1)?,
         destination: row.text(2)?,
+        is_for_here: row.text(10)? == OutboxKind::Local.name(),
         is_urgent: row.int(3)? > 0,
         is_leased: !row.text(4)?.is_empty(),
         is_held: row.flag(5)?,
@@ -162,13 +187,13 @@ impl Tx {
         rows.iter().map(count).collect()
     }
 
-    /// Leases one waiting mail to an operator who takes it off the queue, held or not, with its line in the audit log; `None` when
-    /// somebody carries it now or it is gone.
-    pub async fn claim_to_drop(
+    /// Leases one waiting mail to an operator who drops or redirects it, held or not, with `act` in the audit log; `None` when somebody
+    /// carries it now or it is gone.
+    pub async fn claim_by_hand(
         &mut self,
         queued: &Queued,
         holder: &str,
-        actor: &str,
+        (actor, act): (&str, &str),
         now: Timestamp,
         lasts: Duration,
     ) -> Result<Option<Claimed>> {
@@ -182,9 +207,29 @@ impl Tx {
             .await?;
         if row.is_some() {
             let subject = queued.outbox_id.to_string();
-            self.audit(queued.owner, now, actor, Audit::QueueChanged, &subject, "drop").await?;
+            self.audit(queued.owner, now, actor, Audit::QueueChanged, &subject, act).await?;
         }
         row.as_ref().map(claimed).transpose()
+    }
+
+    /// Sends a leased row another way and ends the lease; `false` when the lease was lost. Who was held stays held.
+    pub async fn readdress_outbox(
+        &mut self,
+        claimed: &Claimed,
+        holder: &str,
+        to: &Readdressed,
+    ) -> Result<bool> {
+        let touched = self
+            .exec(
+                "UPDATE outbox SET kind = $3, destination = $4, payload = $5, due_at = $6, lease_until = 0, lease_holder = '' \
+                 WHERE outbox_id = $1 AND lease_holder = $2",
+                values![&claimed.outbox_id, holder, to.kind.name(), &to.destination, &to.payload, to.due_at],
+            )
+            .await?;
+        // An operator wants it tried, whatever was found out there before.
+        self.resume_outbox(to.kind, &to.destination).await?;
+        self.signals.insert(Signal::Outbox);
+        Ok(touched == 1)
     }
 
     /// What the carrier of a waiting mail needs to know, as JSON; `None` when the mail is not there.
@@ -206,9 +251,15 @@ impl Tx {
         actor: &str,
         now: Timestamp,
     ) -> Result<bool> {
+        if act == QueueAct::Retry {
+            let payload = self.queued_payload(queued.outbox_id).await?;
+            if payload.as_deref().and_then(not_before).is_some_and(|at| at > now) {
+                return Ok(false);
+            }
+        }
         let touched = self.exec(act.statement(), values![&queued.outbox_id, now]).await?;
         if touched == 1 {
-            if act == QueueAct::Retry {
+            if matches!(act, QueueAct::Retry | QueueAct::RetryEarly) {
                 // Or the mail would be put off again at once.
                 self.resume_outbox(OutboxKind::Mail, &queued.destination).await?;
             }

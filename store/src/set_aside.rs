@@ -163,7 +163,8 @@ impl Tx {
             due_at: now,
         };
         let hold = Hold { reason: SECRECY, detail: found.detector.clone(), releaser: Releaser::TwoPersons };
-        let held = self.hold_mail(&NewHeld { row: &row, hold: &hold, door: Door::Lmtp, keeper: None }, now).await?;
+        let held =
+            self.hold_mail(&NewHeld { row: &row, hold: &hold, door: Door::Lmtp, keeper: None }, now).await?;
         self.set_aside(&SetAside { subject_id: *held.as_bytes(), ..found.clone() }).await?;
         let (_, gone) = self.destroy_emails(account_id, &ids, now).await?;
         let detail = serde_json::json!({ "detector": found.detector, "kind": "mail" }).to_string();

@@ -144,6 +144,11 @@ impl Postfix {
             .collect()
     }
 
+    /// What it logged so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.directory.path().join("mail.log")).unwrap_or_default()
+    }
+
     /// Waits until a message with `words` has arrived there.
     pub fn wait_for(&self, words: &str) -> String {
         let deadline = Instant::now() + Duration::from_secs(60);

@@ -154,6 +154,35 @@ impl Program {
         program
     }
 
+    /// A second program on the same PostgreSQL and the same files, with doors of its own: another node.
+    pub async fn another_node(&self) -> Self {
+        let directory =
+            tempfile::Builder::new().prefix("congvan-node.").tempdir().expect("a temporary directory");
+        let data = directory.path().to_owned();
+        let mut text = std::fs::read_to_string(self.config()).expect("a configuration");
+        let Ports { smtp, submission, submissions, lmtp, imaps, imap, https, http } = self.ports;
+        let taken = [smtp, submission, submissions, lmtp, imaps, imap, https, http];
+        for port in taken.into_iter().filter(|port| *port != 0) {
+            text = text.replace(&format!(":{port}\""), &format!(":{}\"", crate::free_port()));
+        }
+        std::fs::create_dir(data.join("pki")).expect("a folder");
+        std::fs::write(data.join("pki/root.pem"), self.root_pem()).expect("the same root");
+        let files = format!("data = {:?}", self.data);
+        assert!(text.contains("data = \".\""), "the data lies beside the configuration");
+        std::fs::write(data.join("congvan.toml"), text.replacen("data = \".\"", &files, 1)).expect("a file");
+        let mut node = Self {
+            data,
+            demo: self.demo.clone(),
+            ports: Ports::default(),
+            environment: self.environment.clone(),
+            child: None,
+            output: None,
+            _directory: directory,
+        };
+        node.start().await;
+        node
+    }
+
     /// The configuration file.
     pub fn config(&self) -> PathBuf {
         self.data.join("congvan.toml")

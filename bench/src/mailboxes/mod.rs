@@ -43,6 +43,26 @@ pub(crate) struct Wanted {
     only: Option<String>,
 }
 
+/// Prints how long after its 250 a message is seen by who waits for it, over IMAP and over JMAP.
+pub(crate) async fn news(engines: &[Engine], deliveries: u64) {
+    println!("| 250 → seen | who | p50, ms | p99, ms |");
+    println!("| --- | --- | ---: | ---: |");
+    for engine in engines.iter().copied() {
+        let server = Server::ours(engine).await;
+        let account = server.account(0);
+        let idle = waiting::idle_news(&server, &account, deliveries).await;
+        let events = waiting::event_source_news(&server, &account, deliveries).await;
+        for (how, waits) in [("IMAP IDLE", Some(idle)), ("JMAP EventSource", events)] {
+            let Some(waits) = waits else { continue };
+            let at = |share: usize| {
+                let wait = waits.get((waits.len() * share / 100).min(waits.len().saturating_sub(1)));
+                wait.map_or(f64::NAN, |wait| wait.as_secs_f64() * 1_000.0)
+            };
+            println!("| {how} | {} | {:.1} | {:.1} |", server.name, at(50), at(99));
+        }
+    }
+}
+
 /// Measures everything, and prints it with the ratios that DESIGN.md asks for.
 pub(crate) async fn measure(engines: &[Engine], wanted: &Wanted, lasts: Duration) {
     let mut servers = if wanted.alone { Vec::new() } else { rivals(wanted) };

@@ -29,6 +29,7 @@ async fn hold_for(
         priority: None,
         not_before: None,
         deliver_by: None,
+        via: None,
         list: None,
         forwarded_by: None,
         to_list: None,

@@ -37,6 +37,7 @@ mod receipt;
 mod refused;
 mod register;
 mod release;
+mod route;
 mod seal;
 mod sending_limit;
 mod serve;
@@ -116,7 +117,7 @@ enum Command {
     Openapi,
     /// Fixed places for outgoing mail.
     #[command(subcommand)]
-    Route(provision::RouteCommand),
+    Route(route::RouteCommand),
     /// What TLS has to be on the way to other mail servers.
     #[command(subcommand)]
     TlsPolicy(tls_policy::TlsPolicyCommand),

@@ -1,4 +1,4 @@
-//! `congvan domain|account|system|route`: provisioning, on the data of a stopped or running server.
+//! `congvan domain|account|system`: provisioning, on the data of a stopped or running server.
 
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
@@ -56,17 +56,6 @@ pub(super) enum DomainCommand {
     Alias(super::domain::Alias),
     /// Hộp thư nhận mọi thư không có người nhận. / Let a mailbox take what is nobody's address in a domain.
     CatchAll(super::domain::CatchAll),
-}
-
-#[derive(Subcommand)]
-pub(super) enum RouteCommand {
-    /// Send mail for a domain (`*`: every other) to a fixed place.
-    Add {
-        /// The domain.
-        domain: String,
-        /// HOST:PORT.
-        target: String,
-    },
 }
 
 #[derive(Subcommand)]
@@ -228,25 +217,6 @@ impl DomainCommand {
                 false => {
                     tell(&format!("Tên miền {domain} đã có."), &format!("Domain {domain} is there already."))
                 }
-            }
-            Ok(ExitCode::SUCCESS)
-        })
-    }
-}
-
-impl RouteCommand {
-    pub(super) fn run(self, file: &Path) -> Outcome {
-        let Self::Add { domain, target } = self;
-        super::on_data(file, |house| async move {
-            let added = agencies::add_route(&house.store, &domain, &target, ACTOR, house.now())
-                .await
-                .map_err(said)?;
-            match added.is_new() {
-                true => tell(
-                    &format!("Thư tới {domain} sẽ gửi qua {target}."),
-                    &format!("Mail for {domain} goes to {target}."),
-                ),
-                false => tell("Tuyến gửi đã có.", "The route is there already."),
             }
             Ok(ExitCode::SUCCESS)
         })

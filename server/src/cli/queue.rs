@@ -8,23 +8,25 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
+use directory::agencies;
 use mail::envelope::OutboundMail;
 use mail::{OutboxId, Timestamp};
 use serde_json::json;
 use smtp::codec::table;
 use smtp::send::Verdict;
-use smtp::serve::{Attempt, Dice};
+use smtp::serve::{Attempt, Desk, Dice, Outgoing, Redirection, Refusal};
 use store::{QueueAct, QueueFilter, Queued};
 
 use super::provision::tell;
 use super::{ACTOR, Outcome, files};
 use crate::house::House;
 use crate::mail_in;
+use crate::where_to::route_parts;
 
 /// Mails touched in one transaction, so that a long act does not hold others up.
 const AT_ONCE: usize = 200;
-/// How long one mail may take to be dropped; a carrier takes it again after that.
-const DROPPING: Duration = Duration::from_secs(60);
+/// How long one mail may take to be dropped or redirected; a carrier takes it again after that.
+const BY_HAND: Duration = Duration::from_secs(60);
 
 #[derive(Subcommand)]
 pub(super) enum QueueCommand {
@@ -52,8 +54,22 @@ pub(super) enum QueueCommand {
     Hold(Act),
     /// Let held mail go on.
     Release(Act),
-    /// Try waiting mail now.
-    Retry(Act),
+    /// Try waiting mail now; not what its sender wants sent later.
+    Retry {
+        #[command(flatten)]
+        act: Act,
+        /// That as well.
+        #[arg(long)]
+        early: bool,
+    },
+    /// Send waiting mail another way: over a host, or to another address.
+    Redirect {
+        #[command(flatten)]
+        act: Act,
+        /// HOST or HOST:PORT to send it over, whatever routes and DNS say; or an address that gets it in place of its recipients.
+        #[arg(long, value_parser = redirection)]
+        to: Redirection,
+    },
     /// Take mail off the queue and tell its sender that it is not delivered.
     Drop(Act),
     /// Show one waiting mail: who sent it, who is still to get it.
@@ -117,6 +133,17 @@ fn age(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs(unit * u64::from(count)))
 }
 
+/// An address, or a host with a port or without.
+fn redirection(text: &str) -> Result<Redirection, String> {
+    let bad = || "HOST, HOST:PORT, ADDRESS".to_owned();
+    if text.contains('@') {
+        return text.parse().map(Redirection::Address).map_err(|_| bad());
+    }
+    let whole = if route_parts(text).is_some() { text.to_owned() } else { format!("{text}:25") };
+    let (_, via) = agencies::route_words("*", &whole).map_err(|_| bad())?;
+    Ok(Redirection::Via(via))
+}
+
 impl Filter {
     fn says_which(&self) -> bool {
         let Self { id, destination, older, held, error, .. } = self;
@@ -152,7 +179,9 @@ impl QueueCommand {
                 Self::Stats { limit, json } => stats(&house, limit, json).await?,
                 Self::Hold(act) => act.run(&house, QueueAct::Hold).await?,
                 Self::Release(act) => act.run(&house, QueueAct::Release).await?,
-                Self::Retry(act) => act.run(&house, QueueAct::Retry).await?,
+                Self::Retry { act, early: false } => act.run(&house, QueueAct::Retry).await?,
+                Self::Retry { act, early: true } => act.run(&house, QueueAct::RetryEarly).await?,
+                Self::Redirect { act, to } => return act.redirect(&house, &to).await,
                 Self::Drop(act) => act.drop_mail(&house).await?,
                 Self::Show { id, json } => return show(&house, id, json).await,
             }
@@ -245,7 +274,7 @@ async fn show(house: &House, id: OutboxId, json: bool) -> anyhow::Result<ExitCod
         println!(
             "{}",
             json!({ "id": id.to_string(), "from": from, "to": to, "receivedAt": mail.received_at.to_rfc3339_utc(),
-                "notBefore": not_before, "trace": mail.trace, "urgent": mail.is_urgent() })
+                "notBefore": not_before, "via": mail.via, "trace": mail.trace, "urgent": mail.is_urgent() })
         );
         return Ok(ExitCode::SUCCESS);
     }
@@ -272,6 +301,24 @@ impl Act {
         Ok(rows)
     }
 
+    /// Leases one of the mails that are meant; `None` when somebody carries it now, or it is gone.
+    async fn take(
+        house: &Arc<House>,
+        desk: &Desk,
+        holder: &str,
+        (row, act): (Queued, &'static str),
+    ) -> anyhow::Result<Option<Outgoing>> {
+        let input = (row, holder.to_owned(), house.now());
+        let claimed = house.store.write("take off the queue", input, move |tx, (row, holder, now)| {
+            Box::pin(async move { tx.claim_by_hand(row, holder, (ACTOR, act), *now, BY_HAND).await })
+        });
+        let claimed: Result<_, store::Error> = claimed.await;
+        match claimed? {
+            Some(claimed) => Ok(Some(desk.open(claimed, holder).await?)),
+            None => Ok(None),
+        }
+    }
+
     /// Gives up what waits as a carrier would: the sender is told, the submission and the trace know, all in one transaction for each mail.
     async fn drop_mail(self, house: &Arc<House>) -> anyhow::Result<()> {
         let rows = self.rows(house).await?;
@@ -281,13 +328,7 @@ impl Act {
         let (desk, holder) = (mail_in::desk(house), format!("queue-{}", mail_in::draw_id(house)));
         let mut done = 0;
         for row in rows {
-            let input = (row, holder.clone(), house.now());
-            let claimed = house.store.write("take off the queue", input, |tx, (row, holder, now)| {
-                Box::pin(async move { tx.claim_to_drop(row, holder, ACTOR, *now, DROPPING).await })
-            });
-            let claimed: Result<_, store::Error> = claimed.await;
-            let Some(claimed) = claimed? else { continue };
-            let outgoing = desk.open(claimed, &holder).await?;
+            let Some(outgoing) = Self::take(house, &desk, &holder, (row, "drop")).await? else { continue };
             let attempt = Attempt::same(&outgoing, &Verdict::Refused(table::DROPPED.reply()));
             let dice = Dice { jitter: 0, report_id: mail_in::draw_id(house) };
             let settled = desk.settle(&outgoing, &attempt, &dice, house.now()).await?;
@@ -295,6 +336,34 @@ impl Act {
         }
         tell(&format!("Đã bỏ {done} thư."), &format!("Dropped {done} mails."));
         Ok(())
+    }
+
+    /// Sends what waits another way, one transaction for each mail. Exit 1: the address leads nowhere.
+    async fn redirect(self, house: &Arc<House>, to: &Redirection) -> anyhow::Result<ExitCode> {
+        let rows = self.rows(house).await?;
+        if self.dry_run {
+            return Ok(ExitCode::SUCCESS);
+        }
+        let (desk, holder) = (mail_in::desk(house), format!("queue-{}", mail_in::draw_id(house)));
+        let way = match desk.new_way(to, house.now()).await {
+            Ok(way) => way,
+            Err(Refusal::Said(reply)) => {
+                let told = files::plain(&reply.to_string()).to_string();
+                tell(&format!("Không gửi tới đó được: {told}"), "Mail cannot be sent there.");
+                return Ok(ExitCode::FAILURE);
+            }
+            Err(trouble) => return Err(trouble.into()),
+        };
+        let is_via = matches!(to, Redirection::Via(_));
+        let mut done = 0;
+        for row in rows.into_iter().filter(|row| !(is_via && row.is_for_here)) {
+            let Some(outgoing) = Self::take(house, &desk, &holder, (row, "redirect")).await? else {
+                continue;
+            };
+            done += usize::from(desk.redirect(&outgoing, &way, ACTOR, house.now()).await?);
+        }
+        tell(&format!("Đã chuyển hướng {done} thư."), &format!("Redirected {done} mails."));
+        Ok(ExitCode::SUCCESS)
     }
 
     async fn run(self, house: &House, act: QueueAct) -> anyhow::Result<()> {
@@ -324,6 +393,24 @@ impl Act {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_mail_can_be_sent_instead() {
+        let via = |text: &str| Some(Redirection::Via(text.to_owned()));
+        for (text, expected) in [
+            ("relay.gov.vn", via("relay.gov.vn:25")),
+            ("relay.gov.vn:2525", via("relay.gov.vn:2525")),
+            ("127.0.0.1", via("127.0.0.1:25")),
+            ("[::1]:25", via("[::1]:25")),
+            ("an@a.gov.vn", Some(Redirection::Address("an@a.gov.vn".parse().unwrap()))),
+            ("an@", None),
+            ("a b", None),
+            ("relay:0", None),
+            ("", None),
+        ] {
+            assert_eq!(redirection(text).ok(), expected, "{text}");
+        }
+    }
 
     #[test]
     fn ages() {

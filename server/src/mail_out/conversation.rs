@@ -5,17 +5,23 @@ use std::time::Duration;
 
 use mail::Timestamp;
 use rustls::pki_types::ServerName;
-use smtp::send::{Answer, Ask, Outcome, Session};
+use smtp::send::{Answer, Ask, Delivery, Demand, Outcome, Session, Verdict};
 use smtp::tls_report::Failure;
 
+use super::lease::Lease;
 use crate::house::House;
 use crate::tls_policy::Seen;
+use crate::where_to::Target;
 use crate::wire::Wire;
 
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(30);
+/// How long a goodbye may take; nothing depends on it.
+const GOODBYE: Duration = Duration::from_secs(10);
 /// Octets read at a time.
 const READ_BYTES: usize = 4 * 1024;
+/// How long a connection is used for one mail after another; policies are looked at anew for each, the way itself with a new connection.
+const AGE_MAX: Duration = Duration::from_secs(5 * 60);
 
 /// One conversation with a peer: a driver for [`Session`] over a socket.
 pub(super) struct Conversation {
@@ -25,12 +31,20 @@ pub(super) struct Conversation {
     pub(super) seen: Seen,
     /// What became of TLS, once it was tried.
     pub(super) handshake: Option<Result<(), Failure>>,
-    pub(super) host: String,
+    /// Where it leads.
+    pub(super) target: Target,
+    /// What was demanded of the way there.
+    pub(super) demand: Demand,
     pub(super) wire: Wire,
     pub(super) session: Session,
     pub(super) wake: Option<Timestamp>,
-    /// Whatever the session's patience, the lease ends soon after.
+    /// Of the mail that is carried now; nothing is done for it when it has run out.
+    pub(super) lease: Arc<Lease>,
+    /// Whatever the session's patience.
     pub(super) give_up_at: Timestamp,
+    pub(super) since: Timestamp,
+    /// Mails that went over it, whatever became of them.
+    pub(super) mails: usize,
 }
 
 impl Conversation {
@@ -51,8 +65,38 @@ impl Conversation {
         }
     }
 
+    /// Whether mail that demands this may go over it to this place.
+    pub(super) fn fits(&self, target: &Target, demand: &Demand) -> bool {
+        self.session.is_idle()
+            && self.target.is_same_place(target)
+            && self.demand.satisfies(demand, self.session.is_encrypted())
+    }
+
+    /// Whether it has served its time.
+    pub(super) fn is_worn(&self, now: Timestamp) -> bool {
+        let mails_max = self.house.config.delivery.messages_per_connection;
+        self.mails >= mails_max || now >= self.since.plus(AGE_MAX)
+    }
+
+    /// The next mail over a connection that stands. `None` when the peer wants no more over it, or has gone meanwhile: it never had anything of
+    /// this mail, and another connection may be tried.
+    pub(super) async fn take_up(
+        &mut self,
+        delivery: Delivery,
+        lease: &Arc<Lease>,
+        give_up_at: Timestamp,
+    ) -> Option<Outcome> {
+        (self.lease, self.give_up_at, self.wake) = (lease.clone(), give_up_at, None);
+        self.mails += 1;
+        self.session.deliver(self.house.now(), delivery);
+        let outcome = self.run().await?;
+        let is_put_off = outcome.verdicts.iter().any(|verdict| matches!(verdict, Verdict::Deferred(_)));
+        (outcome.begun || !is_put_off).then_some(outcome)
+    }
+
     /// QUIT, as far as the peer plays along.
     pub(super) async fn goodbye(mut self) {
+        self.give_up_at = self.house.now().plus(GOODBYE);
         self.session.quit(self.house.now());
         let _ = self.run().await;
         self.wire.close().await;
@@ -60,8 +104,13 @@ impl Conversation {
 
     /// How long the session is patient from now on.
     fn patience(&self) -> Duration {
-        let until = self.wake.map_or(self.give_up_at, |wake| wake.min(self.give_up_at));
-        until.since(self.house.now())
+        let end = self.end();
+        self.wake.map_or(end, |wake| wake.min(end)).since(self.house.now())
+    }
+
+    /// When it is given up, as far as is known now: a lease may be prolonged.
+    fn end(&self) -> Timestamp {
+        self.give_up_at.min(self.lease.until())
     }
 
     async fn write(&mut self, bytes: &[u8]) {
@@ -74,7 +123,7 @@ impl Conversation {
     }
 
     async fn start_tls(&mut self) {
-        let answer = match ServerName::try_from(self.host.trim_end_matches('.').to_owned()) {
+        let answer = match ServerName::try_from(self.target.host.trim_end_matches('.').to_owned()) {
             Ok(name) => {
                 let handshake = self.wire.connect_tls(&self.tls, name);
                 match tokio::time::timeout(HANDSHAKE, handshake).await {
@@ -102,7 +151,7 @@ impl Conversation {
                 self.session.bytes_arrived(now, buffer.get(..count).unwrap_or_default())
             }
             Ok(_) => self.session.connection_lost(now),
-            Err(_) if now >= self.give_up_at => self.session.connection_lost(now),
+            Err(_) if now >= self.end() => self.session.connection_lost(now),
             Err(_) => self.session.time_passed(now),
         }
     }

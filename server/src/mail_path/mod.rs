@@ -19,7 +19,7 @@ mod policy;
 mod refusal;
 mod scanner;
 mod secrecy;
-mod signing;
+pub(crate) mod signing;
 mod spam;
 mod work;
 

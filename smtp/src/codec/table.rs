@@ -229,6 +229,8 @@ table! {
     PEER_WITHOUT_DELIVERBY = refusal(554, (5, 3, 3), "Máy chủ nhận không cam kết thời hạn chuyển thư (DELIVERBY)", "The receiving server promises no time to deliver by");
     /// Sending: the smart host offers no sign-in we can use.
     PEER_WITHOUT_AUTH = row(451, (4, 7, 0), "The receiving server offers no usable authentication");
+    /// Sending: the smart host refused our sign-in a moment ago, and is not asked again so soon (RFC 4954 §6).
+    SMART_HOST_REFUSES = refusal(454, (4, 7, 0), "Máy chủ chuyển tiếp không nhận đăng nhập của hệ thống này", "The smart host refuses our sign-in");
     /// Sending: the recipient's letters cannot travel this way (RFC 6531 §3.5).
     PEER_WITHOUT_SMTPUTF8 = refusal(553, (5, 6, 7), "Máy chủ nhận không nhận địa chỉ có dấu", "The receiving server takes no internationalized mail");
 }

@@ -93,6 +93,39 @@ impl Demand {
         Self { tls: TlsPolicy::Required, proof, by: Demander::Mail }
     }
 
+    /// TLS always, with whatever certificates count already: the operator said so for this place.
+    #[must_use]
+    pub fn encrypted(self) -> Self {
+        match self.by {
+            Demander::House => Self::configured(TlsPolicy::Required, self.proof),
+            _ => Self { tls: TlsPolicy::Required, ..self },
+        }
+    }
+
+    /// A password is said there: TLS always, and with a certificate of that host, unless the operator has said himself which count.
+    #[must_use]
+    pub fn for_password(self, host: &str) -> Self {
+        match self.by {
+            Demander::House => {
+                let proof = Proof::Names { names: vec![host.to_owned()], anchors: None };
+                Self::configured(TlsPolicy::Required, proof)
+            }
+            _ => self.encrypted(),
+        }
+    }
+
+    /// Whether a connection that was held to this is good enough for mail that demands `other`: the same was asked of it, or other mail
+    /// asks for no certificate in particular, and the connection is as encrypted as it wants.
+    pub fn satisfies(&self, other: &Self, is_encrypted: bool) -> bool {
+        let is_enough = match other.tls {
+            TlsPolicy::None => true,
+            // A connection that is plain because the peer's TLS is broken is for the mail that found it out.
+            TlsPolicy::Opportunistic => is_encrypted || self.tls != TlsPolicy::None,
+            TlsPolicy::Required => is_encrypted,
+        };
+        self == other || (is_enough && other.proof == Proof::Any)
+    }
+
     /// Whether TLS.
     pub fn tls(&self) -> TlsPolicy {
         self.tls
@@ -253,6 +286,57 @@ mod tests {
     fn rfc_7672_section_2_2_without_a_usable_record_encryption_is_still_wanted() {
         let demand = Demand::dane(Vec::new(), vec!["mx.a.vn".to_owned()]);
         assert_eq!((demand.tls(), demand.proof()), (TlsPolicy::Required, &Proof::Any));
+    }
+
+    #[test]
+    fn m35_a_connection_serves_other_mail_only_when_it_is_as_safe() {
+        use TlsPolicy::{None, Opportunistic, Required};
+        let names = |name: &str| {
+            let proof = Proof::Names { names: vec![name.to_owned()], anchors: Option::None };
+            Demand::configured(Required, proof)
+        };
+        let dane = Demand::dane(vec![Tlsa::usable(3, 1, 1, &[1; 32]).unwrap()], Vec::new());
+        let any = Demand::configured(Required, Proof::Any);
+        let house = Demand::house(Opportunistic);
+        #[rustfmt::skip]
+        let rows = [
+            // connection        encrypted  mail             good enough
+            (&house,                 false, &house,              true),
+            (&house,                 true,  &any,                true),
+            (&house,                 false, &any,                false),
+            (&house,                 true,  &names("a.vn"),      false),
+            (&house,                 true,  &dane,               false),
+            (&names("a.vn"),         true,  &house,              true),
+            (&names("a.vn"),         true,  &any,                true),
+            (&names("a.vn"),         true,  &names("a.vn"),      true),
+            (&names("a.vn"),         true,  &names("b.vn"),      false),
+            (&names("a.vn"),         true,  &dane,               false),
+            (&dane,                  true,  &dane,               true),
+            (&dane,                  true,  &names("a.vn"),      false),
+            (&Demand::house(None),   false, &house,              false),
+            (&Demand::house(None),   false, &Demand::house(None), true),
+            (&house,                 false, &Demand::house(None), true),
+        ];
+        for (has, is_encrypted, wants, expected) in rows {
+            assert_eq!(has.satisfies(wants, is_encrypted), expected, "{has:?} {is_encrypted} {wants:?}");
+            // What a mail asks for itself is never less.
+            let joined = wants.clone().joined(true, "a.vn");
+            assert!(!has.satisfies(&joined, is_encrypted) || is_encrypted, "{has:?} {wants:?}");
+        }
+    }
+
+    #[test]
+    fn m35_a_password_goes_to_the_host_that_proves_its_name() {
+        let named =
+            |demand: &Demand| matches!(demand.proof(), Proof::Names { names, .. } if names == &["a.vn"]);
+        for tls in [TlsPolicy::None, TlsPolicy::Opportunistic, TlsPolicy::Required] {
+            let demand = Demand::house(tls).for_password("a.vn");
+            assert!(demand.tls() == TlsPolicy::Required && named(&demand) && demand.is_enforced());
+            assert_eq!(Demand::house(tls).encrypted().tls(), TlsPolicy::Required);
+        }
+        // What the operator said of certificates stays; that there is TLS, is not his to waive.
+        let may = Demand::configured(TlsPolicy::Opportunistic, Proof::Any).for_password("a.vn");
+        assert_eq!((may.tls(), may.proof()), (TlsPolicy::Required, &Proof::Any));
     }
 
     #[test]

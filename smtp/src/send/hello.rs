@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Expect, Session, TlsPolicy};
+use super::{Credentials, Expect, Mechanism, Session, TlsPolicy};
 use crate::Error;
 use crate::codec::Reply;
 
@@ -24,6 +24,7 @@ pub(super) struct Offers {
     pub(super) deliver_by: Option<i64>,
     pub(super) starttls: bool,
     pub(super) auth_plain: bool,
+    pub(super) auth_login: bool,
 }
 
 impl Offers {
@@ -51,7 +52,13 @@ impl Offers {
                 }
                 Some("DSN") => offers.dsn = true,
                 Some("STARTTLS") => offers.starttls = true,
-                Some("AUTH") => offers.auth_plain = words.any(|word| word == "PLAIN"),
+                // Some servers say it twice, in the old form and in the new.
+                Some("AUTH") => {
+                    for word in words {
+                        offers.auth_plain |= word == "PLAIN";
+                        offers.auth_login |= word == "LOGIN";
+                    }
+                }
                 _ => {}
             }
         }
@@ -130,14 +137,43 @@ impl Session {
     }
 
     fn sign_in(&mut self) {
-        let Some((name, password)) = &self.terms.credentials else {
+        let Some(Credentials { mechanism, name, password }) = &self.terms.credentials else {
             return self.now_ready();
         };
-        if !self.tls || !self.offers.auth_plain {
+        let is_offered = match mechanism {
+            Mechanism::Plain => self.offers.auth_plain,
+            Mechanism::Login => self.offers.auth_login,
+        };
+        if !self.tls || !is_offered {
             return self.fault(Error::NoAuth);
         }
-        let response = STANDARD.encode(format!("\0{name}\0{}", password.expose_secret()));
-        self.command(&format!("AUTH PLAIN {response}"), Expect::Auth);
+        match mechanism {
+            Mechanism::Plain => {
+                let response = STANDARD.encode(format!("\0{name}\0{}", password.expose_secret()));
+                self.command(&format!("AUTH PLAIN {response}"), Expect::Auth);
+            }
+            Mechanism::Login => self.command("AUTH LOGIN", Expect::LoginName),
+        }
+    }
+
+    /// The name, when it is asked for.
+    pub(super) fn login_asked(&mut self, reply: &Reply) {
+        let name = self.terms.credentials.as_ref().map(|known| STANDARD.encode(&known.name));
+        self.answer_challenge(reply, name, Expect::LoginPassword);
+    }
+
+    /// The password, when it is asked for.
+    pub(super) fn password_asked(&mut self, reply: &Reply) {
+        let known = self.terms.credentials.as_ref();
+        let password = known.map(|known| STANDARD.encode(known.password.expose_secret()));
+        self.answer_challenge(reply, password, Expect::Auth);
+    }
+
+    fn answer_challenge(&mut self, reply: &Reply, response: Option<String>, expect: Expect) {
+        match (reply.code(), response) {
+            (334, Some(response)) => self.command(&response, expect),
+            _ => self.fault(Error::AuthRefused(reply.clone())),
+        }
     }
 
     pub(super) fn auth_answered(&mut self, reply: Reply) {
@@ -166,6 +202,7 @@ mod tests {
             eight_bit: true,
             size: Some(Some(1_000)),
             auth_plain: true,
+            auth_login: true,
             dsn: true,
             ..Offers::default()
         };

@@ -48,10 +48,30 @@ pub struct Terms {
     pub name: ClientName,
     /// TLS by STARTTLS.
     pub tls: TlsPolicy,
-    /// The connection began with TLS (port 465).
+    /// TLS before anything is said (port 465, RFC 8314 §3.3).
     pub implicit_tls: bool,
-    /// Name and password for a smart host; sent inside TLS only.
-    pub credentials: Option<(String, Secret<String>)>,
+    /// For a smart host; said inside TLS only.
+    pub credentials: Option<Credentials>,
+}
+
+/// How we sign in at a smart host (RFC 4954).
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// How.
+    pub mechanism: Mechanism,
+    /// Who we are there.
+    pub name: String,
+    /// The password.
+    pub password: Secret<String>,
+}
+
+/// How a client signs in; both say the password, so both go through TLS alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mechanism {
+    /// RFC 4616.
+    Plain,
+    /// What was there before PLAIN, and is all that some hosts know.
+    Login,
 }
 
 /// One message for some recipients at this peer.
@@ -123,6 +143,9 @@ pub struct Outcome {
     pub peer_reports: bool,
     /// Whether the peer keeps to the time to deliver by (RFC 2852 §4.1).
     pub keeps_time: bool,
+    /// Whether the peer took MAIL: before that, nothing of this delivery was theirs, and another connection may be tried as if this one
+    /// had not been.
+    pub begun: bool,
 }
 
 /// What the driver is asked to do next.
@@ -160,6 +183,9 @@ enum Expect {
     Helo,
     StartTls,
     Auth,
+    /// `334` to the user's name, then to the password.
+    LoginName,
+    LoginPassword,
     Mail,
     /// Of the recipient with this number.
     Rcpt(usize),
@@ -206,9 +232,9 @@ impl Session {
             out: Vec::new(),
             expected: VecDeque::from([Expect::Greeting]),
             offers: Offers::default(),
-            tls: terms.implicit_tls,
-            handshake: false,
-            ask_tls: false,
+            tls: false,
+            handshake: terms.implicit_tls,
+            ask_tls: terms.implicit_tls,
             ready: false,
             waiting: None,
             transaction: None,
@@ -281,6 +307,8 @@ impl Session {
             return;
         }
         match (std::mem::take(&mut self.handshake), answer) {
+            // The greeting comes inside.
+            (true, Answer::TlsStarted) if self.terms.implicit_tls => self.tls = true,
             (true, Answer::TlsStarted) => self.tls_started(),
             (true, Answer::TlsFailed) => self.fault(Error::NoTls),
             (true, Answer::TlsUntrusted) => self.fault(Error::Untrusted),
@@ -315,6 +343,11 @@ impl Session {
     pub fn is_idle(&self) -> bool {
         let busy = self.waiting.is_some() || self.transaction.is_some() || !self.done.is_empty();
         !busy && !self.closing && !self.expected.contains(&Expect::Quit)
+    }
+
+    /// Whether the conversation is encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        self.tls
     }
 
     /// What to do next; `None` until bytes, an answer or time arrive.
@@ -389,6 +422,8 @@ impl Session {
             Expect::Ehlo => self.ehlo_answered(reply),
             Expect::Helo => self.helo_answered(reply),
             Expect::StartTls => self.starttls_answered(&reply),
+            Expect::LoginName => self.login_asked(&reply),
+            Expect::LoginPassword => self.password_asked(&reply),
             Expect::Auth => self.auth_answered(reply),
             Expect::Mail => self.mail_answered(reply),
             Expect::Rcpt(number) => self.rcpt_answered(number, reply),
@@ -419,5 +454,5 @@ impl Session {
 /// All recipients put off by the same fault.
 fn deferred(at: Timestamp, recipients: usize, error: Error) -> Outcome {
     let verdicts = vec![Verdict::Deferred(error.to_reply()); recipients];
-    Outcome { verdicts, fault: Some(error), at, peer_reports: false, keeps_time: false }
+    Outcome { verdicts, fault: Some(error), at, peer_reports: false, keeps_time: false, begun: false }
 }

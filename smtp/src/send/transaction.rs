@@ -34,6 +34,8 @@ pub(super) struct Transaction {
     /// It goes as it is, in a chunk (RFC 3030 §3).
     binary: bool,
     mail_refused: bool,
+    /// MAIL was taken.
+    begun: bool,
     text: Option<Text>,
 }
 
@@ -86,6 +88,7 @@ impl Transaction {
             eight_bit,
             binary,
             mail_refused: false,
+            begun: false,
             text: None,
         }
     }
@@ -164,8 +167,10 @@ impl Transaction {
 
     fn outcome(mut self, at: Timestamp, offers: &Offers, fault: Option<Error>) -> Outcome {
         self.decide_rest(&Verdict::Deferred(table::PEER_NONSENSE.reply()));
+        let begun = self.begun;
         let verdicts = self.verdicts.into_iter().flatten().collect();
-        Outcome { verdicts, fault, at, peer_reports: offers.dsn, keeps_time: offers.deliver_by.is_some() }
+        let keeps_time = offers.deliver_by.is_some();
+        Outcome { verdicts, fault, at, peer_reports: offers.dsn, keeps_time, begun }
     }
 
     /// The connection broke.
@@ -247,6 +252,7 @@ impl Session {
     pub(super) fn mail_answered(&mut self, reply: Reply) {
         let Some(transaction) = &mut self.transaction else { return };
         if reply.is_positive() {
+            transaction.begun = true;
             self.needs_reset = true;
             if !self.offers.pipelining {
                 self.ask_next_recipient();

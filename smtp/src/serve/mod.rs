@@ -23,6 +23,7 @@ mod pauses;
 mod payload;
 mod recipient;
 mod record;
+mod redirect;
 mod report;
 mod sender;
 mod traced;
@@ -37,6 +38,9 @@ use crate::codec::{Reply, table};
 use crate::retry::Schedule;
 
 pub use outgoing::{Attempt, Dice, Outgoing, Tally};
+pub use pauses::Claim;
+pub use redirect::{NewWay, Redirection};
+pub use report::Signs;
 pub use traced::connection;
 
 /// Why something was not done.
@@ -110,12 +114,20 @@ pub struct Desk {
     reading: mail::message::Limits,
     /// How many refusals were traced lately.
     pace: Arc<traced::Pace>,
+    /// Signs the reports that leave; `None` where nobody does.
+    signer: Option<Arc<dyn Signs>>,
 }
 
 impl Desk {
     /// A desk of the house that calls itself `host`.
     pub fn new(store: Store, host: Domain, limits: Limits, schedule: Schedule) -> Self {
         let (reading, pace) = (mail::message::Limits::default(), Arc::default());
-        Self { store, host, limits, schedule, reading, pace }
+        Self { store, host, limits, schedule, reading, pace, signer: None }
+    }
+
+    /// The same desk, whose reports are signed.
+    #[must_use]
+    pub fn signing_with(self, signer: Arc<dyn Signs>) -> Self {
+        Self { signer: Some(signer), ..self }
     }
 }

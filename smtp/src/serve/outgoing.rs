@@ -34,6 +34,19 @@ impl Outgoing {
         &self.claimed.destination
     }
 
+    /// The domain of its recipients; where to, unless an operator has sent it elsewhere.
+    pub fn domain(&self) -> &str {
+        match (&self.mail.via, self.mail.recipients.first()) {
+            (Some(_), Some(recipient)) => recipient.address.domain().as_str(),
+            _ => &self.claimed.destination,
+        }
+    }
+
+    /// Where an operator has sent it, `HOST:PORT`.
+    pub fn via(&self) -> Option<&str> {
+        self.mail.via.as_deref()
+    }
+
     /// How many recipients wait.
     pub fn recipients(&self) -> usize {
         self.mail.recipients.len()
@@ -188,7 +201,7 @@ impl Case<'_> {
                 plan.tally.delivered += 1;
                 // RFC 8621 §7: handed to another system says nothing about the mailbox there.
                 let delivered = if self.here { "yes" } else { "unknown" };
-                plan.progress.push(progress(&recipient.address, reply, delivered));
+                plan.progress.push(progress(recipient, reply, delivered));
                 let action = if self.here { Action::Delivered } else { Action::Relayed };
                 let is_demanded = !self.here && self.relaying_is_told();
                 if self.here || !self.attempt.peer_reports || is_demanded {
@@ -209,7 +222,7 @@ impl Case<'_> {
                         // Whoever is to hear of it at a moment is looked at then.
                         let wakes_at = self.mail.deliver_by.and_then(|by| by.wakes_at(self.now));
                         plan.due_at = Some(wakes_at.map_or(at, |wakes_at| at.min(wakes_at)));
-                        plan.progress.push(progress(&recipient.address, reply, "queued"));
+                        plan.progress.push(progress(recipient, reply, "queued"));
                         let is_late = self.now >= self.schedule.warn_at(accepted_at);
                         // Late by what its sender said, which it hears once, whatever else it has heard.
                         let is_demanded =
@@ -234,7 +247,7 @@ impl Case<'_> {
 
     fn give_up(&self, recipient: &OutboundRecipient, reply: &Reply, plan: &mut Plan) {
         plan.tally.refused += 1;
-        plan.progress.push(progress(&recipient.address, reply, "no"));
+        plan.progress.push(progress(recipient, reply, "no"));
         plan.fates.push(self.fate(recipient, Action::Failed, reply, None));
     }
 
@@ -257,8 +270,14 @@ impl Case<'_> {
     }
 }
 
-fn progress(address: &EmailAddress, reply: &Reply, delivered: &'static str) -> Progress {
-    Progress { address: address.to_string(), smtp_reply: reply.to_string(), delivered }
+fn progress(recipient: &OutboundRecipient, reply: &Reply, delivered: &'static str) -> Progress {
+    let original = recipient.orcpt.as_deref().and_then(|text| text.split_once(';'));
+    Progress {
+        address: recipient.address.to_string(),
+        original: original.map(|(_, address)| address.to_owned()),
+        smtp_reply: reply.to_string(),
+        delivered,
+    }
 }
 
 impl Desk {

@@ -20,6 +20,7 @@ fn mail_for(addresses: &[&str]) -> OutboundMail {
         priority: None,
         not_before: None,
         deliver_by: None,
+        via: None,
         received_at: Timestamp::from_secs(0),
         trace: "s1.1".to_owned(),
         keywords: Vec::new(),

@@ -33,6 +33,7 @@ pub(super) fn outbound(
         priority: envelope.priority.filter(|_| envelope.client.signed_in_as.is_some()),
         not_before: envelope.not_before,
         deliver_by: envelope.deliver_by,
+        via: None,
         received_at: envelope.received_at,
         trace: envelope.id.clone(),
         keywords: Vec::new(),

@@ -44,6 +44,8 @@ pub(super) enum Telling {
 /// What is known about one recipient of a submission (RFC 8621 §7, DeliveryStatus).
 pub(super) struct Progress {
     pub(super) address: String,
+    /// As the sender first wrote it, when it was another one.
+    pub(super) original: Option<String>,
     pub(super) smtp_reply: String,
     pub(super) delivered: &'static str,
 }
@@ -133,7 +135,10 @@ async fn write_progress(tx: &mut Tx, settlement: &Settlement) -> Result<(), stor
             "delivered": progress.delivered,
             "displayed": "unknown",
         });
-        delivery.insert(progress.address.clone(), status);
+        // Whom the sender knows: of a redirected mail that is the first recipient.
+        let original = progress.original.as_ref().filter(|original| delivery.contains_key(*original));
+        let known = original.filter(|_| !delivery.contains_key(&progress.address));
+        delivery.insert(known.unwrap_or(&progress.address).clone(), status);
     }
     let delivery = Value::Object(delivery).to_string();
     tx.set_submission_delivery(account_id, submission_id, &delivery).await

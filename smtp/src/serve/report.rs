@@ -1,7 +1,10 @@
 //! Reports to senders: written here, sent to an inbox of this house or back to where the mail came from.
 
-use mail::Timestamp;
+use std::future::Future;
+use std::pin::Pin;
+
 use mail::envelope::{OutboundMail, OutboundRecipient};
+use mail::{Domain, Timestamp};
 use store::{Lane, MovedPlace, NewEmail, NewOutbox, OutboxKind};
 
 use super::outgoing::Outgoing;
@@ -11,6 +14,18 @@ use super::record::Telling;
 use super::{Desk, Refusal};
 use crate::dsn::{self, Fate, Report};
 use crate::envelope::{ForwardPath, ReversePath};
+
+/// Signs what the house writes itself (DKIM, RFC 6376): reports, whose author is the house's postmaster.
+pub trait Signs: Send + Sync {
+    /// The fields to put before a message, with their line ends; empty when nobody signs for the author's domain. A report is due whether or
+    /// not it can be signed, so there are no errors here.
+    fn fields<'a>(
+        &'a self,
+        domain: &'a Domain,
+        message: &'a [u8],
+        now: Timestamp,
+    ) -> Pin<Box<dyn Future<Output = String> + Send + 'a>>;
+}
 
 impl Desk {
     /// The report about these fates and the way it goes; `None` when nobody is to be told.
@@ -84,11 +99,16 @@ impl Desk {
         now: Timestamp,
     ) -> Result<Telling, Refusal> {
         let (owner, mail) = (outgoing.claimed.owner, &outgoing.mail);
-        let blob = self.store.seal(owner, &report.message, now).await?;
+        let fields = match &self.signer {
+            Some(signer) => signer.fields(&self.host, &report.message, now).await,
+            None => String::new(),
+        };
+        let message = [fields.into_bytes(), report.message].concat();
+        let blob = self.store.seal(owner, &message, now).await?;
         let destination = report.to.domain().as_str().to_owned();
         let payload = OutboundMail {
             smtputf8: report.smtputf8,
-            body_8bit: !report.message.is_ascii(),
+            body_8bit: !message.is_ascii(),
             // RFC 8689 §5: what is told about such a mail travels as it did.
             require_tls: mail.require_tls,
             trace: mail.trace.clone(),

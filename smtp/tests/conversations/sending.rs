@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use smtp::send::{Answer, Ask, Delivery, Outcome, Session, TlsPolicy, Verdict};
+use smtp::send::{
+    Answer, Ask, Credentials, Delivery, Mechanism, Outcome, Session, Terms, TlsPolicy, Verdict,
+};
 use smtp::{Error, Limits, Notify, OriginalRecipient, ReversePath};
 
 use crate::house::morning;
@@ -233,9 +235,10 @@ fn rfc_5321_section_4_5_3_2_patience() {
 
 #[test]
 fn a_password_is_sent_inside_tls_only() {
-    let with = |tls, replies: &[&str]| {
+    let with = |mechanism, tls, replies: &[&str]| {
         let mut t = terms(tls);
-        t.credentials = Some(("an".into(), mail::Secret::from("secret")));
+        let password = mail::Secret::from("secret");
+        t.credentials = Some(Credentials { mechanism, name: "an".into(), password });
         let mut session = Session::new(morning(), t, Limits::default());
         session.deliver(morning(), delivery(&["a@b.vn"], TEXT));
         let mut sent = String::new();
@@ -252,12 +255,97 @@ fn a_password_is_sent_inside_tls_only() {
         }
         (sent, None)
     };
-    let (sent, fault) = with(TlsPolicy::Opportunistic, &["220 a", "250-a|250 AUTH PLAIN"]);
+    let (plain, login) = (Mechanism::Plain, Mechanism::Login);
+    let (sent, fault) = with(plain, TlsPolicy::Opportunistic, &["220 a", "250-a|250 AUTH PLAIN"]);
     assert!(!sent.contains("AUTH"), "{sent}");
     assert_eq!(fault, Some(Error::NoAuth));
-    let (sent, fault) = with(
-        TlsPolicy::Required,
-        &["220 a", "250-a|250 STARTTLS", "220 a", "250-a|250 AUTH LOGIN PLAIN", "235 a"],
-    );
+    let inside = ["220 a", "250-a|250 STARTTLS", "220 a", "250-a|250-AUTH=LOGIN PLAIN|250 AUTH LOGIN PLAIN"];
+    let (sent, fault) = with(plain, TlsPolicy::Required, &[&inside[..], &["235 a"]].concat());
     assert!(sent.contains("AUTH PLAIN AGFuAHNlY3JldA==\r\nMAIL FROM:") && fault.is_none(), "{sent}");
+    let asked = [&inside[..], &["334 VXNlcm5hbWU6", "334 UGFzc3dvcmQ6", "235 a"]].concat();
+    let (sent, fault) = with(login, TlsPolicy::Required, &asked);
+    assert!(sent.contains("AUTH LOGIN\r\nYW4=\r\nc2VjcmV0\r\nMAIL FROM:") && fault.is_none(), "{sent}");
+    // What is no question gets no answer.
+    for (mechanism, replies) in
+        [(plain, &["535 5.7.8 no"][..]), (login, &["535 5.7.8 no"]), (login, &["334 a", "535 5.7.8 no"])]
+    {
+        let (sent, fault) = with(mechanism, TlsPolicy::Required, &[&inside[..], replies].concat());
+        assert!(!sent.contains("MAIL") && !sent.contains("c2VjcmV0"), "{sent}");
+        assert!(matches!(fault, Some(Error::AuthRefused(_))), "{fault:?}");
+    }
+    let only_login = ["220 a", "250-a|250 STARTTLS", "220 a", "250-a|250 AUTH LOGIN"];
+    assert_eq!(with(plain, TlsPolicy::Required, &only_login).1, Some(Error::NoAuth));
+}
+
+#[test]
+fn rfc_8314_3_3_tls_may_come_before_the_greeting() {
+    let t = Terms { implicit_tls: true, ..terms(TlsPolicy::Required) };
+    let mut session = Session::new(morning(), t.clone(), Limits::default());
+    session.deliver(morning(), delivery(&["a@b.vn"], TEXT));
+    assert_eq!(session.next(), Some(Ask::StartTls));
+    session.answer_arrived(morning(), Answer::TlsStarted);
+    assert!(matches!(session.next(), Some(Ask::WakeAt(_))) && session.is_encrypted());
+    session.bytes_arrived(morning(), b"220 a\r\n");
+    assert!(matches!(session.next(), Some(Ask::Write(hello)) if hello.starts_with(b"EHLO")));
+    session.bytes_arrived(morning(), b"250-a\r\n250 STARTTLS\r\n");
+    assert!(matches!(session.next(), Some(Ask::Write(line)) if line.starts_with(b"MAIL FROM")));
+    // A greeting in the clear is somebody else's, and TLS that fails ends it.
+    for trouble in [None, Some(Answer::TlsFailed), Some(Answer::TlsUntrusted)] {
+        let mut session = Session::new(morning(), t.clone(), Limits::default());
+        session.deliver(morning(), delivery(&["a@b.vn"], TEXT));
+        assert_eq!(session.next(), Some(Ask::StartTls));
+        match trouble {
+            None => session.bytes_arrived(morning(), b"220 a\r\n"),
+            Some(answer) => session.answer_arrived(morning(), answer),
+        }
+        let Some(Ask::Done(outcome)) = session.next() else { panic!("{trouble:?}") };
+        assert!(outcome.fault.is_some() && !outcome.begun, "{trouble:?}");
+        assert!(matches!(outcome.verdicts[..], [Verdict::Deferred(_)]));
+        assert_eq!(session.next(), Some(Ask::Close));
+    }
+}
+
+/// RFC 5321 §4.1.1.9, §3.8: a peer may close between two messages, or want no more in this session; the second message has lost nothing.
+#[test]
+fn what_a_peer_never_began_may_be_tried_elsewhere() {
+    let first = ["220 a", ALL, "250 a", "250 a", "354 a", "250 a"];
+    #[rustfmt::skip]
+    let rows: [(&str, &[&str], bool); 7] = [
+        ("it has closed",               &[], false),
+        ("421 instead of MAIL",         &["421 a"], false),
+        ("no more in this session",     &["452 4.4.5 a", "503 a"], false),
+        ("the recipient is put off",    &["250 a", "450 a"], true),
+        ("it closes after MAIL",        &["250 a"], true),
+        ("it closes after the dot",     &["250 a", "250 a", "354 a"], true),
+        ("all is well",                 &["250 a", "250 a", "354 a", "250 a"], true),
+    ];
+    for (what, second, begun) in rows {
+        let mut session = Session::new(morning(), terms(TlsPolicy::None), Limits::default());
+        let mut replies = first.iter().chain(second);
+        let mut outcomes = Vec::new();
+        session.deliver(morning(), delivery(&["a@b.vn"], TEXT));
+        for _ in 0..100 {
+            match session.next() {
+                Some(Ask::Done(outcome)) => {
+                    outcomes.push(outcome);
+                    if outcomes.len() == 2 {
+                        break;
+                    }
+                    assert!(session.is_idle());
+                    session.deliver(morning(), delivery(&["a@b.vn"], TEXT));
+                }
+                Some(_) => {}
+                None => match replies.next() {
+                    Some(reply) => {
+                        let reply = format!("{}\r\n", reply.replace('|', "\r\n"));
+                        session.bytes_arrived(morning(), reply.as_bytes());
+                    }
+                    None => session.connection_lost(morning()),
+                },
+            }
+        }
+        assert_eq!(outcomes.len(), 2, "{what}");
+        assert!(outcomes[0].begun && outcomes[0].fault.is_none(), "{what}");
+        assert_eq!(outcomes[1].begun, begun, "{what}");
+    }
 }

@@ -145,15 +145,16 @@ impl Tx {
             .collect()
     }
 
-    /// Sends a domain's mail to a fixed place `host:port`; `*` is every domain without a route of its own.
+    /// Sends a domain's mail to a fixed place `host:port` that wants no sign-in; `*` is every domain without a route of its own.
     pub async fn put_route(&mut self, domain: &str, target: &str) -> Result<()> {
         self.exec(
             "INSERT INTO mail_route (domain, target) VALUES ($1, $2) \
-             ON CONFLICT (domain) DO UPDATE SET target = excluded.target",
+             ON CONFLICT (domain) DO UPDATE SET target = excluded.target, tls = 'policy', mechanism = '', login = '', \
+             secret = NULL, refused_at = NULL, refused = ''",
             values![domain, target],
         )
-        .await
-        .map(drop)
+        .await?;
+        self.resume_route(domain).await
     }
 
     /// The fixed place for a domain's mail, if there is one.

@@ -59,6 +59,7 @@ async fn live(house: &House) {
         priority: None,
         not_before: None,
         deliver_by: None,
+        via: None,
         received_at: NOW,
         trace: "t.1".into(),
         keywords: Vec::new(),

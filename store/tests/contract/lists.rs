@@ -176,7 +176,7 @@ stories! {
         })
         .unwrap();
         let blob = house.store.seal(account_id(1), b"Subject: x\r\n\r\n", NOW).await.unwrap();
-        let mail = OutboundMail { require_tls: false, priority: None, not_before: None, deliver_by: None, binary: false,
+        let mail = OutboundMail { require_tls: false, priority: None, not_before: None, deliver_by: None, via: None, binary: false,
             reverse_path: None, recipients: Vec::new(), submission: None, envid: None, ret: None, smtputf8: false,
             body_8bit: false, received_at: NOW, trace: "t1".into(), keywords: Vec::new(), list: None, forwarded_by: None, to_list: None,
         };

@@ -27,6 +27,7 @@ mod people;
 mod policy;
 mod pushes;
 mod quarantine;
+mod routes;
 mod search;
 mod smime;
 mod statistics;

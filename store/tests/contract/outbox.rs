@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use store::{Lane, NewOutbox, OutboxKind, QueueAct, QueueFilter, Queued};
+use store::{Lane, NewOutbox, OutboxKind, QueueAct, QueueFilter, Queued, Readdressed};
 
 use crate::house::{NOW, account_id, read, stories, write};
 
@@ -166,5 +166,63 @@ stories! {
         let mut words: Vec<_> = trail.iter().map(|entry| entry.detail.as_str()).collect();
         words.sort_unstable();
         assert_eq!(words, ["hold", "release", "retry"]);
+    }
+
+    async fn rfc_4865_what_its_sender_wants_sent_later_is_not_hurried(house: House) {
+        let later = NOW.plus(MINUTE * 10);
+        let mut waits = row("a.vn", Lane::Normal);
+        (waits.due_at, waits.payload) = (later, format!(r#"{{"not_before":{}}}"#, later.millis()));
+        let mut deferred = row("b.vn", Lane::Normal);
+        deferred.due_at = later;
+        write!(house, waits, deferred, |tx| {
+            tx.enqueue(waits, NOW).await?;
+            tx.enqueue(deferred, NOW).await?;
+        })
+        .unwrap();
+        let all = QueueFilter::default();
+        let found = write!(house, all, |tx| tx.queue_list(all, None, 10).await?).unwrap();
+        let act = async |queued: &Queued, act, now| {
+            let queued = queued.clone();
+            write!(house, queued, |tx| tx.act_on_queued(queued, act, "cli", now).await?).unwrap()
+        };
+        let to = |name: &str| found.iter().find(|row| row.destination == name).unwrap();
+        assert!(!act(to("a.vn"), QueueAct::Retry, NOW).await);
+        assert!(act(to("b.vn"), QueueAct::Retry, NOW).await);
+        assert!(act(to("a.vn"), QueueAct::RetryEarly, NOW).await);
+        let claimed = write!(house, |tx| tx.claim_outbox(OutboxKind::Mail, "w", NOW, MINUTE, 10).await?).unwrap();
+        assert_eq!(claimed.len(), 2);
+    }
+
+    async fn a_redirected_row_changes_its_place_and_ends_its_lease(house: House) {
+        let new = row("a.vn", Lane::Normal);
+        write!(house, new, |tx| tx.enqueue(new, NOW).await?).unwrap();
+        let all = QueueFilter::default();
+        let found = write!(house, all, |tx| tx.queue_list(all, None, 10).await?).unwrap();
+        let queued = found[0].clone();
+        let by_hand = async |holder: &str, now| {
+            let (queued, holder) = (queued.clone(), holder.to_owned());
+            write!(house, queued, holder, |tx| {
+                tx.claim_by_hand(queued, holder, ("cli", "redirect"), now, MINUTE).await?
+            })
+            .unwrap()
+        };
+        let claimed = by_hand("h1", NOW).await.unwrap();
+        assert!(by_hand("h2", NOW).await.is_none(), "one hand at a time");
+        let to = Readdressed {
+            kind: OutboxKind::Mail,
+            destination: "relay.vn:25".into(),
+            payload: r#"{"via":"relay.vn:25"}"#.into(),
+            due_at: NOW,
+        };
+        let readdress = async |holder: &str| {
+            let (claimed, holder, to) = (claimed.clone(), holder.to_owned(), to.clone());
+            write!(house, claimed, holder, to, |tx| tx.readdress_outbox(claimed, holder, to).await?).unwrap()
+        };
+        assert!(!readdress("h2").await);
+        assert!(readdress("h1").await);
+        let row = write!(house, |tx| tx.claim_outbox(OutboxKind::Mail, "w", NOW, MINUTE, 10).await?).unwrap().remove(0);
+        assert_eq!((row.destination.as_str(), row.payload.as_str(), row.attempts), ("relay.vn:25", r#"{"via":"relay.vn:25"}"#, 1));
+        let trail = read!(house, |tx| tx.audit_trail(account_id(1), 10).await?);
+        assert!(trail.iter().any(|entry| entry.detail == "redirect"));
     }
 }

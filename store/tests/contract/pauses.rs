@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use mail::Timestamp;
-use store::{Claimed, Lane, NewOutbox, OutboxKind, Patience, Reach};
+use store::{Claimed, Lane, NewOutbox, OutboxKind, Patience, Reach, Reachable};
 
 use crate::house::{House, NOW, account_id, read, stories, write};
 
@@ -30,10 +30,16 @@ async fn enqueue(house: &House, destination: &str, count: usize) {
 
 /// Pauses of one, two, three … minutes; late after four hours.
 async fn claim(house: &House, holder: &str, now: Timestamp) -> Vec<(Claimed, Reach)> {
-    let holder = holder.to_owned();
-    write!(house, holder, |tx| {
+    claim_past(house, holder, now, &[], "").await.rows
+}
+
+/// The same, past the destinations that bear no more.
+async fn claim_past(house: &House, holder: &str, now: Timestamp, full: &[&str], after: &str) -> Reachable {
+    let full: Vec<String> = full.iter().map(|name| (*name).to_owned()).collect();
+    let (holder, after) = (holder.to_owned(), after.to_owned());
+    write!(house, holder, full, after, |tx| {
         let pause = |failures| MINUTE * failures;
-        let patience = Patience { late_since: now.minus(HOUR * 4), pause: &pause };
+        let patience = Patience { late_since: now.minus(HOUR * 4), pause: &pause, full, after };
         tx.claim_reachable(OutboxKind::Mail, Lane::Normal, holder, now, HOUR, 16, &patience).await?
     })
     .unwrap()
@@ -51,7 +57,63 @@ fn reaches(claimed: &[(Claimed, Reach)]) -> Vec<(&str, Reach)> {
     claimed.iter().map(|(row, reach)| (row.destination.as_str(), *reach)).collect()
 }
 
+fn places(claimed: &Reachable) -> Vec<&str> {
+    let mut places: Vec<&str> = claimed.rows.iter().map(|(row, _)| row.destination.as_str()).collect();
+    places.sort_unstable();
+    places
+}
+
 stories! {
+    async fn a_full_destination_with_any_backlog_is_passed_over(house: House) {
+        enqueue(&house, "slow.vn", 2_000).await;
+        enqueue(&house, "a.vn", 3).await;
+        enqueue(&house, "z.vn", 1).await;
+        enqueue(&house, "dead.vn", 1).await;
+        pause(&house, "dead.vn", NOW).await;
+        // Everything else is behind the first stretch of the turn, so it is found from place to place, to each its share.
+        let full = ["slow.vn"];
+        let first = claim_past(&house, "h1", NOW, &full, "").await;
+        assert_eq!((places(&first), first.after.as_str()), (vec!["a.vn", "a.vn", "a.vn", "z.vn"], ""));
+        enqueue(&house, "a.vn", 2).await;
+        let second = claim_past(&house, "h2", NOW, &["a.vn", "slow.vn"], "").await;
+        assert_eq!(places(&second), Vec::<&str>::new());
+        // From where the last claim ended: z.vn's turn comes although a.vn has more.
+        enqueue(&house, "z.vn", 1).await;
+        assert_eq!(places(&claim_past(&house, "h3", NOW, &full, "a.vn").await), ["z.vn"]);
+        assert_eq!(places(&claim_past(&house, "h4", NOW, &full, "").await), ["a.vn", "a.vn"]);
+        // Within the stretch they are found at once, as many as are wanted.
+        let (backlog, holder) = (claim(&house, "h5", NOW).await, "h5".to_owned());
+        assert_eq!(reaches(&backlog), vec![("slow.vn", Reach::Open); 16]);
+        let rows: Vec<Claimed> = backlog.into_iter().map(|(row, _)| row).collect();
+        write!(house, rows, holder, |tx| {
+            for row in rows {
+                tx.give_back(row, holder, NOW).await?;
+            }
+        })
+        .unwrap();
+        let again = claim(&house, "h6", NOW).await;
+        assert!(again.iter().all(|(row, _)| row.attempts == 1), "what was given back was not tried");
+    }
+
+    async fn who_has_a_connection_gets_more_for_that_place(house: House) {
+        enqueue(&house, "a.vn", 5).await;
+        enqueue(&house, "b.vn", 5).await;
+        let more = async |holder: &str, limit, now| {
+            let holder = holder.to_owned();
+            write!(house, holder, |tx| tx.claim_place(Lane::Normal, "a.vn", holder, now, MINUTE, limit).await?).unwrap()
+        };
+        let first = more("h1", 3, NOW).await;
+        assert!(first.len() == 3 && first.iter().all(|row| row.destination == "a.vn"));
+        assert_eq!((more("h2", 9, NOW).await.len(), more("h3", 9, NOW).await.len()), (2, 0));
+        // Kept up, a lease outlives its first minute; one that nobody keeps does not.
+        let (half, holders) = (NOW.plus(MINUTE / 2), vec!["h1".to_owned()]);
+        write!(house, holders, |tx| tx.keep_leases(holders, half, MINUTE).await?).unwrap();
+        assert_eq!(more("h4", 9, NOW.plus(MINUTE)).await.len(), 2);
+        assert_eq!(more("h5", 9, half.plus(MINUTE)).await.len(), 3);
+        let lost = write!(house, first, |tx| tx.finish_outbox(&first[0], "h1", NOW).await?).unwrap();
+        assert!(!lost, "somebody else has it");
+    }
+
     async fn ten_thousand_for_a_dead_domain_do_not_hold_up_ten_for_a_live_one(house: House) {
         enqueue(&house, "dead.vn", 10_000).await;
         enqueue(&house, "live.vn", 10).await;

@@ -15,6 +15,7 @@ fn payload() -> String {
         priority: None,
         not_before: None,
         deliver_by: None,
+        via: None,
         list: None,
         forwarded_by: None,
         to_list: None,

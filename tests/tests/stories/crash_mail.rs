@@ -38,11 +38,11 @@ impl Promised {
     }
 }
 
-type Taken = Arc<Mutex<BTreeMap<String, u32>>>;
+pub(crate) type Taken = Arc<Mutex<BTreeMap<String, u32>>>;
 type Load = (Arc<Mutex<Promised>>, Arc<AtomicU64>, Arc<AtomicBool>);
 
 /// Another server, that outlives every kill: takes mail for everybody but `refused@`, and remembers the subjects.
-async fn sink() -> (u16, Taken) {
+pub(crate) async fn sink() -> (u16, Taken) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (port, taken) = (listener.local_addr().unwrap().port(), Taken::default());
     let remembered = taken.clone();

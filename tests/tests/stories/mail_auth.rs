@@ -136,7 +136,7 @@ async fn rfc_7208_the_suite_of_openspf() {
 }
 
 /// What dkimpy says of the first two signatures.
-fn dkimpy(message: &str, domain: &str, records: &[Value]) -> String {
+pub(crate) fn dkimpy(message: &str, domain: &str, records: &[Value]) -> String {
     let script = "import sys, dkim\n\
         message = sys.stdin.buffer.read()\n\
         records = dict(zip(sys.argv[1::2], sys.argv[2::2]))\n\

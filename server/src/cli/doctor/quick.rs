@@ -77,6 +77,7 @@ pub(super) async fn of_the_house(house: &House, telling: &mut Telling) -> anyhow
     certificate(house, telling).await?;
     name(house, telling).await;
     vital_signs(house, telling).await?;
+    smart_hosts(house, telling).await?;
     let state = backup::read_state(house).await?;
     for (code, at, vi, en) in backup::late(&house.config, &state, house.now()) {
         telling.find(code, at, vi, en);
@@ -146,6 +147,21 @@ async fn vital_signs(house: &House, telling: &mut Telling) -> anyhow::Result<()>
             newest.to_rfc3339_vietnam(),
             "Đồng hồ chậm hơn dữ liệu đã ghi.",
             "The clock is behind what was written.",
+        );
+    }
+    Ok(())
+}
+
+/// Smart hosts take our sign-in.
+async fn smart_hosts(house: &House, telling: &mut Telling) -> anyhow::Result<()> {
+    let routes = house.store.read((), |tx, ()| Box::pin(async move { tx.routes().await })).await;
+    let routes: Vec<store::Route> = routes.map_err(|error: store::Error| anyhow::anyhow!(error))?;
+    for route in routes.iter().filter(|route| route.refused_at.is_some()) {
+        telling.find(
+            "route-refused",
+            format!("{} → {}", route.set.domain, route.set.target),
+            "Máy chủ chuyển tiếp từ chối đăng nhập; thư đang chờ.",
+            "The smart host refuses our sign-in; mail waits.",
         );
     }
     Ok(())

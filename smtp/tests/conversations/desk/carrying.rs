@@ -220,6 +220,7 @@ async fn submit(office: &Office) -> SubmissionId {
                         priority: None,
                         not_before: None,
                         deliver_by: None,
+                        via: None,
                         received_at: NOW,
                         trace: String::new(),
                         keywords: Vec::new(),

@@ -6,5 +6,6 @@ mod delegates;
 pub(crate) mod house;
 mod lists;
 mod moved;
+mod redirecting;
 mod tracing;
 mod wishes;
