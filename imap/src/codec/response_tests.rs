@@ -15,6 +15,13 @@ fn said(utf8: bool, say: impl FnOnce(&mut Out)) -> String {
     String::from_utf8(out.take()).unwrap()
 }
 
+#[test]
+fn rfc_9051_section_9_no_string_holds_nul() {
+    for (text, expected) in [("f\0rmat", "\"frmat\""), ("\0", "\"\""), ("a\0\r\n", "{3}\r\na\r\n")] {
+        assert_eq!(said(false, |out| out.string(text)), expected, "{text:?}");
+    }
+}
+
 fn set(text: &str) -> UidSet {
     let number = |text: &str| text.parse::<u32>().unwrap();
     let run = |text: &str| match text.split_once(':') {

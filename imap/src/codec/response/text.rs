@@ -13,6 +13,10 @@ const WORD_BYTES: usize = 45;
 impl Out {
     /// A string: quoted where that is safe, a literal otherwise.
     pub fn string(&mut self, text: &str) {
+        // No string holds NUL (RFC 9051 §9, CHAR8): what a damaged message has of it is left out.
+        if text.contains('\0') {
+            return self.string(&text.replace('\0', ""));
+        }
         let utf8 = self.utf8;
         let is_plain = |byte: &u8| matches!(byte, 0x20..=0x7e) || (utf8 && *byte >= 0x80);
         if text.len() > QUOTED_MAX || !text.as_bytes().iter().all(is_plain) {
