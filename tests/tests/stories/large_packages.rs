@@ -35,6 +35,16 @@ pub(crate) fn noise(bytes: usize) -> Vec<u8> {
     (0..bytes.div_ceil(4)).flat_map(|_| (dice.below(u64::MAX) as u32).to_le_bytes()).collect()
 }
 
+/// A house in which what is let go goes back to the machine, of any size: the allocator of the C library would keep as much for each thread as
+/// the largest piece it has seen there, and what is asked is how much is held at once.
+async fn frugal(instance: &str, changes: &[(&str, &str)]) -> Program {
+    let mut program = Program::demo_of(Engine::Sqlite, instance, changes).await;
+    program.stop().await;
+    program.environment.push(("MALLOC_MMAP_THRESHOLD_", "131072".to_owned()));
+    program.start().await;
+    program
+}
+
 /// On one engine: the bytes lie in files on both.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn e17_a_large_package_takes_the_memory_of_its_largest_file() {
@@ -44,7 +54,7 @@ async fn e17_a_large_package_takes_the_memory_of_its_largest_file() {
         // Half of it is for files.
         ("packages_memory_bytes_max = 1073741824", "packages_memory_bytes_max = 67108864"),
     ];
-    let program = Program::demo_of(Engine::Sqlite, "H99", &changes).await;
+    let program = frugal("H99", &changes).await;
     let (first, second) = program.systems();
     let (sender, receiver) = (Arc::new(Exchange::new(&program, first)), Exchange::new(&program, second));
     let annex = program.data.join("phu-luc.bin");
@@ -126,12 +136,7 @@ async fn e17_every_door_takes_the_memory_of_the_largest_file() {
         // Looking again takes memory too, in its time.
         ("look_again_seconds = 300", "look_again_seconds = 0"),
     ];
-    let mut program = Program::demo_of(Engine::Sqlite, "H98", &changes).await;
-    // What is asked is how much is held at once. So what is let go goes back to the machine, of any size: the allocator of the C library would
-    // keep as much for each thread as the largest piece it has seen there.
-    program.stop().await;
-    program.environment.push(("MALLOC_MMAP_THRESHOLD_", "131072".to_owned()));
-    program.start().await;
+    let mut program = frugal("H98", &changes).await;
     let axis = beside(&mut program).await;
     let (first, second) = program.systems();
     let sender = ApiClient::new(&program, first, ALL_SCOPES).await;
