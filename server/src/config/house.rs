@@ -1,5 +1,6 @@
 //! The machine, its doors, and what it is run with.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};

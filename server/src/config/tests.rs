@@ -18,7 +18,7 @@ fn what_is_printed_reads_back_as_the_same() {
 
 #[test]
 fn the_reference_in_docs_is_what_the_program_prints() {
-    let kept = include_str!("../../docs/congvan.example.toml");
+    let kept = include_str!("../../../docs/congvan.example.toml");
     assert_eq!(kept, Config::default().print().unwrap(), "make docs writes it anew");
 }
 
