@@ -261,7 +261,8 @@ impl Symbols<'_> {
             Part::Source(range, is_literal) => {
                 let left = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(WINDOW);
                 self.window.resize(left.min(WINDOW), 0);
-                let read = self.source.read_at(range.start, &mut self.window)?;
+                // Whatever a disk says, the sender is not at fault.
+                let read = self.source.read_at(range.start, &mut self.window).map_err(io::Error::other)?;
                 if read == 0 && left > 0 {
                     return Err(io::Error::other("the source is shorter than it was"));
                 }
