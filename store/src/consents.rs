@@ -127,17 +127,19 @@ impl Tx {
         row.map(|row| row.text(0)).transpose()
     }
 
-    /// Forgets the words about a subject that were given before a moment: they do not count any more, and may be given again.
-    pub async fn forget_consents(
+    /// Lays aside the words about a subject that were given before a moment: they do not count any more, and may be given again. They stay,
+    /// under the subject followed by that moment (RULES R94).
+    pub async fn lay_consents_aside(
         &mut self,
         agency_id: AgencyId,
         act: TwoPersonAct,
         subject: &[u8],
         before: Timestamp,
     ) -> Result<()> {
+        let aside = [subject, &before.millis().to_be_bytes()].concat();
         self.exec(
-            "DELETE FROM consent WHERE agency_id = $1 AND act = $2 AND subject = $3 AND at <= $4",
-            values![&agency_id, act.as_str(), subject, before],
+            "UPDATE consent SET subject = $5 WHERE agency_id = $1 AND act = $2 AND subject = $3 AND at <= $4",
+            values![&agency_id, act.as_str(), subject, before, &aside],
         )
         .await
         .map(drop)

@@ -75,7 +75,7 @@ pub async fn release_mail(
                 let refused = tx.mail_secrecy_refusal(agency_id, reference).await?;
                 let detector = refused.ok_or(Error::NoSuchDocument)?;
                 // Whose word ran out may give it again.
-                tx.forget_consents(agency_id, ACT, reference, now.minus(MAIL_PASS)).await?;
+                tx.lay_consents_aside(agency_id, ACT, reference, now.minus(MAIL_PASS)).await?;
                 if has_pass(tx, agency_id, reference, now).await? {
                     return Ok(Agreement::Done);
                 }
