@@ -43,7 +43,9 @@ fn new_database() -> String {
     let base = std::env::var("CONGVAN_TEST_POSTGRES").expect(
         "CONGVAN_TEST_POSTGRES is not set: run the tests through scripts/with-postgres (make test does)",
     );
-    let name = format!("told_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    // Numbers of processes come again in a long run.
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_nanos());
+    let name = format!("told_{now}_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
     let created = Command::new("psql").args([&base, "-qc", &format!("CREATE DATABASE {name}")]).status();
     assert!(created.is_ok_and(|status| status.success()), "cannot create {name}");
     base.replacen("/postgres?", &format!("/{name}?"), 1)

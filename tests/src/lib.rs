@@ -33,7 +33,7 @@ pub use imap::{Heard, Imap};
 pub use jmap::{Jmap, News};
 pub use other_servers::{Make, OtherServer};
 pub use outside::{Postfix, free_port, postfix_services};
-pub use paper::Paper;
+pub use paper::{Paper, renumbered};
 pub use program::{Account, Program, System, binary, run};
 pub use scanners::{Clamd, Rspamd};
 pub use signed_names::{Paperwork, PolicySite, SignedNames};

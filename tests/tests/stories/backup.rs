@@ -106,7 +106,7 @@ async fn send_packages(program: &Program, name: &str, numbers: std::ops::Range<u
     let template = String::from_utf8(template).unwrap();
     let mut ids = Vec::new();
     for number in numbers {
-        let package = template.replace("99999", &(10_000 + number).to_string());
+        let package = tests::renumbered(&template, "99999", &(10_000 + number).to_string());
         let sent = sender.send(&first.agency, package.as_bytes()).await;
         assert!(sent.is_ok(), "{sent:?}\n{}", program.log());
         ids.push(sent.doc_id().to_owned());

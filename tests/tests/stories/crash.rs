@@ -154,7 +154,7 @@ async fn package_load(
 ) {
     while !stop.load(Ordering::Relaxed) {
         let number = (10_000 + count.fetch_add(1, Ordering::Relaxed)).to_string();
-        let package = template.replace("99999", &number);
+        let package = tests::renumbered(&template, "99999", &number);
         let Some(answer) = exchange.try_send(&from, package.as_bytes()).await else { return };
         assert!(answer.is_ok(), "{answer:?}");
         promised.lock().await.documents.push((number, answer.doc_id().to_owned()));

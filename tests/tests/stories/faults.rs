@@ -88,11 +88,12 @@ impl World {
                 1 => &REFUSED,
                 _ => &DONE,
             };
-            let own = |sample: &str| sample.replace("99999", &number.to_string());
+            let own = |sample: &str| tests::renumbered(sample, "99999", &number.to_string());
             let doc_id = self.insist(&self.sender, &self.from, &own(&self.samples.document)).await;
             for code in said {
                 if *code == "15" {
-                    let order = own(&self.samples.recall).replace("88888", &(60_000 + count).to_string());
+                    let order =
+                        tests::renumbered(&own(&self.samples.recall), "88888", &(60_000 + count).to_string());
                     self.insist(&self.sender, &self.from, &order).await;
                 }
                 self.insist(&self.receiver, &self.to, &own(&self.samples.statuses[code])).await;

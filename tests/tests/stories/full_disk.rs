@@ -79,7 +79,7 @@ async fn a_full_disk_breaks_no_promise() {
             disk.fill();
         }
         let number = (10_000 + promised.len()).to_string();
-        let package = template.replace("99999", &number);
+        let package = tests::renumbered(&template, "99999", &number);
         let answer = sender.send(&first.agency, package.as_bytes()).await;
         if !answer.is_ok() {
             assert_eq!(answer.code(), "503", "{answer:?}");
@@ -91,7 +91,7 @@ async fn a_full_disk_breaks_no_promise() {
     };
     // It can still be read, and says again what it promised.
     let (number, doc_id) = promised.last().cloned().unwrap();
-    let again = sender.send(&first.agency, template.replace("99999", &number).as_bytes()).await;
+    let again = sender.send(&first.agency, tests::renumbered(&template, "99999", &number).as_bytes()).await;
     assert_eq!(again.doc_id(), doc_id);
     assert_eq!(sender.send(&first.agency, refused.as_bytes()).await.code(), "503", "it is still full");
     assert_eq!(sender.send(&first.agency, &large).await.code(), "503", "there is no room to take it in");
@@ -109,7 +109,8 @@ async fn a_full_disk_breaks_no_promise() {
     program.start().await;
     // Whoever asks again hears the same as the first time.
     for (number, doc_id) in promised.iter().filter(|(number, _)| number != "77777") {
-        let again = sender.send(&first.agency, template.replace("99999", number).as_bytes()).await;
+        let again =
+            sender.send(&first.agency, tests::renumbered(&template, "99999", number).as_bytes()).await;
         assert_eq!(again.doc_id(), doc_id, "{number}");
     }
     let receiver = Exchange::new(&program, &second);
@@ -125,7 +126,7 @@ async fn a_full_disk_breaks_no_promise() {
             let sent = if number == "77777" {
                 large.clone()
             } else {
-                template.replace("99999", &number).into_bytes()
+                tests::renumbered(&template, "99999", &number).into_bytes()
             };
             assert!(package == sent, "{number} came out as it went in");
             *found.entry(number).or_insert(0) += 1;

@@ -63,7 +63,7 @@ async fn e17_a_large_package_takes_the_memory_of_its_largest_file() {
     let package = paper.packed_with(&program, Some(&annex), &first.agency, &[&second.agency], "99999").await;
     assert!(package.len() > ANNEX * 4 / 3);
     let package = String::from_utf8(package).unwrap();
-    let numbered = |number: u32| package.replace("99999", &number.to_string());
+    let numbered = |number: u32| tests::renumbered(&package, "99999", &number.to_string());
     // One small one warms everything.
     let small = paper.packed(&program, &first.agency, &[&second.agency], "10").await;
     assert!(sender.send(&first.agency, &small).await.is_ok());

@@ -327,7 +327,7 @@ async fn a_hub_is_killed_in_between(engine: Engine) {
     for kill in 0..3u64 {
         for _ in 0..5 {
             number += 1;
-            let package = template.replace("99999", &number.to_string());
+            let package = tests::renumbered(&template, "99999", &number.to_string());
             let sent = a1.send(&a1_code, package.as_bytes()).await;
             assert!(sent.is_ok(), "{sent:?}");
             promised.push(number.to_string());
