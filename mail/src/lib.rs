@@ -7,6 +7,7 @@
 
 mod address;
 mod agency;
+mod alphabet;
 pub mod authentication;
 pub mod auto_reply;
 mod contents;
@@ -15,7 +16,6 @@ pub mod fields;
 mod guest;
 mod id;
 pub mod letter;
-mod letters;
 pub mod list;
 pub mod message;
 pub mod opened;

@@ -5,7 +5,7 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-use crate::letters::{folded, letters};
+use crate::alphabet::{folded, is_tone, letters};
 
 /// The folded form: NFD, combining marks dropped, `đ`/`Đ` (and the look-alike `Ð`, U+00D0) turned to `d`, lower
 /// case. Both tone placements (`hòa`, `hoà`) fold to the same text.
@@ -42,12 +42,10 @@ pub fn exact(text: &str) -> String {
 /// assert_ne!(mail::text::spelled("Hòa"), mail::text::spelled("Hóa"));
 /// ```
 pub fn spelled(text: &str) -> String {
-    // Grave, acute, tilde, hook above, dot below: the tones. Other marks make letters (ă, â, ê, ô, ơ, ư).
-    const TONES: [char; 5] = ['\u{300}', '\u{301}', '\u{303}', '\u{309}', '\u{323}'];
     let mut out = String::with_capacity(text.len());
     let mut tone = None;
     for c in text.nfd().flat_map(char::to_lowercase) {
-        if TONES.contains(&c) {
+        if is_tone(c) {
             tone = Some(c);
             continue;
         }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use unicode_normalization::char::is_combining_mark;
 
-use crate::letters::{self, letters};
+use crate::alphabet::{self, letters};
 use crate::text::clip;
 
 /// Bytes of a word's form that are kept. Words of languages are shorter; what is longer is a number of a machine, and its beginning
@@ -69,8 +69,8 @@ fn forms(word: &str) -> (String, String) {
     spelled.push(tone);
     for letter in letters(word) {
         let Some(letter) = letter else {
-            let (tone, letters) = letters::spelled(word);
-            return (letters::folded(word), format!("{tone}{letters}"));
+            let (tone, letters) = alphabet::spelled(word);
+            return (alphabet::folded(word), format!("{tone}{letters}"));
         };
         folded.push(letter.folded);
         spelled.push(letter.toneless);

@@ -54,6 +54,11 @@ const NO_TONE: char = '0';
 const TONES: [(char, char); 5] =
     [('\u{300}', '1'), ('\u{301}', '2'), ('\u{303}', '3'), ('\u{309}', '4'), ('\u{323}', '5')];
 
+/// Whether a mark is a tone: it belongs to the word, not to the letter.
+pub(crate) fn is_tone(mark: char) -> bool {
+    TONES.iter().any(|(tone, _)| *tone == mark)
+}
+
 /// A letter by Unicode's rules; `None` when one of its forms is not one letter.
 fn taken_apart(c: char) -> Option<Letter> {
     let one = |form: String| {
