@@ -1,17 +1,17 @@
 //! What waits in the quarantine, told to whom it waits for (RULES M33): at most once in some hours, and only when something new does. It says
 //! when and why, and from whom; never what is in it.
 
+use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
-use lettre::message::header::{ContentType, HeaderName, HeaderValue};
-use mail::envelope::{OutboundMail, OutboundRecipient};
+use mail::envelope::OutboundMail;
 use mail::letter::Releaser;
-use mail::{AccountId, EmailAddress, OwnerId, Timestamp};
-use store::{DigestDue, HeldMail, Lane, NewOutbox, OutboxKind};
+use mail::{AccountId, Timestamp};
+use store::{DigestDue, HeldMail};
 
 use crate::house::House;
+use crate::house_mail::HouseMail;
 
 /// Accounts told in one go.
 const AT_ONCE: i64 = 200;
@@ -65,28 +65,19 @@ async fn tell(house: &House, due: &DigestDue, now: Timestamp) -> anyhow::Result<
     });
     let (address, held) = read.await?;
     let Some(address) = address else { return Ok(()) };
-    let new: Vec<&HeldMail> = held.iter().filter(|mail| mail.held_at > due.told_until).collect();
-    let message = message(house, &address, &new, now)?;
-    let blob = house.store.seal(account_id, &message, now).await?;
-    let recipient = OutboundRecipient::in_account(account_id, address);
-    let row = NewOutbox {
-        kind: OutboxKind::Local,
-        owner: OwnerId::from(account_id),
-        lane: Lane::Normal,
-        destination: account_id.to_string(),
-        payload: serde_json::to_string(&OutboundMail::from_the_house(recipient, now))?,
-        blob_id: Some(blob.blob_id()),
-        due_at: now,
-    };
+    let new: Vec<&HeldMail> = held
+        .iter()
+        .filter(|mail| mail.held_at > due.told_until && mail.releaser != Releaser::TwoPersons)
+        .collect();
+    let words = words(&new, house.config.scan.quarantine_days);
+    let digest = HouseMail::write(house, (account_id, address), "digest", words, now).await?;
     let sent = house
         .store
-        .write("tell what waits in the quarantine", (due.clone(), blob, row), move |tx, (due, blob, row)| {
+        .write("tell what waits in the quarantine", (due.clone(), digest), move |tx, (due, digest)| {
             Box::pin(async move {
                 // Whoever notes it first, tells it: once.
                 if tx.note_digest(due, now).await? {
-                    tx.put_blob(blob, now).await?;
-                    tx.enqueue(row, now).await?;
-                    tx.drop_blob(due.account_id, blob.blob_id(), now).await?;
+                    tx.enqueue_with(&digest.blob, slice::from_ref(&digest.row), now).await?;
                 }
                 Ok::<_, store::Error>(())
             })
@@ -103,40 +94,23 @@ fn line(mail: &HeldMail) -> String {
     let (_, vi, en) = known.copied().unwrap_or(("", "chờ xem xét", "waits for a decision"));
     let who = match mail.releaser {
         Releaser::Person => "tự quyết định / yours to decide",
-        Releaser::Administrator => "quản trị quyết định / an administrator decides",
-        Releaser::TwoPersons => "văn thư và lãnh đạo cùng quyết định / a clerk and a leader decide together",
+        // What takes two persons is not in a digest.
+        Releaser::Administrator | Releaser::TwoPersons => "quản trị quyết định / an administrator decides",
     };
     let at = mail.held_at.to_rfc3339_vietnam();
     format!("{at}  {}  {vi} / {en}  ({who})\r\n", from.as_deref().unwrap_or("<>"))
 }
 
-/// The digest, in both languages.
-fn message(
-    house: &House,
-    address: &EmailAddress,
-    new: &[&HeldMail],
-    now: Timestamp,
-) -> anyhow::Result<Vec<u8>> {
+/// Subject and text of the digest, in both languages.
+fn words(new: &[&HeldMail], days: u64) -> (String, String) {
     let count = new.len();
     let lines: String = new.iter().take(NAMED_MAX).map(|mail| line(mail)).collect();
-    let days = house.config.scan.quarantine_days;
-    let url = house.config.public_url();
     let text = format!(
         "Có {count} thư mới đang bị giữ lại, chờ xem xét:\r\n{count} new messages are held back and wait:\r\n\r\n{lines}\r\n\
-         Mở mục \"Thư bị giữ\" tại {url}/ để cho thư đi tiếp, xóa, hoặc báo thư lừa đảo. Thư không được xem xét bị xóa sau {days} ngày.\r\n\
-         Open \"Held mail\" at {url}/ to let them go, delete them, or report phishing. What nobody looks at is deleted after {days} days.\r\n"
+         Để cho thư đi tiếp, xóa hoặc báo thư lừa đảo: dùng chương trình thư có mục thư bị giữ (JMAP), hoặc đề nghị quản trị, nêu thời điểm ở \
+         trên. Thư không được xem xét bị xóa sau {days} ngày.\r\n\
+         To let one go, delete it or report phishing, use a mail program that shows held mail (JMAP), or ask your administrator, naming the \
+         time above. What nobody looks at is deleted after {days} days.\r\n"
     );
-    let host = &house.host;
-    let date = std::time::SystemTime::UNIX_EPOCH + Duration::from_millis(now.millis().unsigned_abs());
-    let marker = HeaderName::new_from_ascii_str("Auto-Submitted");
-    let message = lettre::Message::builder()
-        .from(format!("Hệ thống thư công vụ <congvan@{host}>").parse().context("our own address")?)
-        .to(address.to_string().parse().context("the holder's address")?)
-        .subject(format!("{count} thư bị giữ lại / {count} messages held"))
-        .date(date)
-        .message_id(Some(format!("<{}.digest@{host}>", house.draw_token(16))))
-        .raw_header(HeaderValue::new(marker, "auto-generated".to_owned()))
-        .header(ContentType::TEXT_PLAIN)
-        .body(text)?;
-    Ok(message.formatted())
+    (format!("{count} thư bị giữ lại / {count} messages held"), text)
 }

@@ -20,6 +20,7 @@ mod external;
 mod front;
 mod go_live;
 mod house;
+mod house_mail;
 mod housekeeping;
 mod http;
 mod imap;

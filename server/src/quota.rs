@@ -1,15 +1,14 @@
 //! Warnings about filling mailboxes (RULES M31): one mail at each mark, and again only after the mailbox has been below it.
 
+use std::slice;
 use std::sync::Arc;
 
-use anyhow::Context;
 use directory::mail_policy::{self, Standing};
-use lettre::message::header::{ContentType, HeaderName, HeaderValue};
-use mail::envelope::{OutboundMail, OutboundRecipient};
-use mail::{AccountId, EmailAddress, OwnerId, Timestamp};
-use store::{Account, Lane, NewOutbox, OutboxKind, Sealed};
+use mail::{AccountId, EmailAddress, Timestamp};
+use store::Account;
 
 use crate::house::House;
+use crate::house_mail::HouseMail;
 
 /// Accounts looked at in one go.
 const AT_ONCE: i64 = 200;
@@ -69,18 +68,15 @@ async fn warn(house: &House, account: &Account, was: i64, mark: i64, now: Timest
         house.store.read((), move |tx, ()| Box::pin(async move { tx.addresses(account_id).await }));
     let addresses: store::Result<Vec<_>> = addresses.await;
     let Some(address) = addresses?.into_iter().next().map(|first| first.address) else { return Ok(()) };
-    let message = message(house, account, &address, mark, now)?;
-    let blob = house.store.seal(account_id, &message, now).await?;
-    let row = row(account_id, &address, &blob, now)?;
+    let words = words(account, &address, mark);
+    let warning = HouseMail::write(house, (account_id, address), "quota", words, now).await?;
     let sent = house
         .store
-        .write("warn of a full mailbox", (blob, row), move |tx, (blob, row)| {
+        .write("warn of a full mailbox", warning, move |tx, warning| {
             Box::pin(async move {
                 // Whoever notes it first, tells it: once.
                 if tx.note_quota_warning(account_id, was, mark).await? {
-                    tx.put_blob(blob, now).await?;
-                    tx.enqueue(row, now).await?;
-                    tx.drop_blob(account_id, blob.blob_id(), now).await?;
+                    tx.enqueue_with(&warning.blob, slice::from_ref(&warning.row), now).await?;
                 }
                 Ok::<_, store::Error>(())
             })
@@ -89,33 +85,8 @@ async fn warn(house: &House, account: &Account, was: i64, mark: i64, now: Timest
     Ok(sent?)
 }
 
-fn row(
-    account_id: AccountId,
-    address: &EmailAddress,
-    blob: &Sealed,
-    now: Timestamp,
-) -> anyhow::Result<NewOutbox> {
-    let recipient = OutboundRecipient::in_account(account_id, address.clone());
-    let mail = OutboundMail::from_the_house(recipient, now);
-    Ok(NewOutbox {
-        kind: OutboxKind::Local,
-        owner: OwnerId::from(account_id),
-        lane: Lane::Normal,
-        destination: account_id.to_string(),
-        payload: serde_json::to_string(&mail)?,
-        blob_id: Some(blob.blob_id()),
-        due_at: now,
-    })
-}
-
-/// The warning, in both languages.
-fn message(
-    house: &House,
-    account: &Account,
-    address: &EmailAddress,
-    mark: i64,
-    now: Timestamp,
-) -> anyhow::Result<Vec<u8>> {
+/// Subject and text of the warning, in both languages.
+fn words(account: &Account, address: &EmailAddress, mark: i64) -> (String, String) {
     let mib = |bytes: i64| bytes.div_euclid(1024 * 1024);
     let (used, quota) = (mib(account.used_bytes), mib(account.quota_bytes));
     let text = format!(
@@ -124,20 +95,7 @@ fn message(
          Mailbox {address} holds {used} MiB of {quota} MiB ({mark} % or more).\r\n\
          Delete what need not be kept. Mail to a full mailbox is put off, and then returned.\r\n"
     );
-    let host = &house.host;
-    let marker = HeaderName::new_from_ascii_str("Auto-Submitted");
-    let date =
-        std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_millis(now.millis().unsigned_abs());
-    let message = lettre::Message::builder()
-        .from(format!("Hệ thống thư công vụ <congvan@{host}>").parse().context("our own address")?)
-        .to(address.to_string().parse().context("the holder's address")?)
-        .subject(format!("Hộp thư đã đầy từ {mark} % / Mailbox {mark} % full"))
-        .date(date)
-        .message_id(Some(format!("<{}.quota@{host}>", house.draw_token(16))))
-        .raw_header(HeaderValue::new(marker, "auto-generated".to_owned()))
-        .header(ContentType::TEXT_PLAIN)
-        .body(text)?;
-    Ok(message.formatted())
+    (format!("Hộp thư đã đầy từ {mark} % / Mailbox {mark} % full"), text)
 }
 
 #[cfg(test)]

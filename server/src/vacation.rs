@@ -3,6 +3,7 @@
 //! mail of our own people: limits, secrecy, policy (RULES M7–M12), our signature, the outbox.
 
 use std::collections::HashSet;
+use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -307,11 +308,8 @@ async fn keep(tx: &mut Tx, due: &VacationDue, answer: &Answer, now: Timestamp) -
     if !tx.tell_of_vacation(account_id, &answer.to, answer.again_after, now).await? {
         return Ok(());
     }
-    tx.put_blob(&answer.blob, now).await?;
     tx.trace(&answer.trace, now).await?;
-    tx.enqueue(&answer.row, now).await?;
-    // The row has its own reference.
-    tx.drop_blob(account_id, answer.blob.blob_id(), now).await?;
+    tx.enqueue_with(&answer.blob, slice::from_ref(&answer.row), now).await?;
     tx.count_sending(account_id, 1, now).await?;
     tx.put_findings(account_id, &answer.trace.name, &answer.findings, now).await?;
     let detail = json!({ "recipients": 1 }).to_string();

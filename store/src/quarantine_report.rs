@@ -38,7 +38,8 @@ pub struct QuarantineCount {
 }
 
 impl Tx {
-    /// The accounts after `after` for whom something new waits, and who were not told since `again_after`; `limit` at most.
+    /// The accounts after `after` for whom something new waits, and who were not told since `again_after`; `limit` at most. What takes two persons
+    /// is not theirs to decide, and they were told of it when it was set aside (RULES R11).
     pub async fn digests_due(
         &mut self,
         again_after: Timestamp,
@@ -49,7 +50,7 @@ impl Tx {
             .rows(
                 "SELECT q.account_id, COALESCE(MAX(d.told_until), 0), MAX(q.held_at) FROM quarantine q \
                  LEFT JOIN quarantine_digest d ON d.account_id = q.account_id \
-                 WHERE q.state = 'held' AND q.account_id > $1 \
+                 WHERE q.state = 'held' AND q.releaser <> 'two-persons' AND q.account_id > $1 \
                  AND (d.account_id IS NULL OR (q.held_at > d.told_until AND d.told_at <= $2)) \
                  GROUP BY q.account_id ORDER BY q.account_id LIMIT $3",
                 values![&after, again_after, limit],

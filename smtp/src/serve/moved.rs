@@ -51,10 +51,7 @@ impl Notice {
         if !tx.tell_of_move(self.owner, whom, self.again_after, now).await? {
             return Ok(());
         }
-        tx.put_blob(&self.blob, now).await?;
-        tx.enqueue(&self.row, now).await?;
-        // The row has its own reference.
-        tx.drop_blob(self.owner, self.blob.blob_id(), now).await
+        tx.enqueue_with(&self.blob, std::slice::from_ref(&self.row), now).await
     }
 }
 

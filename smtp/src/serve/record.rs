@@ -80,10 +80,7 @@ pub(super) async fn record(tx: &mut Tx, settlement: &Settlement) -> Result<bool,
             tx.add_email(report, now).await?;
         }
         Some(Telling::Queue { blob, row }) => {
-            tx.put_blob(blob, now).await?;
-            tx.enqueue(row, now).await?;
-            // The row has its own reference.
-            tx.drop_blob(claimed.owner, blob.blob_id(), now).await?;
+            tx.enqueue_with(blob, std::slice::from_ref(row), now).await?;
         }
         None => {}
     }

@@ -36,6 +36,10 @@ fn payload() -> String {
 
 /// Takes a message in for somebody else than its owner, held.
 async fn held(house: &House, door: Door) -> (QuarantineId, BlobId) {
+    held_for(house, door, Releaser::Administrator).await
+}
+
+async fn held_for(house: &House, door: Door, releaser: Releaser) -> (QuarantineId, BlobId) {
     let sealed = house.store.seal(account_id(1), b"a letter", NOW).await.unwrap();
     let blob_id = sealed.blob_id();
     let row = NewOutbox {
@@ -47,8 +51,7 @@ async fn held(house: &House, door: Door) -> (QuarantineId, BlobId) {
         blob_id: Some(blob_id),
         due_at: NOW,
     };
-    let hold =
-        Hold { reason: "encrypted_archive", detail: "zip".to_owned(), releaser: Releaser::Administrator };
+    let hold = Hold { reason: "encrypted_archive", detail: "zip".to_owned(), releaser };
     let id = write!(house, sealed, row, hold, |tx| {
         tx.put_blob(sealed, NOW).await?;
         let id = tx.hold_mail(&NewHeld { row, hold, door, keeper: None }, NOW).await?;
@@ -111,6 +114,24 @@ stories! {
         assert!(write!(house, |tx| tx.judge_mail(incoming, Judgement::FalsePositive, "an", NOW).await?).unwrap());
         let judged = read!(house, |tx| tx.held_mail(incoming).await?).unwrap();
         assert_eq!((judged.judgement.as_str(), judged.releaser), ("false_positive", Releaser::Administrator));
+    }
+
+    async fn m33_r11_a_digest_is_due_for_what_is_new_and_not_for_what_takes_two_persons(house: House) {
+        let due = async |told: bool| {
+            let after = account_id(0);
+            let again = if told { NOW.minus(DAY) } else { NOW };
+            read!(house, |tx| tx.digests_due(again, after, 9).await?)
+        };
+        held_for(&house, Door::Mx, Releaser::TwoPersons).await;
+        assert_eq!(due(false).await, []);
+        held(&house, Door::Mx).await;
+        let found = due(false).await;
+        assert_eq!(found.iter().map(|one| one.account_id).collect::<Vec<_>>(), [account_id(2)]);
+        let one = found[0].clone();
+        assert!(write!(house, one, |tx| tx.note_digest(one, NOW).await?).unwrap());
+        let again = found[0].clone();
+        assert!(!write!(house, again, |tx| tx.note_digest(again, NOW).await?).unwrap(), "told once");
+        assert_eq!(due(true).await, []);
     }
 
     async fn m33_what_nobody_wants_goes_in_its_time(house: House) {
