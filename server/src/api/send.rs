@@ -24,7 +24,9 @@ use web::form::{self, FormError};
 
 use super::documents::seen;
 use super::json::{self, media_type, unsupported};
-use super::model::{Accepted, DocumentToSend, FileToSend, StaffToSend, WarningWords};
+use super::model::{
+    Accepted, AnsweredDocument, DocumentToSend, FileToSend, StaffToSend, UpdateToSend, WarningWords,
+};
 use super::problem::{Answer, Problem};
 use super::repeat::Repeatable;
 use super::{Api, SMALL_BODY_MAX, cut, uploads};
@@ -353,8 +355,8 @@ async fn build(
     }
 }
 
-/// The words of the API in the words of the standard.
-fn draft(said: &DocumentToSend, limits: &Limits) -> Result<Draft, Problem> {
+/// No list is longer than a package may have.
+fn are_bounded(said: &DocumentToSend, limits: &Limits) -> Result<(), Problem> {
     if said.to.as_ref().is_some_and(|to| to.len() > limits.receivers_max) {
         return Err(refused("/to", &format!("{} receivers at most", limits.receivers_max)));
     }
@@ -369,25 +371,38 @@ fn draft(said: &DocumentToSend, limits: &Limits) -> Result<Draft, Problem> {
     if let Some((pointer, _)) = lists.into_iter().find(|(_, length)| *length > limits.list_max) {
         return Err(refused(pointer, &format!("{} entries at most", limits.list_max)));
     }
+    Ok(())
+}
+
+fn answered(said: &AnsweredDocument, index: usize) -> Result<Answered, Problem> {
+    let not_legal = |_| refused(&format!("/answers/{index}/documentId"), "not a legal identifier");
+    let document_id = match said.document_id.as_str() {
+        "" => None,
+        id => Some(DocumentIdentifier::new(id).map_err(not_legal)?),
+    };
+    Ok(Answered {
+        organ_id: said.agency.clone(),
+        code: said.code.clone(),
+        document_id,
+        promulgation_date: date(&said.date, &format!("/answers/{index}/date"))?,
+    })
+}
+
+fn changes(said: &UpdateToSend) -> Update {
+    let change = |added| move |organ_id: &String| ReceiverChange { organ_id: organ_id.clone(), added };
+    let added = said.added.iter().map(change(true));
+    let receivers: Vec<ReceiverChange> = added.chain(said.removed.iter().map(change(false))).collect();
+    Update { content_changed: said.content, receivers_changed: !receivers.is_empty(), receivers }
+}
+
+/// The words of the API in the words of the standard.
+fn draft(said: &DocumentToSend, limits: &Limits) -> Result<Draft, Problem> {
+    are_bounded(said, limits)?;
     let to = said.to.as_ref().map(|to| {
         let codes = to.iter().enumerate();
         codes.map(|(index, code)| agency_code(code, &format!("/to/{index}"))).collect::<Result<Vec<_>, _>>()
     });
-    let answers = said.answers.iter().enumerate().map(|(index, answered)| {
-        let document_id =
-            match answered.document_id.as_str() {
-                "" => None,
-                id => Some(DocumentIdentifier::new(id).map_err(|_| {
-                    refused(&format!("/answers/{index}/documentId"), "not a legal identifier")
-                })?),
-            };
-        Ok(Answered {
-            organ_id: answered.agency.clone(),
-            code: answered.code.clone(),
-            document_id,
-            promulgation_date: date(&answered.date, &format!("/answers/{index}/date"))?,
-        })
-    });
+    let answers = said.answers.iter().enumerate().map(|(index, said)| answered(said, index));
     let paper = said.paper_reason.as_deref().map(|reason| {
         PaperReason::read(reason)
             .ok_or_else(|| refused("/paperReason", "GOV_PM, AGENCY_LIST(item) or RECEIVER_NOT_READY"))
@@ -426,14 +441,7 @@ fn draft(said: &DocumentToSend, limits: &Limits) -> Result<Draft, Problem> {
         to_places: said.places.clone(),
         paper: paper.transpose()?,
         reason: said.reason.clone(),
-        update: said.update.as_ref().map(|update| {
-            let change =
-                |added| move |organ_id: &String| ReceiverChange { organ_id: organ_id.clone(), added };
-            let removed = update.removed.iter().map(change(false));
-            let receivers: Vec<ReceiverChange> =
-                update.added.iter().map(change(true)).chain(removed).collect();
-            Update { content_changed: update.content, receivers_changed: !receivers.is_empty(), receivers }
-        }),
+        update: said.update.as_ref().map(changes),
         staff: staff(&said.staff),
         files: Vec::new(),
     })
