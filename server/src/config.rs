@@ -1,6 +1,6 @@
 //! The configuration: one TOML file, every key with a line of explanation.
 //!
-//! The explanation is the doc comment: `congvan config print`, `docs/CONFIG.md` and the structs below come from the
+//! The explanation is the doc comment: `congvan config print`, `docs/congvan.example.toml` and the structs below come from the
 //! same lines, and a test notices when the file in `docs/` drifts.
 
 use std::collections::BTreeSet;

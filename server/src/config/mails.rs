@@ -183,6 +183,7 @@ section! {
     /// Searching in mail.
     Search {
         /// Whether the texts of attachments are searched too (PDF, docx, xlsx, pptx, OpenDocument, plain text).
+        /// Off, marks of secrecy on later pages of what mail brought are not found afterwards either (RULES R11).
         attachments: bool = true,
         /// Seconds the attachments of one message may take; what has been read until then is searched.
         attachment_seconds: u64 = 20,
